@@ -1,0 +1,176 @@
+use foldhash::quality::FixedState;
+use std::hash::{BuildHasher, Hash};
+
+/// Says which lane of the next layer an item goes to.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::{ByRouter, Route};
+///
+/// let mut route = ByRouter::new(|n: &u32| (*n != 7).then_some(*n as usize % 2));
+/// assert_eq!((route.route(&4, 2), route.route(&5, 2), route.route(&7, 2)), (Some(0), Some(1), None));
+/// ```
+pub trait Route<T> {
+    /// The lane, 0 to `lanes - 1`, that `item` goes to; `None` drops it.
+    fn route(&mut self, item: &T, lanes: usize) -> Option<usize>;
+}
+
+/// Which of `lanes` lanes a key belongs to: the routing of [`Flow::partition`](crate::Flow::partition).
+///
+/// Equal keys get the same lane, in every run of a program: the hasher (foldhash, 64 bits, fixed seed) has no random
+/// state. The numbers may change with the version of this crate, of foldhash, or of a key type's `Hash`, and with
+/// the platform: they are for routing, not for storage. Keys chosen by an adversary can be made to meet in one lane.
+///
+/// # Panics
+/// When `lanes` is 0.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::hash_lane;
+///
+/// assert_eq!(hash_lane("fox", 4), hash_lane(&String::from("fox"), 4));
+/// assert!(hash_lane("fox", 4) < 4);
+/// ```
+#[track_caller]
+pub fn hash_lane<K: Hash + ?Sized>(key: &K, lanes: usize) -> usize {
+    assert!(lanes > 0, "a key needs at least 1 lane to belong to");
+    let hash = u128::from(FixedState::default().hash_one(key));
+    // The high bits of the product spread 64 bits of hash over the lanes without a division.
+    #[allow(clippy::cast_possible_truncation, reason = "below lanes, a usize")]
+    let lane = ((hash * lanes as u128) >> u64::BITS) as usize;
+    lane
+}
+
+/// Routes by the hash of the item.
+///
+/// ```
+/// use gen_stage::dispatch::{ByHash, Route, hash_lane};
+/// assert_eq!(ByHash.route(&"fox", 4), Some(hash_lane("fox", 4)));
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByHash;
+
+impl<T: Hash> Route<T> for ByHash {
+    #[inline]
+    fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
+        Some(hash_lane(item, lanes))
+    }
+}
+
+/// Routes by the hash of a key made from the item.
+///
+/// ```
+/// use gen_stage::dispatch::{ByKey, Route, hash_lane};
+/// let mut route = ByKey::new(|pair: &(u32, char)| pair.0);
+/// assert_eq!(route.route(&(9, 'x'), 4), Some(hash_lane(&9u32, 4)));
+/// ```
+#[derive(Clone)]
+pub struct ByKey<F>(F);
+
+impl<F> ByKey<F> {
+    /// Takes the function from an item to its key.
+    pub const fn new(key: F) -> Self {
+        Self(key)
+    }
+}
+
+impl<T, K: Hash, F: FnMut(&T) -> K> Route<T> for ByKey<F> {
+    #[inline]
+    fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
+        Some(hash_lane(&(self.0)(item), lanes))
+    }
+}
+
+/// Routes by the hash of a key borrowed from the item.
+///
+/// ```
+/// use gen_stage::dispatch::{ByKeyRef, Route, hash_lane};
+/// let mut route = ByKeyRef::new(|pair: &(String, u32)| pair.0.as_str());
+/// assert_eq!(route.route(&("fox".to_string(), 1), 4), Some(hash_lane("fox", 4)));
+/// ```
+#[derive(Clone)]
+pub struct ByKeyRef<F>(F);
+
+impl<F> ByKeyRef<F> {
+    /// Takes the function from an item to the part of it that is its key.
+    pub const fn new<T, K: ?Sized>(key: F) -> Self
+    where
+        F: FnMut(&T) -> &K,
+    {
+        Self(key)
+    }
+}
+
+impl<T, K: Hash + ?Sized, F: FnMut(&T) -> &K> Route<T> for ByKeyRef<F> {
+    #[inline]
+    fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
+        Some(hash_lane((self.0)(item), lanes))
+    }
+}
+
+/// Routes by a function from the item to the number of a lane, or to none.
+///
+/// # Examples
+/// See [`Route`].
+#[derive(Clone)]
+pub struct ByRouter<F>(F);
+
+impl<F> ByRouter<F> {
+    /// Takes the function from an item to its lane.
+    pub const fn new<T>(router: F) -> Self
+    where
+        F: FnMut(&T) -> Option<usize>,
+    {
+        Self(router)
+    }
+}
+
+impl<T, F: FnMut(&T) -> Option<usize>> Route<T> for ByRouter<F> {
+    #[inline]
+    fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
+        let lane = (self.0)(item)?;
+        assert!(
+            lane < lanes,
+            "the router of partition_with chose lane {lane}, but the lanes are 0 to {}",
+            lanes - 1
+        );
+        Some(lane)
+    }
+}
+
+opaque_debug!(ByKey ByKeyRef ByRouter);
+
+#[cfg(test)]
+mod tests {
+    use super::hash_lane;
+
+    /// The share of the busiest of `lanes` lanes, where 1.0 is even.
+    fn skew<K: std::hash::Hash>(keys: impl Iterator<Item = K>, lanes: usize) -> f64 {
+        let mut counts = vec![0u32; lanes];
+        let mut all = 0;
+        for key in keys {
+            counts[hash_lane(&key, lanes)] += 1;
+            all += 1;
+        }
+        f64::from(*counts.iter().max().unwrap()) * lanes as f64 / f64::from(all)
+    }
+
+    #[test]
+    fn keys_of_every_shape_spread_evenly() {
+        for lanes in [2, 3, 4, 8, 13] {
+            assert!(skew(0u64..20_000, lanes) < 1.1, "counting up");
+            assert!(skew((0u64..20_000).map(|n| n << 40), lanes) < 1.1, "high bits");
+            assert!(skew((0u32..20_000).map(|n| f64::from(n).to_bits()), lanes) < 1.1, "floats");
+            assert!(skew((0u64..20_000).map(|n| n.to_string()), lanes) < 1.1, "digits");
+            assert!(skew((0u64..20_000).map(|n| (n % 100, n / 100)), lanes) < 1.1, "pairs");
+        }
+    }
+
+    #[test]
+    fn a_key_keeps_its_lane_from_run_to_run() {
+        // What a run before this one answered: a fixed seed, not a random one.
+        let lanes: Vec<_> = ["the", "quick", "brown", "fox"].iter().map(|w| hash_lane(w, 1000)).collect();
+        assert_eq!(lanes, [514, 58, 108, 349]);
+    }
+
+}

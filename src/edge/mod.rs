@@ -1,0 +1,68 @@
+//! The crossing between two tasks: batches go down, demand goes up.
+//!
+//! An edge has one [`Sender`] and one [`Receiver`]. The receiver asks, by being polled; the sender may send as much
+//! as was asked for and no more. So at most [`Demand::max`] items are in an edge, whatever either side does, and an
+//! edge is all that two tasks of a flow share. Most users need none of this: flows and stages are built of edges.
+//!
+//! ```text
+//!   one task                                   another task
+//!   Sender  ── batches of at most max - min ──►  Receiver (a Stream)
+//!           ◄── asks: max at first, then what ──
+//!               lacks to max, batch by batch
+//! ```
+//!
+//! # Examples
+//! ```
+//! use futures::StreamExt;
+//! use gen_stage::{Demand, edge::edge};
+//!
+//! # tokio_test::block_on(async {
+//! let (mut sender, receiver) = edge(Demand::new(4, 2)?);
+//! let sending = async move {
+//!     for n in [1, 2, 3, 4, 5, 6] {
+//!         sender.ready().await?;              // until somebody wants it
+//!         sender.send(&mut vec![n]).unwrap();
+//!     }
+//!     sender.finish();
+//!     Ok::<(), gen_stage::edge::Closed>(())
+//! };
+//! let (sent, received) = futures::join!(sending, receiver.collect::<Vec<_>>());
+//! assert_eq!((sent, received), (Ok(()), vec![1, 2, 3, 4, 5, 6]));
+//! # Ok::<(), gen_stage::DemandError>(())
+//! # });
+//! ```
+
+mod error;
+mod receiver;
+mod sender;
+mod state;
+
+pub use error::{Closed, Refusal, SendError};
+pub(crate) use receiver::BatchRead;
+pub use receiver::{End, Receiver};
+pub use sender::Sender;
+pub use state::Counts;
+
+use crate::demand::Demand;
+use crate::sync::Arc;
+use state::Shared;
+
+/// Makes an edge whose receiver keeps to `demand`.
+///
+/// # Demand
+/// Nothing is asked for until the receiver is polled for the first time.
+///
+/// # Examples
+/// ```
+/// use gen_stage::{Demand, edge::edge};
+///
+/// let (sender, _receiver) = edge::<u32>(Demand::default());
+/// assert_eq!(sender.counts().asked, 0);
+/// ```
+pub fn edge<T>(demand: Demand) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared::new());
+    (
+        Sender::new(Arc::clone(&shared)),
+        Receiver::new(shared, demand),
+    )
+}

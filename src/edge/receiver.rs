@@ -1,0 +1,368 @@
+use super::state::{Counts, Sending, Shared, register};
+use crate::demand::{Demand, Ledger};
+use crate::lane::{Each, Lane, give_way};
+use crate::sync::Arc;
+use futures_core::{FusedStream, Stream};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::vec;
+
+/// The side of an edge that asks, and yields what was sent: a `Stream`.
+///
+/// # Demand
+/// The first poll asks for `max` items. After a batch, the next poll tops the open demand up to `max` if it has
+/// fallen to `min`. At most `max` items are in the edge and in the hands of the reader's current batch together.
+///
+/// # Ordering
+/// Items come in the order they were sent.
+///
+/// # Drop
+/// Items not yet taken are dropped and counted as [`discarded`](Counts::discarded); the sender learns that nobody
+/// reads.
+///
+/// # Examples
+/// See the [module](super).
+#[must_use = "an edge asks for nothing until its receiver is polled"]
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    ledger: Ledger,
+    /// The rest of the batch being read item by item.
+    current: vec::IntoIter<T>,
+    /// Length of the last batch taken off the queue, until it is counted as handled. What is not in `current` and was
+    /// not lost has been handed out.
+    reading: usize,
+    /// The emptied buffer of the last batch, to go back to the sender.
+    emptied: Vec<T>,
+    /// Of `reading`, the items dropped by a panic in the code that was reading.
+    lost: usize,
+    end: Option<End>,
+}
+
+/// How the sender of an edge went.
+///
+/// # Examples
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use gen_stage::{Demand, edge::{End, edge}};
+///
+/// let (sender, mut receiver) = edge::<u32>(Demand::default());
+/// drop(sender);
+/// assert_eq!(receiver.next().now_or_never(), Some(None));
+/// assert_eq!(receiver.end(), Some(End::Dropped));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// It said that everything was sent.
+    Finished,
+    /// It was dropped, for example by a panic: there might have been more.
+    Dropped,
+}
+
+/// What became of reading one batch in a loop.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BatchRead {
+    Stopped,
+    Whole,
+    Ended,
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>, demand: Demand) -> Self {
+        Self {
+            shared,
+            ledger: Ledger::new(demand),
+            current: Vec::new().into_iter(),
+            reading: 0,
+            emptied: Vec::new(),
+            lost: 0,
+            end: None,
+        }
+    }
+
+    /// Takes the next batch whole: the rest of one partly read, or one as it was sent.
+    ///
+    /// A batch counts as handled when the next one is asked for.
+    ///
+    /// # Cancel safety
+    /// A batch is either still in the edge or returned.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::{Demand, edge::edge};
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// let (mut sender, mut receiver) = edge(Demand::new(10, 5)?);
+    /// assert!(receiver.poll_batch(&mut cx).is_pending());
+    /// sender.send(&mut vec![1, 2, 3]).unwrap();
+    /// sender.send(&mut vec![4]).unwrap();
+    /// assert_eq!(receiver.poll_batch(&mut cx), Poll::Ready(Some(vec![1, 2, 3])));
+    /// assert_eq!(receiver.poll_batch(&mut cx), Poll::Ready(Some(vec![4])));
+    /// # Ok::<(), gen_stage::DemandError>(())
+    /// ```
+    pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<T>>> {
+        if self.current.len() > 0 {
+            return Poll::Ready(Some(std::mem::take(&mut self.current).collect()));
+        }
+        self.poll_refill(cx)
+    }
+
+    /// How the sender went, once the end has been read; `None` before.
+    ///
+    /// # Examples
+    /// See [`End`].
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// What has gone over the edge so far.
+    ///
+    /// # Examples
+    /// See [`Counts`].
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = self.shared.lock().counts;
+        counts.taken += self.handed_out() as u64;
+        counts.discarded += self.lost as u64;
+        counts
+    }
+
+    /// Stops asking, drops what was not taken, and returns how many items that were.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{FutureExt, StreamExt};
+    /// use gen_stage::{Demand, edge::{Closed, edge}};
+    ///
+    /// let (mut sender, mut receiver) = edge(Demand::default());
+    /// assert!(receiver.next().now_or_never().is_none());
+    /// sender.send(&mut vec![1, 2, 3]).unwrap();
+    /// assert_eq!(receiver.close(), 3);
+    /// assert_eq!(sender.ready().now_or_never(), Some(Err(Closed)));
+    /// ```
+    pub fn close(&mut self) -> usize {
+        let handed_out = self.handed_out();
+        let rest = std::mem::take(&mut self.current);
+        let lost = std::mem::take(&mut self.lost);
+        self.reading = 0;
+        let mut state = self.shared.lock();
+        if !state.receiving {
+            return 0;
+        }
+        state.receiving = false;
+        state.demand = 0;
+        state.spare.clear();
+        let queue = std::mem::take(&mut state.queue);
+        let discarded = queue.iter().map(Vec::len).sum::<usize>() + rest.len() + lost;
+        state.counts.taken += handed_out as u64;
+        state.counts.discarded += discarded as u64;
+        let sender = state.sender.take();
+        drop(state);
+        if self.end.is_none() {
+            self.end = Some(End::Dropped);
+        }
+        if let Some(waker) = sender {
+            waker.wake();
+        }
+        // Last, for dropping an item runs code of the user's, which may panic.
+        drop((queue, rest));
+        discarded
+    }
+
+    /// The next item of the batch being read item by item, if there is one left.
+    #[inline]
+    pub(crate) fn next_held(&mut self) -> Option<T> {
+        self.current.next()
+    }
+
+    /// Items left of the batch being read item by item.
+    pub(crate) fn held(&self) -> usize {
+        self.current.len()
+    }
+
+    /// Of the batch being read, the items that the reader has got.
+    fn handed_out(&self) -> usize {
+        self.reading - self.current.len() - self.lost
+    }
+
+    /// Reads at most one batch in a loop: the fast face, which gives buffers back to the sender.
+    #[inline(always)]
+    pub(crate) fn poll_batch_each<F>(
+        &mut self,
+        cx: &mut Context<'_>,
+        each: &mut F,
+    ) -> Poll<BatchRead>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        let flow = if self.current.len() > 0 {
+            // A panic in `each` leaves the rest in place.
+            self.current.try_for_each(each)
+        } else {
+            let Some(mut batch) = ready!(self.poll_refill(cx)) else {
+                return Poll::Ready(BatchRead::Ended);
+            };
+            let mut items = CountLost {
+                items: batch.drain(..),
+                lost: &mut self.lost,
+            };
+            let flow = items.items.try_for_each(each);
+            if items.items.len() > 0 {
+                // Rare: once for each time an outlet is full in the middle of a batch.
+                self.current = items.items.by_ref().collect::<Vec<T>>().into_iter();
+            }
+            drop(items);
+            self.emptied = batch;
+            flow
+        };
+        Poll::Ready(match flow {
+            ControlFlow::Continue(()) => BatchRead::Whole,
+            ControlFlow::Break(()) => BatchRead::Stopped,
+        })
+    }
+
+    /// Counts the last batch as handled, asks, gives its buffer back and takes the next batch: one lock.
+    fn poll_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<T>>> {
+        if self.end.is_some() {
+            return Poll::Ready(None);
+        }
+        // The first poll finds nothing handled and nothing wanted, and so asks for max.
+        let ask = self.ledger.handled(self.reading);
+        let handed_out = self.handed_out();
+        self.reading = 0;
+        let emptied = std::mem::take(&mut self.emptied);
+
+        let mut state = self.shared.lock();
+        state.counts.taken += handed_out as u64;
+        state.counts.discarded += std::mem::take(&mut self.lost) as u64;
+        let mut sender = None;
+        if state.sending == Sending::Open {
+            state.keep_spare(emptied);
+            if ask > 0 {
+                state.demand += ask;
+                state.counts.asked += ask as u64;
+                sender = state.sender.take();
+            }
+        }
+        let batch = state.queue.pop_front();
+        let end = match (&batch, state.sending) {
+            (Some(_), _) => None,
+            (None, Sending::Finished) => Some(End::Finished),
+            (None, Sending::Dropped) => Some(End::Dropped),
+            (None, Sending::Open) => {
+                register(&mut state.receiver, cx);
+                None
+            }
+        };
+        drop(state);
+        if let Some(waker) = sender {
+            waker.wake();
+        }
+        self.end = end;
+        match batch {
+            Some(batch) => {
+                self.reading = batch.len();
+                Poll::Ready(Some(batch))
+            }
+            None if self.end.is_some() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Counts the items of a batch that are lost when the loop over it unwinds: the drain drops them.
+struct CountLost<'a, T> {
+    items: vec::Drain<'a, T>,
+    lost: &'a mut usize,
+}
+
+impl<T> Drop for CountLost<'_, T> {
+    fn drop(&mut self) {
+        *self.lost += self.items.len();
+    }
+}
+
+impl<T> Lane for Receiver<T> {
+    #[inline(always)]
+    fn poll_each<F>(mut self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        match ready!(self.poll_batch_each(cx, each)) {
+            BatchRead::Stopped => Poll::Ready(Each::Stopped),
+            BatchRead::Ended => Poll::Ready(Each::Ended),
+            BatchRead::Whole => give_way(cx),
+        }
+    }
+
+    fn poll_batch(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        limit: usize,
+    ) -> Poll<Option<Vec<T>>> {
+        let this = self.get_mut();
+        if this.current.len() == 0 {
+            let Some(batch) = ready!(this.poll_refill(cx)) else {
+                return Poll::Ready(None);
+            };
+            if batch.len() <= limit {
+                return Poll::Ready(Some(batch));
+            }
+            this.current = batch.into_iter();
+        }
+        Poll::Ready(Some(this.current.by_ref().take(limit).collect()))
+    }
+}
+
+impl<T> Stream for Receiver<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            if let Some(item) = self.next_held() {
+                return Poll::Ready(Some(item));
+            }
+            match ready!(self.poll_refill(cx)) {
+                Some(batch) => self.current = batch.into_iter(),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.end.is_some() {
+            (0, Some(0))
+        } else {
+            (self.current.len(), None)
+        }
+    }
+}
+
+impl<T> FusedStream for Receiver<T> {
+    fn is_terminated(&self) -> bool {
+        self.end.is_some()
+    }
+}
+
+// Items are owned, never pinned.
+impl<T> Unpin for Receiver<T> {}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("demand", &self.ledger.demand())
+            .field("counts", &self.counts())
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+use crate::sync::{Mutex, MutexGuard};
+use std::collections::VecDeque;
+use std::task::{Context, Waker};
+
+/// How many emptied buffers wait for the sender: as many as batches can be on their way at the default demand, and
+/// one being filled.
+const SPARE_BUFFERS: usize = 3;
+
+/// What both sides of an edge see, behind one lock that is taken once a batch.
+pub(super) struct Shared<T>(Mutex<State<T>>);
+
+pub(super) struct State<T> {
+    /// Sent and not yet taken, oldest first. Holds at most as many items as the receiver's `max_demand`.
+    pub(super) queue: VecDeque<Vec<T>>,
+    /// Asked for and not yet sent, in items.
+    pub(super) demand: usize,
+    /// Emptied buffers on their way back to the sender.
+    pub(super) spare: Vec<Vec<T>>,
+    pub(super) sending: Sending,
+    /// False once the receiver is gone.
+    pub(super) receiving: bool,
+    /// Set while the sender waits for demand, or for the receiver to go.
+    pub(super) sender: Option<Waker>,
+    /// Set while the receiver waits for a batch, or for the sender to go.
+    pub(super) receiver: Option<Waker>,
+    pub(super) counts: Counts,
+}
+
+/// Where the sending side is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sending {
+    Open,
+    Finished,
+    /// Gone without having said that it was finished.
+    Dropped,
+}
+
+/// What has gone over an edge since it was made, in items.
+///
+/// `asked` is never below `sent`; the difference is the demand still open. `sent` is `taken` and `discarded` and what
+/// is on its way.
+///
+/// # Examples
+/// ```
+/// use futures::{FutureExt, StreamExt};
+/// use gen_stage::{Demand, edge::edge};
+///
+/// let (mut sender, mut receiver) = edge(Demand::new(10, 5)?);
+/// assert!(receiver.next().now_or_never().is_none());
+/// sender.send(&mut vec!['a', 'b', 'c']).unwrap();
+/// assert_eq!(receiver.next().now_or_never(), Some(Some('a')));
+/// drop(receiver);
+///
+/// let counts = sender.counts();
+/// assert_eq!((counts.asked, counts.sent, counts.taken, counts.discarded), (10, 3, 1, 2));
+/// # Ok::<(), gen_stage::DemandError>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Asked for by the receiver.
+    pub asked: u64,
+    /// Put into the edge by the sender.
+    pub sent: u64,
+    /// Handed out by the receiver; brought up to date once a batch and when the receiver goes.
+    pub taken: u64,
+    /// Dropped with the receiver, or by a panic in the code that was reading.
+    pub discarded: u64,
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State {
+            queue: VecDeque::new(),
+            demand: 0,
+            spare: Vec::new(),
+            sending: Sending::Open,
+            receiving: true,
+            sender: None,
+            receiver: None,
+            counts: Counts::default(),
+        }))
+    }
+
+    /// No user code runs under this lock, so a poisoned one would be a defect here.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().expect("no code of a user runs under the lock of an edge")
+    }
+}
+
+impl<T> State<T> {
+    pub(super) fn keep_spare(&mut self, buffer: Vec<T>) {
+        if buffer.capacity() > 0 && self.spare.len() < SPARE_BUFFERS {
+            self.spare.push(buffer);
+        }
+    }
+}
+
+/// Remembers whom to wake, without a clone when it is the same task as before.
+pub(super) fn register(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *slot = Some(cx.waker().clone()),
+    }
+}

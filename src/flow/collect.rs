@@ -1,0 +1,44 @@
+use super::flow::Flow;
+use super::plan::Plan;
+use std::future::poll_fn;
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    /// Gathers everything that comes out into a collection.
+    ///
+    /// Like `StreamExt::collect`, which need not be imported for it, and by batches.
+    ///
+    /// # Ordering
+    /// As the lanes send: see [`Flow`].
+    ///
+    /// # Panics
+    /// Like every reader of a [`Flow`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the flow and what was gathered.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let letters: String = Flow::from_iter('a'..='e').lanes(1).collect().await;
+    /// assert_eq!(letters, "abcde");
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Enum.to_list/1` and `Enum.into/2` on a Flow.
+    pub async fn collect<C>(mut self) -> C
+    where
+        C: Default + Extend<P::Item>,
+    {
+        let mut gathered = C::default();
+        while let Some(batch) = poll_fn(|cx| self.poll_next_batch(cx)).await {
+            gathered.extend(batch);
+        }
+        gathered
+    }
+}

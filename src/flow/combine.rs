@@ -1,0 +1,272 @@
+use super::combiner::Combiner;
+use super::driver::RouteDriver;
+use super::exchange::cross;
+use super::flow::Flow;
+use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::reduce::ReduceLane;
+use super::tasks::Tasks;
+use crate::dispatch::{Route, hash_lane};
+use crate::lane::{Each, Inlet, Iter, Lane};
+use futures_core::Stream;
+use hashbrown::hash_table::IntoIter;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::hash::Hash;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+impl<P> Flow<P>
+where
+    P: OpenLayer,
+{
+    /// Reduces to one value per key in two phases: first on each lane, then across lanes.
+    ///
+    /// `fill` puts an item into the [`Combiner`] of its lane, a table from keys to values, under as many keys as it
+    /// likes. Only what the tables hold crosses to the next layer, by the hash of the key, where `merge` adds the
+    /// second value of a key to the first. The pairs `(key, value)` come out at the end of input.
+    ///
+    /// This is what scales a count of words over cores: words are not sent anywhere, and not even copied, but once
+    /// per different word and lane. It needs a `merge` that gives the same result in any order and grouping (sums,
+    /// maxima, sets …). A [`reduce`](Flow::reduce) behind [`partition_by`](Flow::partition_by) needs no such promise,
+    /// and sends every item.
+    ///
+    /// `max_keys` (at least 1, per lane) bounds the tables of the first phase: one that has as many keys after an item
+    /// is sent on and begun anew, so it holds at most `max_keys - 1` keys and those of one item. It does not change
+    /// the result. The second phase holds every key once.
+    ///
+    /// # Demand
+    /// [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind `combine` are those of the second phase.
+    ///
+    /// # Ordering
+    /// None: pairs come out in the order of the tables.
+    ///
+    /// # Panics
+    /// When `max_keys` is 0. A panic in `fill` or `merge` ends the flow with that panic.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use std::collections::HashMap;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let lines = ["the quick fox".to_string(), "the lazy dog".to_string()];
+    /// let counts: HashMap<String, u64> = Flow::from_iter(lines)
+    ///     .combine(
+    ///         100_000,
+    ///         |counts, line| {
+    ///             for word in line.split_whitespace() {
+    ///                 *counts.at(word) += 1;
+    ///             }
+    ///         },
+    ///         |count, more| *count += more,
+    ///     )
+    ///     .collect()
+    ///     .await;
+    /// assert_eq!((counts["the"], counts["fox"], counts.len()), (2, 1, 5));
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// None in Flow, whose guides build it by hand: a `reduce` per stage, then `partition` and another `reduce`.
+    #[track_caller]
+    pub fn combine<K, V, F, M>(self, max_keys: usize, fill: F, merge: M) -> Flow<Combine<P, K, V, F, M>>
+    where
+        F: FnMut(&mut Combiner<K, V>, P::Item) + Clone,
+        M: FnMut(&mut V, V) + Clone,
+    {
+        assert!(max_keys > 0, "max_keys must be at least 1, given 0");
+        self.then(|upstream| Combine {
+            local: Local {
+                upstream,
+                fill,
+                max_keys,
+                phase: Phase::Filling(Combiner::default()),
+                ended: false,
+            },
+            merge,
+            settings: Settings::default(),
+        })
+    }
+}
+
+/// The plan behind [`Flow::combine`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Combine<P, K, V, F, M> {
+    local: Local<P, K, V, F>,
+    merge: M,
+    settings: Settings,
+}
+
+pin_project! {
+    // The first phase: the plan above with what is to be put on each of its lanes, and then such a lane.
+    struct Local<L, K, V, F> {
+        #[pin]
+        upstream: L,
+        fill: F,
+        max_keys: usize,
+        phase: Phase<K, V>,
+        // All input is in the tables.
+        ended: bool,
+    }
+}
+
+enum Phase<K, V> {
+    Filling(Combiner<K, V>),
+    Sending(Iter<IntoIter<(K, V)>>),
+}
+
+/// The second phase's table, with what adds to it.
+pub struct Merging<K, V, M> {
+    table: Combiner<K, V>,
+    merge: M,
+}
+
+impl<K, V, M> fmt::Debug for Merging<K, V, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merging").finish_non_exhaustive()
+    }
+}
+
+impl<K: Hash + Eq, V, M: FnMut(&mut V, V)> Merging<K, V, M> {
+    fn add(&mut self, (key, value): (K, V)) {
+        self.table.merge(key, value, &mut self.merge);
+    }
+}
+
+#[derive(Clone)]
+struct ByFirst;
+
+impl<K: Hash, V> Route<(K, V)> for ByFirst {
+    fn route(&mut self, pair: &(K, V), lanes: usize) -> Option<usize> {
+        Some(hash_lane(&pair.0, lanes))
+    }
+}
+
+impl<P, K, V, F, M> Layered for Combine<P, K, V, F, M> {
+    fn settings(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
+impl<P, K, V, F, M> Plan for Combine<P, K, V, F, M>
+where
+    P: OpenLayer<Lane: Send + 'static>,
+    K: Hash + Eq + Send + 'static,
+    V: Send + 'static,
+    F: FnMut(&mut Combiner<K, V>, P::Item) + Clone + Send + 'static,
+    M: FnMut(&mut V, V) + Clone,
+{
+    type Item = (K, V);
+    type Lane = ReduceLane<
+        Inlet<(K, V)>,
+        Merging<K, V, M>,
+        fn(&mut Merging<K, V, M>, (K, V)),
+        IntoIter<(K, V)>,
+    >;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let Local {
+            upstream,
+            fill,
+            max_keys,
+            ..
+        } = self.local;
+        let uppers = upstream
+            .build(tasks)
+            .into_iter()
+            .map(|upstream| Local {
+                upstream,
+                fill: fill.clone(),
+                max_keys,
+                phase: Phase::Filling(Combiner::default()),
+                ended: false,
+            })
+            .collect();
+        let lanes = cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
+            RouteDriver::new(upper, ByFirst, senders, demand, discarded)
+        });
+        let turn = self.settings.demand.batch();
+        lanes
+            .into_iter()
+            .map(|lane| {
+                let state = Merging {
+                    table: Combiner::default(),
+                    merge: self.merge.clone(),
+                };
+                ReduceLane::new(lane, state, Merging::add as fn(&mut _, _), |m| m.table.into_pairs(), turn)
+            })
+            .collect()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<L, K, V, F> Lane for Local<L, K, V, F>
+where
+    L: Lane,
+    F: FnMut(&mut Combiner<K, V>, L::Item),
+{
+    fn poll_each<G>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut G) -> Poll<Each>
+    where
+        G: FnMut((K, V)) -> ControlFlow<()>,
+    {
+        let mut this = self.project();
+        loop {
+            match this.phase {
+                Phase::Sending(pairs) => match ready!(Pin::new(pairs).poll_each(cx, each)) {
+                    Each::Stopped => return Poll::Ready(Each::Stopped),
+                    Each::Ended if *this.ended => return Poll::Ready(Each::Ended),
+                    // The next table will become as large as the last one.
+                    Each::Ended => *this.phase = Phase::Filling(Combiner::with_capacity(*this.max_keys)),
+                },
+                Phase::Filling(table) => {
+                    let (fill, max_keys) = (&mut *this.fill, *this.max_keys);
+                    let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
+                        fill(table, item);
+                        if table.len() < max_keys {
+                            ControlFlow::Continue(())
+                        } else {
+                            ControlFlow::Break(())
+                        }
+                    });
+                    *this.ended = ready!(polled) == Each::Ended;
+                    let full = std::mem::take(table);
+                    *this.phase = Phase::Sending(Iter::of(full.into_pairs()));
+                }
+            }
+        }
+    }
+}
+
+impl<L, K, V, F> Stream for Local<L, K, V, F>
+where
+    L: Lane,
+    F: FnMut(&mut Combiner<K, V>, L::Item),
+{
+    type Item = (K, V);
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<(K, V)>> {
+        let mut next = None;
+        let polled = self.poll_each(cx, &mut |pair| {
+            next = Some(pair);
+            ControlFlow::Break(())
+        });
+        match polled {
+            Poll::Ready(_) => Poll::Ready(next),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<P: fmt::Debug, K, V, F, M> fmt::Debug for Combine<P, K, V, F, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Combine")
+            .field("upstream", &self.local.upstream)
+            .field("max_keys", &self.local.max_keys)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,248 @@
+//! The futures that pull one lane each and hand its items on: one task each, owned by the flow.
+
+use super::outlet::Outlet;
+use super::tasks::poll_budget;
+use crate::demand::Demand;
+use crate::dispatch::{Ramp, Route, most_demand};
+use crate::edge::Sender;
+use crate::lane::{Each, Lane};
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// Hands the items of a lane to whichever outlet has the most open demand, batch by batch.
+    #[must_use = "a driver does nothing until it is polled"]
+    pub(super) struct ShareDriver<L: Lane> {
+        #[pin]
+        lane: L,
+        outlets: Vec<Outlet<L::Item>>,
+        ramp: Ramp,
+        // Taken from the lane for an outlet that closed meanwhile; the next outlet gets them first.
+        stranded: Vec<L::Item>,
+        discarded: Arc<AtomicU64>,
+    }
+}
+
+impl<L: Lane> ShareDriver<L> {
+    pub(super) fn new(
+        lane: L,
+        senders: Vec<Sender<L::Item>>,
+        demand: Demand,
+        discarded: Arc<AtomicU64>,
+    ) -> Self {
+        let full = demand.batch();
+        Self {
+            lane,
+            ramp: Ramp::new(full, senders.len()),
+            outlets: senders
+                .into_iter()
+                .map(|sender| Outlet::new(sender, full))
+                .collect(),
+            stranded: Vec::new(),
+            discarded,
+        }
+    }
+}
+
+/// Picks the open outlet with the most demand, and forgets the closed ones. `None`: nobody is left.
+fn poll_pick<T>(outlets: &mut Vec<Outlet<T>>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+    // Every outlet without known demand is asked, so that each of them wakes this task.
+    for outlet in outlets.iter_mut() {
+        let _ = outlet.poll_open(cx);
+    }
+    outlets.retain(|outlet| !outlet.is_closed());
+    match most_demand(outlets.iter().map(Outlet::open)) {
+        None if outlets.is_empty() => Poll::Ready(None),
+        None => Poll::Pending,
+        picked => Poll::Ready(picked),
+    }
+}
+
+impl<L: Lane> Future for ShareDriver<L> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        loop {
+            ready!(poll_budget(cx));
+            let Some(picked) = ready!(poll_pick(this.outlets, cx)) else {
+                count(this.discarded, this.stranded.len());
+                return Poll::Ready(());
+            };
+            let outlet = &mut this.outlets[picked];
+            outlet.set_full(this.ramp.length());
+            let polled = if this.stranded.is_empty() {
+                let lane = this.lane.as_mut();
+                outlet.fill(|batch| lane.poll_each(cx, &mut |item| batch.push(item)))
+            } else {
+                let fits = outlet.open().min(this.stranded.len());
+                for item in this.stranded.drain(..fits) {
+                    let _ = outlet.push(item);
+                }
+                Poll::Ready(Each::Stopped)
+            };
+            outlet.flush();
+            if outlet.is_closed() {
+                this.stranded.append(&mut outlet.take());
+            } else if polled == Poll::Ready(Each::Stopped) {
+                this.ramp.climb();
+            }
+            match polled {
+                Poll::Ready(Each::Stopped) => {}
+                Poll::Ready(Each::Ended) if this.stranded.is_empty() => {
+                    this.outlets.iter_mut().for_each(Outlet::finish);
+                    return Poll::Ready(());
+                }
+                // Someone else takes what is stranded; the lane says again that it has ended.
+                Poll::Ready(Each::Ended) => {}
+                Poll::Pending if this.stranded.is_empty() => return Poll::Pending,
+                Poll::Pending => {}
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// Hands each item of a lane to the outlet that a route says.
+    #[must_use = "a driver does nothing until it is polled"]
+    pub(super) struct RouteDriver<L: Lane, R> {
+        #[pin]
+        lane: L,
+        route: R,
+        outlets: Vec<Outlet<L::Item>>,
+        discarded: Arc<AtomicU64>,
+    }
+}
+
+impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
+    pub(super) fn new(
+        lane: L,
+        route: R,
+        senders: Vec<Sender<L::Item>>,
+        demand: Demand,
+        discarded: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            lane,
+            route,
+            outlets: senders
+                .into_iter()
+                .map(|sender| Outlet::new(sender, demand.batch()))
+                .collect(),
+            discarded,
+        }
+    }
+}
+
+/// Waits until every outlet that still has a reader wants an item, as the next one may be for any of them: a lane
+/// that lags, or has not asked yet, holds up what feeds it and nothing piles up. `false`: no reader is left.
+fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<bool> {
+    let (mut waiting, mut readers) = (false, false);
+    for outlet in outlets {
+        waiting |= outlet.poll_open(cx).is_pending();
+        readers |= !outlet.is_closed();
+    }
+    if waiting {
+        Poll::Pending
+    } else {
+        Poll::Ready(readers)
+    }
+}
+
+impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
+    fn poll_route(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        loop {
+            ready!(poll_budget(cx));
+            if !ready!(poll_all_open(this.outlets, cx)) {
+                return Poll::Ready(());
+            }
+            let (route, outlets) = (&mut *this.route, &mut *this.outlets);
+            let lanes = outlets.len();
+            let mut unread = 0;
+            let polled = this.lane.as_mut().poll_each(cx, &mut |item| {
+                let Some(lane) = route.route(&item, lanes) else {
+                    return ControlFlow::Continue(());
+                };
+                let outlet = &mut outlets[lane];
+                if outlet.is_closed() {
+                    unread += 1;
+                    return ControlFlow::Continue(());
+                }
+                if outlet.push(item).is_continue() {
+                    return ControlFlow::Continue(());
+                }
+                // Sent from inside the loop: breaking off in the middle of a batch costs a copy of its rest.
+                outlet.flush();
+                if outlet.open() > 0 || outlet.is_closed() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            });
+            count(this.discarded, unread);
+            if ready!(polled) == Each::Ended {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl<L: Lane, R: Route<L::Item>> Future for RouteDriver<L, R> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.as_mut().poll_route(cx);
+        let this = self.project();
+        for outlet in this.outlets {
+            // Whatever this task waits for now, nobody else waits for items in its hands.
+            if polled.is_pending() {
+                outlet.flush();
+            } else {
+                outlet.finish();
+            }
+            if outlet.is_closed() {
+                count(this.discarded, outlet.take().len());
+            }
+        }
+        polled
+    }
+}
+
+pin_project! {
+    /// Runs a lane for its side effects.
+    #[must_use = "a driver does nothing until it is polled"]
+    pub(super) struct DrainDriver<L> {
+        #[pin]
+        lane: L,
+    }
+}
+
+impl<L> DrainDriver<L> {
+    pub(super) fn new(lane: L) -> Self {
+        Self { lane }
+    }
+}
+
+impl<L: Lane> Future for DrainDriver<L> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut lane = self.project().lane;
+        while ready!(lane.as_mut().poll_each(cx, &mut |_| ControlFlow::Continue(()))) != Each::Ended
+        {
+        }
+        Poll::Ready(())
+    }
+}
+
+fn count(discarded: &AtomicU64, items: usize) {
+    if items > 0 {
+        discarded.fetch_add(items as u64, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,124 @@
+use super::driver::{RouteDriver, ShareDriver};
+use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
+use super::tasks::Tasks;
+use crate::demand::Demand;
+use crate::dispatch::Route;
+use crate::edge::{Sender, edge};
+use crate::lane::{Inlet, Lane};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// Lays an edge from each of `uppers` to each lane of the layer that `settings` are for, and starts a driver for each
+/// of `uppers`. Returns the lanes.
+pub(super) fn cross<L, D>(
+    tasks: &mut Tasks,
+    uppers: Vec<L>,
+    settings: &Settings,
+    driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
+) -> Vec<Inlet<L::Item>>
+where
+    L: Lane,
+    D: Future<Output = ()> + Send + 'static,
+{
+    let mut edges: Vec<Vec<_>> = (0..settings.lanes()).map(|_| Vec::new()).collect();
+    for upper in uppers {
+        let mut senders = Vec::with_capacity(edges.len());
+        for receivers in &mut edges {
+            let (sender, receiver) = edge(settings.demand);
+            senders.push(sender);
+            receivers.push(receiver);
+        }
+        let discarded = tasks.discarded().clone();
+        tasks.spawn(driver(upper, senders, settings.demand, discarded));
+    }
+    edges
+        .into_iter()
+        .map(|receivers| Inlet::new(receivers, tasks.discarded().clone()))
+        .collect()
+}
+
+/// A plan whose layer gets its items from every lane of the layer above, dispatched by `D`.
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Exchange<P, D> {
+    upstream: P,
+    dispatch: D,
+    settings: Settings,
+}
+
+/// Dispatch by demand: the plan behind [`shuffle`](crate::Flow::shuffle).
+#[derive(Debug, Clone, Copy)]
+pub struct Shuffle;
+
+/// Dispatch by a [`Route`]: the plan behind [`partition`](crate::Flow::partition) and its like.
+#[derive(Debug, Clone, Copy)]
+pub struct Partition<R>(pub(super) R);
+
+impl<P, D> Exchange<P, D> {
+    pub(super) fn new(upstream: P, dispatch: D) -> Self {
+        Self {
+            upstream,
+            dispatch,
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl<P, D> Layered for Exchange<P, D> {
+    fn settings(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
+impl<P> Plan for Exchange<P, Shuffle>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    type Item = P::Item;
+    type Lane = Inlet<P::Item>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let uppers = self.upstream.build(tasks);
+        cross(tasks, uppers, &self.settings, ShareDriver::new)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+impl<P, R> Plan for Exchange<P, Partition<R>>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    R: Route<P::Item> + Clone + Send + 'static,
+{
+    type Item = P::Item;
+    type Lane = Inlet<P::Item>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let uppers = self.upstream.build(tasks);
+        let Partition(route) = self.dispatch;
+        cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
+            RouteDriver::new(upper, route.clone(), senders, demand, discarded)
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // A router may drop items.
+        (0, self.upstream.size_hint().1)
+    }
+}
+
+impl<P, D> OpenLayer for Exchange<P, D> where Self: Plan {}
+impl<P, D> LayerStart for Exchange<P, D> where Self: Plan {}
+
+impl<P: fmt::Debug, D: fmt::Debug> fmt::Debug for Exchange<P, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("upstream", &self.upstream)
+            .field("dispatch", &self.dispatch)
+            .field("settings", &self.settings)
+            .finish()
+    }
+}

@@ -1,0 +1,366 @@
+use super::driver::ShareDriver;
+use super::plan::Plan;
+use super::tasks::{Failure, Tasks, poll_budget};
+use crate::edge::edge;
+use crate::lane::{Each, Inlet, Lane};
+use futures_core::{FusedStream, Stream};
+use std::any::Any;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use tokio::runtime::Handle;
+
+/// Runs items through lanes of operators on all cores; itself a `Stream` of what comes out.
+///
+/// Made by [`.flow()`](crate::StreamFlow::flow) on any `Stream`, or by [`from_iter`](Flow::from_iter) and its like.
+/// It does nothing until it is polled. Then its source and each of its lanes run in tasks of their own, whether or
+/// not somebody reads at the moment, until as many items wait to be read as were asked for.
+///
+/// # Demand
+/// Each layer asks the one above for up to [`max_demand`](Flow::demand) items per edge, 1000 unless set, and so does
+/// the reader of the flow with its last layer. A reader that stops stops the lanes, and they stop the source.
+///
+/// # Ordering
+/// A lane keeps its items in order. Between lanes there is no order. With one lane per layer, all order is kept.
+///
+/// # Panics
+/// A panic in the user's code stops all lanes and is raised again in the task that reads the flow. The flow has ended
+/// then. When it is first polled outside of a tokio runtime, and none was named by [`on`](Flow::on), it panics and
+/// says so; it also panics when the runtime of its lanes is shut down before its end, for it cannot end as if it
+/// were complete.
+///
+/// # Cancel safety
+/// Dropping a future that reads from a `&mut Flow` loses nothing.
+///
+/// # Drop
+/// Dropping a flow stops every lane and drops the source at once: before `drop` returns, but for lanes that are just
+/// being polled by another thread, which stop when that poll returns.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+///
+/// # tokio_test::block_on(async {
+/// let mut squares: Vec<u64> = futures::stream::iter(1..=4)
+///     .flow()
+///     .map(|n| n * n)
+///     .collect()
+///     .await;
+/// squares.sort();
+/// assert_eq!(squares, [1, 4, 9, 16]);
+/// # });
+/// ```
+///
+/// # Source
+/// Elixir's `Flow`. It is a plain value that starts itself when read, so that there is nothing to start or link.
+#[must_use = "a flow does nothing until it is read: collect, run, for_each, forward, or poll it as a Stream"]
+pub struct Flow<P> {
+    state: State<P>,
+    runtime: Option<Handle>,
+}
+
+enum State<P> {
+    Planned(P),
+    Running(Running),
+    Done { discarded: u64 },
+}
+
+struct Running {
+    /// An `Inlet<P::Item>`: what the lanes sent. Its type is not named, as a flow must also exist while its plan does
+    /// not yet say what comes out: between a `reduce` to a number and its `emit_state`.
+    outcome: Box<dyn Any + Send>,
+    tasks: Tasks,
+    /// Of all that will come out, what is still to come, as far as it is known.
+    hint: (usize, Option<usize>),
+}
+
+impl Running {
+    fn outcome<T: 'static>(&mut self) -> &mut Inlet<T> {
+        let outcome = self.outcome.downcast_mut();
+        outcome.expect("the outcome is put here, with this type, by `Flow::running`")
+    }
+}
+
+impl<P> Flow<P> {
+    /// Starts from a plan for a first layer.
+    pub(super) fn new(plan: P) -> Self {
+        Self {
+            state: State::Planned(plan),
+            runtime: None,
+        }
+    }
+
+    /// Puts an operator on top of the plan.
+    ///
+    /// # Panics
+    /// When the flow is running: that takes somebody who polled it in place and then went on building.
+    #[track_caller]
+    pub(super) fn then<Q>(self, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
+        let (plan, runtime) = self.into_plan("extended");
+        Flow {
+            runtime,
+            ..Flow::new(wrap(plan))
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn into_plan(self, what: &str) -> (P, Option<Handle>) {
+        match self.state {
+            State::Planned(plan) => (plan, self.runtime),
+            _ => panic!("a flow that is already being read cannot be {what}"),
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn plan_mut(&mut self, what: &str) -> &mut P {
+        match &mut self.state {
+            State::Planned(plan) => plan,
+            _ => panic!("a flow that is already being read cannot get {what}"),
+        }
+    }
+
+    /// Runs the lanes on the runtime named, whoever reads the flow.
+    ///
+    /// So a flow that keeps cores busy need not hold up a runtime that serves connections. By default the lanes run
+    /// on the runtime in which the flow is first polled.
+    ///
+    /// # Panics
+    /// When the flow is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// let cores = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    /// let flow = Flow::from_iter(1..=3u64).map(|n| n * 10).on(cores.handle().clone());
+    /// // Read without any runtime of tokio's.
+    /// let mut tens: Vec<u64> = futures::executor::block_on(flow.collect());
+    /// tens.sort();
+    /// assert_eq!(tens, [10, 20, 30]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn on(mut self, runtime: Handle) -> Self {
+        self.plan_mut("another runtime");
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// How many items were dropped before an operator or the reader took them, so far.
+    ///
+    /// That happens where a lane ends before its input does, as with `per_lane(|lane| lane.take(10))`: items already
+    /// on their way to it, and those that a partition sends there, have no reader. Items an operator drops on
+    /// purpose are not counted.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut flow = Flow::from_iter(0..100)
+    ///     .lanes(1)
+    ///     .shuffle()
+    ///     .lanes(1)
+    ///     .demand(10, 0)
+    ///     .per_lane(|lane| lane.take(4));
+    /// assert_eq!(StreamExt::count(flow.by_ref()).await, 4);
+    /// assert_eq!(flow.discarded(), 6);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn discarded(&self) -> u64 {
+        match &self.state {
+            State::Planned(_) => 0,
+            State::Running(running) => running.tasks.discarded().load(Ordering::Relaxed),
+            State::Done { discarded } => *discarded,
+        }
+    }
+}
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    /// Builds all lanes and starts their tasks, in the first poll.
+    fn running(&mut self) -> Option<&mut Running> {
+        if let State::Planned(_) = self.state {
+            let mut tasks = Tasks::new(self.runtime.take());
+            let planned = std::mem::replace(&mut self.state, State::Done { discarded: 0 });
+            if let State::Planned(mut plan) = planned {
+                let demand = plan.settings().demand;
+                let hint = plan.size_hint();
+                let outcome = tasks.building(|tasks| {
+                    let mut edges = Vec::new();
+                    for lane in plan.build(tasks) {
+                        let (sender, receiver) = edge(demand);
+                        edges.push(receiver);
+                        let discarded = tasks.discarded().clone();
+                        tasks.spawn(ShareDriver::new(lane, vec![sender], demand, discarded));
+                    }
+                    Inlet::new(edges, tasks.discarded().clone())
+                });
+                self.state = State::Running(Running {
+                    outcome: Box::new(outcome),
+                    tasks,
+                    hint,
+                });
+            }
+        }
+        match &mut self.state {
+            State::Running(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    /// Reads with `read`, and looks after the tasks: ends the flow, or raises what made it fail.
+    ///
+    /// `read` answers `None` at the end of what the lanes sent.
+    pub(super) fn poll_read<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: impl FnOnce(Pin<&mut Inlet<P::Item>>, &mut Context<'_>) -> Poll<Option<R>>,
+    ) -> Poll<Option<R>> {
+        let Some(running) = self.running() else {
+            return Poll::Ready(None);
+        };
+        ready!(poll_budget(cx));
+        let ended = running.tasks.poll_ended(cx);
+        if !running.tasks.is_failing() && !matches!(ended, Poll::Ready(Err(_))) {
+            match read(Pin::new(running.outcome()), cx) {
+                Poll::Ready(None) => {}
+                read => return read,
+            }
+        }
+        // All was read, or is of no use any more; the end waits for the last task to be gone.
+        let ended = ready!(ended);
+        let discarded = self.discarded();
+        self.state = State::Done { discarded };
+        match ended {
+            Ok(()) => Poll::Ready(None),
+            Err(failure) => Failure::raise(failure),
+        }
+    }
+
+    /// Starts the flow, or takes the first item of the next batch. Kept out of `poll_next`, which is short that way.
+    #[inline(never)]
+    fn poll_next_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<P::Item>> {
+        let item = ready!(self.poll_read(cx, |outcome, cx| outcome.poll_next(cx)));
+        self.count_read(0, usize::from(item.is_some()));
+        Poll::Ready(item)
+    }
+
+    /// Items of a batch that was begun and not read to its end; they count as read already.
+    fn held(&self) -> usize {
+        match &self.state {
+            State::Running(running) => running.outcome.downcast_ref().map_or(0, Inlet::<P::Item>::held),
+            _ => 0,
+        }
+    }
+
+    /// Counts the `items` just read and what is held now, of which `held` were counted before.
+    fn count_read(&mut self, held: usize, items: usize) {
+        let read = (items + self.held()).saturating_sub(held);
+        if let State::Running(running) = &mut self.state {
+            let (least, most) = running.hint;
+            running.hint = (
+                least.saturating_sub(read),
+                most.map(|most| most.saturating_sub(read)),
+            );
+        }
+    }
+
+    /// Takes the next batch whole, as a lane sent it.
+    pub(super) fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<P::Item>>> {
+        let held = self.held();
+        let batch = ready!(self.poll_read(cx, |outcome, cx| outcome.poll_batch(cx, usize::MAX)));
+        self.count_read(held, batch.as_ref().map_or(0, Vec::len));
+        Poll::Ready(batch)
+    }
+}
+
+impl<P> Lane for Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(P::Item) -> ControlFlow<()>,
+    {
+        let this = self.get_mut();
+        let held = this.held();
+        let mut items = 0;
+        let polled = this.poll_read(cx, |outcome, cx| {
+            let counted = &mut |item| {
+                items += 1;
+                each(item)
+            };
+            match ready!(outcome.poll_each(cx, counted)) {
+                Each::Stopped => Poll::Ready(Some(())),
+                Each::Ended => Poll::Ready(None),
+            }
+        });
+        this.count_read(held, items);
+        Poll::Ready(match ready!(polled) {
+            Some(()) => Each::Stopped,
+            None => Each::Ended,
+        })
+    }
+}
+
+impl<P> Stream for Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    type Item = P::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P::Item>> {
+        let this = self.get_mut();
+        // Within a batch there is nothing to look after.
+        if let State::Running(running) = &mut this.state {
+            if let Some(item) = running.outcome::<P::Item>().next_held() {
+                return Poll::Ready(Some(item));
+            }
+        }
+        this.poll_next_refill(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.state {
+            State::Planned(plan) => plan.size_hint(),
+            State::Running(running) => {
+                let (held, (least, most)) = (self.held(), running.hint);
+                (least + held, most.map(|most| most + held))
+            }
+            State::Done { .. } => (0, Some(0)),
+        }
+    }
+}
+
+impl<P> FusedStream for Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    fn is_terminated(&self) -> bool {
+        matches!(self.state, State::Done { .. })
+    }
+}
+
+// The plan is moved out before anything in it is pinned, and what runs is pinned elsewhere.
+impl<P> Unpin for Flow<P> {}
+
+impl<P> fmt::Debug for Flow<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Flow");
+        match &self.state {
+            State::Planned(_) => debug.field("state", &"planned"),
+            State::Running(running) => debug
+                .field("state", &"running")
+                .field("tasks", &running.tasks),
+            State::Done { .. } => debug.field("state", &"done"),
+        };
+        debug.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+use super::flow::Flow;
+use super::plan::OpenLayer;
+use super::step::{Step, Stepped};
+
+impl<P: OpenLayer> Flow<P> {
+    /// Makes one item of each item.
+    ///
+    /// # Ordering
+    /// Each lane keeps its order.
+    ///
+    /// # Panics
+    /// A panic in `f` ends the flow with that panic.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let lengths = Flow::from_iter(["the", "quick"]).lanes(1).map(str::len);
+    /// assert_eq!(lengths.collect::<Vec<_>>().await, [3, 5]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.map/2`. `f` is cloned for each lane, so that it may keep a state of its own there.
+    #[track_caller]
+    pub fn map<U, F>(self, f: F) -> Flow<Stepped<P, Map<F>>>
+    where
+        F: FnMut(P::Item) -> U + Clone,
+    {
+        self.then(|plan| Stepped::new(plan, Map(f)))
+    }
+}
+
+/// The step of [`Flow::map`].
+#[derive(Clone)]
+pub struct Map<F>(F);
+
+impl<T, U, F: FnMut(T) -> U> Step<T> for Map<F> {
+    type Out = U;
+
+    #[inline]
+    fn step(&mut self, item: T) -> Option<U> {
+        Some((self.0)(item))
+    }
+
+    fn size_hint(&self, upstream: (usize, Option<usize>)) -> (usize, Option<usize>) {
+        upstream
+    }
+}
+
+opaque_debug!(Map);

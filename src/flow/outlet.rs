@@ -1,0 +1,140 @@
+use crate::edge::{Closed, Sender};
+use std::ops::ControlFlow;
+use std::task::{Context, Poll};
+
+/// The sending end of an edge with the batch being filled for it.
+#[derive(Debug)]
+pub(super) struct Outlet<T> {
+    /// `None` once the receiver is gone.
+    sender: Option<Sender<T>>,
+    batch: Vec<T>,
+    /// What the receiver is known to want, less what is in `batch`. It may want more by now.
+    open: usize,
+    /// The batch is sent when it has this many items, at the latest.
+    full: usize,
+}
+
+impl<T> Outlet<T> {
+    pub(super) fn new(sender: Sender<T>, full: usize) -> Self {
+        Self {
+            sender: Some(sender),
+            batch: Vec::new(),
+            open: 0,
+            full,
+        }
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_none()
+    }
+
+    pub(super) fn set_full(&mut self, full: usize) {
+        self.full = full;
+    }
+
+    /// Waits until the receiver wants at least one item more, or is gone.
+    pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.open > 0 {
+            return Poll::Ready(());
+        }
+        // Items in hand count as not yet sent: without sending them there is nothing to wait for.
+        debug_assert!(self.batch.is_empty(), "a batch is sent before its outlet waits for demand");
+        let Some(sender) = self.sender.as_mut() else {
+            return Poll::Ready(());
+        };
+        match sender.poll_ready(cx) {
+            Poll::Ready(Ok(open)) => self.open = open,
+            Poll::Ready(Err(Closed)) => self.sender = None,
+            Poll::Pending => return Poll::Pending,
+        }
+        Poll::Ready(())
+    }
+
+    /// How many items may be added before the batch is to be sent: 0 only while the outlet is closed or waits.
+    pub(super) fn room(&self) -> usize {
+        self.open.min(self.full.saturating_sub(self.batch.len()))
+    }
+
+    /// Lets `add` push at most [`room`](Self::room) items, one by one, until the push breaks.
+    #[inline(always)]
+    pub(super) fn fill<R>(&mut self, add: impl FnOnce(&mut Filling<T>) -> R) -> R {
+        let before = self.batch.len();
+        let full = before + self.room();
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.reserve(full - before);
+        let mut filling = Filling { batch, full };
+        let added = add(&mut filling);
+        self.batch = filling.batch;
+        self.open -= self.batch.len() - before;
+        added
+    }
+
+    /// Adds one item; breaks when the batch is to be sent. Only while there is [`room`](Self::room).
+    #[inline]
+    pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
+        debug_assert!(self.open > 0, "nothing is sent that was not asked for");
+        self.batch.push(item);
+        self.open -= 1;
+        if self.open == 0 || self.batch.len() >= self.full {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Sends the batch; when the receiver is gone it stays here, for [`take`](Self::take).
+    pub(super) fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let Some(sender) = self.sender.as_mut() else {
+            return;
+        };
+        match sender.send(&mut self.batch) {
+            Ok(open) => self.open = open,
+            Err(refused) => {
+                debug_assert_eq!(refused.refusal, crate::edge::Refusal::Closed);
+                self.sender = None;
+                self.open = 0;
+            }
+        }
+    }
+
+    /// The items that could not be sent, as nobody reads them any more.
+    pub(super) fn take(&mut self) -> Vec<T> {
+        std::mem::take(&mut self.batch)
+    }
+
+    /// Sends what is left and says that it was all.
+    pub(super) fn finish(&mut self) {
+        self.flush();
+        if let Some(sender) = self.sender.take() {
+            sender.finish();
+        }
+    }
+}
+
+/// A batch while it is being filled in a loop: it keeps to the registers of the loop.
+pub(super) struct Filling<T> {
+    batch: Vec<T>,
+    full: usize,
+}
+
+impl<T> Filling<T> {
+    #[inline(always)]
+    pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
+        // Told that the batch need not grow, the compiler leaves out the code for it, and with that a reason to keep
+        // the batch in memory: half the instructions of a short loop.
+        assert!(self.batch.len() < self.batch.capacity(), "room was made for all that may be pushed");
+        self.batch.push(item);
+        if self.batch.len() == self.full {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}

@@ -1,0 +1,73 @@
+use super::tasks::Tasks;
+use crate::demand::Demand;
+use crate::lane::Lane;
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+
+/// What a flow will run: the lanes of its last layer, and how to build them and all that feeds them.
+///
+/// Plans are nested like iterator adapters: `Op<Op<Source<…>>>`. Users meet them in type names only.
+#[diagnostic::on_unimplemented(
+    message = "this flow cannot be read yet: `{Self}` says nothing of what comes out",
+    note = "the state of a `reduce` is emitted item by item, so it must be something to iterate over; \
+            for the states themselves call `emit_state` behind the `reduce`"
+)]
+pub trait Plan: Layered {
+    /// What comes out of the flow.
+    type Item;
+    /// What a lane of the last layer is.
+    type Lane: Lane<Item = Self::Item>;
+
+    /// Builds the lanes of the last layer, and starts the tasks of the layers above it.
+    #[doc(hidden)]
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane>;
+
+    /// How many items will come out, as far as that is known before it runs.
+    #[doc(hidden)]
+    fn size_hint(&self) -> (usize, Option<usize>);
+}
+
+/// Something with a last layer that can be set up.
+pub trait Layered {
+    /// The settings of the last layer.
+    #[doc(hidden)]
+    fn settings(&mut self) -> &mut Settings;
+}
+
+/// A plan whose last layer takes further operators that work item by item.
+#[diagnostic::on_unimplemented(
+    message = "the layer of this flow is closed: `{Self}` takes no more operators",
+    label = "this operator comes after a `reduce`, `emit_state` or `combine`",
+    note = "put it before the `reduce`, or open the next layer first with `partition`, `partition_by` or `shuffle`"
+)]
+pub trait OpenLayer: Plan {}
+
+/// A plan whose last layer has no operators yet, so that batches are still as they crossed.
+#[diagnostic::on_unimplemented(
+    message = "`map_batch` comes first in a layer, before any operator that works item by item",
+    label = "the batches of this layer are already taken apart",
+    note = "move it right behind the source, `partition…` or `shuffle`, or open a new layer with one of these"
+)]
+pub trait LayerStart: OpenLayer {}
+
+/// What can be set for one layer.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    lanes: Option<NonZeroUsize>,
+    pub(super) demand: Demand,
+}
+
+impl Settings {
+    /// As many lanes as set, or as there are cores.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes
+            .or_else(|| available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get)
+    }
+
+    #[track_caller]
+    pub(super) fn set_lanes(&mut self, lanes: usize) {
+        self.lanes = NonZeroUsize::new(lanes);
+        assert!(self.lanes.is_some(), "lanes must be at least 1, given 0");
+    }
+}

@@ -1,0 +1,37 @@
+use super::exchange::{Exchange, Shuffle};
+use super::flow::Flow;
+use super::plan::Plan;
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    /// Opens a layer whose lanes take items by demand: a batch goes to the lane that wants most.
+    ///
+    /// Use it to change the number of lanes, to even out lanes that got unequal shares, or to let two halves of a
+    /// chain run on two cores. The number of lanes is that of the cores, unless [`lanes`](Flow::lanes) says otherwise.
+    ///
+    /// # Demand
+    /// A lane above takes items while any lane of the new layer wants some.
+    ///
+    /// # Ordering
+    /// Each edge keeps its order. With one lane above and one below, all order is kept.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// // Reads on one core, works on another, in order.
+    /// let flow = Flow::from_iter(1..=3).lanes(1).shuffle().lanes(1).map(|n| n * 2);
+    /// assert_eq!(flow.collect::<Vec<_>>().await, [2, 4, 6]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.shuffle/2`.
+    #[track_caller]
+    pub fn shuffle(self) -> Flow<Exchange<P, Shuffle>> {
+        self.then(|plan| Exchange::new(plan, Shuffle))
+    }
+}

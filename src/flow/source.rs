@@ -1,0 +1,343 @@
+use super::driver::ShareDriver;
+use super::exchange::cross;
+use super::flow::Flow;
+use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
+use super::tasks::Tasks;
+use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+impl<I> Flow<Source<Iter<I>>>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'static,
+{
+    /// Spreads the items of an iterator over lanes that run on all cores.
+    ///
+    /// The iterator runs in a task of the flow's runtime: one that blocks, on a file or a lock, holds a worker thread
+    /// of that runtime up. Use [`on`](Flow::on) to give such a flow a runtime of its own.
+    ///
+    /// # Demand, Ordering
+    /// As for [`flow`](crate::StreamFlow::flow).
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let even: Vec<u32> = Flow::from_iter(0..6).lanes(1).filter(|n| n % 2 == 0).collect().await;
+    /// assert_eq!(even, [0, 2, 4]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.from_enumerable/2`.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the trait's method cannot say which flow comes out; this is a source like the others"
+    )]
+    pub fn from_iter(iter: impl IntoIterator<IntoIter = I>) -> Self {
+        Flow::new(Source::new(vec![Iter::of(iter.into_iter())]))
+    }
+
+    /// Spreads the items of many iterators over lanes that run on all cores.
+    ///
+    /// With at least as many iterators as lanes, each lane runs its share of the iterators itself and no item
+    /// crosses a task on its way in. With fewer, each iterator gets a task, as in [`from_iter`](Flow::from_iter).
+    ///
+    /// # Ordering
+    /// Items of one iterator keep their order where one lane gets all of them. Iterators that share a lane take
+    /// turns.
+    ///
+    /// # Panics
+    /// When there is no iterator at all.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let sums: Vec<u32> = Flow::from_iters([0..3, 10..13])
+    ///     .lanes(2)
+    ///     .reduce(|| 0, |sum, n| *sum += n)
+    ///     .emit_state()
+    ///     .collect()
+    ///     .await;
+    /// assert_eq!(sums.iter().sum::<u32>(), 3 + 33);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.from_enumerables/2`, with the fusion that Flow 0.4 had.
+    #[track_caller]
+    pub fn from_iters<T: IntoIterator<IntoIter = I>>(iters: impl IntoIterator<Item = T>) -> Self {
+        let iters: Vec<_> = iters
+            .into_iter()
+            .map(|iter| Iter::of(iter.into_iter()))
+            .collect();
+        assert!(!iters.is_empty(), "from_iters needs at least 1 iterator, given 0");
+        Flow::new(Source::new(iters))
+    }
+}
+
+impl<S> Flow<Source<Foreign<S>>>
+where
+    S: Stream<Item: Send + 'static> + Send + 'static,
+{
+    /// Spreads the items of many streams over lanes that run on all cores.
+    ///
+    /// With at least as many streams as lanes, each lane polls its share of the streams itself and no item crosses a
+    /// task on its way in. With fewer, each stream gets a task.
+    ///
+    /// # Ordering
+    /// As for [`from_iters`](Flow::from_iters).
+    ///
+    /// # Panics
+    /// When there is no stream at all.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::stream;
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut all: Vec<_> = Flow::from_streams([stream::iter(1..3), stream::iter(7..9)]).collect().await;
+    /// all.sort();
+    /// assert_eq!(all, [1, 2, 7, 8]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.from_enumerables/2`.
+    #[track_caller]
+    pub fn from_streams(streams: impl IntoIterator<Item = S>) -> Self {
+        let streams: Vec<_> = streams.into_iter().map(Foreign::of).collect();
+        assert!(!streams.is_empty(), "from_streams needs at least 1 stream, given 0");
+        Flow::new(Source::new(streams))
+    }
+}
+
+/// The plan behind [`flow`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter),
+/// [`from_iters`](Flow::from_iters) and [`from_streams`](Flow::from_streams).
+#[must_use = "a flow does nothing until it is read"]
+pub struct Source<L> {
+    /// One lane for each source; at least one.
+    sources: Vec<L>,
+    settings: Settings,
+}
+
+impl<L: Lane> Source<L> {
+    pub(super) fn new(sources: Vec<L>) -> Self {
+        Self {
+            sources,
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl<L> Layered for Source<L> {
+    fn settings(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
+impl<L> Plan for Source<L>
+where
+    L: Leaf + Send + 'static,
+    L::Item: Send + 'static,
+{
+    type Item = L::Item;
+    type Lane = SourceLane<L>;
+
+    fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
+        let lanes = self.settings.lanes();
+        for source in &mut self.sources {
+            source.set_turn(self.settings.demand.batch());
+        }
+        if self.sources.len() < lanes {
+            return cross(tasks, self.sources, &self.settings, ShareDriver::new)
+                .into_iter()
+                .map(|edges| Fed::Edges { edges }.into())
+                .collect();
+        }
+        if self.sources.len() == lanes {
+            let sources = self.sources.into_iter();
+            return sources.map(|source| Fed::One { source }.into()).collect();
+        }
+        let mut groups: Vec<Vec<_>> = (0..lanes).map(|_| Vec::new()).collect();
+        for (at, source) in self.sources.into_iter().enumerate() {
+            groups[at % lanes].push(Box::pin(source));
+        }
+        groups
+            .into_iter()
+            .map(|sources| Fed::Some { sources, at: 0 }.into())
+            .collect()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        sum_hints(self.sources.iter().map(Stream::size_hint))
+    }
+}
+
+impl<L> OpenLayer for Source<L> where Self: Plan {}
+impl<L> LayerStart for Source<L> where Self: Plan {}
+
+impl<L> fmt::Debug for Source<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("sources", &self.sources.len())
+            .field("settings", &self.settings)
+            .finish()
+    }
+}
+
+fn sum_hints(hints: impl Iterator<Item = (usize, Option<usize>)>) -> (usize, Option<usize>) {
+    hints.fold((0, Some(0)), |(least, most), (l, m)| {
+        let most = most.zip(m).and_then(|(a, b)| a.checked_add(b));
+        (least.saturating_add(l), most)
+    })
+}
+
+pin_project! {
+    /// A lane of the first layer: one source, several that take turns, or edges from the tasks of sources that are
+    /// fewer than the lanes.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct SourceLane<L: Lane> {
+        #[pin]
+        fed: Fed<L>,
+    }
+}
+
+pin_project! {
+    #[project = FedProjection]
+    enum Fed<L: Lane> {
+        // The lane's own task runs its only source,
+        One { #[pin] source: L },
+        // or those that have not ended, `at` being the one whose turn it is.
+        Some { sources: Vec<Pin<Box<L>>>, at: usize },
+        // The sources have tasks of their own, with an edge from each.
+        Edges { edges: Inlet<L::Item> },
+    }
+}
+
+impl<L: Lane> From<Fed<L>> for SourceLane<L> {
+    fn from(fed: Fed<L>) -> Self {
+        Self { fed }
+    }
+}
+
+/// Polls the sources of one lane in turn until one has an answer; forgets those that have ended (`None`).
+fn poll_turns<L, R>(
+    sources: &mut Vec<Pin<Box<L>>>,
+    at: &mut usize,
+    mut poll: impl FnMut(Pin<&mut L>) -> Poll<Option<R>>,
+) -> Poll<Option<R>> {
+    let mut waiting = 0;
+    while waiting < sources.len() {
+        if *at >= sources.len() {
+            *at = 0;
+        }
+        match poll(sources[*at].as_mut()) {
+            Poll::Ready(Some(answer)) => return Poll::Ready(Some(answer)),
+            Poll::Ready(None) => drop(sources.remove(*at)),
+            Poll::Pending => {
+                waiting += 1;
+                *at += 1;
+            }
+        }
+    }
+    if sources.is_empty() {
+        Poll::Ready(None)
+    } else {
+        Poll::Pending
+    }
+}
+
+impl<L: Lane> Lane for SourceLane<L> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(L::Item) -> ControlFlow<()>,
+    {
+        match self.project().fed.project() {
+            FedProjection::One { source } => source.poll_each(cx, each),
+            FedProjection::Edges { edges } => Pin::new(edges).poll_each(cx, each),
+            FedProjection::Some { sources, at } => {
+                let polled = poll_turns(sources, at, |source| match source.poll_each(cx, each) {
+                    Poll::Ready(Each::Stopped) => Poll::Ready(Some(())),
+                    Poll::Ready(Each::Ended) => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                });
+                *at += 1;
+                Poll::Ready(match ready!(polled) {
+                    Some(()) => Each::Stopped,
+                    None => Each::Ended,
+                })
+            }
+        }
+    }
+
+    fn poll_batch(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        limit: usize,
+    ) -> Poll<Option<Vec<L::Item>>> {
+        match self.project().fed.project() {
+            FedProjection::One { source } => source.poll_batch(cx, limit),
+            FedProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
+            FedProjection::Some { sources, at } => {
+                let polled = poll_turns(sources, at, |source| source.poll_batch(cx, limit));
+                *at += 1;
+                polled
+            }
+        }
+    }
+}
+
+impl<L: Lane> Stream for SourceLane<L> {
+    type Item = L::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
+        match self.project().fed.project() {
+            FedProjection::One { source } => source.poll_next(cx),
+            FedProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
+            FedProjection::Some { sources, at } => {
+                let polled = poll_turns(sources, at, |source| source.poll_next(cx));
+                *at += 1;
+                polled
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.fed {
+            Fed::One { source } => source.size_hint(),
+            Fed::Edges { edges } => edges.size_hint(),
+            Fed::Some { sources, .. } => sum_hints(sources.iter().map(|source| source.size_hint())),
+        }
+    }
+}
+
+impl<L: Lane + FusedStream> FusedStream for SourceLane<L> {
+    fn is_terminated(&self) -> bool {
+        match &self.fed {
+            Fed::One { source } => source.is_terminated(),
+            Fed::Edges { edges } => edges.is_terminated(),
+            Fed::Some { sources, .. } => sources.is_empty(),
+        }
+    }
+}
+
+impl<L: Lane> fmt::Debug for SourceLane<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = match &self.fed {
+            Fed::One { .. } => "one source",
+            Fed::Some { .. } => "sources in turn",
+            Fed::Edges { .. } => "edges",
+        };
+        f.debug_tuple("SourceLane").field(&shape).finish()
+    }
+}

@@ -1,0 +1,162 @@
+//! The tasks of a running flow: started here and nowhere else, owned, stopped together.
+
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::task::{Context, Poll, ready};
+use tokio::runtime::Handle;
+use tokio::task::{JoinSet, coop};
+
+type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A driver, where both its task and the flow can get at it.
+///
+/// The lock is taken by the task for each poll, and by the flow only to stop it, without waiting.
+type Slot = Mutex<Option<Driver>>;
+
+/// The tasks of one flow.
+pub struct Tasks {
+    runtime: Handle,
+    set: JoinSet<()>,
+    slots: Vec<Arc<Slot>>,
+    stopped: Arc<AtomicBool>,
+    discarded: Arc<AtomicU64>,
+    /// The first failure; raised once all tasks are gone.
+    failure: Option<Failure>,
+}
+
+/// Why a flow cannot come to its end.
+pub(super) enum Failure {
+    /// Code of the user's panicked in a lane.
+    Panic(Box<dyn Any + Send>),
+    /// The runtime of the lanes dropped them.
+    RuntimeGone,
+}
+
+impl Failure {
+    /// Raises the panic of the lane in the task that reads the flow.
+    pub(super) fn raise(self) -> ! {
+        match self {
+            Self::Panic(payload) => resume_unwind(payload),
+            Self::RuntimeGone => {
+                panic!("the runtime of the flow was shut down before the flow came to its end")
+            }
+        }
+    }
+}
+
+impl Tasks {
+    /// # Panics
+    /// Without a runtime named, when called outside of one.
+    pub(super) fn new(runtime: Option<Handle>) -> Self {
+        let runtime = runtime.or_else(|| Handle::try_current().ok()).expect(
+            "a flow needs a tokio runtime for its lanes and was polled outside of one: await it in \
+             `#[tokio::main]`, `#[tokio::test]` or `Runtime::block_on`, or name a runtime with `Flow::on`",
+        );
+        Self {
+            runtime,
+            set: JoinSet::new(),
+            slots: Vec::new(),
+            stopped: Arc::default(),
+            discarded: Arc::default(),
+            failure: None,
+        }
+    }
+
+    /// Makes timers and tasks of users' adapters belong to the runtime of the lanes while `build` runs.
+    pub(super) fn building<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let runtime = self.runtime.clone();
+        let _context = runtime.enter();
+        build(self)
+    }
+
+    /// Counts items that were dropped before any operator or reader took them.
+    pub(super) fn discarded(&self) -> &Arc<AtomicU64> {
+        &self.discarded
+    }
+
+    pub(super) fn spawn(&mut self, driver: impl Future<Output = ()> + Send + 'static) {
+        let slot: Arc<Slot> = Arc::new(Mutex::new(Some(Box::pin(driver))));
+        self.slots.push(Arc::clone(&slot));
+        let stopped = Arc::clone(&self.stopped);
+        let task = poll_fn(move |cx| poll_slot(&slot, &stopped, cx));
+        self.set.spawn_on(task, &self.runtime);
+    }
+
+    /// Drops all drivers, and with them their sources: now those that are not running at this moment, and these as
+    /// soon as their poll comes back.
+    pub(super) fn stop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        for slot in self.slots.drain(..) {
+            let driver = match slot.try_lock() {
+                Ok(mut driver) => driver.take(),
+                Err(TryLockError::Poisoned(driver)) => driver.into_inner().take(),
+                Err(TryLockError::WouldBlock) => None,
+            };
+            // Outside of the lock, as this runs code of the user's.
+            drop(driver);
+        }
+        self.set.abort_all();
+    }
+
+    /// Ready once every task is gone: cleanly, or with the first failure, which stops all others.
+    pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        while let Some(ended) = ready!(self.set.poll_join_next(cx)) {
+            let Err(error) = ended else { continue };
+            if self.failure.is_none() {
+                self.stop();
+                self.failure = Some(match error.try_into_panic() {
+                    Ok(payload) => Failure::Panic(payload),
+                    // Nobody but us has the handles, so this is a runtime that is shutting down.
+                    Err(_cancelled) => Failure::RuntimeGone,
+                });
+            }
+        }
+        Poll::Ready(self.failure.take().map_or(Ok(()), Err))
+    }
+
+    /// True while tasks are being stopped because of a failure: what was sent before is of no use any more.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failure.is_some()
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks")
+            .field("running", &self.set.len())
+            .field("discarded", &self.discarded)
+            .finish_non_exhaustive()
+    }
+}
+
+fn poll_slot(slot: &Slot, stopped: &AtomicBool, cx: &mut Context<'_>) -> Poll<()> {
+    let mut driver = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(running) = driver.as_mut() else {
+        return Poll::Ready(());
+    };
+    let polled = running.as_mut().poll(cx);
+    if polled.is_ready() || stopped.load(Ordering::SeqCst) {
+        let ended = driver.take();
+        drop(driver);
+        drop(ended);
+        return Poll::Ready(());
+    }
+    polled
+}
+
+/// Takes one batch's worth of the running task's budget; pends, to run again, when that is used up.
+pub(super) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    ready!(coop::poll_proceed(cx)).made_progress();
+    Poll::Ready(())
+}

@@ -1,0 +1,178 @@
+use super::turn::give_way;
+use super::{Each, Lane};
+use crate::edge::{BatchRead, End, Receiver};
+use futures_core::{FusedStream, Stream};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+/// The lane at the start of a layer: what arrives over the edges from the layer above, merged.
+///
+/// # Ordering
+/// Per edge in order; edges take turns, batch by batch.
+///
+/// # Drop
+/// Items not yet read are dropped, and counted by the flow as discarded.
+///
+/// # Examples
+/// An inlet is what [`Flow::per_lane`](crate::Flow::per_lane) hands out after a partition.
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::lane::Inlet;
+///
+/// # tokio_test::block_on(async {
+/// let tens = Flow::from_iter(1..=3)
+///     .partition()
+///     .per_lane(|lane: Inlet<i32>| futures::StreamExt::map(lane, |n| n * 10));
+/// let mut tens: Vec<_> = tens.collect().await;
+/// tens.sort();
+/// assert_eq!(tens, [10, 20, 30]);
+/// # });
+/// ```
+#[must_use = "a lane does nothing until it is polled"]
+pub struct Inlet<T> {
+    /// Edges that have not ended.
+    edges: Vec<Receiver<T>>,
+    /// The edge whose turn it is.
+    at: usize,
+    /// An edge broke off: this lane must not end as if it were complete.
+    broken: bool,
+    discarded: Arc<AtomicU64>,
+}
+
+impl<T> Inlet<T> {
+    pub(crate) fn new(edges: Vec<Receiver<T>>, discarded: Arc<AtomicU64>) -> Self {
+        Self {
+            edges,
+            at: 0,
+            broken: false,
+            discarded,
+        }
+    }
+
+    /// The next item of the batch being read item by item, if there is one left.
+    #[inline]
+    pub(crate) fn next_held(&mut self) -> Option<T> {
+        self.edges.get_mut(self.at)?.next_held()
+    }
+
+    /// Items left of the batch being read item by item.
+    pub(crate) fn held(&self) -> usize {
+        self.edges.get(self.at).map_or(0, Receiver::held)
+    }
+
+    /// Asks each edge in turn, starting where the last call left off, until one has an answer.
+    #[inline(always)]
+    fn poll_edges<R>(
+        &mut self,
+        mut poll: impl FnMut(&mut Receiver<T>) -> Poll<Option<R>>,
+    ) -> Poll<Option<R>> {
+        let mut waiting = 0;
+        while waiting < self.edges.len() {
+            if self.at >= self.edges.len() {
+                self.at = 0;
+            }
+            match poll(&mut self.edges[self.at]) {
+                Poll::Ready(Some(answer)) => return Poll::Ready(Some(answer)),
+                Poll::Ready(None) => {
+                    let ended = self.edges.remove(self.at);
+                    self.broken |= ended.end() != Some(End::Finished);
+                }
+                Poll::Pending => {
+                    waiting += 1;
+                    self.at += 1;
+                }
+            }
+        }
+        if self.edges.is_empty() && !self.broken {
+            Poll::Ready(None)
+        } else {
+            // Broken: the flow hears of it from the task that failed, and drops this lane.
+            Poll::Pending
+        }
+    }
+}
+
+impl<T> Lane for Inlet<T> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        let this = self.get_mut();
+        // One batch of each edge makes a turn.
+        for _ in 0..this.edges.len().max(1) {
+            let polled = this.poll_edges(|edge| match edge.poll_batch_each(cx, each) {
+                Poll::Ready(BatchRead::Ended) => Poll::Ready(None),
+                Poll::Ready(read) => Poll::Ready(Some(read)),
+                Poll::Pending => Poll::Pending,
+            });
+            match polled {
+                Poll::Ready(Some(BatchRead::Stopped)) => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Some(_)) => this.at += 1,
+                Poll::Ready(None) => return Poll::Ready(Each::Ended),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        give_way(cx)
+    }
+
+    fn poll_batch(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        limit: usize,
+    ) -> Poll<Option<Vec<T>>> {
+        let this = self.get_mut();
+        let polled = this.poll_edges(|edge| Pin::new(edge).poll_batch(cx, limit));
+        this.at += 1;
+        polled
+    }
+}
+
+impl<T> Stream for Inlet<T> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let this = self.get_mut();
+        if let Some(item) = this.next_held() {
+            return Poll::Ready(Some(item));
+        }
+        // A batch has been read: the next edge's turn.
+        this.at += 1;
+        this.poll_edges(|edge| Pin::new(edge).poll_next(cx))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let ready = self.edges.iter().map(|edge| edge.size_hint().0).sum();
+        (ready, self.is_terminated().then_some(0))
+    }
+}
+
+impl<T> FusedStream for Inlet<T> {
+    fn is_terminated(&self) -> bool {
+        self.edges.is_empty() && !self.broken
+    }
+}
+
+impl<T> Drop for Inlet<T> {
+    fn drop(&mut self) {
+        for edge in &mut self.edges {
+            let discarded = edge.close();
+            if discarded > 0 {
+                self.discarded.fetch_add(discarded as u64, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Inlet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inlet")
+            .field("edges", &self.edges)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
+    }
+}

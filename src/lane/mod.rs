@@ -1,0 +1,116 @@
+//! One strand of a flow: a [`Stream`] that can also push its items in a loop.
+//!
+//! A flow is a number of lanes, each polled by one task. Every operator wraps each lane in an adapter, so that a
+//! chain of operators is one state machine per lane. Users seldom need this module: [`Flow::per_lane`] puts any
+//! `Stream` adapter of any crate on every lane. It is public for adapters that want to be as fast as the built-in
+//! ones.
+//!
+//! # Why a second face
+//! Taking items one by one with `poll_next` hides the loop from the compiler: between two items, every adapter of
+//! the chain goes through its states again. [`Lane::poll_each`] turns that around, as `Iterator::try_fold` does
+//! beside `Iterator::next`: the lane runs its own loop and calls a closure with each item, so that a chain of
+//! adapters compiles to a loop over a batch.
+//!
+//! [`Flow::per_lane`]: crate::Flow::per_lane
+//! [`Stream`]: futures_core::Stream
+
+mod foreign;
+mod inlet;
+mod iter;
+mod turn;
+
+pub use foreign::Foreign;
+pub use inlet::Inlet;
+pub use iter::Iter;
+pub use turn::Leaf;
+pub(crate) use turn::{Turn, give_way};
+
+use futures_core::Stream;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Pushes its items into a closure, besides yielding them as a [`Stream`].
+///
+/// # Contract
+/// - A lane is fused: after its end it keeps saying so.
+/// - `Pending` means that the waker is registered, or has been woken already.
+/// - When `each` breaks, the item just passed is taken and no other item is lost.
+/// - A call does a bounded amount of work: a lane that is always ready wakes its task and returns `Pending` now and
+///   then, also while nothing reaches `each`.
+/// - A lane whose upstream failed never ends. It stays pending until its flow, which learns of the failure from the
+///   task that failed, drops it: only an input that came to its end may look like one that did.
+///
+/// # Examples
+/// ```
+/// use gen_stage::lane::{Each, Iter, Lane};
+/// use std::ops::ControlFlow;
+/// use std::pin::pin;
+/// use std::task::{Context, Poll, Waker};
+///
+/// let mut lane = pin!(Iter::new(1..=10, 500));
+/// let mut cx = Context::from_waker(Waker::noop());
+/// let mut sum = 0;
+///
+/// let polled = lane.as_mut().poll_each(&mut cx, &mut |n| {
+///     sum += n;
+///     if n < 4 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+/// });
+/// assert_eq!((polled, sum), (Poll::Ready(Each::Stopped), 1 + 2 + 3 + 4));
+///
+/// let polled = lane.as_mut().poll_each(&mut cx, &mut |n| {
+///     sum += n;
+///     ControlFlow::Continue(())
+/// });
+/// assert_eq!((polled, sum), (Poll::Ready(Each::Ended), 55));
+/// ```
+#[must_use = "a lane does nothing until it is polled"]
+pub trait Lane: Stream {
+    /// Pushes ready items into `each` until it breaks, the lane has none ready, or the lane ends.
+    ///
+    /// # Panics
+    /// When the user's code in the lane does.
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(Self::Item) -> ControlFlow<()>;
+
+    /// Takes the next items that are ready together, at least one and at most `limit`.
+    ///
+    /// A lane fed by other tasks answers with the batches as they crossed; any other collects what is ready.
+    fn poll_batch(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        limit: usize,
+    ) -> Poll<Option<Vec<Self::Item>>> {
+        let mut batch = Vec::new();
+        let polled = self.poll_each(cx, &mut |item| {
+            batch.push(item);
+            if batch.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        match polled {
+            _ if !batch.is_empty() => Poll::Ready(Some(batch)),
+            Poll::Ready(Each::Ended) => Poll::Ready(None),
+            // Without an item `each` was not called, so it cannot have broken.
+            Poll::Ready(Each::Stopped) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Why [`Lane::poll_each`] came back.
+///
+/// # Examples
+/// ```
+/// use gen_stage::lane::Each;
+/// assert_ne!(Each::Stopped, Each::Ended);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Each {
+    /// The closure broke; the lane may have more.
+    Stopped,
+    /// The lane has come to its end.
+    Ended,
+}

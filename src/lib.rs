@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+#[macro_use]
+mod macros;
+
+pub mod demand;
+pub mod dispatch;
+pub mod edge;
+pub mod flow;
+pub mod lane;
+pub mod prelude;
+mod sync;
+
+pub use demand::{Demand, DemandError};
+pub use flow::{Flow, StreamFlow};

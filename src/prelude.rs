@@ -1,0 +1,11 @@
+//! What most programs import: `use gen_stage::prelude::*`.
+//!
+//! ```
+//! use gen_stage::prelude::*;
+//!
+//! # tokio_test::block_on(async {
+//! assert_eq!(Flow::from_iter([1]).collect::<Vec<_>>().await, [1]);
+//! # });
+//! ```
+
+pub use crate::flow::{Flow, StreamFlow as _};
