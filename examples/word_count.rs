@@ -109,7 +109,7 @@ async fn count(
     blocks: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     lanes: usize,
     progress: &ProgressBar,
-) -> io::Result<Vec<(Vec<u8>, u64)>> {
+) -> io::Result<Vec<(Box<[u8]>, u64)>> {
     // The first error ends the stream; it is kept, for a table of half the input would be a lie.
     let failure = Arc::new(OnceLock::new());
     let blocks = {
@@ -134,7 +134,7 @@ async fn count(
 }
 
 /// Counts the words of a block in the table of its lane. Words are borrowed from the block, and copied when new.
-fn count_words(counts: &mut Combiner<Vec<u8>, u64>, block: Bytes) {
+fn count_words(counts: &mut Combiner<Box<[u8]>, u64>, block: Bytes) {
     if block.is_ascii() {
         let white = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
         for word in block.split(white).filter(|word| !word.is_empty()) {
@@ -147,7 +147,7 @@ fn count_words(counts: &mut Combiner<Vec<u8>, u64>, block: Bytes) {
     }
 }
 
-fn print_table(mut counts: Vec<(Vec<u8>, u64)>, top: usize) -> io::Result<()> {
+fn print_table(mut counts: Vec<(Box<[u8]>, u64)>, top: usize) -> io::Result<()> {
     counts.sort_unstable_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
     let top = if top == 0 { counts.len() } else { top };
     let mut out = BufWriter::new(io::stdout().lock());

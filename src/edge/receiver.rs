@@ -1,6 +1,6 @@
 use super::state::{Counts, Sending, Shared, register};
 use crate::demand::{Demand, Ledger};
-use crate::lane::{Each, Lane, give_way};
+use crate::lane::{Each, Lane, Pace, give_way};
 use crate::sync::Arc;
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -30,13 +30,16 @@ pub struct Receiver<T> {
     ledger: Ledger,
     /// The rest of the batch being read item by item.
     current: vec::IntoIter<T>,
-    /// Length of the last batch taken off the queue, until it is counted as handled. What is not in `current` and was
-    /// not lost has been handed out.
+    /// A batch taken off the queue and not begun.
+    fetched: Vec<T>,
+    /// Length of the last batch taken off the queue, until it is counted as handled. What is not in `fetched` or
+    /// `current`, and was not lost, has been handed out.
     reading: usize,
     /// The emptied buffer of the last batch, to go back to the sender.
     emptied: Vec<T>,
     /// Of `reading`, the items dropped by a panic in the code that was reading.
     lost: usize,
+    pace: Pace,
     end: Option<End>,
 }
 
@@ -75,9 +78,11 @@ impl<T> Receiver<T> {
             shared,
             ledger: Ledger::new(demand),
             current: Vec::new().into_iter(),
+            fetched: Vec::new(),
             reading: 0,
             emptied: Vec::new(),
             lost: 0,
+            pace: Pace::default(),
             end: None,
         }
     }
@@ -104,10 +109,13 @@ impl<T> Receiver<T> {
     /// # Ok::<(), gen_stage::DemandError>(())
     /// ```
     pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<T>>> {
+        if !ready!(self.poll_fetch(cx)) {
+            return Poll::Ready(None);
+        }
         if self.current.len() > 0 {
             return Poll::Ready(Some(std::mem::take(&mut self.current).collect()));
         }
-        self.poll_refill(cx)
+        Poll::Ready(Some(std::mem::take(&mut self.fetched)))
     }
 
     /// How the sender went, once the end has been read; `None` before.
@@ -146,18 +154,17 @@ impl<T> Receiver<T> {
     /// ```
     pub fn close(&mut self) -> usize {
         let handed_out = self.handed_out();
-        let rest = std::mem::take(&mut self.current);
+        let rest = (std::mem::take(&mut self.fetched), std::mem::take(&mut self.current));
         let lost = std::mem::take(&mut self.lost);
         self.reading = 0;
         let mut state = self.shared.lock();
         if !state.receiving {
             return 0;
         }
-        state.receiving = false;
-        state.demand = 0;
+        self.shared.close(&mut state);
         state.spare.clear();
         let queue = std::mem::take(&mut state.queue);
-        let discarded = queue.iter().map(Vec::len).sum::<usize>() + rest.len() + lost;
+        let discarded = queue.iter().map(Vec::len).sum::<usize>() + rest.0.len() + rest.1.len() + lost;
         state.counts.taken += handed_out as u64;
         state.counts.discarded += discarded as u64;
         let sender = state.sender.take();
@@ -186,7 +193,7 @@ impl<T> Receiver<T> {
 
     /// Of the batch being read, the items that the reader has got.
     fn handed_out(&self) -> usize {
-        self.reading - self.current.len() - self.lost
+        self.reading - self.fetched.len() - self.current.len() - self.lost
     }
 
     /// Reads at most one batch in a loop: the fast face, which gives buffers back to the sender.
@@ -203,9 +210,10 @@ impl<T> Receiver<T> {
             // A panic in `each` leaves the rest in place.
             self.current.try_for_each(each)
         } else {
-            let Some(mut batch) = ready!(self.poll_refill(cx)) else {
+            if !ready!(self.poll_fetch(cx)) {
                 return Poll::Ready(BatchRead::Ended);
-            };
+            }
+            let mut batch = std::mem::take(&mut self.fetched);
             let mut items = CountLost {
                 items: batch.drain(..),
                 lost: &mut self.lost,
@@ -221,8 +229,40 @@ impl<T> Receiver<T> {
         };
         Poll::Ready(match flow {
             ControlFlow::Continue(()) => BatchRead::Whole,
-            ControlFlow::Break(()) => BatchRead::Stopped,
+            ControlFlow::Break(()) => {
+                if self.current.len() == 0 {
+                    // The reader may be away for long, until somebody wants what it made of this batch: the next one
+                    // can be made meanwhile.
+                    self.ask();
+                }
+                BatchRead::Stopped
+            }
         })
+    }
+
+    /// Counts the last batch as handled, and asks for more if it is time to.
+    fn ask(&mut self) {
+        let ask = self.ledger.handled(self.reading);
+        let handed_out = self.handed_out();
+        self.reading = 0;
+        let mut state = self.shared.lock();
+        state.counts.taken += handed_out as u64;
+        let sender = self.shared.ask(&mut state, ask);
+        drop(state);
+        if let Some(waker) = sender {
+            waker.wake();
+        }
+    }
+
+    /// Waits until there is something to read: `false` at the end.
+    pub(crate) fn poll_fetch(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.fetched.is_empty() && self.current.len() == 0 {
+            let Some(batch) = ready!(self.poll_refill(cx)) else {
+                return Poll::Ready(false);
+            };
+            self.fetched = batch;
+        }
+        Poll::Ready(true)
     }
 
     /// Counts the last batch as handled, asks, gives its buffer back and takes the next batch: one lock.
@@ -239,22 +279,15 @@ impl<T> Receiver<T> {
         let mut state = self.shared.lock();
         state.counts.taken += handed_out as u64;
         state.counts.discarded += std::mem::take(&mut self.lost) as u64;
-        let mut sender = None;
-        if state.sending == Sending::Open {
-            state.keep_spare(emptied);
-            if ask > 0 {
-                state.demand += ask;
-                state.counts.asked += ask as u64;
-                sender = state.sender.take();
-            }
-        }
+        state.keep_spare(emptied);
+        let sender = self.shared.ask(&mut state, ask);
         let batch = state.queue.pop_front();
         let end = match (&batch, state.sending) {
             (Some(_), _) => None,
             (None, Sending::Finished) => Some(End::Finished),
             (None, Sending::Dropped) => Some(End::Dropped),
             (None, Sending::Open) => {
-                register(&mut state.receiver, cx);
+                register(&mut state.receiver, cx.waker());
                 None
             }
         };
@@ -288,14 +321,24 @@ impl<T> Drop for CountLost<'_, T> {
 
 impl<T> Lane for Receiver<T> {
     #[inline(always)]
-    fn poll_each<F>(mut self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(T) -> ControlFlow<()>,
     {
-        match ready!(self.poll_batch_each(cx, each)) {
-            BatchRead::Stopped => Poll::Ready(Each::Stopped),
-            BatchRead::Ended => Poll::Ready(Each::Ended),
-            BatchRead::Whole => give_way(cx),
+        let this = self.get_mut();
+        this.pace.begin();
+        loop {
+            match ready!(this.poll_batch_each(cx, each)) {
+                BatchRead::Stopped => return Poll::Ready(Each::Stopped),
+                BatchRead::Ended => return Poll::Ready(Each::Ended),
+                BatchRead::Whole => {}
+            }
+            if !ready!(this.poll_fetch(cx)) {
+                return Poll::Ready(Each::Ended);
+            }
+            if this.pace.is_over() {
+                return give_way(cx);
+            }
         }
     }
 
@@ -305,10 +348,11 @@ impl<T> Lane for Receiver<T> {
         limit: usize,
     ) -> Poll<Option<Vec<T>>> {
         let this = self.get_mut();
+        if !ready!(this.poll_fetch(cx)) {
+            return Poll::Ready(None);
+        }
         if this.current.len() == 0 {
-            let Some(batch) = ready!(this.poll_refill(cx)) else {
-                return Poll::Ready(None);
-            };
+            let batch = std::mem::take(&mut this.fetched);
             if batch.len() <= limit {
                 return Poll::Ready(Some(batch));
             }
@@ -326,10 +370,10 @@ impl<T> Stream for Receiver<T> {
             if let Some(item) = self.next_held() {
                 return Poll::Ready(Some(item));
             }
-            match ready!(self.poll_refill(cx)) {
-                Some(batch) => self.current = batch.into_iter(),
-                None => return Poll::Ready(None),
+            if !ready!(self.poll_fetch(cx)) {
+                return Poll::Ready(None);
             }
+            self.current = std::mem::take(&mut self.fetched).into_iter();
         }
     }
 
@@ -337,7 +381,7 @@ impl<T> Stream for Receiver<T> {
         if self.end.is_some() {
             (0, Some(0))
         } else {
-            (self.current.len(), None)
+            (self.fetched.len() + self.current.len(), None)
         }
     }
 }

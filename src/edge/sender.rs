@@ -3,7 +3,7 @@ use super::state::{Counts, Sending, Shared, register};
 use crate::sync::Arc;
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// The side of an edge that sends batches, when there is demand for them.
 ///
@@ -39,14 +39,20 @@ impl<T> Sender<T> {
     /// # Ok::<(), gen_stage::DemandError>(())
     /// ```
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Closed>> {
+        let demand = self.shared.demand();
+        if demand > 0 {
+            return Poll::Ready(Ok(demand));
+        }
         let mut state = self.shared.lock();
         if !state.receiving {
-            Poll::Ready(Err(Closed))
-        } else if state.demand > 0 {
-            Poll::Ready(Ok(state.demand))
-        } else {
-            register(&mut state.sender, cx);
-            Poll::Pending
+            return Poll::Ready(Err(Closed));
+        }
+        match self.shared.demand() {
+            0 => {
+                register(&mut state.sender, cx.waker());
+                Poll::Pending
+            }
+            demand => Poll::Ready(Ok(demand)),
         }
     }
 
@@ -90,14 +96,22 @@ impl<T> Sender<T> {
     /// # Ok::<(), gen_stage::DemandError>(())
     /// ```
     pub fn send(&mut self, batch: &mut Vec<T>) -> Result<usize, SendError> {
+        self.send_and_wait(batch, None)
+    }
+
+    /// Sends, and has `waker` called when there is demand again if this used it up.
+    pub(crate) fn send_and_wait(
+        &mut self,
+        batch: &mut Vec<T>,
+        waker: Option<&Waker>,
+    ) -> Result<usize, SendError> {
         let mut state = self.shared.lock();
         let items = batch.len();
         let refusal = if !state.receiving {
             Some(Refusal::Closed)
-        } else if items > state.demand {
-            Some(Refusal::NotAsked {
-                demand: state.demand,
-            })
+        } else if items > self.shared.demand() {
+            let demand = self.shared.demand();
+            Some(Refusal::NotAsked { demand })
         } else {
             None
         };
@@ -105,13 +119,14 @@ impl<T> Sender<T> {
             return Err(SendError { items, refusal });
         }
         if items == 0 {
-            return Ok(state.demand);
+            return Ok(self.shared.demand());
         }
         let buffer = state.spare.pop().unwrap_or_default();
         state.queue.push_back(std::mem::replace(batch, buffer));
-        state.demand -= items;
-        state.counts.sent += items as u64;
-        let left = state.demand;
+        let left = self.shared.sent(&mut state, items);
+        if let (0, Some(waker)) = (left, waker) {
+            register(&mut state.sender, waker);
+        }
         let receiver = state.receiver.take();
         drop(state);
         if let Some(waker) = receiver {

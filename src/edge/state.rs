@@ -1,19 +1,23 @@
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use std::collections::VecDeque;
-use std::task::{Context, Waker};
+use std::task::Waker;
 
 /// How many emptied buffers wait for the sender: as many as batches can be on their way at the default demand, and
 /// one being filled.
 const SPARE_BUFFERS: usize = 3;
 
-/// What both sides of an edge see, behind one lock that is taken once a batch.
-pub(super) struct Shared<T>(Mutex<State<T>>);
+/// What both sides of an edge see.
+pub(super) struct Shared<T> {
+    /// Taken about once a batch by each side.
+    state: Mutex<State<T>>,
+    /// Asked for and not yet sent, in items. Changed under the lock; what the sender reads without it is what it may
+    /// send at least, as only the sender takes away from it.
+    demand: AtomicUsize,
+}
 
 pub(super) struct State<T> {
     /// Sent and not yet taken, oldest first. Holds at most as many items as the receiver's `max_demand`.
     pub(super) queue: VecDeque<Vec<T>>,
-    /// Asked for and not yet sent, in items.
-    pub(super) demand: usize,
     /// Emptied buffers on their way back to the sender.
     pub(super) spare: Vec<Vec<T>>,
     pub(super) sending: Sending,
@@ -69,36 +73,71 @@ pub struct Counts {
 
 impl<T> Shared<T> {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             queue: VecDeque::new(),
-            demand: 0,
             spare: Vec::new(),
             sending: Sending::Open,
             receiving: true,
             sender: None,
             receiver: None,
             counts: Counts::default(),
-        }))
+        };
+        Self {
+            state: Mutex::new(state),
+            demand: AtomicUsize::new(0),
+        }
     }
 
     /// No user code runs under this lock, so a poisoned one would be a defect here.
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().expect("no code of a user runs under the lock of an edge")
+        let state = self.state.lock();
+        state.expect("no code of a user runs under the lock of an edge")
+    }
+
+    pub(super) fn demand(&self) -> usize {
+        // What the receiver did before it asked does not matter to the sender: it only counts.
+        self.demand.load(Ordering::Relaxed)
+    }
+
+    /// Adds to the demand, while there is a sender to see it, and returns whom to wake for that.
+    pub(super) fn ask(&self, state: &mut State<T>, items: usize) -> Option<Waker> {
+        if items == 0 || state.sending != Sending::Open {
+            return None;
+        }
+        self.demand.fetch_add(items, Ordering::Relaxed);
+        state.counts.asked += items as u64;
+        state.sender.take()
+    }
+
+    /// Takes what was sent off the demand, and returns what is left of it.
+    pub(super) fn sent(&self, state: &mut State<T>, items: usize) -> usize {
+        state.counts.sent += items as u64;
+        self.demand.fetch_sub(items, Ordering::Relaxed) - items
+    }
+
+    /// Takes back all demand: nobody reads any more.
+    pub(super) fn close(&self, state: &mut State<T>) {
+        state.receiving = false;
+        self.demand.store(0, Ordering::Relaxed);
     }
 }
 
 impl<T> State<T> {
+    /// Keeps an emptied buffer for the sender.
     pub(super) fn keep_spare(&mut self, buffer: Vec<T>) {
-        if buffer.capacity() > 0 && self.spare.len() < SPARE_BUFFERS {
+        if buffer.capacity() > 0
+            && self.spare.len() < SPARE_BUFFERS
+            && self.sending == Sending::Open
+        {
             self.spare.push(buffer);
         }
     }
 }
 
 /// Remembers whom to wake, without a clone when it is the same task as before.
-pub(super) fn register(slot: &mut Option<Waker>, cx: &Context<'_>) {
+pub(super) fn register(slot: &mut Option<Waker>, waker: &Waker) {
     match slot {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
+        Some(registered) => registered.clone_from(waker),
+        None => *slot = Some(waker.clone()),
     }
 }

@@ -186,7 +186,6 @@ where
         let lanes = cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
             RouteDriver::new(upper, ByFirst, senders, demand, discarded)
         });
-        let turn = self.settings.demand.batch();
         lanes
             .into_iter()
             .map(|lane| {
@@ -194,7 +193,7 @@ where
                     table: Combiner::default(),
                     merge: self.merge.clone(),
                 };
-                ReduceLane::new(lane, state, Merging::add as fn(&mut _, _), |m| m.table.into_pairs(), turn)
+                ReduceLane::new(lane, state, Merging::add as fn(&mut _, _), |merging| merging.table.into_pairs())
             })
             .collect()
     }

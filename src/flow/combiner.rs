@@ -1,6 +1,6 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use hashbrown::hash_table::{Entry, IntoIter};
+use hashbrown::hash_table::{IntoIter, OccupiedEntry};
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -49,7 +49,7 @@ impl<K, V> Combiner<K, V> {
 }
 
 impl<K: Hash + Eq, V> Combiner<K, V> {
-    /// The value of a key that is borrowed, to be changed; a key not seen before gets a copy of it and the default.
+    /// The value of a key that is borrowed, to be changed; a key not seen before is made of it, with the default.
     ///
     /// ```
     /// let mut counts = gen_stage::flow::Combiner::<String, u64>::default();
@@ -60,53 +60,75 @@ impl<K: Hash + Eq, V> Combiner<K, V> {
     #[inline]
     pub fn at<Q>(&mut self, key: &Q) -> &mut V
     where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        K: Borrow<Q> + for<'q> From<&'q Q>,
+        Q: Hash + Eq + ?Sized,
         V: Default,
     {
-        match self.entry(key) {
-            Entry::Occupied(pair) => &mut pair.into_mut().1,
-            Entry::Vacant(place) => &mut place.insert((key.to_owned(), V::default())).into_mut().1,
+        let (hash, found) = self.find(key);
+        match found {
+            Ok(pair) => &mut pair.into_mut().1,
+            Err(absent) => absent.insert(hash, (key.into(), V::default())),
         }
     }
 
     /// The value of a key that is given away, to be changed; a key not seen before gets the default.
     ///
     /// ```
-    /// let mut counts = gen_stage::flow::Combiner::<String, u64>::default();
-    /// *counts.at_owned("fox".to_string()) += 1;
-    /// assert_eq!(*counts.at("fox"), 1);
+    /// let mut counts = gen_stage::flow::Combiner::<u32, u64>::default();
+    /// *counts.at_owned(7) += 1;
+    /// *counts.at_owned(7) += 1;
+    /// assert_eq!(*counts.at_owned(7), 2);
     /// ```
+    #[inline]
     pub fn at_owned(&mut self, key: K) -> &mut V
     where
         V: Default,
     {
-        match self.entry(&key) {
-            Entry::Occupied(pair) => &mut pair.into_mut().1,
-            Entry::Vacant(place) => &mut place.insert((key, V::default())).into_mut().1,
+        let (hash, found) = self.find(&key);
+        match found {
+            Ok(pair) => &mut pair.into_mut().1,
+            Err(absent) => absent.insert(hash, (key, V::default())),
         }
     }
 
     /// Puts a value under a key, or has it merged with the one that is there.
     pub(super) fn merge(&mut self, key: K, value: V, merge: &mut impl FnMut(&mut V, V)) {
-        match self.entry(&key) {
-            Entry::Occupied(mut pair) => merge(&mut pair.get_mut().1, value),
-            Entry::Vacant(place) => _ = place.insert((key, value)),
+        let (hash, found) = self.find(&key);
+        match found {
+            Ok(mut pair) => merge(&mut pair.get_mut().1, value),
+            Err(absent) => _ = absent.insert(hash, (key, value)),
         }
     }
 
+    /// The hash of a key, and its pair or the table to put it into.
     #[inline]
-    fn entry<Q>(&mut self, key: &Q) -> Entry<'_, (K, V)>
+    fn find<Q>(&mut self, key: &Q) -> (u64, Result<OccupiedEntry<'_, (K, V)>, Absent<'_, K, V>>)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
         let hasher = &self.hasher;
-        self.table.entry(
-            hasher.hash_one(key),
-            |(k, _)| k.borrow() == key,
-            |(k, _)| hasher.hash_one(k.borrow()),
-        )
+        let hash = hasher.hash_one(key);
+        let found = self.table.find_entry(hash, |(k, _)| k.borrow() == key);
+        let found = found.map_err(|absent| Absent {
+            table: absent.into_table(),
+            hasher,
+        });
+        (hash, found)
+    }
+}
+
+/// A table without the key that was looked for.
+struct Absent<'a, K, V> {
+    table: &'a mut HashTable<(K, V)>,
+    hasher: &'a RandomState,
+}
+
+impl<'a, K: Hash, V> Absent<'a, K, V> {
+    fn insert(self, hash: u64, pair: (K, V)) -> &'a mut V {
+        let hasher = self.hasher;
+        let rehash = |(key, _): &(K, V)| hasher.hash_one(key);
+        &mut self.table.insert_unique(hash, pair, rehash).into_mut().1
     }
 }
 

@@ -1,11 +1,10 @@
 //! The futures that pull one lane each and hand its items on: one task each, owned by the flow.
 
 use super::outlet::Outlet;
-use super::tasks::poll_budget;
 use crate::demand::Demand;
 use crate::dispatch::{Ramp, Route, most_demand};
 use crate::edge::Sender;
-use crate::lane::{Each, Lane};
+use crate::lane::{Each, Lane, Pace, give_way};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -22,6 +21,7 @@ pin_project! {
         lane: L,
         outlets: Vec<Outlet<L::Item>>,
         ramp: Ramp,
+        pace: Pace,
         // Taken from the lane for an outlet that closed meanwhile; the next outlet gets them first.
         stranded: Vec<L::Item>,
         discarded: Arc<AtomicU64>,
@@ -43,6 +43,7 @@ impl<L: Lane> ShareDriver<L> {
                 .into_iter()
                 .map(|sender| Outlet::new(sender, full))
                 .collect(),
+            pace: Pace::default(),
             stranded: Vec::new(),
             discarded,
         }
@@ -51,6 +52,10 @@ impl<L: Lane> ShareDriver<L> {
 
 /// Picks the open outlet with the most demand, and forgets the closed ones. `None`: nobody is left.
 fn poll_pick<T>(outlets: &mut Vec<Outlet<T>>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+    if let [outlet] = &mut outlets[..] {
+        ready!(outlet.poll_open(cx));
+        return Poll::Ready((!outlet.is_closed()).then_some(0));
+    }
     // Every outlet without known demand is asked, so that each of them wakes this task.
     for outlet in outlets.iter_mut() {
         let _ = outlet.poll_open(cx);
@@ -68,17 +73,18 @@ impl<L: Lane> Future for ShareDriver<L> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
+        this.pace.begin();
         loop {
-            ready!(poll_budget(cx));
             let Some(picked) = ready!(poll_pick(this.outlets, cx)) else {
                 count(this.discarded, this.stranded.len());
                 return Poll::Ready(());
             };
+            let waker = (this.outlets.len() == 1).then(|| cx.waker());
             let outlet = &mut this.outlets[picked];
             outlet.set_full(this.ramp.length());
             let polled = if this.stranded.is_empty() {
                 let lane = this.lane.as_mut();
-                outlet.fill(|batch| lane.poll_each(cx, &mut |item| batch.push(item)))
+                outlet.fill(waker, |batch| lane.poll_each(cx, &mut |item| batch.push(item)))
             } else {
                 let fits = outlet.open().min(this.stranded.len());
                 for item in this.stranded.drain(..fits) {
@@ -86,13 +92,18 @@ impl<L: Lane> Future for ShareDriver<L> {
                 }
                 Poll::Ready(Each::Stopped)
             };
-            outlet.flush();
+            outlet.flush(waker);
             if outlet.is_closed() {
                 this.stranded.append(&mut outlet.take());
             } else if polled == Poll::Ready(Each::Stopped) {
                 this.ramp.climb();
+                if waker.is_some() && outlet.open() == 0 {
+                    // Already to be woken for it.
+                    return Poll::Pending;
+                }
             }
             match polled {
+                Poll::Ready(Each::Stopped) if this.pace.is_over() => return give_way(cx),
                 Poll::Ready(Each::Stopped) => {}
                 Poll::Ready(Each::Ended) if this.stranded.is_empty() => {
                     this.outlets.iter_mut().for_each(Outlet::finish);
@@ -115,6 +126,7 @@ pin_project! {
         lane: L,
         route: R,
         outlets: Vec<Outlet<L::Item>>,
+        pace: Pace,
         discarded: Arc<AtomicU64>,
     }
 }
@@ -134,6 +146,7 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
                 .into_iter()
                 .map(|sender| Outlet::new(sender, demand.batch()))
                 .collect(),
+            pace: Pace::default(),
             discarded,
         }
     }
@@ -157,8 +170,8 @@ fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<boo
 impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
     fn poll_route(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
+        this.pace.begin();
         loop {
-            ready!(poll_budget(cx));
             if !ready!(poll_all_open(this.outlets, cx)) {
                 return Poll::Ready(());
             }
@@ -178,7 +191,7 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
                     return ControlFlow::Continue(());
                 }
                 // Sent from inside the loop: breaking off in the middle of a batch costs a copy of its rest.
-                outlet.flush();
+                outlet.flush(None);
                 if outlet.open() > 0 || outlet.is_closed() {
                     ControlFlow::Continue(())
                 } else {
@@ -186,8 +199,10 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
                 }
             });
             count(this.discarded, unread);
-            if ready!(polled) == Each::Ended {
-                return Poll::Ready(());
+            match ready!(polled) {
+                Each::Ended => return Poll::Ready(()),
+                Each::Stopped if this.pace.is_over() => return give_way(cx),
+                Each::Stopped => {}
             }
         }
     }
@@ -202,7 +217,7 @@ impl<L: Lane, R: Route<L::Item>> Future for RouteDriver<L, R> {
         for outlet in this.outlets {
             // Whatever this task waits for now, nobody else waits for items in its hands.
             if polled.is_pending() {
-                outlet.flush();
+                outlet.flush(None);
             } else {
                 outlet.finish();
             }

@@ -1,7 +1,6 @@
 use super::flow::Flow;
 use super::plan::{Layered, OpenLayer, Plan, Settings};
 use super::tasks::Tasks;
-use crate::demand::Demand;
 use crate::lane::{Each, Lane, Turn, give_way};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
@@ -45,7 +44,7 @@ impl<P: OpenLayer> Flow<P> {
         U: IntoIterator,
         F: FnMut(P::Item) -> U + Clone,
     {
-        self.then(|plan| FlatMap::new(plan, f, Demand::default().batch()))
+        self.then(|plan| FlatMap::new(plan, f))
     }
 }
 
@@ -63,12 +62,12 @@ pin_project! {
 }
 
 impl<S, U: IntoIterator, F> FlatMap<S, U, F> {
-    fn new(upstream: S, f: F, turn: usize) -> Self {
+    fn new(upstream: S, f: F) -> Self {
         Self {
             upstream,
             f,
             front: None,
-            turn: Turn::new(turn),
+            turn: Turn::default(),
         }
     }
 }
@@ -82,11 +81,10 @@ where
     type Item = U::Item;
     type Lane = FlatMap<P::Lane, U, F>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let turn = self.settings().demand.batch();
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.build(tasks).into_iter();
         lanes
-            .map(|lane| FlatMap::new(lane, self.f.clone(), turn))
+            .map(|lane| FlatMap::new(lane, self.f.clone()))
             .collect()
     }
 

@@ -1,6 +1,6 @@
 use crate::edge::{Closed, Sender};
 use std::ops::ControlFlow;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// The sending end of an edge with the batch being filled for it.
 #[derive(Debug)]
@@ -59,18 +59,41 @@ impl<T> Outlet<T> {
         self.open.min(self.full.saturating_sub(self.batch.len()))
     }
 
-    /// Lets `add` push at most [`room`](Self::room) items, one by one, until the push breaks.
+    /// Lets `add` push items, one by one, until the push breaks: then a full batch was sent.
+    ///
+    /// Only while there is [`room`](Self::room). What is left of a batch waits for [`flush`](Self::flush).
     #[inline(always)]
-    pub(super) fn fill<R>(&mut self, add: impl FnOnce(&mut Filling<T>) -> R) -> R {
+    pub(super) fn fill<R>(
+        &mut self,
+        waker: Option<&Waker>,
+        add: impl FnOnce(&mut Filling<'_, T>) -> R,
+    ) -> R {
         let before = self.batch.len();
         let full = before + self.room();
         let mut batch = std::mem::take(&mut self.batch);
         batch.reserve(full - before);
-        let mut filling = Filling { batch, full };
+        let mut filling = Filling {
+            batch,
+            full,
+            outlet: self,
+            waker,
+        };
         let added = add(&mut filling);
-        self.batch = filling.batch;
-        self.open -= self.batch.len() - before;
+        let batch = filling.batch;
+        if !batch.is_empty() {
+            self.open -= batch.len() - before;
+            self.batch = batch;
+        } else if self.batch.capacity() == 0 {
+            // Nothing was pushed: only the buffer comes back.
+            self.batch = batch;
+        }
         added
+    }
+
+    #[inline(never)]
+    fn send(&mut self, batch: Vec<T>, waker: Option<&Waker>) {
+        self.batch = batch;
+        self.flush(waker);
     }
 
     /// Adds one item; breaks when the batch is to be sent. Only while there is [`room`](Self::room).
@@ -87,14 +110,16 @@ impl<T> Outlet<T> {
     }
 
     /// Sends the batch; when the receiver is gone it stays here, for [`take`](Self::take).
-    pub(super) fn flush(&mut self) {
+    ///
+    /// With a waker, that is called when there is demand again, if this used it up.
+    pub(super) fn flush(&mut self, waker: Option<&Waker>) {
         if self.batch.is_empty() {
             return;
         }
         let Some(sender) = self.sender.as_mut() else {
             return;
         };
-        match sender.send(&mut self.batch) {
+        match sender.send_and_wait(&mut self.batch, waker) {
             Ok(open) => self.open = open,
             Err(refused) => {
                 debug_assert_eq!(refused.refusal, crate::edge::Refusal::Closed);
@@ -111,7 +136,7 @@ impl<T> Outlet<T> {
 
     /// Sends what is left and says that it was all.
     pub(super) fn finish(&mut self) {
-        self.flush();
+        self.flush(None);
         if let Some(sender) = self.sender.take() {
             sender.finish();
         }
@@ -119,22 +144,29 @@ impl<T> Outlet<T> {
 }
 
 /// A batch while it is being filled in a loop: it keeps to the registers of the loop.
-pub(super) struct Filling<T> {
+pub(super) struct Filling<'a, T> {
     batch: Vec<T>,
     full: usize,
+    outlet: &'a mut Outlet<T>,
+    waker: Option<&'a Waker>,
 }
 
-impl<T> Filling<T> {
+impl<T> Filling<'_, T> {
     #[inline(always)]
     pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
         // Told that the batch need not grow, the compiler leaves out the code for it, and with that a reason to keep
         // the batch in memory: half the instructions of a short loop.
-        assert!(self.batch.len() < self.batch.capacity(), "room was made for all that may be pushed");
+        assert!(
+            self.batch.len() < self.batch.capacity(),
+            "room was made for all that may be pushed"
+        );
         self.batch.push(item);
-        if self.batch.len() == self.full {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+        if self.batch.len() < self.full {
+            return ControlFlow::Continue(());
         }
+        // Sent from inside the loop, and so before the loop asks for more: the task below goes first.
+        let batch = std::mem::take(&mut self.batch);
+        self.outlet.send(batch, self.waker);
+        ControlFlow::Break(())
     }
 }

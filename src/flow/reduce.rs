@@ -1,7 +1,7 @@
 use super::flow::Flow;
 use super::plan::{Layered, OpenLayer, Plan, Settings};
 use super::tasks::Tasks;
-use crate::lane::{Each, Iter, Lane, Leaf};
+use crate::lane::{Each, Iter, Lane};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -109,10 +109,9 @@ where
         tasks: &mut Tasks,
         emit: fn(S) -> U,
     ) -> Vec<ReduceLane<P::Lane, S, F, U>> {
-        let turn = self.settings().demand.batch();
         let lanes = self.upstream.build(tasks).into_iter();
         lanes
-            .map(|lane| ReduceLane::new(lane, (self.init)(), self.f.clone(), emit, turn))
+            .map(|lane| ReduceLane::new(lane, (self.init)(), self.f.clone(), emit))
             .collect()
     }
 }
@@ -175,7 +174,6 @@ pin_project! {
         f: F,
         stage: Stage<S, U::IntoIter>,
         emit: fn(S) -> U,
-        turn: usize,
     }
 }
 
@@ -187,13 +185,12 @@ enum Stage<S, I: Iterator> {
 }
 
 impl<L, S, F, U: IntoIterator> ReduceLane<L, S, F, U> {
-    pub(super) fn new(upstream: L, state: S, f: F, emit: fn(S) -> U, turn: usize) -> Self {
+    pub(super) fn new(upstream: L, state: S, f: F, emit: fn(S) -> U) -> Self {
         Self {
             upstream,
             f,
             stage: Stage::Reducing(state),
             emit,
-            turn,
         }
     }
 }
@@ -216,9 +213,7 @@ where
             })) != Each::Ended
             {}
             if let Stage::Reducing(state) = std::mem::replace(this.stage, Stage::Turning) {
-                let mut items = Iter::of((this.emit)(state).into_iter());
-                items.set_turn(*this.turn);
-                *this.stage = Stage::Emitting(items);
+                *this.stage = Stage::Emitting(Iter::of((this.emit)(state).into_iter()));
             }
         }
         match this.stage {

@@ -1,5 +1,5 @@
 use super::turn::give_way;
-use super::{Each, Lane};
+use super::{Each, Lane, Pace};
 use crate::edge::{BatchRead, End, Receiver};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// The lane at the start of a layer: what arrives over the edges from the layer above, merged.
 ///
@@ -38,6 +38,7 @@ pub struct Inlet<T> {
     edges: Vec<Receiver<T>>,
     /// The edge whose turn it is.
     at: usize,
+    pace: Pace,
     /// An edge broke off: this lane must not end as if it were complete.
     broken: bool,
     discarded: Arc<AtomicU64>,
@@ -48,6 +49,7 @@ impl<T> Inlet<T> {
         Self {
             edges,
             at: 0,
+            pace: Pace::default(),
             broken: false,
             discarded,
         }
@@ -62,6 +64,15 @@ impl<T> Inlet<T> {
     /// Items left of the batch being read item by item.
     pub(crate) fn held(&self) -> usize {
         self.edges.get(self.at).map_or(0, Receiver::held)
+    }
+
+    /// Waits until there is something to read, or the end.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.poll_edges(|edge| match edge.poll_fetch(cx) {
+            Poll::Ready(more) => Poll::Ready(more.then_some(())),
+            Poll::Pending => Poll::Pending,
+        });
+        polled.map(|_| ())
     }
 
     /// Asks each edge in turn, starting where the last call left off, until one has an answer.
@@ -103,8 +114,8 @@ impl<T> Lane for Inlet<T> {
         F: FnMut(T) -> ControlFlow<()>,
     {
         let this = self.get_mut();
-        // One batch of each edge makes a turn.
-        for _ in 0..this.edges.len().max(1) {
+        this.pace.begin();
+        loop {
             let polled = this.poll_edges(|edge| match edge.poll_batch_each(cx, each) {
                 Poll::Ready(BatchRead::Ended) => Poll::Ready(None),
                 Poll::Ready(read) => Poll::Ready(Some(read)),
@@ -112,12 +123,16 @@ impl<T> Lane for Inlet<T> {
             });
             match polled {
                 Poll::Ready(Some(BatchRead::Stopped)) => return Poll::Ready(Each::Stopped),
-                Poll::Ready(Some(_)) => this.at += 1,
-                Poll::Ready(None) => return Poll::Ready(Each::Ended),
+                Poll::Ready(Some(BatchRead::Whole)) => this.at += 1,
+                Poll::Ready(None | Some(BatchRead::Ended)) => return Poll::Ready(Each::Ended),
                 Poll::Pending => return Poll::Pending,
             }
+            // To give way is not worth a wake-up when there is nothing to go on with.
+            ready!(this.poll_more(cx));
+            if this.pace.is_over() {
+                return give_way(cx);
+            }
         }
-        give_way(cx)
     }
 
     fn poll_batch(

@@ -23,7 +23,7 @@ pub use foreign::Foreign;
 pub use inlet::Inlet;
 pub use iter::Iter;
 pub use turn::Leaf;
-pub(crate) use turn::{Turn, give_way};
+pub(crate) use turn::{Pace, Turn, give_way};
 
 use futures_core::Stream;
 use std::ops::ControlFlow;

@@ -1,6 +1,7 @@
 use super::Lane;
 use crate::demand::Demand;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 /// What a lane may do before it lets other tasks run: a number of items per poll.
 ///
@@ -35,7 +36,7 @@ impl Turn {
 }
 
 impl Default for Turn {
-    /// The batch of the default demand.
+    /// The batch of the default demand: also where the demand of the layer counts other, larger items.
     fn default() -> Self {
         Self::new(Demand::default().batch())
     }
@@ -46,6 +47,40 @@ pub trait Leaf: Lane {
     /// Sets how many items to pass before other tasks get a turn, at least 1.
     #[doc(hidden)]
     fn set_turn(&mut self, turn: usize);
+}
+
+/// How long a task that has more to read goes on before it lets others run, batch by batch.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// Says after a batch whether to give way, by the clock: batches that take long are a turn each, while short ones
+/// share one. To give way costs a hand-over, and often takes the task, with all it has in its caches, to another core.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pace {
+    /// The last turn was as long as may be: the next one is timed from its start, and not from its first batch on,
+    /// which saves a look at the clock where there is one batch to a turn.
+    slow: bool,
+    started: Option<Instant>,
+}
+
+impl Pace {
+    /// A turn begins.
+    pub(crate) fn begin(&mut self) {
+        self.started = self.slow.then(Instant::now);
+    }
+
+    /// Whether the turn is over, after a batch.
+    pub(crate) fn is_over(&mut self) -> bool {
+        match self.started {
+            Some(started) => {
+                self.slow = started.elapsed() >= SLICE;
+                self.slow
+            }
+            None => {
+                self.started = Some(Instant::now());
+                false
+            }
+        }
+    }
 }
 
 /// Wakes the task that is running and pends, so that others get their turn before it goes on.

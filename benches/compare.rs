@@ -1,0 +1,73 @@
+//! Measures this crate beside others that do the same job, in turn in one run.
+//!
+//! ```console
+//! $ cargo bench --bench compare                   # every workload
+//! $ cargo bench --bench compare -- partition      # those whose names contain a word
+//! $ cargo bench --bench compare -- --rounds 9     # the medians of so many runs each, 5 unless said
+//! ```
+//!
+//! Prints `workload<TAB>peer<TAB>ns_per_item<TAB>ratio_to_ours`: the median over the rounds, and the median of the
+//! ratios to this crate's run in the same round. A ratio above 1 is slower than this crate.
+
+mod workloads;
+
+use std::time::Instant;
+use workloads::{Peer, Workload};
+
+fn main() {
+    let mut rounds = 5;
+    let mut words = Vec::new();
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            // Passed by cargo.
+            "--bench" => {}
+            "--rounds" => rounds = args.next().and_then(|n| n.parse().ok()).expect("--rounds takes a number"),
+            _ => words.push(arg),
+        }
+    }
+    let runtime = workloads::runtime();
+    for workload in workloads::all() {
+        if !words.is_empty() && !words.iter().any(|word| workload.name.contains(word.as_str())) {
+            continue;
+        }
+        let measured = measure(&workload, rounds, &runtime);
+        for (peer, runs) in workload.peers.iter().zip(&measured) {
+            let ratios = runs.iter().zip(&measured[0]).map(|(theirs, ours)| theirs / ours).collect();
+            let ns = median(runs.clone());
+            let min = runs.iter().copied().fold(f64::MAX, f64::min); println!("{}\t{}\t{ns:.2}\t{:.2}\tmin {min:.2}", workload.name, peer.name, median(ratios));
+        }
+    }
+}
+
+/// Nanoseconds per item of each peer in each round.
+fn measure(workload: &Workload, rounds: usize, runtime: &tokio::runtime::Runtime) -> Vec<Vec<f64>> {
+    // Once to warm up, and to see that everybody does the job.
+    for peer in &workload.peers {
+        let sum = peer.run(runtime, peer.items / 10);
+        assert_eq!(sum, (workload.expected)(peer.items / 10), "{}: {}", workload.name, peer.name);
+    }
+    // What a run reads is made before it is timed.
+    for peer in &workload.peers {
+        let expected = (workload.expected)(peer.items);
+        assert_eq!(peer.run(runtime, peer.items), expected, "{}: {}", workload.name, peer.name);
+    }
+    let mut runs = vec![Vec::new(); workload.peers.len()];
+    for _ in 0..rounds {
+        for (peer, runs) in workload.peers.iter().zip(&mut runs) {
+            runs.push(time(peer, runtime));
+        }
+    }
+    runs
+}
+
+fn time(peer: &Peer, runtime: &tokio::runtime::Runtime) -> f64 {
+    let started = Instant::now();
+    std::hint::black_box(peer.run(runtime, std::hint::black_box(peer.items)));
+    started.elapsed().as_nanos() as f64 / peer.items as f64
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}

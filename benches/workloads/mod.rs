@@ -1,0 +1,89 @@
+//! What is measured: the same job done by this crate and by others, each checked against the expected result.
+
+pub(crate) mod linear;
+pub(crate) mod one_by_one;
+pub(crate) mod partition;
+pub(crate) mod text;
+pub(crate) mod word_count;
+
+use futures::future::BoxFuture;
+use tokio::runtime::Runtime;
+
+/// The lanes, threads and workers of every parallel peer.
+pub(crate) const LANES: usize = 2;
+/// Items of a batch, which is what the default demand of 1000 and 500 makes of it.
+pub(crate) const BATCH: u64 = 500;
+
+/// One way to do the job of a workload.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    /// How many items a run takes, chosen so that runs are some tenths of a second.
+    pub(crate) items: u64,
+    /// Does the job with so many items and returns a sum over the result.
+    pub(crate) run: Run,
+}
+
+pub(crate) enum Run {
+    /// On threads of its own, or none.
+    Blocking(fn(u64) -> u64),
+    /// As a task of the runtime.
+    Task(fn(u64) -> BoxFuture<'static, u64>),
+}
+
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    /// What `run` returns for so many items.
+    pub(crate) expected: fn(u64) -> u64,
+    /// Ours first.
+    pub(crate) peers: Vec<Peer>,
+}
+
+impl Peer {
+    pub(crate) fn blocking(name: &'static str, items: u64, run: fn(u64) -> u64) -> Self {
+        let run = Run::Blocking(run);
+        Self { name, items, run }
+    }
+
+    pub(crate) fn task(name: &'static str, items: u64, run: fn(u64) -> BoxFuture<'static, u64>) -> Self {
+        let run = Run::Task(run);
+        Self { name, items, run }
+    }
+
+    pub(crate) fn run(&self, runtime: &Runtime, items: u64) -> u64 {
+        match self.run {
+            Run::Blocking(run) => run(items),
+            Run::Task(run) => {
+                let task = runtime.spawn(run(items));
+                runtime.block_on(task).expect("a peer does not panic")
+            }
+        }
+    }
+}
+
+pub(crate) fn all() -> Vec<Workload> {
+    vec![
+        linear::workload(),
+        partition::workload(),
+        one_by_one::workload(),
+        word_count::split(),
+        word_count::shuffle_every_word(),
+    ]
+}
+
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(LANES)
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+}
+
+/// The work on one number: little, so that what is measured is the way there.
+#[inline]
+pub(crate) fn work(n: u64) -> u64 {
+    n.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (n >> 7)
+}
+
+pub(crate) fn sum_of_work(items: u64) -> u64 {
+    (0..items).map(work).fold(0, u64::wrapping_add)
+}
