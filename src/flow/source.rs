@@ -3,7 +3,7 @@ use super::exchange::cross;
 use super::flow::Flow;
 use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
 use super::tasks::Tasks;
-use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf};
+use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf, give_way};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -233,16 +233,23 @@ impl<L: Lane> From<Fed<L>> for SourceLane<L> {
 fn poll_turns<L, R>(
     sources: &mut Vec<Pin<Box<L>>>,
     at: &mut usize,
-    mut poll: impl FnMut(Pin<&mut L>) -> Poll<Option<R>>,
+    cx: &mut Context<'_>,
+    mut poll: impl FnMut(Pin<&mut L>, &mut Context<'_>) -> Poll<Option<R>>,
 ) -> Poll<Option<R>> {
     let mut waiting = 0;
     while waiting < sources.len() {
         if *at >= sources.len() {
             *at = 0;
         }
-        match poll(sources[*at].as_mut()) {
+        match poll(sources[*at].as_mut(), cx) {
             Poll::Ready(Some(answer)) => return Poll::Ready(Some(answer)),
-            Poll::Ready(None) => drop(sources.remove(*at)),
+            Poll::Ready(None) => {
+                drop(sources.remove(*at));
+                if !sources.is_empty() {
+                    // What came from one source to its end is not put in a batch with what comes from the next.
+                    return give_way(cx);
+                }
+            }
             Poll::Pending => {
                 waiting += 1;
                 *at += 1;
@@ -266,7 +273,7 @@ impl<L: Lane> Lane for SourceLane<L> {
             FedProjection::One { source } => source.poll_each(cx, each),
             FedProjection::Edges { edges } => Pin::new(edges).poll_each(cx, each),
             FedProjection::Some { sources, at } => {
-                let polled = poll_turns(sources, at, |source| match source.poll_each(cx, each) {
+                let polled = poll_turns(sources, at, cx, |source, cx| match source.poll_each(cx, each) {
                     Poll::Ready(Each::Stopped) => Poll::Ready(Some(())),
                     Poll::Ready(Each::Ended) => Poll::Ready(None),
                     Poll::Pending => Poll::Pending,
@@ -289,7 +296,7 @@ impl<L: Lane> Lane for SourceLane<L> {
             FedProjection::One { source } => source.poll_batch(cx, limit),
             FedProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
             FedProjection::Some { sources, at } => {
-                let polled = poll_turns(sources, at, |source| source.poll_batch(cx, limit));
+                let polled = poll_turns(sources, at, cx, |source, cx| source.poll_batch(cx, limit));
                 *at += 1;
                 polled
             }
@@ -305,7 +312,7 @@ impl<L: Lane> Stream for SourceLane<L> {
             FedProjection::One { source } => source.poll_next(cx),
             FedProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
             FedProjection::Some { sources, at } => {
-                let polled = poll_turns(sources, at, |source| source.poll_next(cx));
+                let polled = poll_turns(sources, at, cx, |source, cx| source.poll_next(cx));
                 *at += 1;
                 polled
             }

@@ -1,0 +1,3 @@
+//! The numbered scenarios of GenStage's and Flow's own behaviour; `README.md` beside this accounts for each number.
+
+mod flow_ops;

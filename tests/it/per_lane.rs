@@ -1,0 +1,64 @@
+use crate::common::{Numbers, counting, operator_suite, seven, sorted};
+use futures::StreamExt;
+use std::time::Duration;
+
+operator_suite!(
+    |flow: Numbers| flow.per_lane(|lane| lane.map(|n| n + 1)),
+    |items| items.into_iter().map(|n| n + 1).collect(),
+    |flow: Numbers| flow.per_lane(|lane| lane.map(|n| {
+        seven(n);
+        n
+    })),
+);
+
+#[tokio::test(start_paused = true)]
+async fn adapters_that_need_a_timer_get_that_of_the_runtime() {
+    use tokio_stream::StreamExt as _;
+    let batches: Vec<Vec<u64>> = counting(5)
+        .lanes(1)
+        .per_lane(|lane| lane.chunks_timeout(2, Duration::from_secs(1)))
+        .collect()
+        .await;
+    assert_eq!(batches, [vec![0, 1], vec![2, 3], vec![4]]);
+}
+
+#[tokio::test]
+async fn a_lane_that_ends_early_leaves_its_share_to_the_others() {
+    // Lane 0 takes three items and ends; shared by demand, everything else goes to lane 1.
+    let mut lane = 0;
+    let mut flow = counting(1000).lanes(2).demand(1, 0).per_lane(move |items| {
+        lane += 1;
+        items.take(if lane == 1 { 3 } else { usize::MAX })
+    });
+    let mut got = Vec::new();
+    while let Some(n) = flow.next().await {
+        got.push(n);
+    }
+    let lost = flow.discarded();
+    assert_eq!(got.len() as u64 + lost, 1000, "what is not read is counted");
+    assert!(lost <= 1, "at most what was in flight to the lane that ended: {lost}");
+}
+
+#[tokio::test]
+async fn a_partition_counts_what_it_sends_to_a_lane_that_ended() {
+    let mut lane = 0;
+    let mut flow = counting(100).lanes(1).partition_with(2, |n| Some((n % 2) as usize)).per_lane(move |items| {
+        lane += 1;
+        items.take(if lane == 1 { 5 } else { usize::MAX })
+    });
+    let mut got = Vec::new();
+    while let Some(n) = flow.next().await {
+        got.push(n);
+    }
+    assert_eq!(got.iter().filter(|n| *n % 2 == 0).count(), 5);
+    assert_eq!(sorted(got.into_iter().filter(|n| n % 2 == 1)), (0..50).map(|n| n * 2 + 1).collect::<Vec<_>>());
+    assert_eq!(flow.discarded(), 45);
+}
+
+#[tokio::test]
+async fn when_all_lanes_have_ended_the_source_is_dropped() {
+    let watched = crate::common::Watched::new();
+    let flow = crate::common::numbers(watched.endless()).lanes(2).per_lane(|lane| lane.take(2));
+    assert_eq!(flow.collect::<Vec<_>>().await.len(), 4);
+    assert!(!watched.is_alive());
+}
