@@ -134,6 +134,7 @@ async fn count(
 }
 
 /// Counts the words of a block in the table of its lane. Words are borrowed from the block, and copied when new.
+#[allow(clippy::needless_pass_by_value, reason = "a flow gives its items away")]
 fn count_words(counts: &mut Combiner<Box<[u8]>, u64>, block: Bytes) {
     if block.is_ascii() {
         let white = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
@@ -226,9 +227,7 @@ fn is_input_given() -> bool {
         use std::os::unix::fs::FileTypeExt;
 
         let input = io::stdin().as_fd().try_clone_to_owned().map(fs::File::from);
-        input
-            .and_then(|input| input.metadata())
-            .is_ok_and(|input| !input.file_type().is_char_device())
+        input.and_then(|input| input.metadata()).is_ok_and(|input| !input.file_type().is_char_device())
     }
     #[cfg(not(unix))]
     {

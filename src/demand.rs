@@ -63,10 +63,7 @@ impl Demand {
         if max == 0 {
             Err(DemandError::Max { given: max })
         } else if min >= max {
-            Err(DemandError::Min {
-                bound: max - 1,
-                given: min,
-            })
+            Err(DemandError::Min { bound: max - 1, given: min })
         } else {
             Ok(Self { max, min })
         }
@@ -122,10 +119,7 @@ impl Demand {
 
 impl Default for Demand {
     fn default() -> Self {
-        Self {
-            max: 1000,
-            min: 500,
-        }
+        Self { max: 1000, min: 500 }
     }
 }
 
@@ -255,11 +249,7 @@ impl Ledger {
     /// ```
     pub fn handled(&mut self, items: usize) -> usize {
         self.wanted = self.wanted.saturating_sub(items);
-        if self.wanted <= self.demand.min {
-            self.open()
-        } else {
-            0
-        }
+        if self.wanted <= self.demand.min { self.open() } else { 0 }
     }
 }
 
@@ -271,11 +261,7 @@ mod tests {
     /// What a producer that always fills the demand sees asked, and what its consumer handles.
     ///
     /// Asks travel as messages: one ask, one answer of as many items.
-    fn against_a_counting_producer(
-        max: usize,
-        min: usize,
-        pieces: usize,
-    ) -> (Vec<usize>, Vec<usize>) {
+    fn against_a_counting_producer(max: usize, min: usize, pieces: usize) -> (Vec<usize>, Vec<usize>) {
         let mut ledger = Ledger::new(Demand::new(max, min).unwrap());
         let (mut asks, mut handled, mut answered) = (vec![ledger.open()], Vec::new(), 0);
         while handled.len() < pieces {
@@ -334,14 +320,8 @@ mod tests {
     fn scenario_032_and_035_bounds_are_named_with_the_value() {
         let said = |max, min| Demand::new(max, min).unwrap_err().to_string();
         assert_eq!(said(0, 0), "max_demand must be at least 1, given 0");
-        assert_eq!(
-            said(10, 10),
-            "min_demand must be at most 9, one less than max_demand, given 10"
-        );
-        assert_eq!(
-            said(1, 1),
-            "min_demand must be at most 0, one less than max_demand, given 1"
-        );
+        assert_eq!(said(10, 10), "min_demand must be at most 9, one less than max_demand, given 10");
+        assert_eq!(said(1, 1), "min_demand must be at most 0, one less than max_demand, given 1");
     }
 
     #[test]

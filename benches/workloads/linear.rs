@@ -53,9 +53,7 @@ fn ours_by_next(items: u64) -> BoxFuture<'static, u64> {
 }
 
 fn batches(items: u64) -> impl Iterator<Item = Vec<u64>> + Send {
-    (0..items)
-        .step_by(BATCH as usize)
-        .map(move |from| (from..items.min(from + BATCH)).collect())
+    (0..items).step_by(BATCH as usize).map(move |from| (from..items.min(from + BATCH)).collect())
 }
 
 fn tokio_batches(items: u64) -> BoxFuture<'static, u64> {
@@ -87,9 +85,7 @@ fn thread_batches(items: u64) -> u64 {
     thread::scope(|scope| {
         scope.spawn(move || batches(items).for_each(|batch| made.send(batch).unwrap()));
         scope.spawn(move || {
-            to_work
-                .into_iter()
-                .for_each(|batch| worked.send(batch.into_iter().map(work).collect()).unwrap());
+            to_work.into_iter().for_each(|batch| worked.send(batch.into_iter().map(work).collect()).unwrap());
         });
         to_sum.into_iter().flatten().fold(0, u64::wrapping_add)
     })
@@ -108,9 +104,7 @@ fn buffer_unordered(items: u64) -> BoxFuture<'static, u64> {
 }
 
 fn par_stream(items: u64) -> BoxFuture<'static, u64> {
-    let workers = ParParamsConfig::FixedWorkers {
-        num_workers: super::LANES,
-    };
+    let workers = ParParamsConfig::FixedWorkers { num_workers: super::LANES };
     // It spawns when it is built.
     async move {
         stream::iter(0..items)

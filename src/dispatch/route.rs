@@ -172,5 +172,4 @@ mod tests {
         let lanes: Vec<_> = ["the", "quick", "brown", "fox"].iter().map(|w| hash_lane(w, 1000)).collect();
         assert_eq!(lanes, [514, 58, 108, 349]);
     }
-
 }

@@ -61,8 +61,5 @@ use state::Shared;
 /// ```
 pub fn edge<T>(demand: Demand) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared::new());
-    (
-        Sender::new(Arc::clone(&shared)),
-        Receiver::new(shared, demand),
-    )
+    (Sender::new(Arc::clone(&shared)), Receiver::new(shared, demand))
 }

@@ -198,11 +198,7 @@ impl<T> Receiver<T> {
 
     /// Reads at most one batch in a loop: the fast face, which gives buffers back to the sender.
     #[inline(always)]
-    pub(crate) fn poll_batch_each<F>(
-        &mut self,
-        cx: &mut Context<'_>,
-        each: &mut F,
-    ) -> Poll<BatchRead>
+    pub(crate) fn poll_batch_each<F>(&mut self, cx: &mut Context<'_>, each: &mut F) -> Poll<BatchRead>
     where
         F: FnMut(T) -> ControlFlow<()>,
     {
@@ -214,10 +210,7 @@ impl<T> Receiver<T> {
                 return Poll::Ready(BatchRead::Ended);
             }
             let mut batch = std::mem::take(&mut self.fetched);
-            let mut items = CountLost {
-                items: batch.drain(..),
-                lost: &mut self.lost,
-            };
+            let mut items = CountLost { items: batch.drain(..), lost: &mut self.lost };
             let flow = items.items.try_for_each(each);
             if items.items.len() > 0 {
                 // Rare: once for each time an outlet is full in the middle of a batch.
@@ -342,11 +335,7 @@ impl<T> Lane for Receiver<T> {
         }
     }
 
-    fn poll_batch(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        limit: usize,
-    ) -> Poll<Option<Vec<T>>> {
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<T>>> {
         let this = self.get_mut();
         if !ready!(this.poll_fetch(cx)) {
             return Poll::Ready(None);
@@ -378,11 +367,7 @@ impl<T> Stream for Receiver<T> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.end.is_some() {
-            (0, Some(0))
-        } else {
-            (self.fetched.len() + self.current.len(), None)
-        }
+        if self.end.is_some() { (0, Some(0)) } else { (self.fetched.len() + self.current.len(), None) }
     }
 }
 

@@ -186,8 +186,6 @@ impl<T> Drop for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("counts", &self.counts())
-            .finish_non_exhaustive()
+        f.debug_struct("Sender").field("counts", &self.counts()).finish_non_exhaustive()
     }
 }

@@ -82,10 +82,7 @@ impl<T> Shared<T> {
             receiver: None,
             counts: Counts::default(),
         };
-        Self {
-            state: Mutex::new(state),
-            demand: AtomicUsize::new(0),
-        }
+        Self { state: Mutex::new(state), demand: AtomicUsize::new(0) }
     }
 
     /// No user code runs under this lock, so a poisoned one would be a defect here.
@@ -125,10 +122,7 @@ impl<T> Shared<T> {
 impl<T> State<T> {
     /// Keeps an emptied buffer for the sender.
     pub(super) fn keep_spare(&mut self, buffer: Vec<T>) {
-        if buffer.capacity() > 0
-            && self.spare.len() < SPARE_BUFFERS
-            && self.sending == Sending::Open
-        {
+        if buffer.capacity() > 0 && self.spare.len() < SPARE_BUFFERS && self.sending == Sending::Open {
             self.spare.push(buffer);
         }
     }

@@ -158,20 +158,11 @@ where
     M: FnMut(&mut V, V) + Clone,
 {
     type Item = (K, V);
-    type Lane = ReduceLane<
-        Inlet<(K, V)>,
-        Merging<K, V, M>,
-        fn(&mut Merging<K, V, M>, (K, V)),
-        IntoIter<(K, V)>,
-    >;
+    type Lane =
+        ReduceLane<Inlet<(K, V)>, Merging<K, V, M>, fn(&mut Merging<K, V, M>, (K, V)), IntoIter<(K, V)>>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let Local {
-            upstream,
-            fill,
-            max_keys,
-            ..
-        } = self.local;
+        let Local { upstream, fill, max_keys, .. } = self.local;
         let uppers = upstream
             .build(tasks)
             .into_iter()
@@ -189,11 +180,10 @@ where
         lanes
             .into_iter()
             .map(|lane| {
-                let state = Merging {
-                    table: Combiner::default(),
-                    merge: self.merge.clone(),
-                };
-                ReduceLane::new(lane, state, Merging::add as fn(&mut _, _), |merging| merging.table.into_pairs())
+                let state = Merging { table: Combiner::default(), merge: self.merge.clone() };
+                ReduceLane::new(lane, state, Merging::add as fn(&mut _, _), |merging| {
+                    merging.table.into_pairs()
+                })
             })
             .collect()
     }

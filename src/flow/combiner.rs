@@ -16,10 +16,7 @@ pub struct Combiner<K, V> {
 
 impl<K, V> Combiner<K, V> {
     pub(super) fn with_capacity(keys: usize) -> Self {
-        Self {
-            table: HashTable::with_capacity(keys),
-            hasher: RandomState::default(),
-        }
+        Self { table: HashTable::with_capacity(keys), hasher: RandomState::default() }
     }
 
     /// How many keys the table has.
@@ -102,7 +99,7 @@ impl<K: Hash + Eq, V> Combiner<K, V> {
 
     /// The hash of a key, and its pair or the table to put it into.
     #[inline]
-    fn find<Q>(&mut self, key: &Q) -> (u64, Result<OccupiedEntry<'_, (K, V)>, Absent<'_, K, V>>)
+    fn find<Q>(&mut self, key: &Q) -> (u64, Found<'_, K, V>)
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
@@ -110,13 +107,12 @@ impl<K: Hash + Eq, V> Combiner<K, V> {
         let hasher = &self.hasher;
         let hash = hasher.hash_one(key);
         let found = self.table.find_entry(hash, |(k, _)| k.borrow() == key);
-        let found = found.map_err(|absent| Absent {
-            table: absent.into_table(),
-            hasher,
-        });
+        let found = found.map_err(|absent| Absent { table: absent.into_table(), hasher });
         (hash, found)
     }
 }
+
+type Found<'a, K, V> = Result<OccupiedEntry<'a, (K, V)>, Absent<'a, K, V>>;
 
 /// A table without the key that was looked for.
 struct Absent<'a, K, V> {

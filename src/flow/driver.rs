@@ -39,10 +39,7 @@ impl<L: Lane> ShareDriver<L> {
         Self {
             lane,
             ramp: Ramp::new(full, senders.len()),
-            outlets: senders
-                .into_iter()
-                .map(|sender| Outlet::new(sender, full))
-                .collect(),
+            outlets: senders.into_iter().map(|sender| Outlet::new(sender, full)).collect(),
             pace: Pace::default(),
             stranded: Vec::new(),
             discarded,
@@ -103,16 +100,15 @@ impl<L: Lane> Future for ShareDriver<L> {
                 }
             }
             match polled {
-                Poll::Ready(Each::Stopped) if this.pace.is_over() => return give_way(cx),
-                Poll::Ready(Each::Stopped) => {}
-                Poll::Ready(Each::Ended) if this.stranded.is_empty() => {
+                // Someone else takes what is stranded, and then the lane says again what it says now.
+                _ if !this.stranded.is_empty() => {}
+                Poll::Ready(Each::Ended) => {
                     this.outlets.iter_mut().for_each(Outlet::finish);
                     return Poll::Ready(());
                 }
-                // Someone else takes what is stranded; the lane says again that it has ended.
-                Poll::Ready(Each::Ended) => {}
-                Poll::Pending if this.stranded.is_empty() => return Poll::Pending,
-                Poll::Pending => {}
+                Poll::Ready(Each::Stopped) if this.pace.is_over() => return give_way(cx),
+                Poll::Ready(Each::Stopped) => {}
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -142,10 +138,7 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
         Self {
             lane,
             route,
-            outlets: senders
-                .into_iter()
-                .map(|sender| Outlet::new(sender, demand.batch()))
-                .collect(),
+            outlets: senders.into_iter().map(|sender| Outlet::new(sender, demand.batch())).collect(),
             pace: Pace::default(),
             discarded,
         }
@@ -160,11 +153,7 @@ fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<boo
         waiting |= outlet.poll_open(cx).is_pending();
         readers |= !outlet.is_closed();
     }
-    if waiting {
-        Poll::Pending
-    } else {
-        Poll::Ready(readers)
-    }
+    if waiting { Poll::Pending } else { Poll::Ready(readers) }
 }
 
 impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
@@ -249,9 +238,7 @@ impl<L: Lane> Future for DrainDriver<L> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut lane = self.project().lane;
-        while ready!(lane.as_mut().poll_each(cx, &mut |_| ControlFlow::Continue(()))) != Each::Ended
-        {
-        }
+        while ready!(lane.as_mut().poll_each(cx, &mut |_| ControlFlow::Continue(()))) != Each::Ended {}
         Poll::Ready(())
     }
 }

@@ -33,10 +33,7 @@ where
         let discarded = tasks.discarded().clone();
         tasks.spawn(driver(upper, senders, settings.demand, discarded));
     }
-    edges
-        .into_iter()
-        .map(|receivers| Inlet::new(receivers, tasks.discarded().clone()))
-        .collect()
+    edges.into_iter().map(|receivers| Inlet::new(receivers, tasks.discarded().clone())).collect()
 }
 
 /// A plan whose layer gets its items from every lane of the layer above, dispatched by `D`.
@@ -57,11 +54,7 @@ pub struct Partition<R>(pub(super) R);
 
 impl<P, D> Exchange<P, D> {
     pub(super) fn new(upstream: P, dispatch: D) -> Self {
-        Self {
-            upstream,
-            dispatch,
-            settings: Settings::default(),
-        }
+        Self { upstream, dispatch, settings: Settings::default() }
     }
 }
 

@@ -63,12 +63,7 @@ pin_project! {
 
 impl<S, U: IntoIterator, F> FlatMap<S, U, F> {
     fn new(upstream: S, f: F) -> Self {
-        Self {
-            upstream,
-            f,
-            front: None,
-            turn: Turn::default(),
-        }
+        Self { upstream, f, front: None, turn: Turn::default() }
     }
 }
 
@@ -83,9 +78,7 @@ where
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.build(tasks).into_iter();
-        lanes
-            .map(|lane| FlatMap::new(lane, self.f.clone()))
-            .collect()
+        lanes.map(|lane| FlatMap::new(lane, self.f.clone())).collect()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -207,8 +200,6 @@ where
 
 impl<S: fmt::Debug, U: IntoIterator, F> fmt::Debug for FlatMap<S, U, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FlatMap")
-            .field("upstream", &self.upstream)
-            .finish_non_exhaustive()
+        f.debug_struct("FlatMap").field("upstream", &self.upstream).finish_non_exhaustive()
     }
 }

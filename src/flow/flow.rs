@@ -86,10 +86,7 @@ impl Running {
 impl<P> Flow<P> {
     /// Starts from a plan for a first layer.
     pub(super) fn new(plan: P) -> Self {
-        Self {
-            state: State::Planned(plan),
-            runtime: None,
-        }
+        Self { state: State::Planned(plan), runtime: None }
     }
 
     /// Puts an operator on top of the plan.
@@ -99,10 +96,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub(super) fn then<Q>(self, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
         let (plan, runtime) = self.into_plan("extended");
-        Flow {
-            runtime,
-            ..Flow::new(wrap(plan))
-        }
+        Flow { runtime, ..Flow::new(wrap(plan)) }
     }
 
     #[track_caller]
@@ -202,11 +196,7 @@ where
                     }
                     Inlet::new(edges, tasks.discarded().clone())
                 });
-                self.state = State::Running(Running {
-                    outcome: Box::new(outcome),
-                    tasks,
-                    hint,
-                });
+                self.state = State::Running(Running { outcome: Box::new(outcome), tasks, hint });
             }
         }
         match &mut self.state {
@@ -247,7 +237,7 @@ where
     /// Starts the flow, or takes the first item of the next batch. Kept out of `poll_next`, which is short that way.
     #[inline(never)]
     fn poll_next_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<P::Item>> {
-        let item = ready!(self.poll_read(cx, |outcome, cx| outcome.poll_next(cx)));
+        let item = ready!(self.poll_read(cx, Stream::poll_next));
         self.count_read(0, usize::from(item.is_some()));
         Poll::Ready(item)
     }
@@ -265,10 +255,7 @@ where
         let read = (items + self.held()).saturating_sub(held);
         if let State::Running(running) = &mut self.state {
             let (least, most) = running.hint;
-            running.hint = (
-                least.saturating_sub(read),
-                most.map(|most| most.saturating_sub(read)),
-            );
+            running.hint = (least.saturating_sub(read), most.map(|most| most.saturating_sub(read)));
         }
     }
 
@@ -356,9 +343,7 @@ impl<P> fmt::Debug for Flow<P> {
         let mut debug = f.debug_struct("Flow");
         match &self.state {
             State::Planned(_) => debug.field("state", &"planned"),
-            State::Running(running) => debug
-                .field("state", &"running")
-                .field("tasks", &running.tasks),
+            State::Running(running) => debug.field("state", &"running").field("tasks", &running.tasks),
             State::Done { .. } => debug.field("state", &"done"),
         };
         debug.finish_non_exhaustive()

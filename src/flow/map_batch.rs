@@ -1,6 +1,6 @@
 use super::flat_map::FlatMap;
 use super::flow::Flow;
-use super::plan::{Layered, LayerStart, OpenLayer, Plan, Settings};
+use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
 use super::tasks::Tasks;
 use crate::lane::{Each, Lane, give_way};
 use futures_core::Stream;
@@ -56,11 +56,7 @@ impl<P: LayerStart> Flow<P> {
         U: IntoIterator,
         F: FnMut(Vec<P::Item>) -> U + Clone,
     {
-        self.then(|upstream| Batches {
-            upstream,
-            limit: usize::MAX,
-        })
-        .flat_map(f)
+        self.then(|upstream| Batches { upstream, limit: usize::MAX }).flat_map(f)
     }
 }
 
@@ -82,9 +78,7 @@ impl<P: Plan> Plan for Batches<P> {
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let limit = self.settings().demand.batch();
         let lanes = self.upstream.build(tasks).into_iter();
-        lanes
-            .map(|upstream| Batches { upstream, limit })
-            .collect()
+        lanes.map(|upstream| Batches { upstream, limit }).collect()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -140,8 +134,6 @@ impl<L: Lane> Stream for Batches<L> {
 
 impl<S: fmt::Debug> fmt::Debug for Batches<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batches")
-            .field("upstream", &self.upstream)
-            .finish_non_exhaustive()
+        f.debug_struct("Batches").field("upstream", &self.upstream).finish_non_exhaustive()
     }
 }

@@ -16,12 +16,7 @@ pub(super) struct Outlet<T> {
 
 impl<T> Outlet<T> {
     pub(super) fn new(sender: Sender<T>, full: usize) -> Self {
-        Self {
-            sender: Some(sender),
-            batch: Vec::new(),
-            open: 0,
-            full,
-        }
+        Self { sender: Some(sender), batch: Vec::new(), open: 0, full }
     }
 
     pub(super) fn open(&self) -> usize {
@@ -63,21 +58,12 @@ impl<T> Outlet<T> {
     ///
     /// Only while there is [`room`](Self::room). What is left of a batch waits for [`flush`](Self::flush).
     #[inline(always)]
-    pub(super) fn fill<R>(
-        &mut self,
-        waker: Option<&Waker>,
-        add: impl FnOnce(&mut Filling<'_, T>) -> R,
-    ) -> R {
+    pub(super) fn fill<R>(&mut self, waker: Option<&Waker>, add: impl FnOnce(&mut Filling<'_, T>) -> R) -> R {
         let before = self.batch.len();
         let full = before + self.room();
         let mut batch = std::mem::take(&mut self.batch);
         batch.reserve(full - before);
-        let mut filling = Filling {
-            batch,
-            full,
-            outlet: self,
-            waker,
-        };
+        let mut filling = Filling { batch, full, outlet: self, waker };
         let added = add(&mut filling);
         let batch = filling.batch;
         if !batch.is_empty() {
@@ -156,10 +142,7 @@ impl<T> Filling<'_, T> {
     pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
         // Told that the batch need not grow, the compiler leaves out the code for it, and with that a reason to keep
         // the batch in memory: half the instructions of a short loop.
-        assert!(
-            self.batch.len() < self.batch.capacity(),
-            "room was made for all that may be pushed"
-        );
+        assert!(self.batch.len() < self.batch.capacity(), "room was made for all that may be pushed");
         self.batch.push(item);
         if self.batch.len() < self.full {
             return ControlFlow::Continue(());

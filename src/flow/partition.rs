@@ -148,7 +148,6 @@ where
     where
         F: FnMut(&P::Item) -> Option<usize> + Clone + Send + 'static,
     {
-        self.then(|plan| Exchange::new(plan, Partition(ByRouter::new(router))))
-            .lanes(lanes)
+        self.then(|plan| Exchange::new(plan, Partition(ByRouter::new(router)))).lanes(lanes)
     }
 }

@@ -88,8 +88,6 @@ where
 
 impl<P: fmt::Debug, F> fmt::Debug for PerLane<P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PerLane")
-            .field("upstream", &self.upstream)
-            .finish_non_exhaustive()
+        f.debug_struct("PerLane").field("upstream", &self.upstream).finish_non_exhaustive()
     }
 }

@@ -60,9 +60,7 @@ pub struct Settings {
 impl Settings {
     /// As many lanes as set, or as there are cores.
     pub(super) fn lanes(&self) -> usize {
-        self.lanes
-            .or_else(|| available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get)
+        self.lanes.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 
     #[track_caller]

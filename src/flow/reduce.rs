@@ -53,12 +53,7 @@ impl<P: OpenLayer> Flow<P> {
         I: FnMut() -> S,
         F: FnMut(&mut S, P::Item) + Clone,
     {
-        self.then(|upstream| Reduce {
-            upstream,
-            init,
-            f,
-            state: PhantomData,
-        })
+        self.then(|upstream| Reduce { upstream, init, f, state: PhantomData })
     }
 }
 
@@ -110,9 +105,7 @@ where
         emit: fn(S) -> U,
     ) -> Vec<ReduceLane<P::Lane, S, F, U>> {
         let lanes = self.upstream.build(tasks).into_iter();
-        lanes
-            .map(|lane| ReduceLane::new(lane, (self.init)(), self.f.clone(), emit))
-            .collect()
+        lanes.map(|lane| ReduceLane::new(lane, (self.init)(), self.f.clone(), emit)).collect()
     }
 }
 
@@ -186,12 +179,7 @@ enum Stage<S, I: Iterator> {
 
 impl<L, S, F, U: IntoIterator> ReduceLane<L, S, F, U> {
     pub(super) fn new(upstream: L, state: S, f: F, emit: fn(S) -> U) -> Self {
-        Self {
-            upstream,
-            f,
-            stage: Stage::Reducing(state),
-            emit,
-        }
+        Self { upstream, f, stage: Stage::Reducing(state), emit }
     }
 }
 
@@ -268,24 +256,18 @@ where
 
 impl<P: fmt::Debug, S, I, F> fmt::Debug for Reduce<P, S, I, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reduce")
-            .field("upstream", &self.upstream)
-            .finish_non_exhaustive()
+        f.debug_struct("Reduce").field("upstream", &self.upstream).finish_non_exhaustive()
     }
 }
 
 impl<P: fmt::Debug, S, I, F> fmt::Debug for EmitState<P, S, I, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmitState")
-            .field("reduce", &self.reduce)
-            .finish()
+        f.debug_struct("EmitState").field("reduce", &self.reduce).finish()
     }
 }
 
 impl<L: fmt::Debug, S, F, U: IntoIterator> fmt::Debug for ReduceLane<L, S, F, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReduceLane")
-            .field("upstream", &self.upstream)
-            .finish_non_exhaustive()
+        f.debug_struct("ReduceLane").field("upstream", &self.upstream).finish_non_exhaustive()
     }
 }

@@ -74,10 +74,7 @@ where
     /// `Flow.from_enumerables/2`, with the fusion that Flow 0.4 had.
     #[track_caller]
     pub fn from_iters<T: IntoIterator<IntoIter = I>>(iters: impl IntoIterator<Item = T>) -> Self {
-        let iters: Vec<_> = iters
-            .into_iter()
-            .map(|iter| Iter::of(iter.into_iter()))
-            .collect();
+        let iters: Vec<_> = iters.into_iter().map(|iter| Iter::of(iter.into_iter())).collect();
         assert!(!iters.is_empty(), "from_iters needs at least 1 iterator, given 0");
         Flow::new(Source::new(iters))
     }
@@ -131,10 +128,7 @@ pub struct Source<L> {
 
 impl<L: Lane> Source<L> {
     pub(super) fn new(sources: Vec<L>) -> Self {
-        Self {
-            sources,
-            settings: Settings::default(),
-        }
+        Self { sources, settings: Settings::default() }
     }
 }
 
@@ -171,10 +165,7 @@ where
         for (at, source) in self.sources.into_iter().enumerate() {
             groups[at % lanes].push(Box::pin(source));
         }
-        groups
-            .into_iter()
-            .map(|sources| Fed::Some { sources, at: 0 }.into())
-            .collect()
+        groups.into_iter().map(|sources| Fed::Some { sources, at: 0 }.into()).collect()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -256,11 +247,7 @@ fn poll_turns<L, R>(
             }
         }
     }
-    if sources.is_empty() {
-        Poll::Ready(None)
-    } else {
-        Poll::Pending
-    }
+    if sources.is_empty() { Poll::Ready(None) } else { Poll::Pending }
 }
 
 impl<L: Lane> Lane for SourceLane<L> {
@@ -287,11 +274,7 @@ impl<L: Lane> Lane for SourceLane<L> {
         }
     }
 
-    fn poll_batch(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        limit: usize,
-    ) -> Poll<Option<Vec<L::Item>>> {
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<L::Item>>> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.poll_batch(cx, limit),
             FedProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
@@ -312,7 +295,7 @@ impl<L: Lane> Stream for SourceLane<L> {
             FedProjection::One { source } => source.poll_next(cx),
             FedProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
             FedProjection::Some { sources, at } => {
-                let polled = poll_turns(sources, at, cx, |source, cx| source.poll_next(cx));
+                let polled = poll_turns(sources, at, cx, L::poll_next);
                 *at += 1;
                 polled
             }
@@ -323,7 +306,7 @@ impl<L: Lane> Stream for SourceLane<L> {
         match &self.fed {
             Fed::One { source } => source.size_hint(),
             Fed::Edges { edges } => edges.size_hint(),
-            Fed::Some { sources, .. } => sum_hints(sources.iter().map(|source| source.size_hint())),
+            Fed::Some { sources, .. } => sum_hints(sources.iter().map(|source| L::size_hint(source))),
         }
     }
 }

@@ -52,9 +52,7 @@ impl<P: Plan, Op: Step<P::Item> + Clone> Plan for Stepped<P, Op> {
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.build(tasks).into_iter();
-        lanes
-            .map(|lane| Stepped::new(lane, self.op.clone()))
-            .collect()
+        lanes.map(|lane| Stepped::new(lane, self.op.clone())).collect()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -106,9 +104,6 @@ impl<L: Lane + FusedStream, Op: Step<L::Item>> FusedStream for Stepped<L, Op> {
 
 impl<S: fmt::Debug, Op: fmt::Debug> fmt::Debug for Stepped<S, Op> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stepped")
-            .field("upstream", &self.upstream)
-            .field("op", &self.op)
-            .finish()
+        f.debug_struct("Stepped").field("upstream", &self.upstream).field("op", &self.op).finish()
     }
 }

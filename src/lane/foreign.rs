@@ -40,19 +40,12 @@ impl<S> Foreign<S> {
     #[track_caller]
     pub fn new(stream: S, turn: usize) -> Self {
         assert!(turn > 0, "the turn of a lane must be at least 1 item");
-        Self {
-            turn: Turn::new(turn),
-            ..Self::of(stream)
-        }
+        Self { turn: Turn::new(turn), ..Self::of(stream) }
     }
 
     /// Leaves the turn for later.
     pub(crate) fn of(stream: S) -> Self {
-        Self {
-            stream,
-            ended: false,
-            turn: Turn::default(),
-        }
+        Self { stream, ended: false, turn: Turn::default() }
     }
 }
 
@@ -102,11 +95,7 @@ impl<S: Stream> Stream for Foreign<S> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.ended {
-            (0, Some(0))
-        } else {
-            self.stream.size_hint()
-        }
+        if self.ended { (0, Some(0)) } else { self.stream.size_hint() }
     }
 }
 

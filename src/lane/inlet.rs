@@ -46,13 +46,7 @@ pub struct Inlet<T> {
 
 impl<T> Inlet<T> {
     pub(crate) fn new(edges: Vec<Receiver<T>>, discarded: Arc<AtomicU64>) -> Self {
-        Self {
-            edges,
-            at: 0,
-            pace: Pace::default(),
-            broken: false,
-            discarded,
-        }
+        Self { edges, at: 0, pace: Pace::default(), broken: false, discarded }
     }
 
     /// The next item of the batch being read item by item, if there is one left.
@@ -135,11 +129,7 @@ impl<T> Lane for Inlet<T> {
         }
     }
 
-    fn poll_batch(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        limit: usize,
-    ) -> Poll<Option<Vec<T>>> {
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<T>>> {
         let this = self.get_mut();
         let polled = this.poll_edges(|edge| Pin::new(edge).poll_batch(cx, limit));
         this.at += 1;

@@ -46,11 +46,7 @@ impl<I: Iterator> Iter<I> {
 
     /// Leaves the turn for later.
     pub(crate) fn of(iter: I) -> Self {
-        Self {
-            iter: iter.fuse(),
-            ended: false,
-            turn: Turn::default(),
-        }
+        Self { iter: iter.fuse(), ended: false, turn: Turn::default() }
     }
 }
 

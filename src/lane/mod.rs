@@ -77,19 +77,11 @@ pub trait Lane: Stream {
     /// Takes the next items that are ready together, at least one and at most `limit`.
     ///
     /// A lane fed by other tasks answers with the batches as they crossed; any other collects what is ready.
-    fn poll_batch(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        limit: usize,
-    ) -> Poll<Option<Vec<Self::Item>>> {
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<Self::Item>>> {
         let mut batch = Vec::new();
         let polled = self.poll_each(cx, &mut |item| {
             batch.push(item);
-            if batch.len() < limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
+            if batch.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         match polled {
             _ if !batch.is_empty() => Poll::Ready(Some(batch)),

@@ -23,7 +23,8 @@ async fn the_rest_of_a_flow_that_was_read_item_by_item() {
 #[tokio::test]
 async fn any_stream_ext_reads_a_flow() {
     use futures::TryStreamExt;
-    let evens: Vec<_> = StreamExt::collect(tokio_stream::StreamExt::filter(counting(10), |n| n % 2 == 0)).await;
+    let evens: Vec<_> =
+        StreamExt::collect(tokio_stream::StreamExt::filter(counting(10), |n| n % 2 == 0)).await;
     assert_eq!(sorted(evens), [0, 2, 4, 6, 8]);
     let sum = StreamExt::fold(counting(5), 0, |sum, n| async move { sum + n }).await;
     assert_eq!(sum, 10);
@@ -50,7 +51,8 @@ async fn dropping_a_read_half_way_loses_nothing_of_a_flow_that_is_kept() {
 #[tokio::test]
 async fn dropping_the_future_drops_the_source() {
     let watched = Watched::new();
-    let mut collecting = tokio_test::task::spawn(numbers(watched.endless()).filter(|_| false).collect::<Vec<_>>());
+    let mut collecting =
+        tokio_test::task::spawn(numbers(watched.endless()).filter(|_| false).collect::<Vec<_>>());
     assert!(collecting.poll().is_pending());
     settle().await;
     drop(collecting);

@@ -2,14 +2,20 @@ use crate::common::{Numbers, counting, operator_suite, seven, sorted};
 use gen_stage::Flow;
 use std::collections::HashMap;
 
-fn tens(flow: Numbers, max_keys: usize) -> Flow<impl gen_stage::flow::Plan<Item = (u64, u64), Lane: Send + 'static>> {
+fn tens(
+    flow: Numbers,
+    max_keys: usize,
+) -> Flow<impl gen_stage::flow::Plan<Item = (u64, u64), Lane: Send + 'static>> {
     flow.combine(max_keys, |sums, n| *sums.at_owned(n / 10) += n, |sum, more| *sum += more)
 }
 
 mod suite_of_keys {
     use super::*;
     operator_suite!(
-        |flow: Numbers| flow.combine(4, |seen, n| *seen.at_owned(n) = n, |a: &mut u64, b| *a = b).shuffle().map(|(n, _)| n),
+        |flow: Numbers| flow
+            .combine(4, |seen, n| *seen.at_owned(n) = n, |a: &mut u64, b| *a = b)
+            .shuffle()
+            .map(|(n, _)| n),
         |items| items,
         |flow: Numbers| flow
             .combine(
@@ -33,7 +39,11 @@ async fn the_bound_of_keys_does_not_change_the_result() {
         for lanes in [1, 2, 5] {
             let sums: Vec<_> = tens(counting(1000).lanes(lanes), max_keys).lanes(3).collect().await;
             assert_eq!(sums.len(), expected.len(), "every key once");
-            assert_eq!(sums.into_iter().collect::<HashMap<_, _>>(), expected, "{max_keys} keys, {lanes} lanes");
+            assert_eq!(
+                sums.into_iter().collect::<HashMap<_, _>>(),
+                expected,
+                "{max_keys} keys, {lanes} lanes"
+            );
         }
     }
 }
@@ -62,10 +72,7 @@ async fn merging_is_asked_for_every_second_value_of_a_key() {
         |all: &mut Vec<_>, more| all.extend(more),
     );
     let got: Vec<(String, Vec<&str>)> = flow.collect().await;
-    assert_eq!(
-        sorted(got),
-        [("a".into(), vec!["a", "a"]), ("b".into(), vec!["b"]), ("c".into(), vec!["c"])]
-    );
+    assert_eq!(sorted(got), [("a".into(), vec!["a", "a"]), ("b".into(), vec!["b"]), ("c".into(), vec!["c"])]);
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(crate) fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 }
 
 /// The route table R4 of the scenarios: 1 to 10 over 4 partitions.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "a router is given a reference")]
 pub(crate) fn r4(n: &u64) -> Option<usize> {
     Some(match n {
         2 | 6 | 8 => 0,
@@ -61,10 +62,7 @@ pub(crate) struct Watched {
 
 impl Watched {
     pub(crate) fn new() -> Self {
-        Self {
-            alive: Arc::default(),
-            taken: Arc::default(),
-        }
+        Self { alive: Arc::default(), taken: Arc::default() }
     }
 
     pub(crate) fn endless(&self) -> impl Stream<Item = u64> + Send + 'static {

@@ -65,10 +65,7 @@ fn more_than_was_asked_is_refused_and_handed_back() {
     let (mut sender, mut receiver) = pair(2, 0);
     assert!(receiver.next().now_or_never().is_none());
     let mut batch = vec![1, 2, 3];
-    let refused = SendError {
-        items: 3,
-        refusal: Refusal::NotAsked { demand: 2 },
-    };
+    let refused = SendError { items: 3, refusal: Refusal::NotAsked { demand: 2 } };
     assert_eq!(sender.send(&mut batch), Err(refused));
     assert_eq!(batch, [1, 2, 3]);
     assert_eq!(sender.send(&mut vec![1, 2]), Ok(0));
@@ -122,7 +119,11 @@ fn what_was_sent_is_read_before_either_kind_of_end() {
         let (mut sender, mut receiver) = pair(5, 2);
         assert!(receiver.next().now_or_never().is_none());
         sender.send(&mut vec![1, 2]).unwrap();
-        if finished { sender.finish() } else { drop(sender) }
+        if finished {
+            sender.finish();
+        } else {
+            drop(sender);
+        }
         assert_eq!(receiver.end(), None);
         assert_eq!(receiver.by_ref().collect::<Vec<_>>().now_or_never(), Some(vec![1, 2]));
         assert_eq!(receiver.end(), Some(if finished { End::Finished } else { End::Dropped }));

@@ -1,6 +1,6 @@
 //! What becomes of a flow when something in it goes wrong.
 
-use crate::common::{Watched, counting, numbers, seven, settle};
+use crate::common::{Watched, counting, numbers, settle, seven};
 use futures::stream::FusedStream;
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
@@ -12,7 +12,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 async fn a_panic_in_any_layer_is_raised_after_all_lanes_are_gone() {
     for layer in 0..3 {
         let watched = Watched::new();
-        let panics_in = move |at| move |n: &u64| if layer == at { seven(*n) };
+        let panics_in = move |at| {
+            move |n: &u64| {
+                if layer == at {
+                    seven(*n);
+                }
+            }
+        };
         let flow = numbers(watched.endless())
             .lanes(2)
             .inspect(panics_in(0))
@@ -55,7 +61,8 @@ async fn a_panic_in_the_source_is_raised_too() {
 #[test]
 fn a_flow_whose_runtime_is_gone_does_not_end_as_if_it_were_complete() {
     let lanes = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let mut flow = numbers(futures::stream::iter(0..3).chain(futures::stream::pending())).on(lanes.handle().clone());
+    let mut flow =
+        numbers(futures::stream::iter(0..3).chain(futures::stream::pending())).on(lanes.handle().clone());
     assert_eq!(futures::executor::block_on(flow.next()), Some(0));
     lanes.shutdown_background();
     let reading = async { while flow.next().await.is_some() {} };

@@ -44,18 +44,16 @@ mod mapping {
 
 mod inspecting {
     use super::*;
-    operator_suite!(
-        |flow: Numbers| flow.inspect(|_| ()),
-        |items| items,
-        |flow: Numbers| flow.inspect(|n| seven(*n)),
-    );
+    operator_suite!(|flow: Numbers| flow.inspect(|_| ()), |items| items, |flow: Numbers| flow
+        .inspect(|n| seven(*n)),);
 }
 
 #[tokio::test]
 async fn inspect_sees_every_item_once() {
     let sum = Arc::new(AtomicU64::new(0));
     let adds = sum.clone();
-    let seen: Vec<_> = counting(100).inspect(move |n| _ = adds.fetch_add(*n, Ordering::Relaxed)).collect().await;
+    let seen: Vec<_> =
+        counting(100).inspect(move |n| _ = adds.fetch_add(*n, Ordering::Relaxed)).collect().await;
     assert_eq!((seen.len(), sum.load(Ordering::Relaxed)), (100, 4950));
 }
 

@@ -1,4 +1,4 @@
-use crate::common::{Numbers, counting, numbers, operator_suite, seven, settle};
+use crate::common::{Numbers, counting, numbers, operator_suite, settle, seven};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::Flow;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-use crate::common::{Watched, counting, numbers, seven, settle, sorted};
+use crate::common::{Watched, counting, numbers, settle, seven, sorted};
 use futures::channel::mpsc;
 use futures::{FutureExt, SinkExt, StreamExt, sink};
 use std::panic::AssertUnwindSafe;
@@ -27,7 +27,8 @@ async fn the_first_error_of_the_sink_ends_the_flow() {
 async fn a_sink_that_is_not_ready_stops_the_source() {
     let watched = Watched::new();
     let (sink, received) = mpsc::channel(0);
-    let mut forwarding = tokio_test::task::spawn(numbers(watched.endless()).lanes(1).demand(10, 5).forward(sink));
+    let mut forwarding =
+        tokio_test::task::spawn(numbers(watched.endless()).lanes(1).demand(10, 5).forward(sink));
     for _ in 0..5 {
         assert!(forwarding.poll().is_pending());
         settle().await;

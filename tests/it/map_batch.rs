@@ -14,7 +14,8 @@ operator_suite!(
 #[tokio::test]
 async fn batches_are_as_long_as_the_demand_of_the_layer_allows() {
     for (max, min, lengths) in [(10, 5, vec![5, 5, 2]), (4, 0, vec![4, 4, 4]), (1, 0, vec![1; 12])] {
-        let got: Vec<_> = counting(12).lanes(1).demand(max, min).map_batch(|batch| [batch.len()]).collect().await;
+        let got: Vec<_> =
+            counting(12).lanes(1).demand(max, min).map_batch(|batch| [batch.len()]).collect().await;
         assert_eq!(got, lengths, "{max}/{min}");
     }
 }

@@ -1,4 +1,4 @@
-use crate::common::{Numbers, Watched, counting, numbers, operator_suite, seven, settle, sorted};
+use crate::common::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::Flow;
 use gen_stage::dispatch::hash_lane;
@@ -6,11 +6,9 @@ use std::collections::HashMap;
 
 mod by_hash {
     use super::*;
-    operator_suite!(
-        |flow: Numbers| flow.partition().demand(10, 5),
-        |items| items,
-        |flow: Numbers| flow.inspect(|n| seven(*n)).partition(),
-    );
+    operator_suite!(|flow: Numbers| flow.partition().demand(10, 5), |items| items, |flow: Numbers| flow
+        .inspect(|n| seven(*n))
+        .partition(),);
 }
 
 mod by_key {
@@ -71,12 +69,13 @@ async fn equal_keys_meet_in_the_lane_that_hash_lane_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_lane_above_keeps_the_order_of_each_key() {
     for demand in [(1, 0), (3, 1), (1000, 500)] {
-        let by_key = counting(3000)
-            .lanes(1)
-            .partition_by(|n| n % 11)
-            .lanes(4)
-            .demand(demand.0, demand.1)
-            .reduce(HashMap::new, |keys: &mut HashMap<u64, Vec<u64>>, n| keys.entry(n % 11).or_default().push(n));
+        let by_key =
+            counting(3000).lanes(1).partition_by(|n| n % 11).lanes(4).demand(demand.0, demand.1).reduce(
+                HashMap::new,
+                |keys: &mut HashMap<u64, Vec<u64>>, n| {
+                    keys.entry(n % 11).or_default().push(n);
+                },
+            );
         for (key, items) in by_key.collect::<Vec<_>>().await {
             assert!(items.into_iter().eq((0..3000).filter(|n| n % 11 == key)), "key {key}");
         }
@@ -121,20 +120,19 @@ async fn items_do_not_wait_in_a_lane_above_for_another_lane_that_is_full() {
     // Lane 0 is full and stuck; the item for lane 1 that came before must be out all the same.
     let (sender, receiver) = futures::channel::mpsc::unbounded();
     let mut lane = 0;
-    let mut flow = numbers(receiver)
-        .lanes(1)
-        .partition_with(2, |n| Some((n % 2) as usize))
-        .demand(2, 0)
-        .per_lane(move |items| {
-            lane += 1;
-            let stuck = lane == 1;
-            items.then(move |n| async move {
-                if stuck {
-                    std::future::pending::<()>().await;
-                }
-                n
-            })
-        });
+    let mut flow =
+        numbers(receiver).lanes(1).partition_with(2, |n| Some((n % 2) as usize)).demand(2, 0).per_lane(
+            move |items| {
+                lane += 1;
+                let stuck = lane == 1;
+                items.then(move |n| async move {
+                    if stuck {
+                        std::future::pending::<()>().await;
+                    }
+                    n
+                })
+            },
+        );
     for n in [1, 0, 2, 4, 6] {
         sender.unbounded_send(n).unwrap();
     }
@@ -157,7 +155,9 @@ async fn a_key_without_clone_is_borrowed() {
     let names = ["a", "b", "a"].map(|name| (Name(name), 1u64));
     let flow = Flow::from_streams([stream::iter(names)]).partition_by_ref(|(name, _)| name).reduce(
         HashMap::new,
-        |counts: &mut HashMap<Name, u64>, (name, n)| *counts.entry(name).or_default() += n,
+        |counts: &mut HashMap<Name, u64>, (name, n)| {
+            *counts.entry(name).or_default() += n;
+        },
     );
     let counts: Vec<_> = flow.collect().await;
     assert_eq!(sorted(counts.into_iter().map(|(name, n)| (name.0, n))), [("a", 2), ("b", 1)]);

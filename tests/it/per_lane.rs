@@ -14,11 +14,8 @@ operator_suite!(
 #[tokio::test(start_paused = true)]
 async fn adapters_that_need_a_timer_get_that_of_the_runtime() {
     use tokio_stream::StreamExt as _;
-    let batches: Vec<Vec<u64>> = counting(5)
-        .lanes(1)
-        .per_lane(|lane| lane.chunks_timeout(2, Duration::from_secs(1)))
-        .collect()
-        .await;
+    let batches: Vec<Vec<u64>> =
+        counting(5).lanes(1).per_lane(|lane| lane.chunks_timeout(2, Duration::from_secs(1))).collect().await;
     assert_eq!(batches, [vec![0, 1], vec![2, 3], vec![4]]);
 }
 
@@ -42,16 +39,20 @@ async fn a_lane_that_ends_early_leaves_its_share_to_the_others() {
 #[tokio::test]
 async fn a_partition_counts_what_it_sends_to_a_lane_that_ended() {
     let mut lane = 0;
-    let mut flow = counting(100).lanes(1).partition_with(2, |n| Some((n % 2) as usize)).per_lane(move |items| {
-        lane += 1;
-        items.take(if lane == 1 { 5 } else { usize::MAX })
-    });
+    let mut flow =
+        counting(100).lanes(1).partition_with(2, |n| Some((n % 2) as usize)).per_lane(move |items| {
+            lane += 1;
+            items.take(if lane == 1 { 5 } else { usize::MAX })
+        });
     let mut got = Vec::new();
     while let Some(n) = flow.next().await {
         got.push(n);
     }
     assert_eq!(got.iter().filter(|n| *n % 2 == 0).count(), 5);
-    assert_eq!(sorted(got.into_iter().filter(|n| n % 2 == 1)), (0..50).map(|n| n * 2 + 1).collect::<Vec<_>>());
+    assert_eq!(
+        sorted(got.into_iter().filter(|n| n % 2 == 1)),
+        (0..50).map(|n| n * 2 + 1).collect::<Vec<_>>()
+    );
     assert_eq!(flow.discarded(), 45);
 }
 

@@ -37,6 +37,18 @@ async fn every_lane_has_a_state_also_without_items() {
     assert_eq!(states, [5, 5, 5]);
 }
 
+/// A state whose items are those of an iterator.
+struct Emitting<I>(I);
+
+impl<I: Iterator> IntoIterator for Emitting<I> {
+    type Item = I::Item;
+    type IntoIter = I;
+
+    fn into_iter(self) -> I {
+        self.0
+    }
+}
+
 #[tokio::test]
 async fn the_items_of_a_large_state_are_emitted_only_as_they_are_read() {
     use futures::StreamExt;
@@ -52,15 +64,6 @@ async fn the_items_of_a_large_state_are_emitted_only_as_they_are_read() {
     assert_eq!(flow.next().await, Some(0));
     crate::common::settle().await;
     assert!(emitted.load(Ordering::SeqCst) <= 10);
-
-    struct Emitting<I>(I);
-    impl<I: Iterator> IntoIterator for Emitting<I> {
-        type Item = I::Item;
-        type IntoIter = I;
-        fn into_iter(self) -> I {
-            self.0
-        }
-    }
 }
 
 #[tokio::test]

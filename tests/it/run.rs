@@ -1,6 +1,6 @@
 //! `run` and `for_each`.
 
-use crate::common::{Watched, counting, numbers, seven, settle};
+use crate::common::{Watched, counting, numbers, settle, seven};
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
 use std::panic::AssertUnwindSafe;

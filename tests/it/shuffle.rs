@@ -1,11 +1,9 @@
 use crate::common::{Numbers, counting, operator_suite, seven};
 use futures::StreamExt;
 
-operator_suite!(
-    |flow: Numbers| flow.shuffle().demand(10, 5),
-    |items| items,
-    |flow: Numbers| flow.shuffle().inspect(|n| seven(*n)),
-);
+operator_suite!(|flow: Numbers| flow.shuffle().demand(10, 5), |items| items, |flow: Numbers| flow
+    .shuffle()
+    .inspect(|n| seven(*n)),);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_one_lane_to_one_keeps_the_order() {

@@ -68,7 +68,7 @@ async fn scenario_217_a_partition_without_operations() {
 
 #[tokio::test]
 async fn scenario_218_the_states_of_the_partitions() {
-    let lists = p4!().reduce(Vec::new, |list, n| list.push(n)).emit_state();
+    let lists = p4!().reduce(Vec::new, std::vec::Vec::push).emit_state();
     assert_eq!(states(lists).await, [vec![1, 5, 7, 9], vec![2, 6, 8], vec![3, 4], vec![10]]);
 }
 
@@ -121,15 +121,18 @@ async fn scenario_230_partitioned_by_a_field_also_after_shuffle() {
         ])
     };
     // The keys' own lanes: who shares one is up to the hash, that equal keys do is not.
-    let by_key = |flow: BTreeMap<_, Vec<u64>>| flow.into_iter().map(|(k, v)| (k, sorted(v))).collect::<Vec<_>>();
+    let by_key =
+        |flow: BTreeMap<_, Vec<u64>>| flow.into_iter().map(|(k, v)| (k, sorted(v))).collect::<Vec<_>>();
     let expected = [("a", vec![1, 4]), ("b", vec![2, 5]), ("c", vec![3, 6])];
-    let collect = |states: &mut BTreeMap<_, Vec<u64>>, row: Row| states.entry(row.key).or_default().push(row.value);
+    let collect =
+        |states: &mut BTreeMap<_, Vec<u64>>, row: Row| states.entry(row.key).or_default().push(row.value);
 
     let plain = rows().partition_by(|row| row.key).lanes(2).reduce(BTreeMap::new, collect);
     assert_eq!(by_key(plain.collect().await), expected);
     let borrowed = rows().partition_by_ref(|row| row.key).lanes(2).reduce(BTreeMap::new, collect);
     assert_eq!(by_key(borrowed.collect().await), expected);
-    let shuffled = rows().shuffle().lanes(2).partition_by(|row| row.key).lanes(2).reduce(BTreeMap::new, collect);
+    let shuffled =
+        rows().shuffle().lanes(2).partition_by(|row| row.key).lanes(2).reduce(BTreeMap::new, collect);
     assert_eq!(by_key(shuffled.collect().await), expected);
 }
 
@@ -159,11 +162,8 @@ async fn scenario_236_run_does_the_side_effects() {
     };
     let () = Flow::from_iters([1..=3, 4..=6]).inspect(add(&sum)).run().await;
     assert_eq!(sum.load(Ordering::SeqCst), 21);
-    let () = Flow::from_iters([1..=3, 4..=6])
-        .inspect(add(&sum))
-        .reduce(Vec::new, |list, n| list.push(n))
-        .run()
-        .await;
+    let () =
+        Flow::from_iters([1..=3, 4..=6]).inspect(add(&sum)).reduce(Vec::new, std::vec::Vec::push).run().await;
     assert_eq!(sum.load(Ordering::SeqCst), 42);
 }
 
@@ -176,10 +176,7 @@ async fn scenario_238_map_batch_sums_what_arrives_together() {
 #[tokio::test]
 async fn scenario_239_map_batch_of_an_endless_source() {
     let sums = Flow::from_iter(0u64..).lanes(1).map_batch(|batch| [batch.into_iter().sum::<u64>()]);
-    assert_eq!(
-        sums.take(5).collect::<Vec<_>>().await,
-        [124_750, 374_750, 624_750, 874_750, 1_124_750]
-    );
+    assert_eq!(sums.take(5).collect::<Vec<_>>().await, [124_750, 374_750, 624_750, 874_750, 1_124_750]);
 }
 
 #[tokio::test]
@@ -281,7 +278,7 @@ async fn scenario_299_layers_have_the_lanes_they_were_given() {
         .emit_state()
         .partition()
         .map(|above| above)
-        .reduce(Vec::new, |list, above| list.push(above))
+        .reduce(Vec::new, std::vec::Vec::push)
         .emit_state();
     let layers: Vec<Vec<usize>> = layers.collect().await;
     assert_eq!(layers.len(), cores, "lanes of the last layer");
