@@ -4,6 +4,7 @@
 //! $ cargo bench --bench compare                   # every workload
 //! $ cargo bench --bench compare -- partition      # those whose names contain a word
 //! $ cargo bench --bench compare -- --rounds 9     # the medians of so many runs each, 5 unless said
+//! $ cargo bench --bench compare -- --check        # only that everybody does the job, on less
 //! ```
 //!
 //! Prints `workload<TAB>peer<TAB>ns_per_item<TAB>ratio_to_ours`: the median over the rounds, and the median of the
@@ -16,12 +17,14 @@ use workloads::{Peer, Workload};
 
 fn main() {
     let mut rounds = 5;
+    let mut check = false;
     let mut words = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             // Passed by cargo.
             "--bench" => {}
+            "--check" => check = true,
             "--rounds" => rounds = args.next().and_then(|n| n.parse().ok()).expect("--rounds takes a number"),
             _ => words.push(arg),
         }
@@ -29,6 +32,13 @@ fn main() {
     let runtime = workloads::runtime();
     for workload in workloads::all() {
         if !words.is_empty() && !words.iter().any(|word| workload.name.contains(word.as_str())) {
+            continue;
+        }
+        for peer in &workload.peers {
+            check_result(&workload, peer, peer.items / 10, &runtime);
+        }
+        if check {
+            println!("{}\tall {} peers agree", workload.name, workload.peers.len());
             continue;
         }
         let measured = measure(&workload, rounds, &runtime);
@@ -42,15 +52,9 @@ fn main() {
 
 /// Nanoseconds per item of each peer in each round.
 fn measure(workload: &Workload, rounds: usize, runtime: &tokio::runtime::Runtime) -> Vec<Vec<f64>> {
-    // Once to warm up, and to see that everybody does the job.
+    // Once to warm up; what a run reads is made by this too, before it is timed.
     for peer in &workload.peers {
-        let sum = peer.run(runtime, peer.items / 10);
-        assert_eq!(sum, (workload.expected)(peer.items / 10), "{}: {}", workload.name, peer.name);
-    }
-    // What a run reads is made before it is timed.
-    for peer in &workload.peers {
-        let expected = (workload.expected)(peer.items);
-        assert_eq!(peer.run(runtime, peer.items), expected, "{}: {}", workload.name, peer.name);
+        check_result(workload, peer, peer.items, runtime);
     }
     let mut runs = vec![Vec::new(); workload.peers.len()];
     for _ in 0..rounds {
@@ -59,6 +63,12 @@ fn measure(workload: &Workload, rounds: usize, runtime: &tokio::runtime::Runtime
         }
     }
     runs
+}
+
+/// Runs a peer and sees that it does the job.
+fn check_result(workload: &Workload, peer: &Peer, items: u64, runtime: &tokio::runtime::Runtime) {
+    let expected = (workload.expected)(items);
+    assert_eq!(peer.run(runtime, items), expected, "{}: {}", workload.name, peer.name);
 }
 
 fn time(peer: &Peer, runtime: &tokio::runtime::Runtime) -> f64 {

@@ -35,6 +35,28 @@ pub trait Layered {
 }
 
 /// A plan whose last layer takes further operators that work item by item.
+///
+/// A `reduce`, `emit_state` or `combine` closes a layer. What comes out is read as a `Stream`, or goes into the next
+/// layer:
+/// ```
+/// use gen_stage::prelude::*;
+///
+/// # tokio_test::block_on(async {
+/// let sums = Flow::from_iter(0..9).lanes(1).reduce(|| 0, |sum, n| *sum += n).emit_state();
+/// assert_eq!(sums.shuffle().lanes(1).map(|sum: u32| sum + 1).collect::<Vec<_>>().await, [37]);
+/// # });
+/// ```
+/// Nothing else compiles, neither a mapper nor a second `reduce` behind the first:
+/// ```compile_fail,E0277
+/// use gen_stage::prelude::*;
+///
+/// let sums = Flow::from_iter(0..9).reduce(|| 0, |sum, n| *sum += n).emit_state().map(|sum: u32| sum + 1);
+/// ```
+/// ```compile_fail,E0277
+/// use gen_stage::prelude::*;
+///
+/// let twice = Flow::from_iter(0..9).reduce(Vec::new, Vec::push).reduce(Vec::new, Vec::push);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the layer of this flow is closed: `{Self}` takes no more operators",
     label = "this operator comes after a `reduce`, `emit_state` or `combine`",
