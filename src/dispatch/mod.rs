@@ -1,7 +1,7 @@
 //! Who gets which item: plain functions of items and counts, without tasks or I/O.
 //!
-//! - [`Share`] is demand dispatch: a batch goes to the outlet with the most open demand.
-//! - [`Route`] is partition dispatch: an item goes where its key, its hash or a function of the user's says.
+//! - Demand dispatch: a batch goes to the lane with the most open demand.
+//! - Partition dispatch: an item goes where its hash, its key or a function of the user's says, a [`Route`].
 
 mod route;
 mod share;
