@@ -1,6 +1,6 @@
 use super::driver::ShareDriver;
 use super::plan::Plan;
-use super::tasks::{Failure, Tasks, poll_budget};
+use super::tasks::{Tasks, poll_budgeted};
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane};
 use futures_core::{FusedStream, Stream};
@@ -216,21 +216,24 @@ where
         let Some(running) = self.running() else {
             return Poll::Ready(None);
         };
-        ready!(poll_budget(cx));
-        let ended = running.tasks.poll_ended(cx);
-        if !running.tasks.is_failing() && !matches!(ended, Poll::Ready(Err(_))) {
-            match read(Pin::new(running.outcome()), cx) {
-                Poll::Ready(None) => {}
-                read => return read,
+        let (read, ended) = ready!(poll_budgeted(cx, |cx| {
+            let ended = running.tasks.poll_ended(cx);
+            if running.tasks.is_failing() || matches!(ended, Poll::Ready(Err(_))) {
+                // What was sent before the failure is of no use any more.
+                return ended.map(|ended| (None, ended));
             }
+            match ready!(read(Pin::new(running.outcome()), cx)) {
+                // The end waits for the last task to be gone.
+                None => ended.map(|ended| (None, ended)),
+                read => Poll::Ready((read, Ok(()))),
+            }
+        }));
+        if read.is_none() {
+            self.state = State::Done { discarded: self.discarded() };
         }
-        // All was read, or is of no use any more; the end waits for the last task to be gone.
-        let ended = ready!(ended);
-        let discarded = self.discarded();
-        self.state = State::Done { discarded };
         match ended {
-            Ok(()) => Poll::Ready(None),
-            Err(failure) => Failure::raise(failure),
+            Ok(()) => Poll::Ready(read),
+            Err(failure) => failure.raise(),
         }
     }
 

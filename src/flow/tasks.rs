@@ -155,8 +155,17 @@ fn poll_slot(slot: &Slot, stopped: &AtomicBool, cx: &mut Context<'_>) -> Poll<()
     polled
 }
 
-/// Takes one batch's worth of the running task's budget; pends, to run again, when that is used up.
-pub(super) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
-    ready!(coop::poll_proceed(cx)).made_progress();
-    Poll::Ready(())
+/// Polls `poll` if the task that is running has budget left, and takes from it when there is an answer.
+///
+/// A reader whose lanes are always ahead of it would otherwise never let other tasks run.
+pub(super) fn poll_budgeted<R>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+) -> Poll<R> {
+    let budget = ready!(coop::poll_proceed(cx));
+    let polled = poll(cx);
+    if polled.is_ready() {
+        budget.made_progress();
+    }
+    polled
 }
