@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!   one task                                   another task
-//!   Sender  ── batches of at most max - min ──►  Receiver (a Stream)
-//!           ◄── asks: max at first, then what ──
+//!   Sender  ── batches, at most what is open ──►  Receiver (a Stream)
+//!           ◄── asks: max at first, then what ───
 //!               lacks to max, batch by batch
 //! ```
 //!

@@ -6,7 +6,7 @@ use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::vec;
 
 /// The side of an edge that asks, and yields what was sent: a `Stream`.
@@ -33,12 +33,10 @@ pub struct Receiver<T> {
     /// A batch taken off the queue and not begun.
     fetched: Vec<T>,
     /// Length of the last batch taken off the queue, until it is counted as handled. What is not in `fetched` or
-    /// `current`, and was not lost, has been handed out.
+    /// `current` has been handed out.
     reading: usize,
     /// The emptied buffer of the last batch, to go back to the sender.
     emptied: Vec<T>,
-    /// Of `reading`, the items dropped by a panic in the code that was reading.
-    lost: usize,
     pace: Pace,
     end: Option<End>,
 }
@@ -81,7 +79,6 @@ impl<T> Receiver<T> {
             fetched: Vec::new(),
             reading: 0,
             emptied: Vec::new(),
-            lost: 0,
             pace: Pace::default(),
             end: None,
         }
@@ -118,7 +115,9 @@ impl<T> Receiver<T> {
         Poll::Ready(Some(std::mem::take(&mut self.fetched)))
     }
 
-    /// How the sender went, once the end has been read; `None` before.
+    /// How the sender went, once the end has been read or [`close`](Self::close) was called; `None` before.
+    ///
+    /// After `close` it is [`End::Dropped`], for what the sender would have sent is not known.
     ///
     /// # Examples
     /// See [`End`].
@@ -135,7 +134,6 @@ impl<T> Receiver<T> {
     pub fn counts(&self) -> Counts {
         let mut counts = self.shared.lock().counts;
         counts.taken += self.handed_out() as u64;
-        counts.discarded += self.lost as u64;
         counts
     }
 
@@ -155,7 +153,6 @@ impl<T> Receiver<T> {
     pub fn close(&mut self) -> usize {
         let handed_out = self.handed_out();
         let rest = (std::mem::take(&mut self.fetched), std::mem::take(&mut self.current));
-        let lost = std::mem::take(&mut self.lost);
         self.reading = 0;
         let mut state = self.shared.lock();
         if !state.receiving {
@@ -164,17 +161,15 @@ impl<T> Receiver<T> {
         self.shared.close(&mut state);
         state.spare.clear();
         let queue = std::mem::take(&mut state.queue);
-        let discarded = queue.iter().map(Vec::len).sum::<usize>() + rest.0.len() + rest.1.len() + lost;
+        let discarded = queue.iter().map(Vec::len).sum::<usize>() + rest.0.len() + rest.1.len();
         state.counts.taken += handed_out as u64;
         state.counts.discarded += discarded as u64;
-        let sender = state.sender.take();
+        let wakers = [state.sender.take(), state.closing.take()];
         drop(state);
         if self.end.is_none() {
             self.end = Some(End::Dropped);
         }
-        if let Some(waker) = sender {
-            waker.wake();
-        }
+        wakers.into_iter().flatten().for_each(Waker::wake);
         // Last, for dropping an item runs code of the user's, which may panic.
         drop((queue, rest));
         discarded
@@ -193,7 +188,7 @@ impl<T> Receiver<T> {
 
     /// Of the batch being read, the items that the reader has got.
     fn handed_out(&self) -> usize {
-        self.reading - self.fetched.len() - self.current.len() - self.lost
+        self.reading - self.fetched.len() - self.current.len()
     }
 
     /// Reads at most one batch in a loop: the fast face, which gives buffers back to the sender.
@@ -210,13 +205,9 @@ impl<T> Receiver<T> {
                 return Poll::Ready(BatchRead::Ended);
             }
             let mut batch = std::mem::take(&mut self.fetched);
-            let mut items = CountLost { items: batch.drain(..), lost: &mut self.lost };
-            let flow = items.items.try_for_each(each);
-            if items.items.len() > 0 {
-                // Rare: once for each time an outlet is full in the middle of a batch.
-                self.current = items.items.by_ref().collect::<Vec<T>>().into_iter();
-            }
-            drop(items);
+            let mut reading = KeepRest { items: batch.drain(..), rest: &mut self.current };
+            let flow = reading.items.try_for_each(each);
+            drop(reading);
             self.emptied = batch;
             flow
         };
@@ -271,7 +262,6 @@ impl<T> Receiver<T> {
 
         let mut state = self.shared.lock();
         state.counts.taken += handed_out as u64;
-        state.counts.discarded += std::mem::take(&mut self.lost) as u64;
         state.keep_spare(emptied);
         let sender = self.shared.ask(&mut state, ask);
         let batch = state.queue.pop_front();
@@ -300,15 +290,18 @@ impl<T> Receiver<T> {
     }
 }
 
-/// Counts the items of a batch that are lost when the loop over it unwinds: the drain drops them.
-struct CountLost<'a, T> {
+/// Keeps what a loop over a batch leaves when it breaks off, or unwinds.
+struct KeepRest<'a, T> {
     items: vec::Drain<'a, T>,
-    lost: &'a mut usize,
+    rest: &'a mut vec::IntoIter<T>,
 }
 
-impl<T> Drop for CountLost<'_, T> {
+impl<T> Drop for KeepRest<'_, T> {
     fn drop(&mut self) {
-        *self.lost += self.items.len();
+        // Rare: once for each time an outlet is full in the middle of a batch.
+        if self.items.len() > 0 {
+            *self.rest = self.items.by_ref().collect::<Vec<T>>().into_iter();
+        }
     }
 }
 

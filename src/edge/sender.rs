@@ -135,6 +135,23 @@ impl<T> Sender<T> {
         Ok(left)
     }
 
+    /// Whether the receiver is gone, for a sender that had demand left: with none left it may be that nothing was
+    /// asked.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.demand() == 0
+    }
+
+    /// Has `waker` called when the receiver goes; now, if it is gone.
+    pub(crate) fn wake_when_closed(&mut self, waker: &Waker) {
+        let mut state = self.shared.lock();
+        if state.receiving {
+            register(&mut state.closing, waker);
+        } else {
+            drop(state);
+            waker.wake_by_ref();
+        }
+    }
+
     /// Says that everything was sent: the receiver ends, once it has read all, with
     /// [`End::Finished`](super::End::Finished).
     ///

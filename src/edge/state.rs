@@ -1,5 +1,6 @@
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use std::collections::VecDeque;
+use std::sync::PoisonError;
 use std::task::Waker;
 
 /// How many emptied buffers wait for the sender: as many as batches can be on their way at the default demand, and
@@ -25,6 +26,8 @@ pub(super) struct State<T> {
     pub(super) receiving: bool,
     /// Set while the sender waits for demand, or for the receiver to go.
     pub(super) sender: Option<Waker>,
+    /// Set while the sender waits for something else than demand, to be told when the receiver goes.
+    pub(super) closing: Option<Waker>,
     /// Set while the receiver waits for a batch, or for the sender to go.
     pub(super) receiver: Option<Waker>,
     pub(super) counts: Counts,
@@ -67,7 +70,7 @@ pub struct Counts {
     pub sent: u64,
     /// Handed out by the receiver; brought up to date once a batch and when the receiver goes.
     pub taken: u64,
-    /// Dropped with the receiver, or by a panic in the code that was reading.
+    /// Dropped with the receiver.
     pub discarded: u64,
 }
 
@@ -79,16 +82,17 @@ impl<T> Shared<T> {
             sending: Sending::Open,
             receiving: true,
             sender: None,
+            closing: None,
             receiver: None,
             counts: Counts::default(),
         };
         Self { state: Mutex::new(state), demand: AtomicUsize::new(0) }
     }
 
-    /// No user code runs under this lock, so a poisoned one would be a defect here.
+    /// Items are neither made, used nor dropped under this lock; wakers are cloned under it, and called after it. A
+    /// waker whose clone panics leaves the state as it was.
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
-        let state = self.state.lock();
-        state.expect("no code of a user runs under the lock of an edge")
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn demand(&self) -> usize {

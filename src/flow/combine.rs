@@ -6,7 +6,7 @@ use super::plan::{Layered, OpenLayer, Plan, Settings};
 use super::reduce::ReduceLane;
 use super::tasks::Tasks;
 use crate::dispatch::{Route, hash_lane};
-use crate::lane::{Each, Inlet, Iter, Lane};
+use crate::lane::{Each, Inlet, Iter, Lane, give_way};
 use futures_core::Stream;
 use hashbrown::hash_table::IntoIter;
 use pin_project_lite::pin_project;
@@ -209,7 +209,11 @@ where
                     Each::Stopped => return Poll::Ready(Each::Stopped),
                     Each::Ended if *this.ended => return Poll::Ready(Each::Ended),
                     // The next table will become as large as the last one.
-                    Each::Ended => *this.phase = Phase::Filling(Combiner::with_capacity(*this.max_keys)),
+                    Each::Ended => {
+                        // The next table will become as large as the last one. Small ones are many: each is a turn.
+                        *this.phase = Phase::Filling(Combiner::with_capacity(*this.max_keys));
+                        return give_way(cx);
+                    }
                 },
                 Phase::Filling(table) => {
                     let (fill, max_keys) = (&mut *this.fill, *this.max_keys);

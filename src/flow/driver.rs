@@ -91,7 +91,10 @@ impl<L: Lane> Future for ShareDriver<L> {
             };
             outlet.flush(waker);
             if outlet.is_closed() {
-                this.stranded.append(&mut outlet.take());
+                // In front of what was stranded behind it.
+                let mut back = outlet.take();
+                back.append(this.stranded);
+                *this.stranded = back;
             } else if polled == Poll::Ready(Each::Stopped) {
                 this.ramp.climb();
                 if waker.is_some() && outlet.open() == 0 {
@@ -108,7 +111,10 @@ impl<L: Lane> Future for ShareDriver<L> {
                 }
                 Poll::Ready(Each::Stopped) if this.pace.is_over() => return give_way(cx),
                 Poll::Ready(Each::Stopped) => {}
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    this.outlets.iter_mut().for_each(|outlet| outlet.watch(cx));
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -174,7 +180,8 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
                 let outlet = &mut outlets[lane];
                 if outlet.is_closed() {
                     unread += 1;
-                    return ControlFlow::Continue(());
+                    let unread_by_all = outlets.iter().all(Outlet::is_closed);
+                    return if unread_by_all { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
                 }
                 if outlet.push(item).is_continue() {
                     return ControlFlow::Continue(());
@@ -207,6 +214,7 @@ impl<L: Lane, R: Route<L::Item>> Future for RouteDriver<L, R> {
             // Whatever this task waits for now, nobody else waits for items in its hands.
             if polled.is_pending() {
                 outlet.flush(None);
+                outlet.watch(cx);
             } else {
                 outlet.finish();
             }

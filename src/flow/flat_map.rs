@@ -76,9 +76,11 @@ where
     type Item = U::Item;
     type Lane = FlatMap<P::Lane, U, F>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        // What one batch became, as with `map_batch`, is not cut in pieces shorter than a batch.
+        let turn = self.turn.size().max(self.settings().demand.batch());
         let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|lane| FlatMap::new(lane, self.f.clone())).collect()
+        lanes.map(|lane| FlatMap { turn: Turn::new(turn), ..FlatMap::new(lane, self.f.clone()) }).collect()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

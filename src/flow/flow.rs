@@ -8,7 +8,8 @@ use std::any::Any;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 
@@ -64,7 +65,7 @@ pub struct Flow<P> {
 enum State<P> {
     Planned(P),
     Running(Running),
-    Done { discarded: u64 },
+    Done { discarded: Arc<AtomicU64> },
 }
 
 struct Running {
@@ -146,7 +147,8 @@ impl<P> Flow<P> {
     ///
     /// That happens where a lane ends before its input does, as with `per_lane(|lane| lane.take(10))`: items already
     /// on their way to it, and those that a partition sends there, have no reader. Items an operator drops on
-    /// purpose are not counted.
+    /// purpose are not counted, nor are those in the hands of tasks
+    /// that are stopped because the flow is dropped or has failed.
     ///
     /// # Examples
     /// ```
@@ -169,7 +171,7 @@ impl<P> Flow<P> {
         match &self.state {
             State::Planned(_) => 0,
             State::Running(running) => running.tasks.discarded().load(Ordering::Relaxed),
-            State::Done { discarded } => *discarded,
+            State::Done { discarded } => discarded.load(Ordering::Relaxed),
         }
     }
 }
@@ -182,7 +184,7 @@ where
     fn running(&mut self) -> Option<&mut Running> {
         if let State::Planned(_) = self.state {
             let mut tasks = Tasks::new(self.runtime.take());
-            let planned = std::mem::replace(&mut self.state, State::Done { discarded: 0 });
+            let planned = std::mem::replace(&mut self.state, State::Done { discarded: Arc::default() });
             if let State::Planned(mut plan) = planned {
                 let demand = plan.settings().demand;
                 let hint = plan.size_hint();
@@ -229,7 +231,9 @@ where
             }
         }));
         if read.is_none() {
-            self.state = State::Done { discarded: self.discarded() };
+            let discarded = running.tasks.discarded().clone();
+            // Drops what was not read, which is counted then.
+            self.state = State::Done { discarded };
         }
         match ended {
             Ok(()) => Poll::Ready(read),

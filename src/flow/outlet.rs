@@ -10,13 +10,15 @@ pub(super) struct Outlet<T> {
     batch: Vec<T>,
     /// What the receiver is known to want, less what is in `batch`. It may want more by now.
     open: usize,
+    /// Who is woken when the receiver goes.
+    watching: Option<Waker>,
     /// The batch is sent when it has this many items, at the latest.
     full: usize,
 }
 
 impl<T> Outlet<T> {
     pub(super) fn new(sender: Sender<T>, full: usize) -> Self {
-        Self { sender: Some(sender), batch: Vec::new(), open: 0, full }
+        Self { sender: Some(sender), batch: Vec::new(), open: 0, full, watching: None }
     }
 
     pub(super) fn open(&self) -> usize {
@@ -33,17 +35,20 @@ impl<T> Outlet<T> {
 
     /// Waits until the receiver wants at least one item more, or is gone.
     pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(sender) = self.sender.as_mut() else {
+            return Poll::Ready(());
+        };
         if self.open > 0 {
+            if sender.is_closed() {
+                self.close();
+            }
             return Poll::Ready(());
         }
         // Items in hand count as not yet sent: without sending them there is nothing to wait for.
         debug_assert!(self.batch.is_empty(), "a batch is sent before its outlet waits for demand");
-        let Some(sender) = self.sender.as_mut() else {
-            return Poll::Ready(());
-        };
         match sender.poll_ready(cx) {
             Poll::Ready(Ok(open)) => self.open = open,
-            Poll::Ready(Err(Closed)) => self.sender = None,
+            Poll::Ready(Err(Closed)) => self.close(),
             Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(())
@@ -109,10 +114,27 @@ impl<T> Outlet<T> {
             Ok(open) => self.open = open,
             Err(refused) => {
                 debug_assert_eq!(refused.refusal, crate::edge::Refusal::Closed);
-                self.sender = None;
-                self.open = 0;
+                self.close();
             }
         }
+    }
+
+    /// Has the task woken when the receiver goes, however much that wants: the task may wait for a source that has
+    /// nothing for long, and there is no use in that any more.
+    pub(super) fn watch(&mut self, cx: &Context<'_>) {
+        let Some(sender) = self.sender.as_mut() else {
+            return;
+        };
+        if self.watching.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return;
+        }
+        sender.wake_when_closed(cx.waker());
+        self.watching = Some(cx.waker().clone());
+    }
+
+    fn close(&mut self) {
+        self.sender = None;
+        self.open = 0;
     }
 
     /// The items that could not be sent, as nobody reads them any more.

@@ -20,7 +20,7 @@ impl<P: OpenLayer> Flow<P> {
     /// or `shuffle` open the next.
     ///
     /// # Demand
-    /// Takes all its input, whether or not anybody reads, and emits only as it is asked.
+    /// Takes all its input once it is asked for anything, and emits only as much as is asked.
     ///
     /// # Panics
     /// A panic in `init` or `f` ends the flow with that panic; no state comes out.

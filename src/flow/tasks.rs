@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, coop};
 
+type Payload = Box<dyn Any + Send>;
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A driver, where both its task and the flow can get at it.
@@ -32,7 +33,7 @@ pub struct Tasks {
 /// Why a flow cannot come to its end.
 pub(super) enum Failure {
     /// Code of the user's panicked in a lane.
-    Panic(Box<dyn Any + Send>),
+    Panic(Payload),
     /// The runtime of the lanes dropped them.
     RuntimeGone,
 }
@@ -88,19 +89,22 @@ impl Tasks {
     }
 
     /// Drops all drivers, and with them their sources: now those that are not running at this moment, and these as
-    /// soon as their poll comes back.
-    pub(super) fn stop(&mut self) {
+    /// soon as their poll comes back. Returns the first panic of what was dropped.
+    pub(super) fn stop(&mut self) -> Option<Payload> {
         self.stopped.store(true, Ordering::SeqCst);
+        self.set.abort_all();
+        let mut panicked = None;
         for slot in self.slots.drain(..) {
             let driver = match slot.try_lock() {
                 Ok(mut driver) => driver.take(),
                 Err(TryLockError::Poisoned(driver)) => driver.into_inner().take(),
                 Err(TryLockError::WouldBlock) => None,
             };
-            // Outside of the lock, as this runs code of the user's.
-            drop(driver);
+            // Outside of the lock, as this runs code of the user's; all are dropped, whatever that does.
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(driver)));
+            panicked = panicked.or(dropped.err());
         }
-        self.set.abort_all();
+        panicked
     }
 
     /// Ready once every task is gone: cleanly, or with the first failure, which stops all others.
@@ -108,12 +112,13 @@ impl Tasks {
         while let Some(ended) = ready!(self.set.poll_join_next(cx)) {
             let Err(error) = ended else { continue };
             if self.failure.is_none() {
-                self.stop();
                 self.failure = Some(match error.try_into_panic() {
                     Ok(payload) => Failure::Panic(payload),
                     // Nobody but us has the handles, so this is a runtime that is shutting down.
                     Err(_cancelled) => Failure::RuntimeGone,
                 });
+                // The first failure is raised; one of dropping the rest would hide it.
+                let _ = self.stop();
             }
         }
         Poll::Ready(self.failure.take().map_or(Ok(()), Err))
@@ -127,7 +132,11 @@ impl Tasks {
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        self.stop();
+        if let Some(payload) = self.stop() {
+            if !std::thread::panicking() {
+                resume_unwind(payload);
+            }
+        }
     }
 }
 

@@ -9,6 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+/// After so many batches in a row that were read item by item, where nobody knows when a turn began, others get one.
+const STREAK: u32 = 32;
+
 /// The lane at the start of a layer: what arrives over the edges from the layer above, merged.
 ///
 /// # Ordering
@@ -39,6 +42,8 @@ pub struct Inlet<T> {
     /// The edge whose turn it is.
     at: usize,
     pace: Pace,
+    /// Batches begun item by item since there was last nothing to read.
+    streak: u32,
     /// An edge broke off: this lane must not end as if it were complete.
     broken: bool,
     discarded: Arc<AtomicU64>,
@@ -46,7 +51,7 @@ pub struct Inlet<T> {
 
 impl<T> Inlet<T> {
     pub(crate) fn new(edges: Vec<Receiver<T>>, discarded: Arc<AtomicU64>) -> Self {
-        Self { edges, at: 0, pace: Pace::default(), broken: false, discarded }
+        Self { edges, at: 0, pace: Pace::default(), streak: 0, broken: false, discarded }
     }
 
     /// The next item of the batch being read item by item, if there is one left.
@@ -116,7 +121,13 @@ impl<T> Lane for Inlet<T> {
                 Poll::Pending => Poll::Pending,
             });
             match polled {
-                Poll::Ready(Some(BatchRead::Stopped)) => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Some(BatchRead::Stopped)) => {
+                    if this.held() == 0 {
+                        // It broke off behind the last item of a batch.
+                        this.at += 1;
+                    }
+                    return Poll::Ready(Each::Stopped);
+                }
                 Poll::Ready(Some(BatchRead::Whole)) => this.at += 1,
                 Poll::Ready(None | Some(BatchRead::Ended)) => return Poll::Ready(Each::Ended),
                 Poll::Pending => return Poll::Pending,
@@ -145,9 +156,15 @@ impl<T> Stream for Inlet<T> {
         if let Some(item) = this.next_held() {
             return Poll::Ready(Some(item));
         }
-        // A batch has been read: the next edge's turn.
+        // A batch has been read: the next edge's turn, or another task's.
         this.at += 1;
-        this.poll_edges(|edge| Pin::new(edge).poll_next(cx))
+        if this.streak == STREAK {
+            this.streak = 0;
+            return give_way(cx);
+        }
+        let polled = this.poll_edges(|edge| Pin::new(edge).poll_next(cx));
+        this.streak = if polled.is_pending() { 0 } else { this.streak + 1 };
+        polled
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -39,7 +39,8 @@ use std::task::{Context, Poll};
 /// - A call does a bounded amount of work: a lane that is always ready wakes its task and returns `Pending` now and
 ///   then, also while nothing reaches `each`.
 /// - A lane whose upstream failed never ends. It stays pending until its flow, which learns of the failure from the
-///   task that failed, drops it: only an input that came to its end may look like one that did.
+///   task that failed, drops it: only an input that came to its end may look like one that did. (A bare
+///   [`Receiver`](crate::edge::Receiver) ends either way, and tells which by its `end`.)
 ///
 /// # Examples
 /// ```

@@ -80,3 +80,22 @@ async fn merging_is_asked_for_every_second_value_of_a_key() {
 fn a_bound_of_no_keys_is_refused() {
     let _ = tens(counting(1), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_source_with_small_tables_can_be_dropped_at_any_moment() {
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for round in 0..100 {
+        let mut flow = Flow::from_iter(0u64..).lanes(1).combine(
+            10,
+            |table, n| *table.at_owned(n) += 1,
+            |count: &mut u64, more| *count += more,
+        );
+        for _ in 0..round % 5 {
+            let _ = futures::FutureExt::now_or_never(futures::StreamExt::next(&mut flow));
+            tokio::task::yield_now().await;
+        }
+    }
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > before {
+        tokio::task::yield_now().await;
+    }
+}

@@ -137,3 +137,23 @@ async fn a_flow_can_be_dropped_from_inside_of_one_of_its_lanes() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn the_first_panic_is_raised_though_dropping_the_rest_panics_too() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                std::panic::panic_any("dropped");
+            }
+        }
+    }
+    let bomb = Bomb;
+    let silent = futures::stream::pending().inspect(move |_: &u64| {
+        let _ = &bomb;
+    });
+    let streams = [silent.boxed(), futures::stream::iter([7]).boxed()];
+    let flow = Flow::from_streams(streams).lanes(2).inspect(|n| seven(*n));
+    let caught = AssertUnwindSafe(flow.collect::<Vec<_>>()).catch_unwind().await;
+    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
+}

@@ -1,5 +1,5 @@
 use crate::common::{Numbers, counting, operator_suite, seven, sorted};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use std::time::Duration;
 
 operator_suite!(
@@ -62,4 +62,34 @@ async fn when_all_lanes_have_ended_the_source_is_dropped() {
     let flow = crate::common::numbers(watched.endless()).lanes(2).per_lane(|lane| lane.take(2));
     assert_eq!(flow.collect::<Vec<_>>().await.len(), 4);
     assert!(!watched.is_alive());
+}
+
+#[tokio::test]
+async fn a_flow_ends_when_its_lanes_have_though_the_source_is_silent() {
+    for lanes in [1, 2] {
+        let silent = || stream::iter([1, 2]).chain(stream::pending());
+        let shared = crate::common::numbers(silent()).lanes(lanes).per_lane(|lane| lane.take(1));
+        assert_eq!(shared.collect::<Vec<_>>().await.len(), lanes, "{lanes} lanes, by demand");
+        let routed = crate::common::numbers(silent())
+            .lanes(1)
+            .partition_with(lanes, move |n| Some(*n as usize % lanes))
+            .per_lane(|lane| lane.take(1));
+        assert_eq!(routed.collect::<Vec<_>>().await.len(), lanes, "{lanes} lanes, by partition");
+    }
+}
+
+#[tokio::test]
+async fn a_lane_that_ends_while_a_batch_for_it_is_filled_does_no_harm() {
+    let parts = [[0; 5].to_vec(), [1; 10].to_vec(), [0; 5].to_vec(), [1; 10].to_vec()].concat();
+    let mut flow = gen_stage::Flow::from_iter(parts)
+        .lanes(1)
+        .partition_with(2, |n| Some(*n))
+        .demand(10, 5)
+        .per_lane(|lane| lane.take_while(|n| std::future::ready(*n != 0)));
+    let mut ones = 0;
+    while flow.next().await.is_some() {
+        ones += 1;
+    }
+    assert_eq!(ones, 20);
+    assert_eq!(flow.discarded(), 9, "all zeros but the one that ended the lane");
 }

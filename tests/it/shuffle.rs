@@ -1,5 +1,6 @@
 use crate::common::{Numbers, counting, operator_suite, seven};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
+use gen_stage::Flow;
 
 operator_suite!(|flow: Numbers| flow.shuffle().demand(10, 5), |items| items, |flow: Numbers| flow
     .shuffle()
@@ -46,5 +47,16 @@ async fn a_slow_lane_does_not_hold_up_the_others() {
     // At most what was in flight to the stuck lane is missing.
     for _ in 0..98 {
         assert!(flow.next().await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn edges_take_turns_though_each_batch_fills_the_next_edge() {
+    for (max, min) in [(1, 0), (10, 5)] {
+        let sources = [stream::repeat(0u64), stream::repeat(1)];
+        let flow = Flow::from_streams(sources).lanes(2).shuffle().lanes(1).demand(max, min);
+        let first: Vec<u64> = flow.take(200).collect().await;
+        let ones = first.into_iter().sum::<u64>();
+        assert!((50..=150).contains(&ones), "{ones} of 200 came from the second source at {max}/{min}");
     }
 }
