@@ -162,6 +162,23 @@ fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<boo
     if waiting { Poll::Pending } else { Poll::Ready(readers) }
 }
 
+/// Sends a full batch; breaks when nothing more is wanted.
+///
+/// From inside the loop, for breaking off in the middle of a batch costs a copy of its rest. Not inlined, and so the
+/// loop's own code stays short enough to be.
+#[inline(never)]
+fn send_full<T>(outlet: &mut Outlet<T>) -> ControlFlow<()> {
+    outlet.flush(None);
+    if outlet.open() > 0 || outlet.is_closed() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
+/// Counts an item whose lane has gone; breaks when all have.
+#[cold]
+fn count_unread<T>(outlets: &[Outlet<T>], unread: &mut usize) -> ControlFlow<()> {
+    *unread += 1;
+    if outlets.iter().all(Outlet::is_closed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
 impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
     fn poll_route(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
@@ -179,19 +196,11 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
                 };
                 let outlet = &mut outlets[lane];
                 if outlet.is_closed() {
-                    unread += 1;
-                    let unread_by_all = outlets.iter().all(Outlet::is_closed);
-                    return if unread_by_all { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+                    return count_unread(outlets, &mut unread);
                 }
-                if outlet.push(item).is_continue() {
-                    return ControlFlow::Continue(());
-                }
-                // Sent from inside the loop: breaking off in the middle of a batch costs a copy of its rest.
-                outlet.flush(None);
-                if outlet.open() > 0 || outlet.is_closed() {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
+                match outlet.push(item) {
+                    ControlFlow::Continue(()) => ControlFlow::Continue(()),
+                    ControlFlow::Break(()) => send_full(outlet),
                 }
             });
             count(this.discarded, unread);

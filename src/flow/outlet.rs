@@ -103,6 +103,7 @@ impl<T> Outlet<T> {
     /// Sends the batch; when the receiver is gone it stays here, for [`take`](Self::take).
     ///
     /// With a waker, that is called when there is demand again, if this used it up.
+    #[inline(never)]
     pub(super) fn flush(&mut self, waker: Option<&Waker>) {
         if self.batch.is_empty() {
             return;
