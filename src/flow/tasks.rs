@@ -124,7 +124,7 @@ impl Tasks {
         Poll::Ready(self.failure.take().map_or(Ok(()), Err))
     }
 
-    /// True while tasks are being stopped because of a failure: what was sent before is of no use any more.
+    /// True while tasks are being stopped because of a failure.
     pub(super) fn is_failing(&self) -> bool {
         self.failure.is_some()
     }
