@@ -10,6 +10,7 @@ pub mod edge;
 pub mod flow;
 pub mod lane;
 pub mod prelude;
+pub mod stage;
 mod sync;
 
 pub use demand::{Demand, DemandError};

@@ -9,3 +9,4 @@
 //! ```
 
 pub use crate::flow::{Flow, StreamFlow as _};
+pub use crate::stage::{Consumer, Producer, ProducerConsumer};

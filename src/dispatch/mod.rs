@@ -1,10 +1,29 @@
 //! Who gets which item: plain functions of items and counts, without tasks or I/O.
 //!
-//! - Demand dispatch: a batch goes to the lane with the most open demand.
-//! - Partition dispatch: an item goes where its hash, its key or a function of the user's says, a [`Route`].
+//! Stages hand items to their subscriptions through a [`Dispatcher`]:
+//! - [`ByDemand`]: each item goes to one subscription, the one with the most open demand (or each in turn).
+//! - [`Broadcast`]: each item goes to all; the slowest sets the pace.
+//! - [`Partition`]: each item goes to the one its key says.
+//! - one of your own.
+//!
+//! Flows, whose lanes are there from the start, need less: a batch goes to the lane with the most open demand, or an
+//! item to the lane that a [`Route`] says.
 
+mod broadcast;
+mod by_demand;
+mod deliveries;
+mod dispatcher;
+#[cfg(test)]
+mod model;
+mod partition;
 mod route;
 mod share;
 
+pub use broadcast::{Broadcast, Selector};
+pub use by_demand::ByDemand;
+pub(crate) use deliveries::Body;
+pub use deliveries::{Deliveries, Fence};
+pub use dispatcher::{Dispatcher, Refusal, StageId, Subscriber, SubscriptionId};
+pub use partition::{Assign, AssignBy, AssignHash, AssignKey, Partition, PartitionName};
 pub use route::{ByHash, ByKey, ByKeyRef, ByRouter, Route, hash_lane};
 pub(crate) use share::{Ramp, most_demand};

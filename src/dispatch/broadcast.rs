@@ -1,0 +1,222 @@
+use super::deliveries::Deliveries;
+use super::dispatcher::{Dispatcher, Refusal, StageId, Subscriber, SubscriptionId};
+use std::fmt;
+
+/// Gives every item to every subscription; the slowest sets the pace, and nothing is dropped.
+///
+/// A stage can have one subscription, or it would get everything twice. A subscription may bring a [`Selector`].
+/// Without selectors all share one batch; items are cloned when they are read.
+///
+/// # Demand
+/// What *all* have asked for is passed up, no more: one that asks for nothing holds up the others until it asks or
+/// leaves. One that joins gets nothing it has not asked for: what was passed up for the others waits until it asks,
+/// and is not passed up again. The same holds for what the last one to leave had asked for.
+///
+/// # Ordering
+/// Every subscription gets its items in the order they were dispatched in, and from the first one it gets leaves out
+/// only what its selector does not want.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher, Selector, Subscriber, SubscriptionId};
+///
+/// let (a, b) = (SubscriptionId::next(), SubscriptionId::next());
+/// let (mut all, mut out) = (Broadcast::new(), Deliveries::new());
+/// all.subscribe(Subscriber::new(a), Selector::default(), &mut out).unwrap();
+/// all.subscribe(Subscriber::new(b), Selector::default(), &mut out).unwrap();
+/// assert_eq!((all.ask(a, 5, &mut out), all.ask(b, 2, &mut out)), (0, 2));
+/// assert_eq!(all.dispatch(vec![1, 2, 3], &mut out), [3]);
+/// assert_eq!(out.take_sent(), [(a, vec![1, 2]), (b, vec![1, 2])]);
+/// ```
+///
+/// # Source
+/// GenStage's `BroadcastDispatcher`. A refused stage stays refused however often it tries, a selector that matches
+/// nothing sends nothing, and items that were handed back are asked for again, where the original waits for ever.
+pub struct Broadcast<T> {
+    members: Vec<Member<T>>,
+    /// Granted to every member and not yet delivered; `Member::open` comes on top.
+    waiting: usize,
+    /// Passed up, and neither delivered nor handed back so far.
+    on_way: usize,
+    /// Passed up, and handed back because somebody new had not asked: the buffer has it.
+    returned: usize,
+}
+
+struct Member<T> {
+    id: SubscriptionId,
+    stage: Option<StageId>,
+    open: usize,
+    selector: Selector<T>,
+}
+
+/// Which items of a [`Broadcast`] a subscription wants; by default all.
+///
+/// What it does not want uses up nothing of its demand: as much is asked again in its name. It is called in the task
+/// of the producer.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher, Selector, Subscriber, SubscriptionId};
+///
+/// let (even, mut all, mut out) = (SubscriptionId::next(), Broadcast::new(), Deliveries::new());
+/// all.subscribe(Subscriber::new(even), Selector::new(|n| n % 2 == 0), &mut out).unwrap();
+/// all.ask(even, 3, &mut out);
+/// all.dispatch(vec![1, 2, 3], &mut out);
+/// assert_eq!(out.take_sent(), [(even, vec![2])]);
+/// assert_eq!(out.take_asks(), [(even, 2)]);
+/// ```
+///
+/// # Source
+/// The subscription option `selector`.
+pub struct Selector<T>(Option<Wanted<T>>);
+
+type Wanted<T> = Box<dyn Fn(&T) -> bool + Send>;
+
+impl<T> Selector<T> {
+    /// Wants the items for which `wanted` is true.
+    #[must_use]
+    pub fn new(wanted: impl Fn(&T) -> bool + Send + 'static) -> Self {
+        Self(Some(Box::new(wanted)))
+    }
+}
+
+impl<T> Default for Selector<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> fmt::Debug for Selector<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Selector(some)" } else { "Selector(all)" })
+    }
+}
+
+impl<T> Broadcast<T> {
+    /// Starts without subscriptions.
+    ///
+    /// ```
+    /// use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher};
+    /// assert_eq!(Broadcast::new().dispatch(vec![1, 2], &mut Deliveries::new()), [1, 2]);
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self { members: Vec::new(), waiting: 0, on_way: 0, returned: 0 }
+    }
+
+    /// Grants what all have asked for, and returns how much of that is to be looked for.
+    fn grant(&mut self) -> usize {
+        let common = self.members.iter().map(|each| each.open).min().unwrap_or(0);
+        for each in &mut self.members {
+            each.open -= common;
+        }
+        self.waiting += common;
+        let lack = self.waiting.saturating_sub(self.on_way);
+        let fresh = lack.saturating_sub(self.returned);
+        // As in the original, what was returned counts as passed up as long as the sum makes the stage look: what is
+        // lacking then is seen at the next dispatch. Otherwise the buffer has to be looked at now.
+        let passed = if fresh > 0 { fresh } else { lack.max(common.min(self.returned)) };
+        if fresh == 0 {
+            self.returned -= passed;
+        }
+        self.on_way += passed;
+        passed
+    }
+
+    /// Asks again for what was granted and is not on its way.
+    fn regain(&mut self, out: &mut Deliveries<T>) {
+        let lack = self.waiting.saturating_sub(self.on_way);
+        if lack > 0 {
+            self.waiting -= lack;
+            self.returned -= lack;
+            for each in &mut self.members {
+                each.open += lack;
+            }
+            if let Some(first) = self.members.first_mut() {
+                first.open -= lack;
+                out.ask(first.id, lack);
+            }
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Dispatcher<T> for Broadcast<T> {
+    type Options = Selector<T>;
+
+    fn subscribe(
+        &mut self,
+        new: Subscriber,
+        selector: Selector<T>,
+        _: &mut Deliveries<T>,
+    ) -> Result<usize, Refusal> {
+        if new.stage().is_some() && self.members.iter().any(|each| each.stage == new.stage()) {
+            return Err(Refusal::AlreadySubscribed);
+        }
+        // The new one has asked for nothing, so nothing can be granted to all.
+        for each in &mut self.members {
+            each.open += self.waiting;
+        }
+        self.waiting = 0;
+        self.members.push(Member { id: new.id(), stage: new.stage(), open: 0, selector });
+        Ok(0)
+    }
+
+    fn cancel(&mut self, id: SubscriptionId, _: &mut Deliveries<T>) -> usize {
+        self.members.retain(|each| each.id != id);
+        if self.members.is_empty() {
+            self.waiting = 0;
+            return 0;
+        }
+        self.grant()
+    }
+
+    fn ask(&mut self, id: SubscriptionId, demand: usize, _: &mut Deliveries<T>) -> usize {
+        let Some(member) = self.members.iter_mut().find(|each| each.id == id) else { return 0 };
+        member.open += demand;
+        self.grant()
+    }
+
+    fn dispatch(&mut self, mut items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
+        let count = items.len();
+        let now = count.min(self.waiting);
+        let requested = self.on_way + self.returned - now;
+        self.waiting -= now;
+        self.on_way = self.on_way.saturating_sub(count);
+        self.returned = requested - self.on_way;
+        if now == 0 {
+            return items;
+        }
+        let later = items.split_off(now);
+        for each in &self.members {
+            if let Selector(Some(wanted)) = &each.selector {
+                let selected: Vec<_> = items.iter().filter(|item| wanted(item)).cloned().collect();
+                out.ask(each.id, now - selected.len());
+                out.send(each.id, selected);
+            }
+        }
+        out.share(self.members.iter().filter(|each| each.selector.0.is_none()).map(|each| each.id), items);
+        self.regain(out);
+        later
+    }
+}
+
+impl<T> Default for Broadcast<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Broadcast<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open: Vec<_> = self.members.iter().map(|each| (each.id, each.open)).collect();
+        f.debug_struct("Broadcast")
+            .field("open", &open)
+            .field("waiting", &self.waiting)
+            .field("on_way", &self.on_way)
+            .field("returned", &self.returned)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

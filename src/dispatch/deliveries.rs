@@ -1,0 +1,173 @@
+use super::dispatcher::SubscriptionId;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a dispatcher has decided: which items go to whom, and what else its stage has to know.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::{Deliveries, SubscriptionId};
+///
+/// let (a, b) = (SubscriptionId::next(), SubscriptionId::next());
+/// let mut out = Deliveries::new();
+/// out.send(a, vec![1, 2]);
+/// out.share([a, b], vec![3]);
+/// assert_eq!(out.take_sent(), [(a, vec![1, 2]), (a, vec![3]), (b, vec![3])]);
+/// ```
+pub struct Deliveries<T> {
+    sent: Vec<(SubscriptionId, Body<T>)>,
+    asks: Vec<(SubscriptionId, usize)>,
+    passed: Vec<Fence>,
+    discarded: usize,
+}
+
+/// Stands in a dispatcher's queues behind the items that were there before it; see [`Dispatcher::fence`].
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::{Deliveries, Fence};
+///
+/// let mut out = Deliveries::<u32>::new();
+/// out.pass(Fence::new(7));
+/// assert_eq!(out.take_passed(), [Fence::new(7)]);
+/// ```
+///
+/// [`Dispatcher::fence`]: super::Dispatcher::fence
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fence(u64);
+
+impl Fence {
+    /// Numbers a fence. A stage does that for you; tests of a dispatcher need it.
+    #[must_use]
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl<T> Deliveries<T> {
+    /// Starts with nothing decided.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { sent: Vec::new(), asks: Vec::new(), passed: Vec::new(), discarded: 0 }
+    }
+
+    /// Sends a batch to one subscription; nothing if it is empty.
+    pub fn send(&mut self, to: SubscriptionId, items: Vec<T>) {
+        if !items.is_empty() {
+            self.sent.push((to, Body::Own(items)));
+        }
+    }
+
+    /// Sends the same batch to several subscriptions, which share it: items are cloned by those who read them, and
+    /// the last one to read takes them as they are.
+    pub fn share(&mut self, to: impl IntoIterator<Item = SubscriptionId>, items: Vec<T>)
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        if items.is_empty() {
+            return;
+        }
+        let items = Arc::new(items);
+        self.sent.extend(to.into_iter().map(|id| (id, Body::Shared(Box::new(Arc::clone(&items))))));
+    }
+
+    /// Asks in the name of a subscription, for items that it was to get and for some reason does not. The stage hands
+    /// that to [`Dispatcher::ask`](super::Dispatcher::ask) when it is done with these deliveries.
+    pub fn ask(&mut self, of: SubscriptionId, demand: usize) {
+        if demand > 0 {
+            self.asks.push((of, demand));
+        }
+    }
+
+    /// Says that everything in front of a fence was sent.
+    pub fn pass(&mut self, fence: Fence) {
+        self.passed.push(fence);
+    }
+
+    /// Counts items that the dispatcher dropped.
+    pub fn discard(&mut self, items: usize) {
+        self.discarded += items;
+    }
+
+    /// Takes out what was sent, batch by batch, in order: for tests of a dispatcher.
+    pub fn take_sent(&mut self) -> Vec<(SubscriptionId, Vec<T>)> {
+        self.sent.drain(..).map(|(id, body)| (id, body.into_items())).collect()
+    }
+
+    /// Takes out what was asked in the name of subscriptions.
+    pub fn take_asks(&mut self) -> Vec<(SubscriptionId, usize)> {
+        std::mem::take(&mut self.asks)
+    }
+
+    /// Takes out the fences that passed.
+    pub fn take_passed(&mut self) -> Vec<Fence> {
+        std::mem::take(&mut self.passed)
+    }
+
+    /// Takes out how many items were dropped.
+    pub fn take_discarded(&mut self) -> usize {
+        std::mem::take(&mut self.discarded)
+    }
+
+    /// Takes out what was sent without cloning what is shared; the room it took stays.
+    pub(crate) fn drain_sent(&mut self) -> impl Iterator<Item = (SubscriptionId, Body<T>)> {
+        self.sent.drain(..)
+    }
+}
+
+impl<T> Default for Deliveries<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Deliveries<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sent: Vec<_> = self.sent.iter().map(|(id, body)| (id, body.len())).collect();
+        f.debug_struct("Deliveries")
+            .field("sent", &sent)
+            .field("asks", &self.asks)
+            .field("passed", &self.passed)
+            .field("discarded", &self.discarded)
+            .finish()
+    }
+}
+
+/// A batch on its way to one subscription.
+pub(crate) enum Body<T> {
+    Own(Vec<T>),
+    /// Behind a trait, so that only who shares needs to know that the items can be cloned and be in several threads.
+    Shared(Box<dyn Share<T> + Send>),
+}
+
+/// A batch that several have.
+pub(crate) trait Share<T> {
+    fn len(&self) -> usize;
+    fn into_items(self: Box<Self>) -> Vec<T>;
+}
+
+impl<T: Clone + Send + Sync> Share<T> for Arc<Vec<T>> {
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    fn into_items(self: Box<Self>) -> Vec<T> {
+        Arc::unwrap_or_clone(*self)
+    }
+}
+
+impl<T> Body<T> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Own(items) => items.len(),
+            Self::Shared(items) => items.len(),
+        }
+    }
+
+    pub(crate) fn into_items(self) -> Vec<T> {
+        match self {
+            Self::Own(items) => items,
+            Self::Shared(items) => items.into_items(),
+        }
+    }
+}

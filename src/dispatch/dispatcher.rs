@@ -1,0 +1,259 @@
+use super::deliveries::{Deliveries, Fence};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use thiserror::Error;
+
+/// Decides which subscriptions of a producer get which items.
+///
+/// A dispatcher is arithmetic: it is told who subscribes, asks and leaves, and is given items; it answers with
+/// [`Deliveries`] and with the demand that its stage has to look for. It knows of no tasks and does no I/O. The stage
+/// around it keeps the buffer.
+///
+/// # Contract
+/// - To a subscription never goes more than it has asked for.
+/// - [`dispatch`](Self::dispatch) hands back what nobody has asked for, in order. The stage puts that in its buffer.
+/// - The demand returned by [`subscribe`](Self::subscribe), [`cancel`](Self::cancel) and [`ask`](Self::ask) is demand
+///   that the stage did not know of: it is taken from the buffer first, and the rest is asked of the producer.
+///   Whatever was passed up once is not passed up again: when a subscription leaves with demand that was passed up
+///   and not yet filled, that much of later asks is set off against it.
+/// - Demand for items that were handed back although there was demand for them is passed up again as soon as the
+///   dispatcher can take them.
+///
+/// # Examples
+/// One that gives every subscription its turn, one item each:
+/// ```
+/// use gen_stage::dispatch::{Deliveries, Dispatcher, Refusal, Subscriber, SubscriptionId};
+/// use std::collections::VecDeque;
+///
+/// #[derive(Default)]
+/// struct InTurn {
+///     open: VecDeque<(SubscriptionId, usize)>,
+///     pending: usize,        // passed up for subscriptions that have left
+/// }
+///
+/// impl<T: Send + 'static> Dispatcher<T> for InTurn {
+///     type Options = ();
+///
+///     fn subscribe(&mut self, new: Subscriber, _: (), _: &mut Deliveries<T>) -> Result<usize, Refusal> {
+///         self.open.push_back((new.id(), 0));
+///         Ok(0)
+///     }
+///
+///     fn ask(&mut self, id: SubscriptionId, demand: usize, _: &mut Deliveries<T>) -> usize {
+///         let open = self.open.iter_mut().find(|(each, _)| *each == id);
+///         open.expect("it has subscribed").1 += demand;
+///         let known = demand.min(self.pending);
+///         self.pending -= known;
+///         demand - known
+///     }
+///
+///     fn cancel(&mut self, id: SubscriptionId, _: &mut Deliveries<T>) -> usize {
+///         let at = self.open.iter().position(|(each, _)| *each == id).expect("it has subscribed");
+///         self.pending += self.open.remove(at).map_or(0, |(_, open)| open);
+///         0
+///     }
+///
+///     fn dispatch(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
+///         let mut items = items.into_iter();
+///         while self.open.iter().any(|(_, open)| *open > 0) {
+///             let (id, open) = self.open.pop_front().expect("one is open");
+///             let Some(item) = (open > 0).then(|| items.next()).flatten() else {
+///                 self.open.push_back((id, open));
+///                 if items.len() == 0 { break }
+///                 continue;
+///             };
+///             out.send(id, vec![item]);
+///             self.open.push_back((id, open - 1));
+///         }
+///         // What nobody wants goes to the buffer, and is no longer on its way from the producer.
+///         self.pending -= self.pending.min(items.len());
+///         items.collect()
+///     }
+/// }
+///
+/// let (a, b) = (SubscriptionId::next(), SubscriptionId::next());
+/// let (mut turns, mut out) = (InTurn::default(), Deliveries::new());
+/// turns.subscribe(Subscriber::new(a), (), &mut out).unwrap();
+/// turns.subscribe(Subscriber::new(b), (), &mut out).unwrap();
+/// assert_eq!(turns.ask(a, 2, &mut out) + turns.ask(b, 1, &mut out), 3);
+/// assert_eq!(turns.dispatch(vec![1, 2, 3, 4], &mut out), [4]);
+/// assert_eq!(out.take_sent(), [(a, vec![1]), (b, vec![2]), (a, vec![3])]);
+/// ```
+///
+/// # Source
+/// The behaviour `GenStage.Dispatcher`. Options are typed, a refused subscriber learns why and nobody else notices,
+/// and items of subscriptions are returned, not sent.
+pub trait Dispatcher<T>: Send + 'static {
+    /// What a subscription can say to this dispatcher beside its demand; `()` for nothing.
+    type Options: Default + Send + 'static;
+
+    /// Takes in a new subscription, which has asked for nothing yet, and returns demand to look for, mostly 0.
+    ///
+    /// # Errors
+    /// A [`Refusal`] goes to the subscriber. The dispatcher is then as it was before.
+    fn subscribe(
+        &mut self,
+        subscriber: Subscriber,
+        options: Self::Options,
+        out: &mut Deliveries<T>,
+    ) -> Result<usize, Refusal>;
+
+    /// Forgets a subscription, and returns demand to look for: what only this one held up.
+    fn cancel(&mut self, id: SubscriptionId, out: &mut Deliveries<T>) -> usize;
+
+    /// Adds `demand` items, at least 1, to what a subscription wants, and returns demand to look for.
+    fn ask(&mut self, id: SubscriptionId, demand: usize, out: &mut Deliveries<T>) -> usize;
+
+    /// Gives `items`, at least one, to whom they are for, and returns those at the end that nobody has asked for.
+    fn dispatch(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T>;
+
+    /// How many items the dispatcher keeps by itself, in items of all subscriptions; by default none.
+    ///
+    /// When the stage ends they are dropped and counted as discarded.
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// Lets a fence [pass](Deliveries::pass) once every item that is held now has been sent; by default at once.
+    fn fence(&mut self, fence: Fence, out: &mut Deliveries<T>) {
+        out.pass(fence);
+    }
+}
+
+/// Names one subscription: unique in a process.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::SubscriptionId;
+/// assert_ne!(SubscriptionId::next(), SubscriptionId::next());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionId(u64);
+
+/// Names one stage: unique in a process.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::StageId;
+/// assert_ne!(StageId::next(), StageId::next());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StageId(u64);
+
+macro_rules! identity {
+    ($name:ident) => {
+        impl $name {
+            /// Makes one that was not there before. Stages do that for you; tests of a dispatcher need it.
+            #[must_use]
+            pub fn next() -> Self {
+                static LAST: AtomicU64 = AtomicU64::new(0);
+                Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "#{}", self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(self, f)
+            }
+        }
+    };
+}
+
+identity!(SubscriptionId);
+identity!(StageId);
+
+/// Who wants to subscribe.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::{StageId, Subscriber, SubscriptionId};
+///
+/// let (id, stage) = (SubscriptionId::next(), StageId::next());
+/// let subscriber = Subscriber::new(id).of_stage(stage);
+/// assert_eq!((subscriber.id(), subscriber.stage()), (id, Some(stage)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscriber {
+    id: SubscriptionId,
+    stage: Option<StageId>,
+}
+
+impl Subscriber {
+    /// A subscription that no stage holds.
+    #[must_use]
+    pub fn new(id: SubscriptionId) -> Self {
+        Self { id, stage: None }
+    }
+
+    /// The same, held by `stage`.
+    #[must_use]
+    pub fn of_stage(self, stage: StageId) -> Self {
+        Self { stage: Some(stage), ..self }
+    }
+
+    /// The subscription.
+    #[must_use]
+    pub fn id(self) -> SubscriptionId {
+        self.id
+    }
+
+    /// The stage that subscribes; `None` for a subscription that is read as a stream.
+    #[must_use]
+    pub fn stage(self) -> Option<StageId> {
+        self.stage
+    }
+}
+
+/// Why a dispatcher does not take a subscription.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::Refusal;
+///
+/// let refusal = Refusal::other("closed on Sundays");
+/// assert_eq!(refusal.to_string(), "closed on Sundays");
+/// ```
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The stage has a subscription already, and one is all it can have: items would come twice.
+    #[error("the stage is already subscribed")]
+    AlreadySubscribed,
+    /// The subscription does not say which partition it wants.
+    #[error("the option partition is required, one of {known}")]
+    PartitionRequired {
+        /// The partitions there are.
+        known: Arc<str>,
+    },
+    /// There is no such partition.
+    #[error("partition must be one of {known}, given {given}")]
+    UnknownPartition {
+        /// The partitions there are.
+        known: Arc<str>,
+        /// What was given.
+        given: Arc<str>,
+    },
+    /// Another subscription has this partition; it is free again when that one leaves.
+    #[error("partition {given} is already taken")]
+    PartitionTaken {
+        /// What was given.
+        given: Arc<str>,
+    },
+    /// A reason of a dispatcher of one's own.
+    #[error("{0}")]
+    Other(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Refusal {
+    /// Refuses for a reason of one's own: a text or any error.
+    pub fn other(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(Arc::from(reason.into()))
+    }
+}

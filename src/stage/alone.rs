@@ -1,0 +1,226 @@
+use super::driver::Driver;
+use super::producer_consumer::ProducerConsumer;
+use super::reason::Reason;
+use super::subscribe::Request;
+use super::subscription::{Fallible, Subscription};
+use crate::demand::Demand;
+use futures_core::{FusedStream, Stream};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// One or more stages in a row, read as a stream and run by being polled: without a task.
+///
+/// Made by [`Producer::into_stream`](super::Producer::into_stream) and
+/// [`ProducerConsumer::through`](super::ProducerConsumer::through).
+///
+/// # Demand
+/// Polling is demand: the first poll asks the last stage for `max_demand` items, and so on as in a
+/// [`Subscription`]. The stages do exactly what they do as tasks.
+///
+/// # Panics
+/// Reading panics when a stage fails: it goes on with its panic, or says its error. [`fallible`](Self::fallible) makes
+/// failures items.
+///
+/// # Cancel safety
+/// Dropping a future that waits for the next item or batch loses nothing.
+///
+/// # Drop
+/// Drops the stages, as they are.
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::from_iter;
+///
+/// # futures::executor::block_on(async {
+/// let mut numbers = from_iter(0..8).into_stream().demand(5, 2);
+/// assert_eq!(numbers.next_batch().await, Some(vec![0, 1, 2]));
+/// assert_eq!(numbers.next_batch().await, Some(vec![3, 4]));
+/// assert_eq!(numbers.collect::<Vec<_>>().await, [5, 6, 7]);
+/// # });
+/// ```
+#[must_use = "streams do nothing until they are polled"]
+pub struct IntoStream<T> {
+    /// Dropped before what they are connected by, from the source on.
+    drivers: Vec<Driver>,
+    end: End<T>,
+}
+
+/// The reading end: subscribed at the first poll.
+#[allow(clippy::large_enum_variant, reason = "it is the larger one from the first poll on")]
+enum End<T> {
+    Planned(Option<Box<Request<T>>>),
+    Reading(Subscription<T>),
+}
+
+impl<T: Send + 'static> End<T> {
+    fn reading(&mut self) -> &mut Subscription<T> {
+        if let Self::Planned(request) = self {
+            let request = request.take().expect("it is there until the first poll");
+            *self = Self::Reading(Subscription::open(*request, None));
+        }
+        match self {
+            Self::Reading(subscription) => subscription,
+            Self::Planned(_) => unreachable!("it was made a subscription above"),
+        }
+    }
+}
+
+impl<T: Send + 'static> IntoStream<T> {
+    pub(super) fn new(request: Request<T>, drivers: Vec<Driver>) -> Self {
+        Self { drivers, end: End::Planned(Some(Box::new(request))) }
+    }
+
+    #[track_caller]
+    fn planned(&mut self, change: &str) -> &mut Option<Box<Request<T>>> {
+        match &mut self.end {
+            End::Planned(request) => request,
+            End::Reading(_) => panic!("{change} must be said before the stream is read from"),
+        }
+    }
+
+    /// Sets the bounds of the demand that reading has with the last stage: `max` at least 1, `min` below `max`; by
+    /// default 1000 and 500 items. Before [`through`](Self::through), it is that of the next stage.
+    ///
+    /// # Panics
+    /// When the bounds are out of their ranges, or something was read already.
+    #[track_caller]
+    pub fn demand(self, max: usize, min: usize) -> Self {
+        match Demand::new(max, min) {
+            Ok(demand) => self.with_demand(demand),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sets the demand; see [`demand`](Self::demand).
+    ///
+    /// # Panics
+    /// When something was read already.
+    #[track_caller]
+    pub fn with_demand(mut self, demand: Demand) -> Self {
+        if let Some(request) = self.planned("its demand") {
+            request.upstream.set_demand(demand);
+        }
+        self
+    }
+
+    /// Puts a producer-consumer behind this.
+    ///
+    /// # Panics
+    /// When something was read already.
+    ///
+    /// # Examples
+    /// See [`ProducerConsumer`].
+    #[track_caller]
+    pub fn through<P, M>(mut self, stage: P) -> IntoStream<P::Item>
+    where
+        P: ProducerConsumer<M, Input = T>,
+        M: Send + 'static,
+    {
+        let request = self.planned("what it goes through").take().expect("it is there until the first poll");
+        let (handle, driver) = stage.stage().reading(*request).into_parts();
+        self.drivers.push(driver);
+        IntoStream::new(handle.subscribe().into_request(), self.drivers)
+    }
+
+    /// Takes the next batch.
+    ///
+    /// # Panics
+    /// As reading by items does.
+    ///
+    /// # Cancel safety
+    /// A batch is returned or still there.
+    pub async fn next_batch(&mut self) -> Option<Vec<T>> {
+        poll_fn(|cx| self.poll_batch(cx)).await
+    }
+
+    /// Takes the next batch; see [`next_batch`](Self::next_batch).
+    ///
+    /// # Panics
+    /// As reading by items does.
+    pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<T>>> {
+        self.poll_with(cx, Subscription::poll_batch)
+    }
+
+    /// Makes failures of the stages the last item, instead of panics.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Output, StageError};
+    ///
+    /// struct Broken;
+    /// impl Producer for Broken {
+    ///     type Item = u32;
+    ///     async fn handle_demand(&mut self, _: usize, out: &mut Output<u32>) -> Result<(), StageError> {
+    ///         out.push(1);
+    ///         Err("out of paper".into())
+    ///     }
+    /// }
+    ///
+    /// # futures::executor::block_on(async {
+    /// let read: Vec<_> = Broken.into_stream().fallible().map(|item| item.map_err(|r| r.to_string())).collect().await;
+    /// assert_eq!(read, [Ok(1), Err("failed: out of paper".into())]);
+    /// # });
+    /// ```
+    pub fn fallible(self) -> Fallible<Self> {
+        Fallible::new(self)
+    }
+
+    /// Reads; runs the stages if there is nothing to read; and reads what they made.
+    fn poll_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut read: impl FnMut(&mut Subscription<T>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let subscription = self.end.reading();
+        if let Poll::Ready(read) = read(subscription, cx) {
+            return Poll::Ready(read);
+        }
+        // What a stage sends to one before it, it wakes it for: this task comes back.
+        self.drivers.retain_mut(|driver| Pin::new(driver).poll(cx).is_pending());
+        read(subscription, cx)
+    }
+}
+
+impl<T: Send + 'static> Stream for Fallible<IntoStream<T>> {
+    type Item = Result<T, Reason>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.inner.poll_with(cx, Subscription::poll_item)
+    }
+}
+
+impl<T: Send + 'static> Stream for IntoStream<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_with(cx, |subscription, cx| Pin::new(subscription).poll_next(cx))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.end {
+            End::Planned(_) => (0, None),
+            End::Reading(subscription) => subscription.size_hint(),
+        }
+    }
+}
+
+impl<T: Send + 'static> FusedStream for IntoStream<T> {
+    fn is_terminated(&self) -> bool {
+        matches!(&self.end, End::Reading(subscription) if subscription.is_terminated())
+    }
+}
+
+// The drivers are boxed.
+impl<T> Unpin for IntoStream<T> {}
+
+impl<T> fmt::Debug for IntoStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntoStream").field("stages", &self.drivers.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! What a stage has made and nobody has asked for yet.
+
+use std::collections::VecDeque;
+
+/// Which items a full buffer throws away.
+///
+/// # Examples
+/// ```
+/// use gen_stage::stage::Keep;
+/// assert_eq!(Keep::default(), Keep::Last);
+/// ```
+///
+/// # Source
+/// The option `buffer_keep`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// It keeps what it has, and throws away what comes.
+    First,
+    /// It makes room for what comes by throwing away its oldest items.
+    #[default]
+    Last,
+}
+
+/// A queue of items, with marks between them that are never thrown away.
+#[derive(Debug)]
+pub(super) struct Buffer<T, Mark> {
+    items: VecDeque<T>,
+    /// `None`: no bound.
+    size: Option<usize>,
+    keep: Keep,
+    /// Items that have left at the front since the start: the number of the item that is first now.
+    front: u64,
+    /// Each with the number of the item it stands in front of, ascending.
+    marks: VecDeque<(u64, Mark)>,
+}
+
+impl<T, Mark> Buffer<T, Mark> {
+    pub(super) fn new(size: Option<usize>, keep: Keep) -> Self {
+        Self { items: VecDeque::new(), size, keep, front: 0, marks: VecDeque::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Puts items behind those that are there and returns how many were thrown away, of these or of those.
+    pub(super) fn push(&mut self, items: Vec<T>) -> usize {
+        let Some(size) = self.size else {
+            self.items.extend(items);
+            return 0;
+        };
+        let excess = (self.items.len() + items.len()).saturating_sub(size);
+        match self.keep {
+            Keep::First => {
+                let fits = items.len().saturating_sub(excess);
+                self.items.extend(items.into_iter().take(fits));
+            }
+            Keep::Last => {
+                let oldest = excess.min(self.items.len());
+                self.items.drain(..oldest);
+                // More at once than ever fit: their first ones go as well, and count as having been here.
+                self.items.extend(items.into_iter().skip(excess - oldest));
+                self.front += excess as u64;
+            }
+        }
+        excess
+    }
+
+    /// Puts items back in front, which were taken from there.
+    pub(super) fn put_back(&mut self, items: Vec<T>) {
+        self.front -= items.len() as u64;
+        for item in items.into_iter().rev() {
+            self.items.push_front(item);
+        }
+    }
+
+    /// Puts a mark behind all items.
+    pub(super) fn mark(&mut self, mark: Mark) {
+        self.marks.push_back((self.front + self.items.len() as u64, mark));
+    }
+
+    /// Takes up to `limit` items, and none from behind a mark.
+    pub(super) fn take(&mut self, limit: usize) -> Vec<T> {
+        let ahead = self.marks.front().map_or(u64::MAX, |(number, _)| number.saturating_sub(self.front));
+        let count = limit.min(self.items.len()).min(usize::try_from(ahead).unwrap_or(usize::MAX));
+        self.front += count as u64;
+        if count == self.items.len() {
+            return std::mem::take(&mut self.items).into();
+        }
+        self.items.drain(..count).collect()
+    }
+
+    /// Takes the next mark, if no item is in front of it any more.
+    pub(super) fn next_mark(&mut self) -> Option<Mark> {
+        match self.marks.front() {
+            Some((number, _)) if *number <= self.front => self.marks.pop_front().map(|(_, mark)| mark),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Buffer, Keep};
+
+    fn marks(buffer: &mut Buffer<u32, char>) -> String {
+        std::iter::from_fn(|| buffer.next_mark()).collect()
+    }
+
+    #[test]
+    fn scenario_117_keep_first_throws_away_what_comes() {
+        let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::First);
+        assert_eq!(buffer.push(vec![1, 2]), 0);
+        assert_eq!(buffer.push(vec![3, 4, 5]), 2);
+        assert_eq!(buffer.take(3), [1, 2, 3]);
+    }
+
+    #[test]
+    fn scenario_118_keep_last_throws_away_the_oldest() {
+        let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::Last);
+        assert_eq!(buffer.push(vec![1, 2, 3]), 0);
+        assert_eq!(buffer.push(vec![4, 5, 6]), 3);
+        assert_eq!(buffer.take(3), [4, 5, 6]);
+        assert_eq!(buffer.push(vec![1, 2, 3, 4, 5]), 2);
+        assert_eq!(buffer.take(9), [3, 4, 5]);
+    }
+
+    #[test]
+    fn scenario_119_marks_come_out_when_what_is_in_front_of_them_is_thrown_away() {
+        let mut buffer = Buffer::new(Some(3), Keep::Last);
+        buffer.push(vec![1, 2]);
+        buffer.mark('3');
+        buffer.mark('4');
+        assert_eq!(marks(&mut buffer), "");
+        assert_eq!(buffer.push(vec![5, 6, 7]), 2);
+        assert_eq!(marks(&mut buffer), "34");
+        assert_eq!(buffer.take(3), [5, 6, 7]);
+    }
+
+    #[test]
+    fn scenario_121_nothing_comes_out_of_an_empty_buffer() {
+        let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::Last);
+        assert_eq!(buffer.take(5), []);
+        assert_eq!(buffer.len(), 0);
+    }
+
+    #[test]
+    fn scenario_122_and_124_taking_stops_at_marks() {
+        let mut buffer = Buffer::new(Some(10), Keep::Last);
+        buffer.push(vec![1, 2]);
+        buffer.mark('3');
+        buffer.mark('4');
+        buffer.push(vec![5, 6, 7]);
+        buffer.mark('8');
+        buffer.mark('9');
+        buffer.push(vec![10]);
+        buffer.mark('e');
+        assert_eq!((buffer.take(3), marks(&mut buffer)), (vec![1, 2], "34".into()));
+        assert_eq!((buffer.take(4), marks(&mut buffer)), (vec![5, 6, 7], "89".into()));
+        assert_eq!((buffer.take(2), marks(&mut buffer)), (vec![10], "e".into()));
+    }
+
+    #[test]
+    fn scenario_125_marks_do_not_count_as_items() {
+        let mut buffer = Buffer::new(Some(10), Keep::Last);
+        buffer.push(vec![1, 2]);
+        buffer.mark('3');
+        buffer.mark('4');
+        assert_eq!(buffer.len(), 2);
+    }
+
+    #[test]
+    fn a_size_of_zero_throws_everything_away_and_says_so() {
+        for keep in [Keep::First, Keep::Last] {
+            let mut buffer = Buffer::new(Some(0), keep);
+            assert_eq!(buffer.push(vec![1, 2]), 2);
+            buffer.mark('3');
+            assert_eq!(marks(&mut buffer), "3");
+        }
+    }
+
+    #[test]
+    fn without_a_size_nothing_is_thrown_away() {
+        let mut buffer = Buffer::<u32, char>::new(None, Keep::First);
+        assert_eq!(buffer.push((0..100_000).collect()), 0);
+        assert_eq!(buffer.len(), 100_000);
+    }
+
+    #[test]
+    fn what_is_put_back_is_in_front_of_the_marks_again() {
+        let mut buffer = Buffer::new(None, Keep::Last);
+        buffer.push(vec![1, 2, 3]);
+        buffer.mark('m');
+        let taken = buffer.take(3);
+        buffer.put_back(taken[1..].to_vec());
+        assert_eq!(marks(&mut buffer), "");
+        assert_eq!(buffer.take(3), [2, 3]);
+        assert_eq!(marks(&mut buffer), "m");
+    }
+}

@@ -1,0 +1,499 @@
+//! One stage at work: takes letter after letter out of its mailbox and calls back.
+
+use super::DemandMode;
+use super::behaviour::Behaviour;
+use super::downstream::{Downstream, Mark, Todo};
+use super::letter::{Letter, Lifeline, Mailbox, Opened, Opening, Parcel, Port, Replaced};
+use super::output::{Output, Stop};
+use super::reason::{Cancellation, How, Reason, StageError};
+use super::status::{Kind, Status};
+use super::subscribe::Request;
+use super::upstream::{Entry, Mode, Upstream};
+use crate::demand::Ledger;
+use crate::dispatch::{Dispatcher, Refusal, StageId, SubscriptionId};
+use crate::lane::{Pace, give_way};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::sync::{mpsc, oneshot};
+
+/// `Err`: the stage ends, for this reason.
+type Step = Result<(), Reason>;
+
+/// What a stage is told and what it tells: the parameters of its letters.
+type LetterOf<B, D> = Letter<
+    <B as Behaviour>::Input,
+    <B as Behaviour>::Item,
+    <D as Dispatcher<<B as Behaviour>::Item>>::Options,
+    <B as Behaviour>::Message,
+>;
+type MailboxOf<B, D> = Mailbox<
+    <B as Behaviour>::Input,
+    <B as Behaviour>::Item,
+    <D as Dispatcher<<B as Behaviour>::Item>>::Options,
+    <B as Behaviour>::Message,
+>;
+
+/// What came from above to a producer-consumer, waiting until somebody below wants something.
+enum Incoming<I, M> {
+    Items(Upstream, Parcel<I>),
+    End(SubscriptionId, How, Reason),
+    Mark(Mark<M>),
+}
+
+pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
+    pub(super) behaviour: B,
+    pub(super) id: StageId,
+    pub(super) label: Arc<str>,
+    pub(super) letters: mpsc::UnboundedReceiver<LetterOf<B, D>>,
+    /// Where producers send what this stage asks for.
+    pub(super) mailbox: MailboxOf<B, D>,
+    pub(super) out: Output<B::Item, B::Message>,
+    pub(super) downstream: Downstream<B::Item, D, B::Message>,
+    /// Subscriptions to be made when the stage starts.
+    pub(super) subscribe_to: Vec<Request<B::Input>>,
+    pub(super) stop_when_alone: bool,
+    pub(super) entries: Vec<Entry>,
+    incoming: VecDeque<Incoming<B::Input, B::Message>>,
+    /// What those below want of a producer-consumer and have not been sent, in items.
+    wanted: usize,
+    /// The stage ends for this reason once everything emitted has gone out.
+    finishing: Option<Reason>,
+    /// A detached stage keeps itself alive.
+    detached: Option<Lifeline>,
+}
+
+/// What a stage does next.
+enum Event<L> {
+    Letter(Option<L>),
+    Produced(Result<(), StageError>),
+}
+
+/// What a new core is made of.
+pub(super) struct Parts<B: Behaviour, D: Dispatcher<B::Item>> {
+    pub(super) behaviour: B,
+    pub(super) id: StageId,
+    pub(super) label: Arc<str>,
+    pub(super) letters: mpsc::UnboundedReceiver<LetterOf<B, D>>,
+    pub(super) mailbox: MailboxOf<B, D>,
+    pub(super) out: Output<B::Item, B::Message>,
+    pub(super) downstream: Downstream<B::Item, D, B::Message>,
+    pub(super) subscribe_to: Vec<Request<B::Input>>,
+    pub(super) stop_when_alone: bool,
+}
+
+impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
+    pub(super) fn new(parts: Parts<B, D>) -> Self {
+        let Parts { behaviour, id, label, letters, mailbox, out, downstream, subscribe_to, stop_when_alone } =
+            parts;
+        Self {
+            behaviour,
+            id,
+            label,
+            letters,
+            mailbox,
+            out,
+            downstream,
+            subscribe_to,
+            stop_when_alone,
+            entries: Vec::new(),
+            incoming: VecDeque::new(),
+            wanted: 0,
+            finishing: None,
+            detached: None,
+        }
+    }
+
+    /// Runs until the stage ends, and returns why.
+    pub(super) async fn run(&mut self) -> Reason {
+        match self.work().await {
+            Err(reason) => reason,
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn work(&mut self) -> Result<std::convert::Infallible, Reason> {
+        let started = self.behaviour.start(&mut self.out).await;
+        self.after(started).await?;
+        for request in std::mem::take(&mut self.subscribe_to) {
+            self.subscribe_to(request, None, None, true).await?;
+        }
+        let mut pace = Pace::default();
+        pace.begin();
+        loop {
+            match self.next_event(&mut pace).await {
+                Event::Letter(Some(letter)) => self.handle(letter).await?,
+                // The stage itself holds a sender.
+                Event::Letter(None) => return Err(Reason::Aborted),
+                Event::Produced(produced) => self.after(produced).await?,
+            }
+            if pace.is_over() {
+                let mut gave_way = false;
+                poll_fn(
+                    |cx| {
+                        if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { give_way(cx) }
+                    },
+                )
+                .await;
+                pace.begin();
+            }
+        }
+    }
+
+    /// Waits for a letter, or for what the stage produces by itself.
+    async fn next_event(&mut self, pace: &mut Pace) -> Event<LetterOf<B, D>> {
+        let Self { behaviour, letters, out, finishing, .. } = self;
+        let mut produce = pin!(behaviour.produce(out));
+        let mut waited = false;
+        poll_fn(|cx| {
+            if std::mem::take(&mut waited) {
+                pace.begin();
+            }
+            if let Poll::Ready(letter) = letters.poll_recv(cx) {
+                return Poll::Ready(Event::Letter(letter));
+            }
+            if finishing.is_none() {
+                if let Poll::Ready(produced) = produce.as_mut().poll(cx) {
+                    return Poll::Ready(Event::Produced(produced));
+                }
+            }
+            waited = true;
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn handle(&mut self, letter: LetterOf<B, D>) -> Step {
+        match letter {
+            Letter::Subscribe(opening) => self.subscribed(*opening).await,
+            Letter::Ask(id, demand) => {
+                self.downstream.ask(id, demand);
+                self.settle().await
+            }
+            Letter::Cancel(id, how, reason) => self.consumer_left(id, how, reason).await,
+            Letter::Items(id, parcel) => self.received(id, parcel).await,
+            Letter::End(id, how, reason) => self.producer_left(id, how, reason).await,
+            Letter::SubscribeTo(request, replaces, answer) => {
+                self.subscribe_to(*request, replaces, Some(answer), false).await
+            }
+            Letter::Message(message, permit) => {
+                drop(permit);
+                let handled = self.behaviour.message(message, &mut self.out).await;
+                self.after(handled).await
+            }
+            Letter::Info(message, permit) => {
+                drop(permit);
+                self.mark(Mark::Message(message));
+                self.settle().await
+            }
+            Letter::Mode(DemandMode::Accumulate) => {
+                self.downstream.accumulate();
+                Ok(())
+            }
+            Letter::Mode(DemandMode::Forward) => {
+                for held in self.downstream.forward() {
+                    self.downstream.replay(held);
+                    self.settle().await?;
+                }
+                Ok(())
+            }
+            Letter::Status(answer) => {
+                let _ = answer.send(self.status());
+                Ok(())
+            }
+            Letter::Stop(reason) => Err(reason),
+            Letter::Finish => {
+                self.finish(Reason::Normal)?;
+                self.settle().await
+            }
+            Letter::Detach(lifeline) => {
+                self.detached = Some(lifeline);
+                Ok(())
+            }
+        }
+    }
+
+    // What every callback is followed by.
+
+    /// Does what a callback asked for, and all that follows from it.
+    async fn after(&mut self, handled: Result<(), StageError>) -> Step {
+        self.take_output(handled)?;
+        self.settle().await
+    }
+
+    /// Sends what a callback emitted, and does what else it asked for.
+    fn take_output(&mut self, handled: Result<(), StageError>) -> Step {
+        let items = self.out.take_items();
+        self.downstream.emit(items);
+        let control = self.out.control();
+        let (infos, replies) = (std::mem::take(&mut control.infos), std::mem::take(&mut control.replies));
+        let stop = control.stop.take();
+        for reply in replies {
+            reply();
+        }
+        for info in infos {
+            self.downstream.mark(Mark::Message(info));
+        }
+        handled.map_err(Reason::failed)?;
+        match stop {
+            Some(Stop::AtOnce(reason)) => Err(reason),
+            Some(Stop::AfterBuffered) => self.finish(Reason::Normal),
+            None => Ok(()),
+        }
+    }
+
+    /// Calls back until nothing follows from anything any more.
+    async fn settle(&mut self) -> Step {
+        loop {
+            while let Some(todo) = self.downstream.next_todo() {
+                self.do_next(todo).await?;
+            }
+            self.wanted = self.wanted.saturating_sub(self.downstream.take_sent());
+            if self.wanted == 0 && matches!(self.incoming.front(), Some(Incoming::Items(..))) {
+                return Ok(());
+            }
+            let Some(incoming) = self.incoming.pop_front() else { return Ok(()) };
+            match incoming {
+                Incoming::Items(from, parcel) => self.handle_items(&from, parcel.open()).await?,
+                Incoming::End(id, how, reason) => self.handle_end(id, how, reason).await?,
+                Incoming::Mark(mark) => self.downstream.mark(mark),
+            }
+        }
+    }
+
+    async fn do_next(&mut self, todo: Todo<B::Message>) -> Step {
+        match todo {
+            Todo::Demand(_) if self.finishing.is_some() => Ok(()),
+            Todo::Demand(demand) if B::KIND == Kind::ProducerConsumer => {
+                // What was sent before this demand does not count against it.
+                self.wanted = self.wanted.saturating_sub(self.downstream.take_sent()) + demand;
+                Ok(())
+            }
+            Todo::Demand(demand) => {
+                let handled = self.behaviour.demand(demand, &mut self.out).await;
+                self.take_output(handled)
+            }
+            Todo::Mark(Mark::Message(message)) => {
+                let handled = self.behaviour.message(message, &mut self.out).await;
+                self.take_output(handled)
+            }
+            Todo::Mark(Mark::Finish) => Err(self.finishing.take().unwrap_or(Reason::Normal)),
+            Todo::Discarded(items) => {
+                if self.behaviour.discarded(items) {
+                    tracing::warn!(stage = %self.label, items, "the buffer is full: items were discarded");
+                }
+                Ok(())
+            }
+            Todo::AskFor(id, demand) => {
+                self.downstream.ask_for(id, demand);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the stage once everything emitted so far has gone out.
+    fn finish(&mut self, reason: Reason) -> Step {
+        if B::KIND == Kind::Consumer {
+            return Err(reason);
+        }
+        if self.finishing.is_none() {
+            self.finishing = Some(reason.clone());
+            // Nothing more is made of what comes from above.
+            for entry in self.entries.drain(..) {
+                entry.link.down(reason.clone());
+            }
+            self.incoming.clear();
+            self.downstream.mark(Mark::Finish);
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, mark: Mark<B::Message>) {
+        if self.incoming.is_empty() {
+            self.downstream.mark(mark);
+        } else {
+            self.incoming.push_back(Incoming::Mark(mark));
+        }
+    }
+
+    // The side of those who read from this stage.
+
+    async fn subscribed(&mut self, opening: Opening<B::Item, D::Options>) -> Step {
+        if let Some((old, reason)) = opening.replaces.clone() {
+            self.consumer_left(old, How::Cancelled, reason).await?;
+        }
+        let consumer = opening.subscriber;
+        let Some(demand) = self.downstream.subscribe(opening) else {
+            tracing::warn!(stage = %self.label, subscription = %consumer.id(), "a subscription was refused");
+            return self.settle().await;
+        };
+        let handled = self.behaviour.consumer(consumer, &mut self.out).await;
+        self.take_output(handled)?;
+        self.downstream.demanded(demand);
+        self.settle().await
+    }
+
+    async fn consumer_left(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+        if !self.downstream.has(id) {
+            return Ok(());
+        }
+        self.downstream.cancel(id, how, reason.clone());
+        let end = Cancellation::new(id, how, reason);
+        let handled = self.behaviour.consumer_cancel(&end, &mut self.out).await;
+        self.take_output(handled)?;
+        self.downstream.cancelled(id);
+        self.settle().await?;
+        self.stop_if_alone(Reason::Normal)
+    }
+
+    fn stop_if_alone(&self, reason: Reason) -> Step {
+        let alone = match B::KIND {
+            Kind::Producer => self.downstream.is_alone(),
+            Kind::Consumer => self.entries.is_empty(),
+            Kind::ProducerConsumer => false,
+        };
+        if self.stop_when_alone && alone { Err(reason) } else { Ok(()) }
+    }
+
+    // The side of those whom this stage reads from.
+
+    async fn subscribe_to(
+        &mut self,
+        request: Request<B::Input>,
+        replaces: Option<Replaced>,
+        answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+        at_start: bool,
+    ) -> Step {
+        if self.finishing.is_some() {
+            return Ok(());
+        }
+        let Request { upstream, link, open } = request;
+        if let Some((old, reason)) = &replaces {
+            if let Some(old) = self.entry(*old) {
+                old.replaced = true;
+                if !Arc::ptr_eq(old.link.producer(), link.producer()) {
+                    // Another producer: the old one does not see the new subscription.
+                    old.link.cancel(reason.clone());
+                }
+            }
+        }
+        // Before the callback, so that what that asks for comes behind it.
+        let port = Port::new(upstream.id(), Box::new(self.mailbox.clone()));
+        open(port, Some(self.id), replaces, answer);
+        let ledger = Ledger::new(upstream.demand());
+        let (id, mode) = (upstream.id(), upstream.mode());
+        self.entries.push(Entry {
+            upstream: upstream.clone(),
+            link,
+            mode,
+            ledger,
+            at_start,
+            replaced: false,
+        });
+        let subscribed = self.behaviour.producer(&upstream, &mut self.out).await;
+        let handled = subscribed.map(|mode| {
+            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.upstream.id() == id) {
+                entry.begin(mode);
+            }
+        });
+        self.after(handled).await
+    }
+
+    fn entry(&mut self, id: SubscriptionId) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.upstream.id() == id)
+    }
+
+    async fn received(&mut self, id: SubscriptionId, parcel: Parcel<B::Input>) -> Step {
+        // One that is not known has been given up by this stage: its items are counted as undelivered.
+        let Some(entry) = self.entry(id) else { return Ok(()) };
+        let from = entry.upstream.clone();
+        if B::KIND == Kind::Consumer {
+            self.handle_items(&from, parcel.open()).await?;
+        } else {
+            self.incoming.push_back(Incoming::Items(from, parcel));
+        }
+        self.settle().await
+    }
+
+    /// Handles a received list, batch by batch, and asks for more after each.
+    async fn handle_items(&mut self, from: &Upstream, mut list: Opened<B::Input>) -> Step {
+        while list.len() > 0 && self.finishing.is_none() {
+            let length = list.len();
+            // Of a subscription that has ended, or that the stage's code asks for: whole.
+            let (piece, ask) = match self.entry(from.id()) {
+                Some(entry) if entry.mode == Mode::Automatic => {
+                    let piece = entry.ledger.piece(length);
+                    (piece, entry.ledger.handled(piece))
+                }
+                _ => {
+                    from.came(length);
+                    (length, 0)
+                }
+            };
+            let handled = self.behaviour.items(list.piece(piece), from, &mut self.out).await;
+            self.take_output(handled)?;
+            if let Some(entry) = self.entry(from.id()) {
+                entry.link.ask(ask);
+            }
+        }
+        Ok(())
+    }
+
+    async fn producer_left(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+        if self.incoming.is_empty() {
+            self.handle_end(id, how, reason).await?;
+        } else {
+            // Behind the items that came before it.
+            self.incoming.push_back(Incoming::End(id, how, reason));
+        }
+        self.settle().await
+    }
+
+    async fn handle_end(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+        let Some(at) = self.entries.iter().position(|entry| entry.upstream.id() == id) else { return Ok(()) };
+        let entry = self.entries.remove(at);
+        let ends = entry.ends_with(&reason);
+        entry.link.forget();
+        let end = Cancellation::new(id, how, reason.clone());
+        let handled = self.behaviour.producer_cancel(&end, &mut self.out).await;
+        self.take_output(handled)?;
+        if ends && !reason.is_clean() {
+            return Err(reason);
+        }
+        if ends {
+            return self.finish(reason);
+        }
+        if self.stop_when_alone && self.entries.is_empty() {
+            return self.finish(Reason::Normal);
+        }
+        Ok(())
+    }
+
+    fn status(&self) -> Status {
+        let waiting = |incoming: &Incoming<_, _>| match incoming {
+            Incoming::Items(_, parcel) => parcel.len(),
+            Incoming::End(..) | Incoming::Mark(_) => 0,
+        };
+        Status {
+            kind: B::KIND,
+            id: self.id,
+            label: self.label.to_string(),
+            mode: self.downstream.mode(),
+            buffered: self.downstream.buffered(),
+            dispatching: self.downstream.dispatching(),
+            waiting: self.incoming.iter().map(waiting).sum(),
+            producers: self.entries.iter().map(Entry::status).collect(),
+            consumers: self.downstream.statuses(),
+        }
+    }
+
+    /// Tells everybody that the stage has ended.
+    pub(super) fn end(&mut self, reason: &Reason) {
+        self.downstream.end(reason);
+        for entry in self.entries.drain(..) {
+            entry.link.down(reason.clone());
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use super::behaviour::Behaviour;
+use super::core::Core;
+use super::reason::{Panic, Reason};
+use crate::dispatch::Dispatcher;
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The future that runs a stage: ready when the stage has ended.
+///
+/// Made by [`Setup::into_parts`](super::Setup::into_parts).
+///
+/// # Drop
+/// Aborts the stage.
+#[must_use = "a stage does nothing until its driver is polled"]
+pub struct Driver(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Driver {
+    pub(super) fn new(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Box::pin(future))
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}
+
+/// Runs a stage to its end and tells everybody why it ended.
+///
+/// Should this future be dropped, what is dropped with it tells them that the stage was aborted.
+pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
+    mut core: Core<B, D>,
+    token: CancellationToken,
+    ended: watch::Sender<Option<Reason>>,
+) {
+    let mut reason = match token.run_until_cancelled(unless_panicked(core.run())).await {
+        Some(Ok(reason)) => reason,
+        Some(Err(panic)) => Reason::Panicked(panic),
+        None => Reason::Aborted,
+    };
+    if !matches!(reason, Reason::Aborted) {
+        let terminated = token.run_until_cancelled(unless_panicked(core.behaviour.terminate(&reason))).await;
+        if let Some(Err(panic)) = terminated {
+            reason = panicked_late(reason, panic);
+        }
+    }
+    if !reason.is_clean() {
+        tracing::error!(stage = %core.label, %reason, "a stage has ended");
+    }
+    core.end(&reason);
+    // The user's state is dropped before anybody is told that the stage has ended.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(core))) {
+        reason = panicked_late(reason, Panic::new(payload));
+    }
+    ended.send_replace(Some(reason));
+}
+
+/// A panic at the end does not hide what the stage has failed of before.
+fn panicked_late(reason: Reason, panic: Panic) -> Reason {
+    if reason.is_clean() { Reason::Panicked(panic) } else { reason }
+}
+
+/// Polls a future to its end, or to its panic.
+async fn unless_panicked<F: Future>(future: F) -> Result<F::Output, Panic> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled: Result<_, Box<dyn Any + Send>> =
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(Panic::new(payload))),
+        }
+    })
+    .await
+}

@@ -1,0 +1,525 @@
+use super::DemandMode;
+use super::address::{Address, CallError, CastError, Reply};
+use super::letter::{Letter, Lifeline, Mailbox, Target, Upward};
+use super::reason::Reason;
+use super::status::Status;
+use super::subscribe::{Source, Subscribe, SubscribeError};
+use super::tally::{Counts, Tally};
+use crate::dispatch::{StageId, SubscriptionId};
+use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// A running stage: to subscribe to, to talk to, to end. Cheap to clone.
+///
+/// `R` says what it reads and makes (see [`ProducerHandle`], [`ConsumerHandle`] and [`ProducerConsumerHandle`]), `M`
+/// what messages it takes.
+///
+/// # Drop
+/// A stage lives as long as somebody needs it: a handle, or a subscription to it, of a stage or read as a stream. When
+/// the last of these is dropped, the stage is [aborted](Self::abort). So holding the last stage of a pipeline holds
+/// all of it. [`detach`](Self::detach) lets a stage live without handles.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Reason, from_iter};
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter(0..).stage().label("numbers").spawn();
+/// let same = numbers.clone();
+/// assert!(matches!(numbers.shutdown().await, Reason::Shutdown));
+/// assert!(matches!(same.wait().await, Reason::Shutdown));
+/// # });
+/// ```
+pub struct Handle<R: Role, M: Send + 'static = Infallible> {
+    id: StageId,
+    label: Arc<str>,
+    mailbox: Mailbox<R::Input, R::Item, R::Options, M>,
+    address: Address<M>,
+    token: CancellationToken,
+    lifeline: Lifeline,
+    ended: watch::Receiver<Option<Reason>>,
+    tally: Arc<Tally>,
+}
+
+/// The handle of a [`Producer`](super::Producer) of `T`, whose dispatcher takes options `O` of subscriptions.
+pub type ProducerHandle<T, O = (), M = Infallible> = Handle<Producing<T, O>, M>;
+/// The handle of a [`Consumer`](super::Consumer) of `I`.
+pub type ConsumerHandle<I, M = Infallible> = Handle<Consuming<I>, M>;
+/// The handle of a [`ProducerConsumer`](super::ProducerConsumer) that makes `T` of `I`.
+pub type ProducerConsumerHandle<I, T, O = (), M = Infallible> = Handle<Transforming<I, T, O>, M>;
+
+/// What a stage reads and makes.
+///
+/// Implemented by [`Producing`], [`Consuming`] and [`Transforming`], and by nothing else.
+pub trait Role: sealed::Sealed + 'static {
+    /// What it reads.
+    type Input: Send + 'static;
+    /// What it makes.
+    type Item: Send + 'static;
+    /// What its dispatcher is told by subscriptions.
+    type Options: Send + 'static;
+}
+
+/// The role of those that make items.
+pub trait Produces: Role {}
+/// The role of those that read items.
+pub trait Consumes: Role {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! roles {
+    ($($(#[$docs:meta])* $name:ident<$($of:ident),*>: $input:ty, $item:ty, $options:ty;)*) => {$(
+        $(#[$docs])*
+        pub struct $name<$($of),*>(PhantomData<fn() -> ($($of,)*)>);
+
+        impl<$($of),*> fmt::Debug for $name<$($of),*> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+        impl<$($of: Send + 'static),*> sealed::Sealed for $name<$($of),*> {}
+        impl<$($of: Send + 'static),*> Role for $name<$($of),*> {
+            type Input = $input;
+            type Item = $item;
+            type Options = $options;
+        }
+    )*};
+}
+
+roles! {
+    /// The role of a producer; see [`ProducerHandle`].
+    Producing<T, O>: Infallible, T, O;
+    /// The role of a consumer; see [`ConsumerHandle`].
+    Consuming<I>: I, Infallible, ();
+    /// The role of a producer-consumer; see [`ProducerConsumerHandle`].
+    Transforming<I, T, O>: I, T, O;
+}
+
+impl<T: Send + 'static, O: Send + 'static> Produces for Producing<T, O> {}
+impl<I: Send + 'static> Consumes for Consuming<I> {}
+impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Produces for Transforming<I, T, O> {}
+impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Consumes for Transforming<I, T, O> {}
+
+/// What a handle is made of.
+pub(super) struct Running<R: Role, M> {
+    pub(super) id: StageId,
+    pub(super) label: Arc<str>,
+    pub(super) mailbox: Mailbox<R::Input, R::Item, R::Options, M>,
+    pub(super) address: Address<M>,
+    pub(super) token: CancellationToken,
+    pub(super) ended: watch::Receiver<Option<Reason>>,
+    pub(super) tally: Arc<Tally>,
+}
+
+impl<R: Role, M: Send + 'static> Handle<R, M> {
+    pub(super) fn new(running: Running<R, M>) -> Self {
+        let Running { id, label, mailbox, address, token, ended, tally } = running;
+        let lifeline = Arc::new(token.clone().drop_guard());
+        Self { id, label, mailbox, address, token, lifeline, ended, tally }
+    }
+
+    /// The stage.
+    #[must_use]
+    pub fn id(&self) -> StageId {
+        self.id
+    }
+
+    /// Its name in logs, as given when it was set up.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Where the stage gets its messages, without keeping it alive.
+    #[must_use]
+    pub fn address(&self) -> Address<M> {
+        self.address.clone()
+    }
+
+    /// Sends a message; see [`Address::cast`].
+    ///
+    /// # Errors
+    /// As [`Address::cast`].
+    ///
+    /// # Cancel safety
+    /// As [`Address::cast`].
+    pub async fn cast(&self, message: M) -> Result<(), CastError<M>> {
+        self.address.cast(message).await
+    }
+
+    /// Sends a message if there is room for it; see [`Address::try_cast`].
+    ///
+    /// # Errors
+    /// As [`Address::try_cast`].
+    pub fn try_cast(&self, message: M) -> Result<(), CastError<M>> {
+        self.address.try_cast(message)
+    }
+
+    /// Sends a message and waits for the answer; see [`Address::call`].
+    ///
+    /// # Errors
+    /// As [`Address::call`].
+    ///
+    /// # Cancel safety
+    /// As [`Address::call`].
+    pub async fn call<A>(&self, message: impl FnOnce(Reply<A>) -> M) -> Result<A, CallError> {
+        self.address.call(message).await
+    }
+
+    /// Sends a message that is handled after everything buffered; see [`Address::info`].
+    ///
+    /// # Errors
+    /// As [`Address::info`].
+    ///
+    /// # Cancel safety
+    /// As [`Address::cast`].
+    pub async fn info(&self, message: M) -> Result<(), CastError<M>> {
+        self.address.info(message).await
+    }
+
+    /// What the stage says about itself, when it comes to it: a stage answers between callbacks.
+    ///
+    /// # Errors
+    /// [`Ended`] when the stage has ended.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed by asking.
+    ///
+    /// # Examples
+    /// See [`Status`].
+    pub async fn status(&self) -> Result<Status, Ended> {
+        self.post_status().await.map_err(|_| Ended)
+    }
+
+    /// What has become of the items that the stage made; also after its end, and without asking it.
+    ///
+    /// # Examples
+    /// See [`Counts`].
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.tally.counts()
+    }
+
+    /// Ends the stage when the running callback and what came before are done, and waits for that:
+    /// [`Reason::Shutdown`]. What it has buffered is dropped and counted as discarded.
+    ///
+    /// Returns the reason it has ended with, which is another one if it had ended before. A callback that never
+    /// returns holds this up for ever: put a time limit around it, and [`abort`](Self::abort) behind it.
+    ///
+    /// # Cancel safety
+    /// The stage ends, whether this is waited for or not.
+    ///
+    /// # Source
+    /// `GenStage.stop` with the reason `:shutdown`.
+    pub async fn shutdown(&self) -> Reason {
+        self.stop(Reason::Shutdown).await
+    }
+
+    /// As [`shutdown`](Self::shutdown), with another reason.
+    ///
+    /// # Cancel safety
+    /// The stage ends, whether this is waited for or not.
+    pub async fn stop(&self, reason: Reason) -> Reason {
+        let _ = self.mailbox.post(Letter::Stop(reason));
+        self.wait().await
+    }
+
+    /// Ends the stage once everything it has emitted has gone out, and waits for that: [`Reason::Normal`].
+    ///
+    /// Its producers are left at once. A producer is not asked for anything any more. Where nobody takes what is
+    /// buffered, this waits until somebody does.
+    ///
+    /// # Cancel safety
+    /// The stage ends, whether this is waited for or not.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().spawn();
+    /// let mut read = numbers.subscribe().demand(2, 0).await?;
+    /// assert_eq!(read.next().await, Some(0));
+    /// assert!(matches!(numbers.finish().await, Reason::Normal));
+    /// assert_eq!(read.collect::<Vec<_>>().await, [1]);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    pub async fn finish(&self) -> Reason {
+        let _ = self.mailbox.post(Letter::Finish);
+        self.wait().await
+    }
+
+    /// Waits until the stage has ended, and returns why.
+    ///
+    /// # Cancel safety
+    /// Waiting changes nothing.
+    pub async fn wait(&self) -> Reason {
+        let mut ended = self.ended.clone();
+        let reason = match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone(),
+            // Dropped in the middle, as by a runtime that shuts down.
+            Err(_) => None,
+        };
+        reason.unwrap_or(Reason::Aborted)
+    }
+
+    /// The reason the stage has ended with, if it has.
+    pub(super) fn ended_with(&self) -> Option<Reason> {
+        self.ended.borrow().clone()
+    }
+
+    /// Asks for the status without waiting for it.
+    pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
+        let (answer, status) = oneshot::channel();
+        // To one that has ended: the answer is dropped with the letter.
+        let _ = self.mailbox.post(Letter::Status(answer));
+        status
+    }
+
+    /// Drops the stage where it is, in the middle of a callback if need be: [`Reason::Aborted`] to all others.
+    /// [`terminate`](super::Producer::terminate) does not run.
+    pub fn abort(&self) {
+        self.token.cancel();
+    }
+
+    /// Lets the stage live on without handles, until it ends by itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Control, StageError, Upstream, from_iter};
+    /// use tokio::sync::mpsc;
+    ///
+    /// struct Send(mpsc::UnboundedSender<u64>);
+    /// impl Consumer for Send {
+    ///     type Input = u64;
+    ///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control) -> Result<(), StageError> {
+    ///         Ok(items.into_iter().try_for_each(|item| self.0.send(item))?)
+    ///     }
+    /// }
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, mut receiver) = mpsc::unbounded_channel();
+    /// let numbers = from_iter(0..3).stage().spawn();
+    /// Send(sender).stage().subscribe_to(numbers.subscribe()).spawn().detach();
+    /// drop(numbers);
+    /// assert_eq!(receiver.recv().await, Some(0));
+    /// # });
+    /// ```
+    pub fn detach(self) {
+        let _ = self.mailbox.post(Letter::Detach(Arc::clone(&self.lifeline)));
+    }
+}
+
+impl<R: Produces, M: Send + 'static> Handle<R, M> {
+    /// Begins a subscription to this stage: a stream once it is awaited, or for another stage to hold.
+    ///
+    /// # Examples
+    /// See [`Subscribe`].
+    pub fn subscribe(&self) -> Subscribe<R::Item, R::Options>
+    where
+        R::Options: Default,
+    {
+        let target: Arc<dyn Target<R::Item, R::Options>> = Arc::new(self.mailbox.clone());
+        let producer: Arc<dyn Upward> = Arc::new(self.mailbox.clone());
+        let (lifeline, label) = (Arc::clone(&self.lifeline), Arc::clone(&self.label));
+        Subscribe::new(Source { target, producer, lifeline, label })
+    }
+
+    /// How many items are buffered: emitted, and asked for by nobody yet. Marks between them do not count, nor does
+    /// what is held back by [`accumulate`](Handle::accumulate).
+    ///
+    /// # Errors
+    /// [`Ended`] when the stage has ended.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed by asking.
+    ///
+    /// # Source
+    /// `GenStage.estimate_buffered_count`.
+    pub async fn estimate_buffered_count(&self) -> Result<usize, Ended> {
+        Ok(self.status().await?.buffered)
+    }
+}
+
+impl<T: Send + 'static, O: Send + 'static, M: Send + 'static> Handle<Producing<T, O>, M> {
+    /// Holds back demand, and what is emitted, until [`forward`](Self::forward) is called: so that all consumers are
+    /// there before the first item goes out.
+    ///
+    /// # Source
+    /// `GenStage.demand(stage, :accumulate)`.
+    pub fn accumulate(&self) {
+        let _ = self.mailbox.post(Letter::Mode(DemandMode::Accumulate));
+    }
+
+    /// Passes on the demand that was held back, each ask by itself, and what was emitted meanwhile, in order; and
+    /// holds nothing back from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::{dispatch::Broadcast, stage::from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().dispatcher(Broadcast::new()).accumulate().spawn();
+    /// let mut first = numbers.subscribe().demand(2, 0).await?;
+    /// assert_eq!(first.next_batch().now_or_never(), None);
+    /// let mut second = numbers.subscribe().demand(2, 0).await?;
+    /// numbers.forward();
+    /// let batches = futures::join!(first.next_batch(), second.next_batch());
+    /// assert_eq!(batches, (Some(vec![0, 1]), Some(vec![0, 1])));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `GenStage.demand(stage, :forward)`.
+    pub fn forward(&self) {
+        let _ = self.mailbox.post(Letter::Mode(DemandMode::Forward));
+    }
+
+    /// Whether demand is held back.
+    ///
+    /// # Errors
+    /// [`Ended`] when the stage has ended.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed by asking.
+    ///
+    /// # Source
+    /// `GenStage.demand(stage)`.
+    pub async fn demand_mode(&self) -> Result<DemandMode, Ended> {
+        Ok(self.status().await?.mode)
+    }
+}
+
+impl<R: Consumes, M: Send + 'static> Handle<R, M> {
+    /// Makes this stage subscribe to a producer, and waits until both have agreed.
+    ///
+    /// # Errors
+    /// [`SubscribeError`]; this stage lives on when it was refused. A producer that had ended ends it, by the cancel
+    /// mode of the subscription, as if it had ended later.
+    ///
+    /// # Cancel safety
+    /// The stage subscribes, whether this is waited for or not.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Control, StageError, Upstream, from_iter};
+    /// use tokio::sync::mpsc;
+    ///
+    /// struct Send(mpsc::UnboundedSender<u64>);
+    /// impl Consumer for Send {
+    ///     type Input = u64;
+    ///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control) -> Result<(), StageError> {
+    ///         Ok(items.into_iter().try_for_each(|item| self.0.send(item))?)
+    ///     }
+    /// }
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, mut receiver) = mpsc::unbounded_channel();
+    /// let consumer = Send(sender).stage().spawn();
+    /// for from in [10, 20] {
+    ///     let numbers = from_iter(from..from + 2).stage().spawn();
+    ///     consumer.subscribe_to(numbers.subscribe().transient()).await?;
+    ///     assert_eq!((receiver.recv().await, receiver.recv().await), (Some(from), Some(from + 1)));
+    /// }
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `GenStage.sync_subscribe`.
+    pub async fn subscribe_to<O: Send + 'static>(
+        &self,
+        to: Subscribe<R::Input, O>,
+    ) -> Result<SubscriptionId, SubscribeError> {
+        self.request(to, None).await
+    }
+
+    /// Makes this stage subscribe anew in place of the subscription `old`, which ends, with `reason`, just before.
+    ///
+    /// The end of the old one never ends this stage. An `old` that is not known is no error.
+    ///
+    /// # Errors
+    /// As [`subscribe_to`](Self::subscribe_to).
+    ///
+    /// # Cancel safety
+    /// The stage subscribes, whether this is waited for or not.
+    ///
+    /// # Source
+    /// `GenStage.sync_resubscribe`, which ends a consumer whose old subscription was permanent.
+    pub async fn resubscribe<O: Send + 'static>(
+        &self,
+        old: SubscriptionId,
+        to: Subscribe<R::Input, O>,
+        reason: Reason,
+    ) -> Result<SubscriptionId, SubscribeError> {
+        self.request(to, Some((old, reason))).await
+    }
+
+    async fn request<O: Send + 'static>(
+        &self,
+        to: Subscribe<R::Input, O>,
+        replaces: Option<(SubscriptionId, Reason)>,
+    ) -> Result<SubscriptionId, SubscribeError> {
+        let (answer, answered) = oneshot::channel();
+        let request = to.into_request();
+        let id = request.upstream.id();
+        let letter = Letter::SubscribeTo(Box::new(request), replaces, answer);
+        self.mailbox.post(letter).map_err(|_| SubscribeError::ConsumerGone)?;
+        match answered.await {
+            Ok(taken) => taken.map(|()| id).map_err(SubscribeError::Refused),
+            // One of the two has ended; and a consumer may have ended because its producer had.
+            Err(_) => Err(SubscribeError::Gone),
+        }
+    }
+}
+
+impl<R: Role, M: Send + 'static> Clone for Handle<R, M> {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            label: Arc::clone(&self.label),
+            mailbox: self.mailbox.clone(),
+            address: self.address.clone(),
+            token: self.token.clone(),
+            lifeline: Arc::clone(&self.lifeline),
+            ended: self.ended.clone(),
+            tally: Arc::clone(&self.tally),
+        }
+    }
+}
+
+impl<R: Role, M: Send + 'static> fmt::Debug for Handle<R, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("id", &self.id)
+            .field("label", &self.label)
+            .field("ended", &*self.ended.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The stage has ended, and answers no questions.
+///
+/// # Examples
+/// ```
+/// assert_eq!(gen_stage::stage::Ended.to_string(), "the stage has ended");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the stage has ended")]
+pub struct Ended;

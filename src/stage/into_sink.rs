@@ -1,0 +1,335 @@
+use super::behaviour::AsConsumer;
+use super::consumer::Consumer;
+use super::driver::Driver;
+use super::handle::ConsumerHandle;
+use super::letter::{Link, Parcel, Port, Upward};
+use super::reason::{How, Reason};
+use super::setup::Setup;
+use super::status::Status;
+use super::subscribe::Request;
+use super::tally::Tally;
+use super::upstream::{CancelMode, Mode, Upstream};
+use crate::demand::Demand;
+use crate::dispatch::{Body, ByDemand, SubscriptionId};
+use futures_sink::Sink;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::sync::{mpsc, oneshot};
+
+/// A consumer as a sink, run by being polled: without a task.
+///
+/// Made by [`Consumer::into_sink`].
+///
+/// # Demand
+/// It is ready while the consumer wants items: at most `max_demand` are on their way. It gets them in batches of
+/// `max_demand - min_demand`, and what there is when the sink is flushed.
+///
+/// # Errors
+/// The [`Reason`] the consumer has ended with, where that is not what was asked of it by closing: final.
+///
+/// # Drop
+/// Drops the consumer, as it is. Items in the hands of the sink are dropped with it.
+///
+/// # Examples
+/// ```
+/// use futures::{SinkExt, StreamExt, stream};
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Control, StageError, Upstream};
+/// use std::sync::{Arc, Mutex};
+///
+/// struct Sums(Arc<Mutex<Vec<u64>>>);
+/// impl Consumer for Sums {
+///     type Input = u64;
+///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control) -> Result<(), StageError> {
+///         self.0.lock().unwrap().push(items.iter().sum());
+///         Ok(())
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let sums = Arc::default();
+/// let sink = Sums(Arc::clone(&sums)).into_sink().demand(4, 1);
+/// stream::iter(1..=5).map(Ok).forward(sink).await.expect("it does not fail");
+/// assert_eq!(*sums.lock().unwrap(), [1 + 2 + 3, 4, 5]);
+/// # });
+/// ```
+///
+/// The last two come one by one, for when the sink was given 4, one more was asked for.
+#[must_use = "sinks do nothing unless they are polled"]
+pub struct IntoSink<T> {
+    state: State<T>,
+}
+
+enum State<T> {
+    /// Its demand may still be set.
+    Planned(Box<dyn FnOnce(Demand) -> Running<T> + Send>, Demand),
+    Running(Running<T>),
+    Closing(Running<T>),
+    /// With the reason of a consumer that ended by itself.
+    Ended(Option<Reason>),
+    /// Between two states.
+    Moving,
+}
+
+struct Running<T> {
+    driver: Driver,
+    handle: Box<dyn Peer>,
+    asks: mpsc::UnboundedReceiver<ToSink<T>>,
+    port: Option<Port<T>>,
+    /// What the consumer wants, beside what is in `batch`.
+    demand: usize,
+    batch: Vec<T>,
+    size: usize,
+    tally: Arc<Tally>,
+    /// Answered when all items before it have been handled.
+    flushing: Option<oneshot::Receiver<Status>>,
+}
+
+/// The handle of the consumer, of which the messages are not known.
+trait Peer: Send {
+    fn post_status(&self) -> oneshot::Receiver<Status>;
+    fn end(&self) -> Reason;
+}
+
+impl<T: Send + 'static, M: Send + 'static> Peer for ConsumerHandle<T, M> {
+    fn post_status(&self) -> oneshot::Receiver<Status> {
+        Self::post_status(self)
+    }
+
+    fn end(&self) -> Reason {
+        self.ended_with().unwrap_or(Reason::Aborted)
+    }
+}
+
+/// What a consumer says to the sink in front of it.
+enum ToSink<T> {
+    Opened(Port<T>),
+    Ask(usize),
+    Cancel(Reason),
+}
+
+struct SinkEnd<T>(mpsc::UnboundedSender<ToSink<T>>);
+
+impl<T: Send> Upward for SinkEnd<T> {
+    fn ask(&self, _: SubscriptionId, demand: usize) {
+        let _ = self.0.send(ToSink::Ask(demand));
+    }
+
+    fn cancel(&self, _: SubscriptionId, _: How, reason: Reason) {
+        let _ = self.0.send(ToSink::Cancel(reason));
+    }
+}
+
+impl<T: Send + 'static> IntoSink<T> {
+    pub(super) fn new<C, M>(setup: Setup<AsConsumer<C, M>, ByDemand>) -> Self
+    where
+        C: Consumer<M, Input = T>,
+        M: Send + 'static,
+    {
+        let start = Box::new(|demand| Running::start(setup, demand));
+        Self { state: State::Planned(start, Demand::default()) }
+    }
+
+    /// Sets the bounds of the demand: `max` at least 1, `min` below `max`; by default 1000 and 500 items.
+    ///
+    /// # Panics
+    /// When the bounds are out of their ranges, or the sink is in use already.
+    #[track_caller]
+    pub fn demand(self, max: usize, min: usize) -> Self {
+        match Demand::new(max, min) {
+            Ok(demand) => self.with_demand(demand),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sets the demand.
+    ///
+    /// # Panics
+    /// When the sink is in use already.
+    #[track_caller]
+    pub fn with_demand(mut self, demand: Demand) -> Self {
+        match &mut self.state {
+            State::Planned(_, planned) => *planned = demand,
+            _ => panic!("the demand of a sink must be said before it is used"),
+        }
+        self
+    }
+
+    /// Starts the consumer if it was not; fails if it has ended.
+    fn running(&mut self) -> Result<&mut Running<T>, Reason> {
+        if matches!(self.state, State::Planned(..)) {
+            if let State::Planned(start, demand) = std::mem::replace(&mut self.state, State::Moving) {
+                self.state = State::Running(start(demand));
+            }
+        }
+        match &mut self.state {
+            State::Running(running) | State::Closing(running) => Ok(running),
+            State::Ended(reason) => Err(reason.clone().unwrap_or(Reason::Normal)),
+            State::Planned(..) | State::Moving => unreachable!("it was started above"),
+        }
+    }
+
+    /// What the end of the consumer means to the user of the sink.
+    fn fail<R>(&mut self, reason: Reason) -> Poll<Result<R, Reason>> {
+        self.state = State::Ended(Some(reason.clone()));
+        Poll::Ready(Err(reason))
+    }
+}
+
+impl<T: Send + 'static> Running<T> {
+    fn start<C, M>(setup: Setup<AsConsumer<C, M>, ByDemand>, demand: Demand) -> Self
+    where
+        C: Consumer<M, Input = T>,
+        M: Send + 'static,
+    {
+        let (sender, asks) = mpsc::unbounded_channel();
+        let id = SubscriptionId::next();
+        let producer: Arc<dyn Upward> = Arc::new(SinkEnd(sender.clone()));
+        let terms = (demand, Mode::Automatic, CancelMode::Permanent);
+        let upstream = Upstream::new(id, Arc::from("a sink"), terms, Arc::clone(&producer));
+        let open = Box::new(move |port, _, _, _| {
+            let _ = sender.send(ToSink::Opened(port));
+        });
+        let request = Request { upstream, link: Link::new(id, producer, None), open };
+        let (handle, driver) = setup.reading(request).into_parts();
+        Self {
+            driver,
+            handle: Box::new(handle),
+            asks,
+            port: None,
+            demand: 0,
+            batch: Vec::new(),
+            size: demand.batch(),
+            tally: Arc::default(),
+            flushing: None,
+        }
+    }
+
+    /// Runs the consumer as far as it gets. `Err`: it has ended.
+    fn poll_consumer(&mut self, cx: &mut Context<'_>) -> Result<(), Reason> {
+        if Pin::new(&mut self.driver).poll(cx).is_ready() {
+            return Err(self.handle.end());
+        }
+        while let Poll::Ready(Some(told)) = self.asks.poll_recv(cx) {
+            match told {
+                ToSink::Opened(mut port) => {
+                    port.accept();
+                    self.port = Some(port);
+                }
+                ToSink::Ask(demand) => self.demand += demand,
+                // A consumer that has only cancelled lives on, but will not take anything any more.
+                ToSink::Cancel(reason) => return Err(reason),
+            }
+        }
+        Ok(())
+    }
+
+    fn send_batch(&mut self) {
+        if let (Some(port), false) = (&self.port, self.batch.is_empty()) {
+            let batch = std::mem::take(&mut self.batch);
+            self.tally.add_emitted(batch.len());
+            port.send(Parcel::new(Body::Own(batch), &self.tally));
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+        if self.flushing.is_none() {
+            // Before it was polled for the first time it has not subscribed.
+            self.poll_consumer(cx)?;
+            self.send_batch();
+            self.flushing = Some(self.handle.post_status());
+        }
+        self.poll_consumer(cx)?;
+        if let Some(flushing) = &mut self.flushing {
+            let handled = ready!(Pin::new(flushing).poll(cx));
+            self.flushing = None;
+            return Poll::Ready(handled.map(drop).map_err(|_| self.handle.end()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Send + 'static> Sink<T> for IntoSink<T> {
+    type Error = Reason;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+        let running = self.running()?;
+        loop {
+            if running.demand > 0 {
+                return Poll::Ready(Ok(()));
+            }
+            let waiting = running.batch.len();
+            running.send_batch();
+            if let Err(reason) = running.poll_consumer(cx) {
+                return self.fail(reason);
+            }
+            if running.demand == 0 && waiting == 0 {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Reason> {
+        let running = self.running()?;
+        assert!(running.demand > 0, "start_send on a sink that has not said that it is ready");
+        running.demand -= 1;
+        running.flushing = None;
+        running.batch.push(item);
+        if running.batch.len() == running.size || running.demand == 0 {
+            running.send_batch();
+        }
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+        match ready!(self.running()?.poll_flush(cx)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(reason) => self.fail(reason),
+        }
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
+        if let State::Ended(None) = self.state {
+            return Poll::Ready(Ok(()));
+        }
+        self.running()?;
+        if matches!(self.state, State::Running(_)) {
+            if let Err(reason) = ready!(self.running()?.poll_flush(cx)) {
+                return self.fail(reason);
+            }
+            if let State::Running(mut running) = std::mem::replace(&mut self.state, State::Moving) {
+                if let Some(port) = running.port.take() {
+                    port.end(How::Down, Reason::Normal);
+                }
+                self.state = State::Closing(running);
+            }
+        }
+        let running = self.running()?;
+        ready!(Pin::new(&mut running.driver).poll(cx));
+        let reason = running.handle.end();
+        if !reason.is_clean() {
+            return self.fail(reason);
+        }
+        self.state = State::Ended(None);
+        Poll::Ready(Ok(()))
+    }
+}
+
+// The driver is boxed.
+impl<T> Unpin for IntoSink<T> {}
+
+impl<T> fmt::Debug for IntoSink<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Planned(..) => "planned",
+            State::Running(_) => "running",
+            State::Closing(_) => "closing",
+            State::Ended(_) => "ended",
+            State::Moving => "moving",
+        };
+        f.debug_struct("IntoSink").field("state", &state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,278 @@
+//! What goes from stage to stage: one mailbox each, so that what one sends to another arrives in the order it was sent.
+
+use super::reason::{How, Reason};
+use super::status::Status;
+use super::tally::Tally;
+use super::{DemandMode, subscribe::Request};
+use crate::dispatch::{Body, Refusal, Subscriber, SubscriptionId};
+use std::sync::Arc;
+use std::vec;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio_util::sync::DropGuard;
+
+/// Everything that a stage is told. `I` are the items it reads, `T` those it makes, `O` the options of its
+/// dispatcher, `M` its messages.
+pub(crate) enum Letter<I, T, O, M> {
+    /// From consumers.
+    Subscribe(Box<Opening<T, O>>),
+    Ask(SubscriptionId, usize),
+    Cancel(SubscriptionId, How, Reason),
+    /// From producers.
+    Items(SubscriptionId, Parcel<I>),
+    End(SubscriptionId, How, Reason),
+    /// From handles.
+    SubscribeTo(Box<Request<I>>, Option<Replaced>, oneshot::Sender<Result<(), Refusal>>),
+    Message(M, Option<OwnedSemaphorePermit>),
+    Info(M, Option<OwnedSemaphorePermit>),
+    Mode(DemandMode),
+    Status(oneshot::Sender<Status>),
+    Stop(Reason),
+    Finish,
+    Detach(Lifeline),
+}
+
+/// A subscription that a new one takes the place of.
+pub(crate) type Replaced = (SubscriptionId, Reason);
+
+/// A subscription on its way to its producer.
+pub(crate) struct Opening<T, O> {
+    pub(crate) subscriber: Subscriber,
+    pub(crate) port: Port<T>,
+    pub(crate) options: O,
+    pub(crate) replaces: Option<Replaced>,
+    /// Told whether the producer took it; dropped with a producer that has ended.
+    pub(crate) answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+}
+
+/// Where a producer finds its consumer. Sending to one that has gone does nothing.
+pub(crate) trait Downward<T>: Send {
+    fn items(&self, id: SubscriptionId, items: Parcel<T>);
+    fn end(&self, id: SubscriptionId, how: How, reason: Reason);
+}
+
+/// Where a consumer finds its producer. Sending to one that has gone does nothing.
+pub(crate) trait Upward: Send + Sync {
+    fn ask(&self, id: SubscriptionId, demand: usize);
+    fn cancel(&self, id: SubscriptionId, how: How, reason: Reason);
+}
+
+/// A producer that can be subscribed to.
+pub(crate) trait Target<T, O>: Send + Sync {
+    fn open(&self, opening: Opening<T, O>);
+}
+
+/// The producer's end of a subscription.
+///
+/// However it is dropped, the consumer hears that its producer is gone.
+pub(crate) struct Port<T> {
+    id: SubscriptionId,
+    consumer: Box<dyn Downward<T>>,
+    /// What the consumer is told when the port is dropped; `None`: nothing, it knows.
+    farewell: Option<Reason>,
+}
+
+impl<T> Port<T> {
+    pub(crate) fn new(id: SubscriptionId, consumer: Box<dyn Downward<T>>) -> Self {
+        // Until the producer accepts it, it can only be dropped with the mailbox of one that has ended.
+        Self { id, consumer, farewell: Some(Reason::Gone) }
+    }
+
+    /// The producer has taken the subscription.
+    pub(crate) fn accept(&mut self) {
+        self.farewell = Some(Reason::Aborted);
+    }
+
+    pub(crate) fn send(&self, items: Parcel<T>) {
+        self.consumer.items(self.id, items);
+    }
+
+    pub(crate) fn end(mut self, how: How, reason: Reason) {
+        self.farewell = None;
+        self.consumer.end(self.id, how, reason);
+    }
+
+    /// The consumer has gone, and need not be told anything.
+    pub(crate) fn forget(mut self) {
+        self.farewell = None;
+    }
+}
+
+impl<T> Drop for Port<T> {
+    fn drop(&mut self) {
+        if let Some(reason) = self.farewell.take() {
+            self.consumer.end(self.id, How::Down, reason);
+        }
+    }
+}
+
+/// Keeps a stage alive: when the last one is dropped, the stage is aborted.
+pub(crate) type Lifeline = Arc<DropGuard>;
+
+/// The consumer's end of a subscription.
+///
+/// However it is dropped, the producer hears of it.
+pub(crate) struct Link {
+    id: SubscriptionId,
+    producer: Arc<dyn Upward>,
+    /// Who subscribes to a stage needs it.
+    _lifeline: Option<Lifeline>,
+    open: bool,
+    /// What the producer is told when the link is dropped.
+    farewell: (How, Reason),
+}
+
+impl Link {
+    pub(crate) fn new(id: SubscriptionId, producer: Arc<dyn Upward>, lifeline: Option<Lifeline>) -> Self {
+        let farewell = (How::Down, Reason::Aborted);
+        Self { id, producer, _lifeline: lifeline, open: true, farewell }
+    }
+
+    /// What to tell the producer if this is just dropped.
+    pub(crate) fn on_drop(&mut self, how: How, reason: Reason) {
+        self.farewell = (how, reason);
+    }
+
+    pub(crate) fn producer(&self) -> &Arc<dyn Upward> {
+        &self.producer
+    }
+
+    pub(crate) fn ask(&self, demand: usize) {
+        if demand > 0 {
+            self.producer.ask(self.id, demand);
+        }
+    }
+
+    /// Asks the producer to end the subscription, which it confirms.
+    pub(crate) fn cancel(&self, reason: Reason) {
+        self.producer.cancel(self.id, How::Cancelled, reason);
+    }
+
+    /// This side has ended.
+    pub(crate) fn down(mut self, reason: Reason) {
+        self.farewell = (How::Down, reason);
+    }
+
+    /// The producer knows that the subscription has ended.
+    pub(crate) fn forget(mut self) {
+        self.open = false;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.open {
+            let (how, reason) = self.farewell.clone();
+            self.producer.cancel(self.id, how, reason);
+        }
+    }
+}
+
+/// A batch between two stages. Dropped unopened, in a mailbox that nobody reads any more, it is counted as undelivered.
+pub(crate) struct Parcel<T> {
+    body: Option<Body<T>>,
+    tally: Arc<Tally>,
+}
+
+impl<T> Parcel<T> {
+    pub(crate) fn new(body: Body<T>, tally: &Arc<Tally>) -> Self {
+        tally.add_sent(body.len());
+        Self { body: Some(body), tally: Arc::clone(tally) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.body.as_ref().map_or(0, Body::len)
+    }
+
+    pub(crate) fn open(mut self) -> Opened<T> {
+        let items = self.body.take().map_or_else(Vec::new, Body::into_items);
+        Opened { items: items.into_iter(), tally: Arc::clone(&self.tally) }
+    }
+}
+
+impl<T> Drop for Parcel<T> {
+    fn drop(&mut self) {
+        if let Some(body) = &self.body {
+            self.tally.add_undelivered(body.len());
+        }
+    }
+}
+
+/// The items of a parcel, handed out piece by piece. What is left when it is dropped is counted as undelivered.
+pub(crate) struct Opened<T> {
+    items: vec::IntoIter<T>,
+    tally: Arc<Tally>,
+}
+
+impl<T> Opened<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Takes the next items, at most so many. Each item is moved once at most, however small the pieces are.
+    pub(crate) fn piece(&mut self, limit: usize) -> Vec<T> {
+        let count = limit.min(self.items.len());
+        self.tally.add_taken(count);
+        if count == self.items.len() {
+            return std::mem::take(&mut self.items).collect();
+        }
+        self.items.by_ref().take(count).collect()
+    }
+}
+
+impl<T> Drop for Opened<T> {
+    fn drop(&mut self) {
+        if self.items.len() > 0 {
+            self.tally.add_undelivered(self.items.len());
+        }
+    }
+}
+
+/// The sending side of a stage's mailbox.
+pub(crate) struct Mailbox<I, T, O, M>(mpsc::UnboundedSender<Letter<I, T, O, M>>);
+
+impl<I, T, O, M> Mailbox<I, T, O, M> {
+    /// What is in a mailbox is bounded by others: items and asks by demand, messages by permits, subscriptions by
+    /// who waits for their answer.
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Letter<I, T, O, M>>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Returns the letter if the stage has ended.
+    pub(crate) fn post(&self, letter: Letter<I, T, O, M>) -> Result<(), Letter<I, T, O, M>> {
+        self.0.send(letter).map_err(|returned| returned.0)
+    }
+}
+
+impl<I, T, O, M> Clone for Mailbox<I, T, O, M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<I: Send, T: Send, O: Send, M: Send> Upward for Mailbox<I, T, O, M> {
+    fn ask(&self, id: SubscriptionId, demand: usize) {
+        let _ = self.0.send(Letter::Ask(id, demand));
+    }
+
+    fn cancel(&self, id: SubscriptionId, how: How, reason: Reason) {
+        let _ = self.0.send(Letter::Cancel(id, how, reason));
+    }
+}
+
+impl<I: Send, T: Send, O: Send, M: Send> Target<T, O> for Mailbox<I, T, O, M> {
+    fn open(&self, opening: Opening<T, O>) {
+        // One that cannot be delivered is dropped, which tells the subscriber.
+        let _ = self.0.send(Letter::Subscribe(Box::new(opening)));
+    }
+}
+
+impl<I: Send, T: Send, O: Send, M: Send> Downward<I> for Mailbox<I, T, O, M> {
+    fn items(&self, id: SubscriptionId, items: Parcel<I>) {
+        let _ = self.0.send(Letter::Items(id, items));
+    }
+
+    fn end(&self, id: SubscriptionId, how: How, reason: Reason) {
+        let _ = self.0.send(Letter::End(id, how, reason));
+    }
+}

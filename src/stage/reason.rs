@@ -1,0 +1,244 @@
+use crate::dispatch::{Refusal, SubscriptionId};
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a callback may fail with: any error, or a text.
+///
+/// `?` turns any error into one, and so does `.into()` with a text. The stage then ends with [`Reason::Failed`].
+///
+/// ```
+/// fn check(n: i32) -> Result<(), gen_stage::stage::StageError> {
+///     if n < 0 { Err(format!("{n} is negative").into()) } else { Ok(()) }
+/// }
+/// assert_eq!(check(-1).unwrap_err().to_string(), "-1 is negative");
+/// ```
+pub type StageError = Box<dyn Error + Send + Sync>;
+
+/// Why a stage ended, or a subscription was cancelled.
+///
+/// The clean reasons are those of somebody who meant it: [`Normal`](Self::Normal) and the two of shutting down. All
+/// others are failures to those who depend on the stage; see [`CancelMode`](super::CancelMode).
+///
+/// # Examples
+/// ```
+/// use gen_stage::stage::Reason;
+///
+/// assert!(Reason::Normal.is_clean() && Reason::Shutdown.is_clean());
+/// let failed = Reason::failed("out of paper");
+/// assert!(!failed.is_clean());
+/// assert_eq!(failed.to_string(), "failed: out of paper");
+/// ```
+///
+/// # Source
+/// The exit reasons of a GenStage: `normal`, `shutdown`, `{shutdown, term}`, `killed`, `noproc`, and any other term.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The work is done.
+    Normal,
+    /// Somebody asked for it.
+    Shutdown,
+    /// Somebody asked for it, and said what for.
+    ShutdownFor(Arc<str>),
+    /// A callback returned an error, or somebody cancelled or stopped with one.
+    Failed(Arc<dyn Error + Send + Sync>),
+    /// A callback panicked.
+    Panicked(Panic),
+    /// The stage was dropped in the middle of what it did: aborted, its last handle and subscription dropped, or its
+    /// runtime shut down.
+    Aborted,
+    /// The producer had ended before the subscription reached it.
+    Gone,
+    /// The producer's dispatcher did not take the subscription.
+    Refused(Refusal),
+}
+
+impl Reason {
+    /// A failure with an error, or a text.
+    pub fn failed(error: impl Into<StageError>) -> Self {
+        Self::Failed(Arc::from(error.into()))
+    }
+
+    /// A clean reason that says what for.
+    pub fn shutdown_for(what: impl Into<Arc<str>>) -> Self {
+        Self::ShutdownFor(what.into())
+    }
+
+    /// Whether somebody meant it: [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or
+    /// [`ShutdownFor`](Self::ShutdownFor).
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownFor(_))
+    }
+
+    /// Raises this failure in the task that reads what the stage made.
+    pub(crate) fn raise(self) -> ! {
+        match self {
+            Self::Panicked(panic) => panic.resume(),
+            other => panic!("the producer of a subscription ended before it was done: {other}"),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("normal"),
+            Self::Shutdown => f.write_str("shutdown"),
+            Self::ShutdownFor(what) => write!(f, "shutdown: {what}"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
+            Self::Aborted => f.write_str("aborted"),
+            Self::Gone => f.write_str("the producer had already ended"),
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+        }
+    }
+}
+
+// The cause is in the text, and so not in `source` once more.
+impl Error for Reason {}
+
+/// A panic of a callback, kept until somebody looks at it.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Output, Reason, StageError};
+///
+/// struct Broken;
+/// impl Producer for Broken {
+///     type Item = u32;
+///     async fn handle_demand(&mut self, _: usize, _: &mut Output<u32>) -> Result<(), StageError> {
+///         panic!("no paper")
+///     }
+/// }
+///
+/// # tokio_test::block_on(async {
+/// let broken = Broken.stage().spawn();
+/// let mut read = broken.subscribe().await?.fallible();
+/// let Some(Err(Reason::Panicked(panic))) = read.next().await else { panic!("it ends by a panic") };
+/// assert_eq!(panic.message(), "no paper");
+/// # use futures::StreamExt;
+/// # Ok::<(), gen_stage::stage::SubscribeError>(())
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Panic {
+    message: Arc<str>,
+    /// Taken by the first who resumes it.
+    payload: Arc<Mutex<Option<Box<dyn Any + Send>>>>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        let message = if let Some(text) = payload.downcast_ref::<&str>() {
+            Arc::from(*text)
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            Arc::from(text.as_str())
+        } else {
+            Arc::from("a panic without a text")
+        };
+        Self { message, payload: Arc::new(Mutex::new(Some(payload))) }
+    }
+
+    /// What the panic said.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Goes on with the panic here: with its own payload the first time, with its text after that.
+    ///
+    /// # Panics
+    /// Always.
+    pub fn resume(&self) -> ! {
+        let payload = self.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match payload {
+            Some(payload) => resume_unwind(payload),
+            None => resume_unwind(Box::new(self.message.to_string())),
+        }
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message).finish()
+    }
+}
+
+/// How a subscription came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// One side cancelled it; both live on as far as this goes.
+    Cancelled,
+    /// The other side ended.
+    Down,
+}
+
+/// The end of one subscription, as its two sides are told.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Cancellation, Output, StageError};
+/// use gen_stage::dispatch::SubscriptionId;
+/// use tokio::sync::mpsc;
+///
+/// /// Tells who has left it.
+/// struct Left(mpsc::UnboundedSender<(SubscriptionId, bool, String)>);
+/// impl Producer for Left {
+///     type Item = u32;
+///     async fn handle_demand(&mut self, _: usize, _: &mut Output<u32>) -> Result<(), StageError> {
+///         Ok(())
+///     }
+///     async fn handle_cancel(&mut self, end: &Cancellation, _: &mut Output<u32>) -> Result<(), StageError> {
+///         self.0.send((end.subscription(), end.is_down(), end.reason().to_string()))?;
+///         Ok(())
+///     }
+/// }
+///
+/// # tokio_test::block_on(async {
+/// let (told, mut hear) = mpsc::unbounded_channel();
+/// let producer = Left(told).stage().spawn();
+/// let subscription = producer.subscribe().await.unwrap();
+/// let id = subscription.id();
+/// drop(subscription);
+/// assert_eq!(hear.recv().await, Some((id, false, "normal".into())));
+/// # });
+/// ```
+///
+/// # Source
+/// The first argument of `handle_cancel`: `{:cancel, reason}` or `{:down, reason}`.
+#[derive(Debug, Clone)]
+pub struct Cancellation {
+    subscription: SubscriptionId,
+    how: How,
+    reason: Reason,
+}
+
+impl Cancellation {
+    pub(crate) fn new(subscription: SubscriptionId, how: How, reason: Reason) -> Self {
+        Self { subscription, how, reason }
+    }
+
+    /// The subscription that has ended.
+    #[must_use]
+    pub fn subscription(&self) -> SubscriptionId {
+        self.subscription
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// Whether the stage on the other side has ended; otherwise only the subscription was cancelled.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.how == How::Down
+    }
+}

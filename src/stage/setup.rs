@@ -1,0 +1,353 @@
+use super::DemandMode;
+use super::address::Address;
+use super::alone::IntoStream;
+use super::behaviour::{AsConsumer, AsProducer, AsProducerConsumer, Behaviour, Emits, Receives};
+use super::buffer::Keep;
+use super::core::{Core, Parts};
+use super::downstream::{BufferOptions, Downstream};
+use super::driver::{Driver, drive};
+use super::handle::{Consuming, Handle, Producing, Role, Running, Transforming};
+use super::letter::Mailbox;
+use super::output::{Control, Output};
+use super::producer::Producer;
+use super::subscribe::{Request, Subscribe};
+use super::tally::Tally;
+use crate::dispatch::{Dispatcher, StageId};
+use std::fmt;
+use std::sync::Arc;
+use tokio::runtime;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How many items a producer buffers by default.
+const BUFFER_SIZE: usize = 10_000;
+/// How many messages wait for a stage by default.
+const MAILBOX_SIZE: usize = 1000;
+
+/// A stage that is being set up: its options, and then how to run it.
+///
+/// Made by [`Producer::stage`], [`ProducerConsumer::stage`](super::ProducerConsumer::stage) and
+/// [`Consumer::stage`](super::Consumer::stage).
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::Broadcast;
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Keep, from_iter};
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter(0..10)
+///     .stage()
+///     .label("numbers")
+///     .dispatcher(Broadcast::new())
+///     .buffer(100, Keep::First)
+///     .spawn();
+/// let read: Vec<u32> = numbers.subscribe().await?.collect().await;
+/// assert_eq!(read.len(), 10);
+/// # use futures::StreamExt;
+/// # Ok::<(), gen_stage::stage::SubscribeError>(())
+/// # });
+/// ```
+///
+/// # Source
+/// The options that `init` returns, and those of `start_link`.
+#[must_use = "a stage does nothing until it is spawned or polled"]
+pub struct Setup<B: Behaviour, D> {
+    behaviour: B,
+    dispatcher: D,
+    buffer: BufferOptions,
+    mode: DemandMode,
+    mailbox: usize,
+    label: Option<Arc<str>>,
+    subscribe_to: Vec<Request<B::Input>>,
+    stop_when_alone: bool,
+    runtime: Option<runtime::Handle>,
+}
+
+/// The role of a stage, which depends on its dispatcher.
+#[doc(hidden)]
+pub trait HasRole<D>: Behaviour {
+    type Role: Role<Input = Self::Input, Item = Self::Item>;
+}
+
+impl<S, M, D> HasRole<D> for AsProducer<S, M>
+where
+    Self: Behaviour<Input = std::convert::Infallible>,
+    D: Dispatcher<Self::Item>,
+{
+    type Role = Producing<Self::Item, D::Options>;
+}
+
+impl<S, M, D> HasRole<D> for AsProducerConsumer<S, M>
+where
+    Self: Behaviour,
+    D: Dispatcher<Self::Item>,
+{
+    type Role = Transforming<Self::Input, Self::Item, D::Options>;
+}
+
+impl<S, M, D> HasRole<D> for AsConsumer<S, M>
+where
+    Self: Behaviour<Item = std::convert::Infallible>,
+{
+    type Role = Consuming<Self::Input>;
+}
+
+impl<B: Behaviour, D> Setup<B, D> {
+    pub(super) fn new(behaviour: B, dispatcher: D) -> Self {
+        let size = (B::KIND == super::Kind::Producer).then_some(BUFFER_SIZE);
+        Self {
+            behaviour,
+            dispatcher,
+            buffer: BufferOptions { size, keep: Keep::default() },
+            mode: DemandMode::Forward,
+            mailbox: MAILBOX_SIZE,
+            label: None,
+            subscribe_to: Vec::new(),
+            stop_when_alone: false,
+            runtime: None,
+        }
+    }
+
+    /// Names the stage in logs and in the status of its consumers; by default after its type.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Sets how many messages wait for the stage before [`cast`](Address::cast) waits: at least 1, by default 1000.
+    ///
+    /// # Panics
+    /// When `messages` is 0, or more than tokio's semaphores count to.
+    #[track_caller]
+    pub fn mailbox_size(mut self, messages: usize) -> Self {
+        let most = tokio::sync::Semaphore::MAX_PERMITS;
+        assert!(
+            (1..=most).contains(&messages),
+            "mailbox_size must be at least 1 and at most {most}, given {messages}"
+        );
+        self.mailbox = messages;
+        self
+    }
+
+    /// Ends the stage when its last subscription has gone: of a producer the last consumer, of the others the last
+    /// producer. By default it waits for new ones.
+    ///
+    /// With [`transient`](Subscribe::transient) subscriptions, a consumer of several producers ends, cleanly, after
+    /// the last of them.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter([1, 2, 3].into_iter().cycle()).stage().stop_when_alone().spawn();
+    /// let read: Vec<u32> = numbers.subscribe().await?.take(5).collect().await;
+    /// assert_eq!(read, [1, 2, 3, 1, 2]);
+    /// assert!(matches!(numbers.wait().await, Reason::Normal));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `on_cancel: :stop` of `from_enumerable`; for consumers there is no such option.
+    pub fn stop_when_alone(mut self) -> Self {
+        self.stop_when_alone = true;
+        self
+    }
+
+    /// Sets the runtime that [`spawn`](Self::spawn) uses; by default the one it is called in.
+    pub fn on(mut self, runtime: runtime::Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+}
+
+impl<B: Emits, D> Setup<B, D> {
+    /// Sets who gets which item; by default [`ByDemand`](crate::dispatch::ByDemand).
+    pub fn dispatcher<D2: Dispatcher<B::Item>>(self, dispatcher: D2) -> Setup<B, D2> {
+        let Self { behaviour, buffer, mode, mailbox, label, subscribe_to, stop_when_alone, runtime, .. } =
+            self;
+        Setup { behaviour, dispatcher, buffer, mode, mailbox, label, subscribe_to, stop_when_alone, runtime }
+    }
+
+    /// Sets how many items the stage buffers that nobody has asked for, and which go when there are more: by default
+    /// 10,000 and the oldest for a producer, without a bound for a producer-consumer.
+    ///
+    /// Of a buffer of size 0 everything goes that is not asked for.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Keep, Output, StageError};
+    ///
+    /// /// Makes ten, whatever is wanted.
+    /// struct Ten;
+    /// impl Producer for Ten {
+    ///     type Item = u32;
+    ///     async fn handle_demand(&mut self, _: usize, out: &mut Output<u32>) -> Result<(), StageError> {
+    ///         out.extend(1..=10);
+    ///         out.finish();
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut first = Ten.stage().buffer(3, Keep::First).spawn().subscribe().demand(1, 0).await?;
+    /// let mut last = Ten.stage().buffer(3, Keep::Last).spawn().subscribe().demand(1, 0).await?;
+    /// # use futures::StreamExt;
+    /// assert_eq!(first.collect::<Vec<_>>().await, [1, 2, 3, 4]);
+    /// assert_eq!(last.collect::<Vec<_>>().await, [1, 8, 9, 10]);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// The options `buffer_size` and `buffer_keep`.
+    pub fn buffer(mut self, size: usize, keep: Keep) -> Self {
+        self.buffer = BufferOptions { size: Some(size), keep };
+        self
+    }
+
+    /// Buffers whatever nobody has asked for, without a bound: the default of a producer-consumer.
+    ///
+    /// # Source
+    /// `buffer_size: :infinity`.
+    pub fn buffer_unbounded(mut self) -> Self {
+        self.buffer.size = None;
+        self
+    }
+}
+
+impl<S: Producer<M>, M: Send + 'static, D> Setup<AsProducer<S, M>, D> {
+    /// Starts the stage holding demand back, until [`Handle::forward`] is called.
+    ///
+    /// # Source
+    /// The option `demand: :accumulate`.
+    pub fn accumulate(mut self) -> Self {
+        self.mode = DemandMode::Accumulate;
+        self
+    }
+}
+
+impl<B: Receives, D> Setup<B, D> {
+    /// Subscribes to a producer when the stage starts, in the order given. May be called several times.
+    ///
+    /// A producer that refuses ends the stage with [`Reason::Refused`](super::Reason::Refused), unless the
+    /// subscription is temporary.
+    ///
+    /// # Source
+    /// The option `subscribe_to`.
+    pub fn subscribe_to<O: Send + 'static>(mut self, to: Subscribe<B::Input, O>) -> Self {
+        self.subscribe_to.push(to.into_request());
+        self
+    }
+}
+
+impl<B: Behaviour, D> Setup<B, D> {
+    /// Subscribes to what is known as a request already.
+    pub(super) fn reading(mut self, request: Request<B::Input>) -> Self {
+        self.subscribe_to.push(request);
+        self
+    }
+}
+
+impl<B, D> Setup<B, D>
+where
+    B: HasRole<D, Role: Role<Options = D::Options>>,
+    D: Dispatcher<B::Item>,
+{
+    /// Runs the stage as a task, and returns its handle.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, when none was [named](Self::on).
+    #[track_caller]
+    pub fn spawn(mut self) -> Handle<B::Role, B::Message> {
+        let runtime = self.runtime.take().or_else(|| runtime::Handle::try_current().ok()).expect(
+            "a stage needs a tokio runtime and was spawned outside of one: spawn it in `#[tokio::main]`, \
+             `#[tokio::test]` or `Runtime::block_on`, name a runtime with `Setup::on`, or take `into_parts`",
+        );
+        let (handle, driver) = self.into_parts();
+        runtime.spawn(driver);
+        handle
+    }
+
+    /// Returns the handle of the stage and the future that runs it, for those who spawn or poll it themselves.
+    ///
+    /// # Drop
+    /// Dropping the future is aborting the stage.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (numbers, driver) = from_iter(0..3).stage().into_parts();
+    /// let read = async { numbers.subscribe().await.unwrap().collect::<Vec<_>>().await };
+    /// assert_eq!(futures::join!(read, driver).0, [0, 1, 2]);
+    /// # });
+    /// ```
+    pub fn into_parts(self) -> (Handle<B::Role, B::Message>, Driver) {
+        let Self {
+            behaviour,
+            dispatcher,
+            buffer,
+            mode,
+            mailbox: size,
+            label,
+            subscribe_to,
+            stop_when_alone,
+            ..
+        } = self;
+        let id = StageId::next();
+        let label = label.unwrap_or_else(|| Arc::from(B::name()));
+        let (mailbox, letters) = Mailbox::new();
+        let address = Address::new(mailbox.clone(), size);
+        let (tally, token) = (Arc::new(Tally::default()), CancellationToken::new());
+        let (end, ended) = watch::channel(None);
+        let core = Core::new(Parts {
+            behaviour,
+            id,
+            label: Arc::clone(&label),
+            letters,
+            mailbox: mailbox.clone(),
+            out: Output::new(Control::new(id, Arc::clone(&label), address.clone())),
+            downstream: Downstream::new(dispatcher, buffer, mode, Arc::clone(&tally)),
+            subscribe_to,
+            stop_when_alone,
+        });
+        let driver = Driver::new(drive(core, token.clone(), end));
+        (Handle::new(Running { id, label, mailbox, address, token, ended, tally }), driver)
+    }
+}
+
+impl<B, D> Setup<B, D>
+where
+    B: HasRole<D, Role: Role<Options = D::Options> + super::handle::Produces> + Emits,
+    D: Dispatcher<B::Item, Options: Default>,
+{
+    /// Turns the stage into a stream of what one consumer of it gets, which runs it while it is polled: no task.
+    ///
+    /// # Examples
+    /// See [`Producer`].
+    pub fn into_stream(self) -> IntoStream<B::Item> {
+        let (handle, driver) = self.into_parts();
+        IntoStream::new(handle.subscribe().into_request(), vec![driver])
+    }
+}
+
+impl<B: Behaviour, D> fmt::Debug for Setup<B, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("label", &self.label)
+            .field("buffer", &self.buffer)
+            .field("mode", &self.mode)
+            .field("mailbox", &self.mailbox)
+            .field("stop_when_alone", &self.stop_when_alone)
+            .finish_non_exhaustive()
+    }
+}

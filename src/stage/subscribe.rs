@@ -1,0 +1,223 @@
+use super::letter::{Lifeline, Link, Opening, Port, Replaced, Target, Upward};
+use super::subscription::Subscription;
+use super::upstream::{CancelMode, Mode, Upstream};
+use crate::demand::Demand;
+use crate::dispatch::{PartitionName, Refusal, Selector, StageId, Subscriber, SubscriptionId};
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+/// A producer as those see it who subscribe to it.
+pub(super) struct Source<T, O> {
+    pub(super) target: Arc<dyn Target<T, O>>,
+    pub(super) producer: Arc<dyn Upward>,
+    pub(super) lifeline: Lifeline,
+    pub(super) label: Arc<str>,
+}
+
+impl<T, O> Clone for Source<T, O> {
+    fn clone(&self) -> Self {
+        Self {
+            target: Arc::clone(&self.target),
+            producer: Arc::clone(&self.producer),
+            lifeline: Arc::clone(&self.lifeline),
+            label: Arc::clone(&self.label),
+        }
+    }
+}
+
+/// A subscription to be: to which producer, with what demand, on what terms.
+///
+/// `.await` makes it a [`Subscription`], a stream. [`Setup::subscribe_to`](super::Setup::subscribe_to) and
+/// [`Handle::subscribe_to`](super::Handle::subscribe_to) give it to a stage. Until then nothing has happened.
+///
+/// # Demand
+/// 1000 and 500 items by default, per subscription.
+///
+/// # Examples
+/// ```
+/// use gen_stage::dispatch::Broadcast;
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::from_iter;
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter(0..10).spawn(Broadcast::new());
+/// let mut odd = numbers.subscribe().demand(4, 2).selector(|n| n % 2 == 1).await?;
+/// assert_eq!(odd.next_batch().await, Some(vec![1, 3]));
+/// # Ok::<(), gen_stage::stage::SubscribeError>(())
+/// # });
+/// ```
+///
+/// # Source
+/// The options of `sync_subscribe`.
+#[must_use = "nothing is subscribed until this is awaited or given to a stage"]
+pub struct Subscribe<T, O = ()> {
+    source: Source<T, O>,
+    demand: Demand,
+    cancel: CancelMode,
+    mode: Mode,
+    options: O,
+}
+
+impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
+    pub(super) fn new(source: Source<T, O>) -> Self
+    where
+        O: Default,
+    {
+        let (demand, cancel, mode) = (Demand::default(), CancelMode::default(), Mode::default());
+        Self { source, demand, cancel, mode, options: O::default() }
+    }
+
+    /// Sets the bounds of the demand, in items: `max` at least 1, `min` below `max`; by default 1000 and 500.
+    ///
+    /// # Panics
+    /// When the bounds are out of their ranges; see [`with_demand`](Self::with_demand) for numbers that are not known
+    /// before.
+    #[track_caller]
+    pub fn demand(self, max: usize, min: usize) -> Self {
+        match Demand::new(max, min) {
+            Ok(demand) => self.with_demand(demand),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sets the demand.
+    pub fn with_demand(self, demand: Demand) -> Self {
+        Self { demand, ..self }
+    }
+
+    /// Sets what the producer's end means for the consumer; by default [`CancelMode::Permanent`].
+    pub fn cancel(self, cancel: CancelMode) -> Self {
+        Self { cancel, ..self }
+    }
+
+    /// The consumer ends with its producer, unless the reason is clean: [`CancelMode::Transient`].
+    pub fn transient(self) -> Self {
+        self.cancel(CancelMode::Transient)
+    }
+
+    /// The consumer does not mind the end of its producer: [`CancelMode::Temporary`].
+    pub fn temporary(self) -> Self {
+        self.cancel(CancelMode::Temporary)
+    }
+
+    /// Leaves it to the consumer's code to ask: [`Mode::Manual`].
+    pub fn manual(self) -> Self {
+        Self { mode: Mode::Manual, ..self }
+    }
+
+    /// Sets what the dispatcher of the producer is told.
+    pub fn options(self, options: O) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Makes the subscription for a stage, which does not know what its producer's dispatcher takes for options.
+    pub(super) fn into_request(self) -> Request<T> {
+        let id = SubscriptionId::next();
+        let Self { source, demand, cancel, mode, options } = self;
+        let Source { target, producer, lifeline, label } = source;
+        let upstream = Upstream::new(id, label, (demand, mode, cancel), Arc::clone(&producer));
+        let link = Link::new(id, producer, Some(lifeline));
+        let open = Box::new(move |port, stage: Option<StageId>, replaces, answer| {
+            let subscriber = match stage {
+                Some(stage) => Subscriber::new(id).of_stage(stage),
+                None => Subscriber::new(id),
+            };
+            target.open(Opening { subscriber, port, options, replaces, answer });
+        });
+        Request { upstream, link, open }
+    }
+}
+
+impl<T> Subscribe<T, Selector<T>> {
+    /// Takes only the items that `selector` says yes to; the others do not use up demand.
+    pub fn selector(self, selector: impl Fn(&T) -> bool + Send + 'static) -> Self {
+        Self { options: Selector::new(selector), ..self }
+    }
+}
+
+impl<T, K> Subscribe<T, PartitionName<K>> {
+    /// Takes the items of this partition.
+    pub fn partition(self, partition: K) -> Self {
+        Self { options: PartitionName::new(partition), ..self }
+    }
+}
+
+impl<T: Send + 'static, O: Send + 'static> IntoFuture for Subscribe<T, O> {
+    type Output = Result<Subscription<T>, SubscribeError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Subscribes, and waits until the producer has agreed.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            let subscription = Subscription::open(self.into_request(), Some(answer));
+            taken(answered).await?;
+            Ok(subscription)
+        })
+    }
+}
+
+impl<T, O: fmt::Debug> fmt::Debug for Subscribe<T, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribe")
+            .field("to", &self.source.label)
+            .field("demand", &self.demand)
+            .field("cancel", &self.cancel)
+            .field("mode", &self.mode)
+            .field("options", &self.options)
+            .finish()
+    }
+}
+
+/// A subscription of which only the items are known.
+pub(crate) struct Request<T> {
+    pub(super) upstream: Upstream,
+    pub(super) link: Link,
+    pub(super) open: Open<T>,
+}
+
+type Open<T> = Box<
+    dyn FnOnce(Port<T>, Option<StageId>, Option<Replaced>, Option<oneshot::Sender<Result<(), Refusal>>>)
+        + Send,
+>;
+
+/// Waits for what a producer says to a new subscription.
+pub(super) async fn taken(answered: oneshot::Receiver<Result<(), Refusal>>) -> Result<(), SubscribeError> {
+    match answered.await {
+        Ok(taken) => taken.map_err(SubscribeError::Refused),
+        Err(_) => Err(SubscribeError::Gone),
+    }
+}
+
+/// Why there is no subscription.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{SubscribeError, from_iter};
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter([1]).stage().spawn();
+/// numbers.shutdown().await;
+/// let refused = numbers.subscribe().await.unwrap_err();
+/// assert!(matches!(refused, SubscribeError::Gone));
+/// assert_eq!(refused.to_string(), "the producer has ended");
+/// # });
+/// ```
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The producer has ended.
+    #[error("the producer has ended")]
+    Gone,
+    /// The stage that was to subscribe has ended.
+    #[error("the consumer has ended")]
+    ConsumerGone,
+    /// The dispatcher of the producer does not take it. The producer and its other consumers do not notice.
+    #[error("the producer refused the subscription: {0}")]
+    Refused(Refusal),
+}

@@ -1,0 +1,452 @@
+use super::letter::{Downward, Link, Opened, Parcel, Port, Replaced};
+use super::reason::{How, Reason};
+use super::subscribe::{Request, Subscribe, SubscribeError, taken};
+use super::upstream::{CancelMode, Mode, Upstream};
+use crate::demand::Ledger;
+use crate::dispatch::{Refusal, SubscriptionId};
+use futures_core::{FusedStream, Stream};
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::vec;
+use tokio::sync::{mpsc, oneshot};
+
+/// The items of a producer, as a stream: also batch by batch.
+///
+/// It keeps its producer alive.
+///
+/// # Demand
+/// The first poll asks for `max_demand` items. What comes is read in batches of at most `max_demand - min_demand`;
+/// when a batch has been read and the next one is polled for, the demand is topped up to `max_demand` if it has fallen
+/// to `min_demand`. At most `max_demand` items are on their way and in the batch being read.
+///
+/// A subscription that is not polled does not ask. Under a [`Broadcast`](crate::dispatch::Broadcast), all others wait
+/// for it.
+///
+/// # Ordering
+/// Items come in the order in which the producer's dispatcher gave them to this subscription.
+///
+/// # Panics
+/// Reading panics when the producer has failed: it goes on with the producer's panic, or says its error. It does not
+/// when the subscription is [`temporary`](Subscribe::temporary). [`fallible`](Self::fallible) makes failures items.
+///
+/// # Cancel safety
+/// Dropping a future that waits for the next item or batch loses nothing.
+///
+/// # Drop
+/// Cancels the subscription. Items on their way to it are dropped and counted as
+/// [`undelivered`](super::Counts::undelivered).
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::from_iter;
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter(0..10).stage().spawn();
+/// let mut read = numbers.subscribe().demand(7, 3).await?;
+/// assert_eq!(read.next().await, Some(0));
+/// assert_eq!(read.next_batch().await, Some(vec![1, 2, 3]));
+/// assert_eq!(read.next_batch().await, Some(vec![4, 5, 6]));
+/// assert_eq!(read.collect::<Vec<_>>().await, [7, 8, 9]);
+/// # Ok::<(), gen_stage::stage::SubscribeError>(())
+/// # });
+/// ```
+///
+/// # Source
+/// `GenStage.stream` of one producer. A producer that ends cleanly ends the stream, whatever the cancel mode.
+#[must_use = "a subscription that is dropped is cancelled"]
+pub struct Subscription<T> {
+    upstream: Upstream,
+    /// `None` once the producer has told the end.
+    link: Option<Link>,
+    inbox: mpsc::UnboundedReceiver<ToReader<T>>,
+    /// The sending side of `inbox`, for a subscription that takes the place of this one.
+    door: mpsc::UnboundedSender<ToReader<T>>,
+    ledger: Ledger,
+    /// The list being cut into batches.
+    list: Option<Opened<T>>,
+    /// Whether `list` came from this subscription, and not from one that it has taken the place of.
+    counts: bool,
+    /// The rest of the batch being read item by item.
+    batch: vec::IntoIter<T>,
+    /// Length of the last batch taken, until it is counted as handled.
+    reading: usize,
+    /// The reader itself has cancelled: no end is a surprise.
+    cancelled: bool,
+    end: Option<Reason>,
+    /// The end was told to the reader.
+    over: bool,
+}
+
+enum ToReader<T> {
+    Items(SubscriptionId, Parcel<T>),
+    End(SubscriptionId, Reason),
+}
+
+impl<T: Send> Downward<T> for mpsc::UnboundedSender<ToReader<T>> {
+    fn items(&self, id: SubscriptionId, items: Parcel<T>) {
+        let _ = self.send(ToReader::Items(id, items));
+    }
+
+    fn end(&self, id: SubscriptionId, _how: How, reason: Reason) {
+        let _ = self.send(ToReader::End(id, reason));
+    }
+}
+
+impl<T: Send + 'static> Subscription<T> {
+    pub(super) fn open(request: Request<T>, answer: Option<oneshot::Sender<Result<(), Refusal>>>) -> Self {
+        let (door, inbox) = mpsc::unbounded_channel();
+        let (upstream, link) = connect(request, &door, None, answer);
+        let ledger = Ledger::new(upstream.demand());
+        Self {
+            upstream,
+            link: Some(link),
+            inbox,
+            door,
+            ledger,
+            list: None,
+            counts: false,
+            batch: Vec::new().into_iter(),
+            reading: 0,
+            cancelled: false,
+            end: None,
+            over: false,
+        }
+    }
+
+    /// The name of this subscription.
+    #[must_use]
+    pub fn id(&self) -> SubscriptionId {
+        self.upstream.id()
+    }
+
+    /// Asks for `items` more, for a subscription in [manual](Subscribe::manual) mode.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::FutureExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().spawn();
+    /// let mut read = numbers.subscribe().manual().await?;
+    /// assert_eq!(read.next_batch().now_or_never(), None);
+    /// read.ask(3);
+    /// assert_eq!(read.next_batch().await, Some(vec![0, 1, 2]));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `GenStage.ask`.
+    pub fn ask(&self, items: usize) {
+        self.upstream.ask(items);
+    }
+
+    /// Cancels the subscription: nothing is asked any more. What the producer has sent by then can still be read, and
+    /// then the stream ends.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().spawn();
+    /// let mut read = numbers.subscribe().demand(2, 0).await?;
+    /// assert_eq!(read.next_batch().await, Some(vec![0, 1]));
+    /// read.cancel(Reason::Normal);
+    /// assert_eq!(read.next_batch().await, None);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `GenStage.cancel`.
+    pub fn cancel(&mut self, reason: Reason) {
+        if let (Some(link), false) = (&self.link, self.cancelled) {
+            link.cancel(reason);
+            self.cancelled = true;
+        }
+    }
+
+    /// Takes the place of this subscription with a new one, for example with another demand or selector.
+    ///
+    /// The producer ends the old one, with `reason`, just before it takes the new one, so that neither an item nor an
+    /// order is lost. What was on its way is read first.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] when the new one was not taken. The old one has then ended.
+    ///
+    /// # Cancel safety
+    /// The new subscription is in place, whether the producer has agreed yet or not.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().spawn();
+    /// let mut read = numbers.subscribe().demand(2, 0).await?;
+    /// assert_eq!(read.next_batch().await, Some(vec![0, 1]));
+    /// read.resubscribe(numbers.subscribe().demand(4, 0), Reason::Normal).await?;
+    /// assert_eq!(read.next_batch().await, Some(vec![2, 3, 4, 5]));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `GenStage.sync_resubscribe`.
+    pub async fn resubscribe<O: Send + 'static>(
+        &mut self,
+        to: Subscribe<T, O>,
+        reason: Reason,
+    ) -> Result<(), SubscribeError> {
+        let (answer, answered) = oneshot::channel();
+        let replaced = Some((self.id(), reason.clone()));
+        let (upstream, link) = connect(to.into_request(), &self.door, replaced, Some(answer));
+        if let Some(old) = self.link.take() {
+            if std::sync::Arc::ptr_eq(old.producer(), link.producer()) {
+                old.forget();
+            } else {
+                // Another producer: the old one does not see the new subscription.
+                old.down(reason);
+            }
+        }
+        self.ledger = Ledger::new(upstream.demand());
+        (self.upstream, self.link) = (upstream, Some(link));
+        (self.counts, self.reading, self.cancelled, self.end, self.over) = (false, 0, false, None, false);
+        taken(answered).await
+    }
+
+    /// Why the subscription has ended, once the end was read; `None` before.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter([1]).stage().spawn();
+    /// let mut read = numbers.subscribe().await?;
+    /// assert_eq!((read.next_batch().await, read.end().is_some()), (Some(vec![1]), false));
+    /// assert_eq!(read.next_batch().await, None);
+    /// assert!(matches!(read.end(), Some(Reason::Normal)));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn end(&self) -> Option<&Reason> {
+        self.end.as_ref().filter(|_| self.over)
+    }
+
+    /// Takes the next batch: the rest of one partly read, or a new one.
+    ///
+    /// # Panics
+    /// As reading by items does.
+    ///
+    /// # Cancel safety
+    /// A batch is returned or still there.
+    ///
+    /// # Examples
+    /// See [`Subscription`].
+    pub async fn next_batch(&mut self) -> Option<Vec<T>> {
+        poll_fn(|cx| self.poll_batch(cx)).await
+    }
+
+    /// Takes the next batch; see [`next_batch`](Self::next_batch).
+    ///
+    /// # Panics
+    /// As reading by items does.
+    pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<T>>> {
+        self.poll_fallible(cx).map(|batch| match batch? {
+            Ok(batch) => Some(batch),
+            Err(reason) => reason.raise(),
+        })
+    }
+
+    /// Makes failures of the producer the last item, instead of panics.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().spawn();
+    /// let mut read = numbers.subscribe().demand(1, 0).await?.fallible();
+    /// assert!(matches!(read.next().await, Some(Ok(0))));
+    /// numbers.stop(Reason::failed("no more numbers")).await;
+    /// let last = read.next().await.unwrap().unwrap_err();
+    /// assert_eq!(last.to_string(), "failed: no more numbers");
+    /// assert!(read.next().await.is_none());
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    pub fn fallible(self) -> Fallible<Self> {
+        Fallible { inner: self }
+    }
+
+    /// Takes the next batch, or the reason why there will be none, once.
+    pub(super) fn poll_fallible(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<T>, Reason>>> {
+        if self.batch.len() > 0 {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.batch).collect())));
+        }
+        if self.over {
+            return Poll::Ready(None);
+        }
+        self.ask_again();
+        while self.list.as_ref().is_none_or(|list| list.len() == 0) {
+            self.list = None;
+            let Some(letter) = ready!(self.inbox.poll_recv(cx)) else {
+                unreachable!("the subscription itself holds a sender");
+            };
+            match letter {
+                ToReader::Items(id, parcel) => {
+                    self.counts = id == self.id();
+                    self.list = Some(parcel.open());
+                }
+                ToReader::End(id, reason) if id == self.id() => {
+                    if let Some(link) = self.link.take() {
+                        link.forget();
+                    }
+                    self.over = true;
+                    self.end = Some(reason.clone());
+                    let told = self.cancelled
+                        || reason.is_clean()
+                        || self.upstream.cancel_mode() == CancelMode::Temporary;
+                    return Poll::Ready(if told { None } else { Some(Err(reason)) });
+                }
+                // Of one whose place was taken.
+                ToReader::End(..) => {}
+            }
+        }
+        Poll::Ready(self.list.as_mut().map(|list| {
+            let length = list.len();
+            let automatic = self.upstream.mode() == Mode::Automatic;
+            let batch = list.piece(if automatic { self.ledger.piece(length) } else { length });
+            if self.counts {
+                self.reading = batch.len();
+                self.upstream.came(if automatic { 0 } else { batch.len() });
+            }
+            Ok(batch)
+        }))
+    }
+
+    /// Counts the last batch as handled, and asks for what lacks; for max at first.
+    fn ask_again(&mut self) {
+        let items = std::mem::take(&mut self.reading);
+        if let (Some(link), false, Mode::Automatic) = (&self.link, self.cancelled, self.upstream.mode()) {
+            if items > 0 || self.ledger.wanted() == 0 {
+                link.ask(self.ledger.handled(items));
+            }
+        }
+    }
+
+    pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Reason>>> {
+        loop {
+            if let Some(item) = self.batch.next() {
+                return Poll::Ready(Some(Ok(item)));
+            }
+            match ready!(self.poll_fallible(cx)) {
+                Some(Ok(batch)) => self.batch = batch.into_iter(),
+                Some(Err(reason)) => return Poll::Ready(Some(Err(reason))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// Sends a subscription to its producer.
+fn connect<T: Send + 'static>(
+    request: Request<T>,
+    door: &mpsc::UnboundedSender<ToReader<T>>,
+    replaces: Option<Replaced>,
+    answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+) -> (Upstream, Link) {
+    let Request { upstream, mut link, open } = request;
+    // A reader that goes has not failed: it has read enough.
+    link.on_drop(How::Cancelled, Reason::Normal);
+    open(Port::new(upstream.id(), Box::new(door.clone())), None, replaces, answer);
+    (upstream, link)
+}
+
+impl<T: Send + 'static> Stream for Subscription<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if let Some(item) = self.batch.next() {
+            return Poll::Ready(Some(item));
+        }
+        self.poll_item(cx).map(|item| match item? {
+            Ok(item) => Some(item),
+            Err(reason) => reason.raise(),
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let held = self.batch.len() + self.list.as_ref().map_or(0, Opened::len);
+        (held, self.over.then_some(held))
+    }
+}
+
+impl<T: Send + 'static> FusedStream for Subscription<T> {
+    fn is_terminated(&self) -> bool {
+        self.over && self.batch.len() == 0
+    }
+}
+
+// Items are owned, never pinned.
+impl<T> Unpin for Subscription<T> {}
+
+impl<T> fmt::Debug for Subscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("upstream", &self.upstream)
+            .field("wanted", &self.ledger.wanted())
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a subscription, or a producer alone, with the failure of the producer as the last item.
+///
+/// Made by [`Subscription::fallible`] and [`IntoStream::fallible`](super::IntoStream::fallible).
+///
+/// # Examples
+/// See [`Subscription::fallible`].
+#[must_use = "streams do nothing until they are polled"]
+#[derive(Debug)]
+pub struct Fallible<S> {
+    pub(super) inner: S,
+}
+
+impl<S> Fallible<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<T: Send + 'static> Fallible<Subscription<T>> {
+    /// Takes the next batch, or the failure of the producer, after which there is nothing more.
+    ///
+    /// # Cancel safety
+    /// A batch is returned or still there.
+    pub async fn next_batch(&mut self) -> Option<Result<Vec<T>, Reason>> {
+        poll_fn(|cx| self.inner.poll_fallible(cx)).await
+    }
+}
+
+impl<T: Send + 'static> Stream for Fallible<Subscription<T>> {
+    type Item = Result<T, Reason>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.inner.poll_item(cx)
+    }
+}

@@ -1,0 +1,258 @@
+use super::letter::{Link, Upward};
+use super::reason::{How, Reason};
+use super::status::ProducerStatus;
+use crate::demand::{Demand, Ledger};
+use crate::dispatch::SubscriptionId;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What the end of a producer means for its consumer, set per subscription.
+///
+/// | | the producer ended, or the subscription was cancelled, for a clean reason | for any other |
+/// |---|---|---|
+/// | `Permanent` | the consumer ends, with that reason | the consumer ends, with that reason |
+/// | `Transient` | it lives on | it ends, with that reason |
+/// | `Temporary` | it lives on | it lives on |
+///
+/// [`handle_cancel`](super::Consumer::handle_cancel) is called first in every case. A subscription that is read as a
+/// stream has no stage to end: there a clean end is the end of the stream, and any other makes reading it panic, if
+/// it is not `Temporary`.
+///
+/// # Examples
+/// ```
+/// use gen_stage::stage::{CancelMode, Reason};
+///
+/// assert_eq!(CancelMode::default(), CancelMode::Permanent);
+/// assert!(CancelMode::Transient.ends_on(&Reason::failed("full")));
+/// assert!(!CancelMode::Transient.ends_on(&Reason::Shutdown));
+/// ```
+///
+/// # Source
+/// The option `cancel`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CancelMode {
+    /// Ends with its producer, whatever the reason.
+    #[default]
+    Permanent,
+    /// Ends with its producer, unless the reason is clean.
+    Transient,
+    /// Does not mind.
+    Temporary,
+}
+
+impl CancelMode {
+    /// Whether the consumer ends when its subscription did for this reason.
+    #[must_use]
+    pub fn ends_on(self, reason: &Reason) -> bool {
+        match self {
+            Self::Permanent => true,
+            Self::Transient => !reason.is_clean(),
+            Self::Temporary => false,
+        }
+    }
+}
+
+/// Who asks for the items of a subscription.
+///
+/// # Examples
+/// ```
+/// use gen_stage::stage::Mode;
+/// assert_eq!(Mode::default(), Mode::Automatic);
+/// ```
+///
+/// # Source
+/// What `handle_subscribe` returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// The stage asks, keeping to the bounds of the demand, and cuts what comes into batches.
+    #[default]
+    Automatic,
+    /// The stage's code asks, by [`Upstream::ask`]. Batches come as they were sent, whole; the bounds are its own.
+    Manual,
+}
+
+/// A subscription as the stage that reads from it sees it: to ask, to cancel, to know where a batch is from.
+///
+/// Cheap to clone: stages that ask by themselves keep one. It keeps neither side alive.
+///
+/// # Examples
+/// Asking for three items, and for no more:
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Control, Mode, StageError, Upstream, from_iter};
+/// use tokio::sync::mpsc;
+///
+/// struct Three(mpsc::UnboundedSender<Vec<u64>>);
+///
+/// impl Consumer for Three {
+///     type Input = u64;
+///     async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control) -> Result<Mode, StageError> {
+///         to.ask(3);
+///         Ok(Mode::Manual)
+///     }
+///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control) -> Result<(), StageError> {
+///         self.0.send(items)?;
+///         Ok(())
+///     }
+/// }
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter(0..).stage().spawn();
+/// let (sender, mut got) = mpsc::unbounded_channel();
+/// let three = Three(sender).stage().subscribe_to(numbers.subscribe()).spawn();
+/// assert_eq!(got.recv().await, Some(vec![0, 1, 2]));
+/// three.shutdown().await;
+/// assert_eq!(got.recv().await, None);
+/// # });
+/// ```
+///
+/// # Source
+/// The `from` of `handle_events`, with `GenStage.ask` and `GenStage.cancel`.
+#[derive(Clone)]
+pub struct Upstream {
+    id: SubscriptionId,
+    label: Arc<str>,
+    demand: Demand,
+    mode: Mode,
+    cancel: CancelMode,
+    producer: Arc<dyn Upward>,
+    /// Asked by hand and not yet come.
+    asked: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    pub(super) fn new(
+        id: SubscriptionId,
+        label: Arc<str>,
+        (demand, mode, cancel): (Demand, Mode, CancelMode),
+        producer: Arc<dyn Upward>,
+    ) -> Self {
+        Self { id, label, demand, mode, cancel, producer, asked: Arc::default() }
+    }
+
+    /// The subscription.
+    #[must_use]
+    pub fn id(&self) -> SubscriptionId {
+        self.id
+    }
+
+    /// The producer's name.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The bounds given when the subscription was made. In manual mode nobody else keeps to them.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        self.demand
+    }
+
+    /// Who asks, as said when the subscription was made.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the producer's end means for the stage.
+    #[must_use]
+    pub fn cancel_mode(&self) -> CancelMode {
+        self.cancel
+    }
+
+    /// Asks for `items` more, for subscriptions in manual mode; 0 asks for nothing.
+    ///
+    /// What is asked in automatic mode comes in addition to what the stage asks, and counts against nothing.
+    ///
+    /// # Source
+    /// `GenStage.ask`.
+    pub fn ask(&self, items: usize) {
+        if items > 0 {
+            self.asked.fetch_add(items, Ordering::Relaxed);
+            self.producer.ask(self.id, items);
+        }
+    }
+
+    /// Cancels the subscription. What the producer has sent by then still comes, and then
+    /// [`handle_cancel`](super::Consumer::handle_cancel).
+    ///
+    /// The cancel mode of the subscription decides what `reason` means for this stage.
+    ///
+    /// # Source
+    /// `GenStage.cancel`.
+    pub fn cancel(&self, reason: Reason) {
+        self.producer.cancel(self.id, How::Cancelled, reason);
+    }
+
+    /// Sets the bounds, of a subscription that is still to be made.
+    pub(super) fn set_demand(&mut self, demand: Demand) {
+        self.demand = demand;
+    }
+
+    /// Counts items that came to a subscription in manual mode.
+    pub(super) fn came(&self, items: usize) {
+        let fewer = |asked: usize| Some(asked.saturating_sub(items));
+        let _ = self.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
+    }
+
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("id", &self.id)
+            .field("label", &self.label)
+            .field("demand", &self.demand)
+            .field("cancel", &self.cancel)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One subscription of a stage that reads.
+pub(super) struct Entry {
+    pub(super) upstream: Upstream,
+    pub(super) link: Link,
+    pub(super) mode: Mode,
+    pub(super) ledger: Ledger,
+    /// Subscribed when the stage was set up: a refusal then ends it.
+    pub(super) at_start: bool,
+    /// Another subscription takes its place, so that its end means nothing.
+    pub(super) replaced: bool,
+}
+
+impl Entry {
+    /// Starts to ask, if that is for the stage to do.
+    pub(super) fn begin(&mut self, mode: Mode) {
+        self.mode = mode;
+        if mode == Mode::Automatic {
+            self.link.ask(self.ledger.open());
+        }
+    }
+
+    pub(super) fn status(&self) -> ProducerStatus {
+        let automatic = self.mode == Mode::Automatic;
+        ProducerStatus {
+            id: self.upstream.id(),
+            label: self.upstream.label().to_owned(),
+            bounds: self.upstream.demand(),
+            demand: if automatic { self.ledger.wanted() } else { self.upstream.asked() },
+            mode: self.mode,
+            cancel: self.upstream.cancel_mode(),
+        }
+    }
+
+    /// Whether the end of this subscription for `reason` ends the stage.
+    pub(super) fn ends_with(&self, reason: &Reason) -> bool {
+        let mode = self.upstream.cancel_mode();
+        match reason {
+            _ if self.replaced => false,
+            // Who asked for the subscription has been told; at the start nobody asked.
+            Reason::Refused(_) => self.at_start && mode != CancelMode::Temporary,
+            reason => mode.ends_on(reason),
+        }
+    }
+}
