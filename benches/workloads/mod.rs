@@ -1,5 +1,6 @@
 //! What is measured: the same job done by this crate and by others, each checked against the expected result.
 
+pub(crate) mod fan_out;
 pub(crate) mod linear;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
@@ -65,6 +66,9 @@ pub(crate) fn all() -> Vec<Workload> {
         linear::workload(),
         partition::workload(),
         one_by_one::workload(),
+        fan_out::by_demand(),
+        fan_out::broadcast(),
+        fan_out::partition(),
         word_count::split(),
         word_count::shuffle_every_word(),
     ]
