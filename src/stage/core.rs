@@ -63,6 +63,7 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
     finishing: Option<Reason>,
     /// A detached stage keeps itself alive.
     detached: Option<Lifeline>,
+    pace: Pace,
 }
 
 /// What a stage does next.
@@ -103,6 +104,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             wanted: 0,
             finishing: None,
             detached: None,
+            pace: Pace::default(),
         }
     }
 
@@ -120,31 +122,21 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         for request in std::mem::take(&mut self.subscribe_to) {
             self.subscribe_to(request, None, None, true).await?;
         }
-        let mut pace = Pace::default();
-        pace.begin();
+        self.pace.begin();
         loop {
-            match self.next_event(&mut pace).await {
+            match self.next_event().await {
                 Event::Letter(Some(letter)) => self.handle(letter).await?,
                 // The stage itself holds a sender.
                 Event::Letter(None) => return Err(Reason::Aborted),
                 Event::Produced(produced) => self.after(produced).await?,
             }
-            if pace.is_over() {
-                let mut gave_way = false;
-                poll_fn(
-                    |cx| {
-                        if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { give_way(cx) }
-                    },
-                )
-                .await;
-                pace.begin();
-            }
+            self.give_way_when_due().await;
         }
     }
 
     /// Waits for a letter, or for what the stage produces by itself.
-    async fn next_event(&mut self, pace: &mut Pace) -> Event<LetterOf<B, D>> {
-        let Self { behaviour, letters, out, finishing, .. } = self;
+    async fn next_event(&mut self) -> Event<LetterOf<B, D>> {
+        let Self { behaviour, letters, out, finishing, pace, .. } = self;
         let mut produce = pin!(behaviour.produce(out));
         let mut waited = false;
         poll_fn(|cx| {
@@ -165,11 +157,25 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         .await
     }
 
+    /// Lets other tasks run when this one has had its turn.
+    async fn give_way_when_due(&mut self) {
+        if self.pace.is_over() {
+            let mut gave_way = false;
+            poll_fn(|cx| if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { give_way(cx) })
+                .await;
+            self.pace.begin();
+        }
+    }
+
     async fn handle(&mut self, letter: LetterOf<B, D>) -> Step {
         match letter {
             Letter::Subscribe(opening) => self.subscribed(*opening).await,
             Letter::Ask(id, demand) => {
                 self.downstream.ask(id, demand);
+                self.settle().await
+            }
+            Letter::AskFor(id, demand) => {
+                self.downstream.ask_for(id, demand);
                 self.settle().await
             }
             Letter::Cancel(id, how, reason) => self.consumer_left(id, how, reason).await,
@@ -249,6 +255,10 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         loop {
             while let Some(todo) = self.downstream.next_todo() {
                 self.do_next(todo).await?;
+                if matches!(self.downstream.peek_todo(), Some(Todo::Mark(_))) {
+                    // A message that leads to the next.
+                    self.give_way_when_due().await;
+                }
             }
             self.wanted = self.wanted.saturating_sub(self.downstream.take_sent());
             if self.wanted == 0 && matches!(self.incoming.front(), Some(Incoming::Items(..))) {
@@ -287,7 +297,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 Ok(())
             }
             Todo::AskFor(id, demand) => {
-                self.downstream.ask_for(id, demand);
+                // By letter, so that a producer of whose items nobody wants any still reads its letters.
+                let _ = self.mailbox.post(Letter::AskFor(id, demand));
                 Ok(())
             }
         }

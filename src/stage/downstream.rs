@@ -66,6 +66,8 @@ pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     /// Items emitted or asked for that the dispatcher was not offered, for a mark stood in front of them in the buffer
     /// and what is in front of the mark could not go. Offered as soon as it can.
     unoffered: usize,
+    /// What the dispatcher holds and is being given, while it runs code of the user's that may panic.
+    in_dispatch: Option<usize>,
     /// Items sent since the last look: what a producer-consumer takes off the demand it works for.
     sent: usize,
     tally: Arc<Tally>,
@@ -83,6 +85,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             deliveries: Deliveries::new(),
             todo: VecDeque::new(),
             unoffered: 0,
+            in_dispatch: None,
             sent: 0,
             tally,
         }
@@ -91,6 +94,10 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     /// The next thing the stage has to do.
     pub(super) fn next_todo(&mut self) -> Option<Todo<M>> {
         self.todo.pop_front()
+    }
+
+    pub(super) fn peek_todo(&self) -> Option<&Todo<M>> {
+        self.todo.front()
     }
 
     /// How many items were sent since this was last asked.
@@ -227,7 +234,9 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     /// Hands items to the dispatcher, and what it does not take to the buffer: in front of what is there, or behind.
     /// Returns how many were handed back.
     fn dispatch(&mut self, items: Vec<T>, in_front: bool) -> usize {
+        self.in_dispatch = Some(self.dispatcher.held() + items.len());
         let left = self.dispatcher.dispatch(items, &mut self.deliveries);
+        self.in_dispatch = None;
         self.deliver();
         let back = left.len();
         if back > 0 && in_front {
@@ -354,6 +363,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Drop for Downstream<T, D, M> {
     fn drop(&mut self) {
         let held = self.held.iter().flatten();
         let held: usize = held.map(|held| if let Held::Items(items) = held { items.len() } else { 0 }).sum();
-        self.tally.add_discarded(self.buffer.len() + held + self.dispatcher.held());
+        let dispatching = self.in_dispatch.unwrap_or_else(|| self.dispatcher.held());
+        self.tally.add_discarded(self.buffer.len() + held + dispatching);
     }
 }

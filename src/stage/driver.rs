@@ -48,19 +48,24 @@ pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
     token: CancellationToken,
     ended: watch::Sender<Option<Reason>>,
 ) {
-    let mut reason = match token.run_until_cancelled(unless_panicked(core.run())).await {
+    let ran = token.run_until_cancelled(unless_panicked(core.run())).await;
+    let aborted = ran.is_none();
+    let mut reason = match ran {
         Some(Ok(reason)) => reason,
         Some(Err(panic)) => Reason::Panicked(panic),
         None => Reason::Aborted,
     };
-    if !matches!(reason, Reason::Aborted) {
+    if !aborted {
         let terminated = token.run_until_cancelled(unless_panicked(core.behaviour.terminate(&reason))).await;
         if let Some(Err(panic)) = terminated {
             reason = panicked_late(reason, panic);
         }
     }
-    if !reason.is_clean() {
-        tracing::error!(stage = %core.label, %reason, "a stage has ended");
+    match &reason {
+        Reason::Failed(_) | Reason::Panicked(_) | Reason::Refused(_) => {
+            tracing::error!(stage = %core.label, %reason, "a stage has failed");
+        }
+        reason => tracing::debug!(stage = %core.label, %reason, "a stage has ended"),
     }
     core.end(&reason);
     // The user's state is dropped before anybody is told that the stage has ended.

@@ -17,6 +17,8 @@ pub(crate) enum Letter<I, T, O, M> {
     Subscribe(Box<Opening<T, O>>),
     Ask(SubscriptionId, usize),
     Cancel(SubscriptionId, How, Reason),
+    /// From the stage's own dispatcher, in the name of a consumer.
+    AskFor(SubscriptionId, usize),
     /// From producers.
     Items(SubscriptionId, Parcel<I>),
     End(SubscriptionId, How, Reason),

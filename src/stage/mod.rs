@@ -1,9 +1,65 @@
 //! Stages: producers, consumers and what is between them, which know how much is wanted.
+//!
+//! A stage is a value with callbacks. Consumers ask, producers answer; nothing is made that nobody wants, and nothing
+//! piles up. What a [flow](crate::flow) does for items that all go the same way, stages do for those that do not: their
+//! subscriptions come and go while they run, and a [dispatcher](crate::dispatch) says who gets what.
+//!
+//! ```text
+//!              ◄── asks: 10, then 5 ...        ◄── asks
+//!   Producer ─────── batches ──────► ProducerConsumer ─────── batches ──────► Consumer
+//!      │
+//!      └─────── batches ──────► Subscription (a Stream)
+//! ```
+//!
+//! Three traits, of which one method each has to be written: [`Producer`], [`ProducerConsumer`], [`Consumer`].
+//! - **Alone**, without a task, they are a stream ([`Producer::into_stream`]), a stream behind a stream
+//!   ([`ProducerConsumer::through`]), or a sink ([`Consumer::into_sink`]).
+//! - **As tasks** ([`Setup::spawn`]) they have a [`Handle`]: others [subscribe](Handle::subscribe) to them, also later,
+//!   send them messages, ask for their status, end them.
+//! - Every stream is a producer ([`from_stream`], [`from_iter`]), every sink a consumer ([`from_sink`]), and every
+//!   [`Subscription`] a stream, which goes on with any crate of streams, or into a flow.
+//!
+//! The [`guide`] says what to make a stage of and what not, where items wait, and how to work asynchronously.
+//! [`coming_from_genstage`] has the names of Elixir's GenStage and what became of them.
+//!
+//! # Examples
+//! ```
+//! use futures::StreamExt;
+//! use gen_stage::dispatch::Broadcast;
+//! use gen_stage::prelude::*;
+//! use gen_stage::stage::{Output, StageError, Upstream, from_iter};
+//!
+//! struct Square;
+//!
+//! impl ProducerConsumer for Square {
+//!     type Input = u64;
+//!     type Item = u64;
+//!
+//!     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, out: &mut Output<u64>)
+//!         -> Result<(), StageError>
+//!     {
+//!         out.extend(items.into_iter().map(|n| n * n));
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # tokio_test::block_on(async {
+//! let numbers = from_iter(1..=4).stage().spawn();
+//! let squares = Square.stage().subscribe_to(numbers.subscribe()).dispatcher(Broadcast::new()).spawn();
+//!
+//! let all = squares.subscribe().await?;
+//! let odd = squares.subscribe().selector(|n| n % 2 == 1).await?;
+//! let (all, odd): (Vec<_>, Vec<_>) = futures::join!(all.collect(), odd.collect());
+//! assert_eq!((all, odd), (vec![1, 4, 9, 16], vec![1, 9]));
+//! # Ok::<(), gen_stage::stage::SubscribeError>(())
+//! # });
+//! ```
 
 mod address;
 mod alone;
 mod behaviour;
 mod buffer;
+pub mod coming_from_genstage;
 mod consumer;
 mod core;
 mod downstream;
@@ -11,6 +67,7 @@ mod driver;
 mod from_iter;
 mod from_sink;
 mod from_stream;
+pub mod guide;
 mod handle;
 mod into_sink;
 mod letter;

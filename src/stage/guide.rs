@@ -1,0 +1,129 @@
+//! What to make a stage of, where items wait, and how to work asynchronously.
+//!
+//! # What is a stage, and what is a function
+//!
+//! Stages model what a program is like while it runs: what goes on at the same time, at what rate, and what may fail
+//! without the rest. They are not for putting code in order. Three steps that every item goes through, one after the
+//! other, are three functions in one stage; as three stages they cost two hand-overs per batch, and gain nothing.
+//!
+//! ```text
+//!   not this:      Read ──► Parse ──► Check ──► Save            steps of the code
+//!
+//!   but this:      Read ──┬─► Parse, check, save                what runs at the same time
+//!                         ├─► Parse, check, save
+//!                         └─► Parse, check, save
+//! ```
+//!
+//! Make a stage where
+//! - **a state** is to be used by many: a connection, a queue, a counter;
+//! - **consumers come and go** while the producer lives, or a consumer reads from several producers;
+//! - **a rate** is to be held: a consumer that asks by itself ([`Mode::Manual`](super::Mode)) sets the pace of all that
+//!   is above it;
+//! - **a failure** is to stay where it is: a [temporary](super::Subscribe::temporary) subscription does not carry it on.
+//!
+//! For work on all cores that goes the same way for all items, take a [flow](crate::flow). For a bounded number of
+//! futures at the same time over items that are in memory already, `futures`' `buffer_unordered` is enough.
+//!
+//! # Starting a pipeline
+//!
+//! Subscribe when a stage is set up ([`Setup::subscribe_to`](super::Setup::subscribe_to)); then a stage that is made
+//! anew is subscribed anew. A producer gives its first items to whoever asks first. Where all consumers have to be
+//! there for the first item, as under a [`Broadcast`](crate::dispatch::Broadcast), start it with
+//! [`accumulate`](super::Setup::accumulate), subscribe all, and call [`forward`](super::Handle::forward).
+//!
+//! # Where items wait
+//!
+//! Nothing is without a bound, unless its name says so:
+//! - **On the way to a consumer**: at most the `max_demand` of the subscription.
+//! - **In front of a producer-consumer**: the same, as it handles what came only while somebody below wants something.
+//! - **In the buffer of a stage**: what it emitted without being asked. 10,000 items in a producer, which then drops
+//!   its oldest ([`buffer`](super::Setup::buffer)). No bound in a producer-consumer, where it holds what was made of
+//!   one received list beyond the demand.
+//! - **In a queue of a [`Partition`](crate::dispatch::Partition)**: 1000 items for a partition that lags. When it is
+//!   full, all wait: order and memory are kept at the cost of speed.
+//!
+//! ## Buffering demand, or items
+//!
+//! A producer that gets demand and has no items must remember the demand: `handle_demand` is not called again for it.
+//! A producer that gets items and has no demand may emit them; the stage buffers them, and drops some when there are
+//! too many. Where nothing may be lost, keep both yourself, and answer those who bring items when theirs went out, so
+//! that they wait:
+//!
+//! ```
+//! use futures::StreamExt;
+//! use gen_stage::prelude::*;
+//! use gen_stage::stage::{Output, Reply, StageError};
+//! use std::collections::VecDeque;
+//!
+//! /// A queue that holds up those who fill it until somebody takes what they brought.
+//! #[derive(Default)]
+//! struct Queue {
+//!     waiting: VecDeque<(u32, Reply<()>)>,
+//!     unmet: usize,
+//! }
+//!
+//! struct Put(u32, Reply<()>);
+//!
+//! impl Queue {
+//!     fn hand_out(&mut self, out: &mut Output<u32, Put>) {
+//!         let count = self.unmet.min(self.waiting.len());
+//!         self.unmet -= count;
+//!         for (item, reply) in self.waiting.drain(..count) {
+//!             out.push(item);
+//!             out.reply(reply, ());        // once the items of this callback have gone
+//!         }
+//!     }
+//! }
+//!
+//! impl Producer<Put> for Queue {
+//!     type Item = u32;
+//!
+//!     async fn handle_demand(&mut self, demand: usize, out: &mut Output<u32, Put>) -> Result<(), StageError> {
+//!         self.unmet += demand;
+//!         self.hand_out(out);
+//!         Ok(())
+//!     }
+//!
+//!     async fn handle_message(&mut self, Put(item, reply): Put, out: &mut Output<u32, Put>) -> Result<(), StageError> {
+//!         self.waiting.push_back((item, reply));
+//!         self.hand_out(out);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # tokio_test::block_on(async {
+//! let queue = Queue::default().stage().spawn();
+//! let mut taken = queue.subscribe().demand(1, 0).await?;
+//! let put = queue.call(|reply| Put(7, reply));
+//! let (put, taken) = futures::join!(put, taken.next());
+//! assert_eq!((put, taken), (Ok(()), Some(7)));
+//! # Ok::<(), gen_stage::stage::SubscribeError>(())
+//! # });
+//! ```
+//!
+//! # Asynchronous work
+//!
+//! Callbacks are `async`, and while one waits, its stage does nothing else: it answers no calls and takes no
+//! subscriptions. That is right for a stage that has nothing else to do, such as a writer. Otherwise there are three
+//! ways:
+//! - **A task that reports back**: [`Control::address`](super::Control::address) is where its message goes.
+//! - **[`Producer::produce`]**, for what comes by itself, such as a socket: it is polled
+//!   whenever the stage has no letter to read. [`from_stream`](super::from_stream) is made of it.
+//! - **Several stages** of the same kind under one producer: each waits by itself.
+//!
+//! Work that blocks a thread, as a busy loop of a millisecond or more does, belongs into `tokio::task::spawn_blocking`.
+//!
+//! # Ending
+//!
+//! - A producer that has no more calls [`finish`](super::Control::finish): all it has emitted goes out, then it ends, and
+//!   with it its [permanent](super::CancelMode) consumers.
+//! - [`shutdown`](super::Handle::shutdown) ends a stage between callbacks, [`abort`](super::Handle::abort) anywhere.
+//! - Failures and panics of a callback end its stage. Each peer is told; what it does is said by its
+//!   [`CancelMode`](super::CancelMode).
+//! - Dropping the last handle of a stage that nobody subscribes to aborts it. Holding the last stage of a pipeline holds
+//!   all of it, and dropping it drops all of it.
+//!
+//! To start a failed pipeline anew, run it as one unit: a task that sets it up, waits for its last stage, and does so
+//! again. Subscriptions of the new stages are made when they are set up.
+//!
+//! [`Producer::produce`]: super::Producer::produce
