@@ -84,14 +84,14 @@ impl Consumer for Sum {
     }
 }
 
-fn ours<D>(
+/// Says which consumer a subscription is for.
+type Options<O> = fn(Subscribe<u64, O>, usize) -> Subscribe<u64, O>;
+
+fn ours<D: Dispatcher<u64>>(
     dispatcher: D,
     items: u64,
-    options: fn(Subscribe<u64, D::Options>, usize) -> Subscribe<u64, D::Options>,
-) -> BoxFuture<'static, u64>
-where
-    D: Dispatcher<u64>,
-{
+    options: Options<D::Options>,
+) -> BoxFuture<'static, u64> {
     async move {
         let numbers = from_iter((0..items).map(work)).stage().dispatcher(dispatcher).accumulate().spawn();
         let total = Arc::new(AtomicU64::new(0));
