@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Handle<R: Role, M: Send + 'static = Infallible> {
     id: StageId,
     label: Arc<str>,
-    mailbox: Mailbox<R::Input, R::Item, R::Options, M>,
+    mailbox: Arc<dyn Doors<R, M>>,
     address: Address<M>,
     token: CancellationToken,
     lifeline: Lifeline,
@@ -108,6 +108,25 @@ impl<I: Send + 'static> Consumes for Consuming<I> {}
 impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Produces for Transforming<I, T, O> {}
 impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Consumes for Transforming<I, T, O> {}
 
+/// A mailbox of which the types do not show, so that whether a handle is `Send` does not depend on them.
+trait Doors<R: Role, M>: Send + Sync {
+    fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> Result<(), Letter<R::Input, R::Item, R::Options, M>>;
+    fn target(&self) -> Arc<dyn Target<R::Item, R::Options>>;
+    fn upward(&self) -> Arc<dyn Upward>;
+}
+
+impl<R: Role, M: Send + 'static> Doors<R, M> for Mailbox<R::Input, R::Item, R::Options, M> {
+    fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> Result<(), Letter<R::Input, R::Item, R::Options, M>> {
+        Mailbox::post(self, letter)
+    }
+    fn target(&self) -> Arc<dyn Target<R::Item, R::Options>> {
+        Arc::new(self.clone())
+    }
+    fn upward(&self) -> Arc<dyn Upward> {
+        Arc::new(self.clone())
+    }
+}
+
 /// What a handle is made of.
 pub(super) struct Running<R: Role, M> {
     pub(super) id: StageId,
@@ -123,7 +142,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     pub(super) fn new(running: Running<R, M>) -> Self {
         let Running { id, label, mailbox, address, token, ended, tally } = running;
         let lifeline = Arc::new(token.clone().drop_guard());
-        Self { id, label, mailbox, address, token, lifeline, ended, tally }
+        Self { id, label, mailbox: Arc::new(mailbox), address, token, lifeline, ended, tally }
     }
 
     /// The stage.
@@ -331,8 +350,8 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
     where
         R::Options: Default,
     {
-        let target: Arc<dyn Target<R::Item, R::Options>> = Arc::new(self.mailbox.clone());
-        let producer: Arc<dyn Upward> = Arc::new(self.mailbox.clone());
+        let target: Arc<dyn Target<R::Item, R::Options>> = self.mailbox.target();
+        let producer: Arc<dyn Upward> = self.mailbox.upward();
         let (lifeline, label) = (Arc::clone(&self.lifeline), Arc::clone(&self.label));
         Subscribe::new(Source { target, producer, lifeline, label })
     }
@@ -443,11 +462,11 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     ///
     /// # Source
     /// `GenStage.sync_subscribe`.
-    pub async fn subscribe_to<O: Send + 'static>(
+    pub fn subscribe_to<O: Send + 'static>(
         &self,
         to: Subscribe<R::Input, O>,
-    ) -> Result<SubscriptionId, SubscribeError> {
-        self.request(to, None).await
+    ) -> impl Future<Output = Result<SubscriptionId, SubscribeError>> + Send + use<R, M, O> {
+        self.request(to, None)
     }
 
     /// Makes this stage subscribe anew in place of the subscription `old`, which ends, with `reason`, just before.
@@ -471,20 +490,22 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         self.request(to, Some((old, reason))).await
     }
 
-    async fn request<O: Send + 'static>(
+    fn request<O: Send + 'static>(
         &self,
         to: Subscribe<R::Input, O>,
         replaces: Option<(SubscriptionId, Reason)>,
-    ) -> Result<SubscriptionId, SubscribeError> {
+    ) -> impl Future<Output = Result<SubscriptionId, SubscribeError>> + Send + use<R, M, O> {
         let (answer, answered) = oneshot::channel();
         let request = to.into_request();
         let id = request.upstream.id();
         let letter = Letter::SubscribeTo(Box::new(request), replaces, answer);
-        self.mailbox.post(letter).map_err(|_| SubscribeError::ConsumerGone)?;
-        match answered.await {
-            Ok(taken) => taken.map(|()| id).map_err(SubscribeError::Refused),
-            // One of the two has ended; and a consumer may have ended because its producer had.
-            Err(_) => Err(SubscribeError::Gone),
+        let posted = self.mailbox.post(letter).is_ok();
+        async move {
+            if !posted { return Err(SubscribeError::ConsumerGone) }
+            match answered.await {
+                Ok(taken) => taken.map(|()| id).map_err(SubscribeError::Refused),
+                Err(_) => Err(SubscribeError::Gone),
+            }
         }
     }
 }
@@ -494,7 +515,7 @@ impl<R: Role, M: Send + 'static> Clone for Handle<R, M> {
         Self {
             id: self.id,
             label: Arc::clone(&self.label),
-            mailbox: self.mailbox.clone(),
+            mailbox: Arc::clone(&self.mailbox),
             address: self.address.clone(),
             token: self.token.clone(),
             lifeline: Arc::clone(&self.lifeline),
