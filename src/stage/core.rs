@@ -53,7 +53,9 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) out: Output<B::Item, B::Message>,
     pub(super) downstream: Downstream<B::Item, D, B::Message>,
     /// Subscriptions to be made when the stage starts.
-    pub(super) subscribe_to: Vec<Request<B::Input>>,
+    /// Subscriptions made when the stage was set up, of which its callbacks have not heard yet.
+    opened: Vec<Upstream>,
+    had_consumer: bool,
     pub(super) stop_when_alone: bool,
     pub(super) entries: Vec<Entry>,
     incoming: VecDeque<Incoming<B::Input, B::Message>>,
@@ -89,7 +91,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     pub(super) fn new(parts: Parts<B, D>) -> Self {
         let Parts { behaviour, id, label, letters, mailbox, out, downstream, subscribe_to, stop_when_alone } =
             parts;
-        Self {
+        let mut core = Self {
             behaviour,
             id,
             label,
@@ -97,7 +99,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             mailbox,
             out,
             downstream,
-            subscribe_to,
+            opened: Vec::new(),
+            had_consumer: false,
             stop_when_alone,
             entries: Vec::new(),
             incoming: VecDeque::new(),
@@ -105,7 +108,13 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             finishing: None,
             detached: None,
             pace: Pace::default(),
+        };
+        // At once, so that whoever has set up all consumers of a producer knows that it has them all.
+        for request in subscribe_to {
+            let opened = core.open(request, None, None, true);
+            core.opened.push(opened);
         }
+        core
     }
 
     /// Runs until the stage ends, and returns why.
@@ -119,8 +128,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     async fn work(&mut self) -> Result<std::convert::Infallible, Reason> {
         let started = self.behaviour.start(&mut self.out).await;
         self.after(started).await?;
-        for request in std::mem::take(&mut self.subscribe_to) {
-            self.subscribe_to(request, None, None, true).await?;
+        for upstream in std::mem::take(&mut self.opened) {
+            self.begin(&upstream).await?;
         }
         self.pace.begin();
         loop {
@@ -178,11 +187,18 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 self.downstream.ask_for(id, demand);
                 self.settle().await
             }
-            Letter::Cancel(id, how, reason) => self.consumer_left(id, how, reason).await,
+            Letter::Cancel(id, how, reason) => {
+                self.consumer_left(id, how, reason).await?;
+                self.stop_if_alone()
+            }
             Letter::Items(id, parcel) => self.received(id, parcel).await,
             Letter::End(id, how, reason) => self.producer_left(id, how, reason).await,
             Letter::SubscribeTo(request, replaces, answer) => {
-                self.subscribe_to(*request, replaces, Some(answer), false).await
+                if self.finishing.is_some() {
+                    return Ok(());
+                }
+                let upstream = self.open(*request, replaces, Some(answer), false);
+                self.begin(&upstream).await
             }
             Letter::Message(message, permit) => {
                 drop(permit);
@@ -338,8 +354,10 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         let consumer = opening.subscriber;
         let Some(demand) = self.downstream.subscribe(opening) else {
             tracing::warn!(stage = %self.label, subscription = %consumer.id(), "a subscription was refused");
-            return self.settle().await;
+            self.settle().await?;
+            return self.stop_if_alone();
         };
+        self.had_consumer = true;
         let handled = self.behaviour.consumer(consumer, &mut self.out).await;
         self.take_output(handled)?;
         self.downstream.demanded(demand);
@@ -355,61 +373,52 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         let handled = self.behaviour.consumer_cancel(&end, &mut self.out).await;
         self.take_output(handled)?;
         self.downstream.cancelled(id);
-        self.settle().await?;
-        self.stop_if_alone(Reason::Normal)
+        self.settle().await
     }
 
-    fn stop_if_alone(&self, reason: Reason) -> Step {
-        let alone = match B::KIND {
-            Kind::Producer => self.downstream.is_alone(),
-            Kind::Consumer => self.entries.is_empty(),
-            Kind::ProducerConsumer => false,
-        };
-        if self.stop_when_alone && alone { Err(reason) } else { Ok(()) }
+    /// Ends a producer that is to end with its last consumer.
+    fn stop_if_alone(&self) -> Step {
+        let alone = B::KIND == Kind::Producer && self.had_consumer && self.downstream.is_alone();
+        if self.stop_when_alone && alone { Err(Reason::Normal) } else { Ok(()) }
     }
 
     // The side of those whom this stage reads from.
 
-    async fn subscribe_to(
+    /// Sends a subscription to its producer.
+    fn open(
         &mut self,
         request: Request<B::Input>,
         replaces: Option<Replaced>,
         answer: Option<oneshot::Sender<Result<(), Refusal>>>,
         at_start: bool,
-    ) -> Step {
-        if self.finishing.is_some() {
-            return Ok(());
-        }
+    ) -> Upstream {
         let Request { upstream, link, open } = request;
         if let Some((old, reason)) = &replaces {
             if let Some(old) = self.entry(*old) {
                 old.replaced = true;
-                if !Arc::ptr_eq(old.link.producer(), link.producer()) {
+                if !old.link.is_to_same_as(&link) {
                     // Another producer: the old one does not see the new subscription.
                     old.link.cancel(reason.clone());
                 }
             }
         }
-        // Before the callback, so that what that asks for comes behind it.
         let port = Port::new(upstream.id(), Box::new(self.mailbox.clone()));
         open(port, Some(self.id), replaces, answer);
-        let ledger = Ledger::new(upstream.demand());
-        let (id, mode) = (upstream.id(), upstream.mode());
-        self.entries.push(Entry {
-            upstream: upstream.clone(),
-            link,
-            mode,
-            ledger,
-            at_start,
-            replaced: false,
-        });
-        let subscribed = self.behaviour.producer(&upstream, &mut self.out).await;
-        let handled = subscribed.map(|mode| {
-            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.upstream.id() == id) {
+        let (mode, ledger) = (upstream.mode(), Ledger::new(upstream.demand()));
+        let entry = Entry { upstream: upstream.clone(), link, mode, ledger, at_start, replaced: false };
+        self.entries.push(entry);
+        upstream
+    }
+
+    /// Tells the stage of a subscription, and starts to ask. Behind the sending, so that what the stage itself asks for
+    /// comes behind it.
+    async fn begin(&mut self, upstream: &Upstream) -> Step {
+        let begun = self.behaviour.producer(upstream, &mut self.out).await.map(|mode| {
+            if let Some(entry) = self.entry(upstream.id()) {
                 entry.begin(mode);
             }
         });
-        self.after(handled).await
+        self.after(begun).await
     }
 
     fn entry(&mut self, id: SubscriptionId) -> Option<&mut Entry> {

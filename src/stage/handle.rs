@@ -8,6 +8,7 @@ use super::tally::{Counts, Tally};
 use crate::dispatch::{StageId, SubscriptionId};
 use std::convert::Infallible;
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use thiserror::Error;
@@ -39,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Handle<R: Role, M: Send + 'static = Infallible> {
     id: StageId,
     label: Arc<str>,
-    mailbox: Arc<dyn Doors<R, M>>,
+    mailbox: Arc<dyn AnyMailbox<R, M>>,
     address: Address<M>,
     token: CancellationToken,
     lifeline: Lifeline,
@@ -109,19 +110,22 @@ impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Produces for Trans
 impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Consumes for Transforming<I, T, O> {}
 
 /// A mailbox of which the types do not show, so that whether a handle is `Send` does not depend on them.
-trait Doors<R: Role, M>: Send + Sync {
-    fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> Result<(), Letter<R::Input, R::Item, R::Options, M>>;
+trait AnyMailbox<R: Role, M>: Send + Sync {
+    /// `false`: the stage has ended.
+    fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> bool;
     fn target(&self) -> Arc<dyn Target<R::Item, R::Options>>;
     fn upward(&self) -> Arc<dyn Upward>;
 }
 
-impl<R: Role, M: Send + 'static> Doors<R, M> for Mailbox<R::Input, R::Item, R::Options, M> {
-    fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> Result<(), Letter<R::Input, R::Item, R::Options, M>> {
-        Mailbox::post(self, letter)
+impl<R: Role, M: Send + 'static> AnyMailbox<R, M> for Mailbox<R::Input, R::Item, R::Options, M> {
+    fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> bool {
+        Mailbox::post(self, letter).is_ok()
     }
+
     fn target(&self) -> Arc<dyn Target<R::Item, R::Options>> {
         Arc::new(self.clone())
     }
+
     fn upward(&self) -> Arc<dyn Upward> {
         Arc::new(self.clone())
     }
@@ -234,21 +238,21 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// returns holds this up for ever: put a time limit around it, and [`abort`](Self::abort) behind it.
     ///
     /// # Cancel safety
-    /// The stage ends, whether this is waited for or not.
+    /// The stage is told at once, and ends whether this is waited for or not.
     ///
     /// # Source
     /// `GenStage.stop` with the reason `:shutdown`.
-    pub async fn shutdown(&self) -> Reason {
-        self.stop(Reason::Shutdown).await
+    pub fn shutdown(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
+        self.stop(Reason::Shutdown)
     }
 
     /// As [`shutdown`](Self::shutdown), with another reason.
     ///
     /// # Cancel safety
-    /// The stage ends, whether this is waited for or not.
-    pub async fn stop(&self, reason: Reason) -> Reason {
-        let _ = self.mailbox.post(Letter::Stop(reason));
-        self.wait().await
+    /// The stage is told at once, and ends whether this is waited for or not.
+    pub fn stop(&self, reason: Reason) -> impl Future<Output = Reason> + Send + use<R, M> {
+        self.mailbox.post(Letter::Stop(reason));
+        self.wait()
     }
 
     /// Ends the stage once everything it has emitted has gone out, and waits for that: [`Reason::Normal`].
@@ -257,7 +261,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// buffered, this waits until somebody does.
     ///
     /// # Cancel safety
-    /// The stage ends, whether this is waited for or not.
+    /// The stage is told at once, and ends whether this is waited for or not.
     ///
     /// # Examples
     /// ```
@@ -274,23 +278,25 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Ok::<(), gen_stage::stage::SubscribeError>(())
     /// # });
     /// ```
-    pub async fn finish(&self) -> Reason {
-        let _ = self.mailbox.post(Letter::Finish);
-        self.wait().await
+    pub fn finish(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
+        self.mailbox.post(Letter::Finish);
+        self.wait()
     }
 
     /// Waits until the stage has ended, and returns why.
     ///
     /// # Cancel safety
     /// Waiting changes nothing.
-    pub async fn wait(&self) -> Reason {
+    pub fn wait(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
         let mut ended = self.ended.clone();
-        let reason = match ended.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone(),
-            // Dropped in the middle, as by a runtime that shuts down.
-            Err(_) => None,
-        };
-        reason.unwrap_or(Reason::Aborted)
+        async move {
+            let reason = match ended.wait_for(Option::is_some).await {
+                Ok(reason) => reason.clone(),
+                // Dropped in the middle, as by a runtime that shuts down.
+                Err(_) => None,
+            };
+            reason.unwrap_or(Reason::Aborted)
+        }
     }
 
     /// The reason the stage has ended with, if it has.
@@ -302,7 +308,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
         let (answer, status) = oneshot::channel();
         // To one that has ended: the answer is dropped with the letter.
-        let _ = self.mailbox.post(Letter::Status(answer));
+        self.mailbox.post(Letter::Status(answer));
         status
     }
 
@@ -337,7 +343,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # });
     /// ```
     pub fn detach(self) {
-        let _ = self.mailbox.post(Letter::Detach(Arc::clone(&self.lifeline)));
+        self.mailbox.post(Letter::Detach(Arc::clone(&self.lifeline)));
     }
 }
 
@@ -353,7 +359,7 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
         let target: Arc<dyn Target<R::Item, R::Options>> = self.mailbox.target();
         let producer: Arc<dyn Upward> = self.mailbox.upward();
         let (lifeline, label) = (Arc::clone(&self.lifeline), Arc::clone(&self.label));
-        Subscribe::new(Source { target, producer, lifeline, label })
+        Subscribe::new(Source { stage: self.id, target, producer, lifeline, label })
     }
 
     /// How many items are buffered: emitted, and asked for by nobody yet. Marks between them do not count, nor does
@@ -379,7 +385,7 @@ impl<T: Send + 'static, O: Send + 'static, M: Send + 'static> Handle<Producing<T
     /// # Source
     /// `GenStage.demand(stage, :accumulate)`.
     pub fn accumulate(&self) {
-        let _ = self.mailbox.post(Letter::Mode(DemandMode::Accumulate));
+        self.mailbox.post(Letter::Mode(DemandMode::Accumulate));
     }
 
     /// Passes on the demand that was held back, each ask by itself, and what was emitted meanwhile, in order; and
@@ -406,7 +412,7 @@ impl<T: Send + 'static, O: Send + 'static, M: Send + 'static> Handle<Producing<T
     /// # Source
     /// `GenStage.demand(stage, :forward)`.
     pub fn forward(&self) {
-        let _ = self.mailbox.post(Letter::Mode(DemandMode::Forward));
+        self.mailbox.post(Letter::Mode(DemandMode::Forward));
     }
 
     /// Whether demand is held back.
@@ -432,7 +438,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     /// mode of the subscription, as if it had ended later.
     ///
     /// # Cancel safety
-    /// The stage subscribes, whether this is waited for or not.
+    /// The stage is told at once, and subscribes whether this is waited for or not.
     ///
     /// # Examples
     /// ```
@@ -477,17 +483,17 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     /// As [`subscribe_to`](Self::subscribe_to).
     ///
     /// # Cancel safety
-    /// The stage subscribes, whether this is waited for or not.
+    /// The stage is told at once, and subscribes whether this is waited for or not.
     ///
     /// # Source
     /// `GenStage.sync_resubscribe`, which ends a consumer whose old subscription was permanent.
-    pub async fn resubscribe<O: Send + 'static>(
+    pub fn resubscribe<O: Send + 'static>(
         &self,
         old: SubscriptionId,
         to: Subscribe<R::Input, O>,
         reason: Reason,
-    ) -> Result<SubscriptionId, SubscribeError> {
-        self.request(to, Some((old, reason))).await
+    ) -> impl Future<Output = Result<SubscriptionId, SubscribeError>> + Send + use<R, M, O> {
+        self.request(to, Some((old, reason)))
     }
 
     fn request<O: Send + 'static>(
@@ -499,11 +505,14 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         let request = to.into_request();
         let id = request.upstream.id();
         let letter = Letter::SubscribeTo(Box::new(request), replaces, answer);
-        let posted = self.mailbox.post(letter).is_ok();
+        let posted = self.mailbox.post(letter);
         async move {
-            if !posted { return Err(SubscribeError::ConsumerGone) }
+            if !posted {
+                return Err(SubscribeError::ConsumerGone);
+            }
             match answered.await {
                 Ok(taken) => taken.map(|()| id).map_err(SubscribeError::Refused),
+                // One of the two has ended; and a consumer may have ended because its producer had.
                 Err(_) => Err(SubscribeError::Gone),
             }
         }

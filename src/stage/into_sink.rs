@@ -10,7 +10,7 @@ use super::subscribe::Request;
 use super::tally::Tally;
 use super::upstream::{CancelMode, Mode, Upstream};
 use crate::demand::Demand;
-use crate::dispatch::{Body, ByDemand, SubscriptionId};
+use crate::dispatch::{Body, ByDemand, StageId, SubscriptionId};
 use futures_sink::Sink;
 use std::fmt;
 use std::future::Future;
@@ -193,7 +193,7 @@ impl<T: Send + 'static> Running<T> {
         let open = Box::new(move |port, _, _, _| {
             let _ = sender.send(ToSink::Opened(port));
         });
-        let request = Request { upstream, link: Link::new(id, producer, None), open };
+        let request = Request { upstream, link: Link::new(id, StageId::next(), producer, None), open };
         let (handle, driver) = setup.reading(request).into_parts();
         Self {
             driver,

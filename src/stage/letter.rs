@@ -4,7 +4,7 @@ use super::reason::{How, Reason};
 use super::status::Status;
 use super::tally::Tally;
 use super::{DemandMode, subscribe::Request};
-use crate::dispatch::{Body, Refusal, Subscriber, SubscriptionId};
+use crate::dispatch::{Body, Refusal, StageId, Subscriber, SubscriptionId};
 use std::sync::Arc;
 use std::vec;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -115,6 +115,8 @@ pub(crate) type Lifeline = Arc<DropGuard>;
 /// However it is dropped, the producer hears of it.
 pub(crate) struct Link {
     id: SubscriptionId,
+    /// The producer.
+    stage: StageId,
     producer: Arc<dyn Upward>,
     /// Who subscribes to a stage needs it.
     _lifeline: Option<Lifeline>,
@@ -124,9 +126,14 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(id: SubscriptionId, producer: Arc<dyn Upward>, lifeline: Option<Lifeline>) -> Self {
+    pub(crate) fn new(
+        id: SubscriptionId,
+        stage: StageId,
+        producer: Arc<dyn Upward>,
+        lifeline: Option<Lifeline>,
+    ) -> Self {
         let farewell = (How::Down, Reason::Aborted);
-        Self { id, producer, _lifeline: lifeline, open: true, farewell }
+        Self { id, stage, producer, _lifeline: lifeline, open: true, farewell }
     }
 
     /// What to tell the producer if this is just dropped.
@@ -134,8 +141,8 @@ impl Link {
         self.farewell = (how, reason);
     }
 
-    pub(crate) fn producer(&self) -> &Arc<dyn Upward> {
-        &self.producer
+    pub(crate) fn is_to_same_as(&self, other: &Self) -> bool {
+        self.stage == other.stage
     }
 
     pub(crate) fn ask(&self, demand: usize) {

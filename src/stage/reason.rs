@@ -74,6 +74,20 @@ impl Reason {
         matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownFor(_))
     }
 
+    /// `Ok` for a clean reason, and this as the error for any other: for `?` behind [`wait`](super::Handle::wait).
+    ///
+    /// # Errors
+    /// The reason itself, when it is not [clean](Self::is_clean).
+    ///
+    /// ```
+    /// use gen_stage::stage::Reason;
+    /// assert!(Reason::Shutdown.into_result().is_ok());
+    /// assert!(Reason::Aborted.into_result().is_err());
+    /// ```
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.is_clean() { Ok(()) } else { Err(self) }
+    }
+
     /// Raises this failure in the task that reads what the stage made.
     pub(crate) fn raise(self) -> ! {
         match self {

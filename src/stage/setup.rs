@@ -233,7 +233,9 @@ impl<S: Producer<M>, M: Send + 'static, D> Setup<AsProducer<S, M>, D> {
 }
 
 impl<B: Receives, D> Setup<B, D> {
-    /// Subscribes to a producer when the stage starts, in the order given. May be called several times.
+    /// Subscribes to a producer when the stage is spawned, in the order given. May be called several times.
+    ///
+    /// The producer has the subscription as soon as [`spawn`](Self::spawn) returns; the stage asks once it runs.
     ///
     /// A producer that refuses ends the stage with [`Reason::Refused`](super::Reason::Refused), unless the
     /// subscription is temporary.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 /// A producer as those see it who subscribe to it.
 pub(super) struct Source<T, O> {
+    pub(super) stage: StageId,
     pub(super) target: Arc<dyn Target<T, O>>,
     pub(super) producer: Arc<dyn Upward>,
     pub(super) lifeline: Lifeline,
@@ -21,6 +22,7 @@ pub(super) struct Source<T, O> {
 impl<T, O> Clone for Source<T, O> {
     fn clone(&self) -> Self {
         Self {
+            stage: self.stage,
             target: Arc::clone(&self.target),
             producer: Arc::clone(&self.producer),
             lifeline: Arc::clone(&self.lifeline),
@@ -118,9 +120,9 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     pub(super) fn into_request(self) -> Request<T> {
         let id = SubscriptionId::next();
         let Self { source, demand, cancel, mode, options } = self;
-        let Source { target, producer, lifeline, label } = source;
+        let Source { stage: from, target, producer, lifeline, label } = source;
         let upstream = Upstream::new(id, label, (demand, mode, cancel), Arc::clone(&producer));
-        let link = Link::new(id, producer, Some(lifeline));
+        let link = Link::new(id, from, producer, Some(lifeline));
         let open = Box::new(move |port, stage: Option<StageId>, replaces, answer| {
             let subscriber = match stage {
                 Some(stage) => Subscriber::new(id).of_stage(stage),

@@ -211,7 +211,7 @@ impl<T: Send + 'static> Subscription<T> {
         let replaced = Some((self.id(), reason.clone()));
         let (upstream, link) = connect(to.into_request(), &self.door, replaced, Some(answer));
         if let Some(old) = self.link.take() {
-            if std::sync::Arc::ptr_eq(old.producer(), link.producer()) {
+            if old.is_to_same_as(&link) {
                 old.forget();
             } else {
                 // Another producer: the old one does not see the new subscription.
