@@ -102,6 +102,5 @@ async fn main() -> Result<(), StageError> {
     let c = Printer.stage().subscribe_to(b.subscribe().with_demand(demand)).spawn();
 
     // A finishes behind its last number, and with it B and then C.
-    let reason = c.wait().await;
-    if reason.is_clean() { Ok(()) } else { Err(reason.into()) }
+    Ok(c.wait().await.into_result()?)
 }

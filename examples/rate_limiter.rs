@@ -120,6 +120,5 @@ async fn main() -> Result<(), StageError> {
     // No more orders: the producer finishes behind the last one, and then the limiter.
     drop(customer);
 
-    let reason = limiter.wait().await;
-    if reason.is_clean() { Ok(()) } else { Err(reason.into()) }
+    Ok(limiter.wait().await.into_result()?)
 }
