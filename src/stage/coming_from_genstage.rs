@@ -71,3 +71,36 @@
 //! - **`from_stream` does not wait** until it has all that was asked for: what is ready goes out.
 //! - **Fair dispatch** ([`ByDemand::fair`](crate::dispatch::ByDemand::fair)) for consumers of different `max_demand`.
 //! - **There are no notifications** to consumers (GenStage 0.4). Put an enum of items and marks into the stream.
+//!
+//! What does not compile:
+//!
+//! ```compile_fail,E0599
+//! // A producer subscribes to nothing (GenStage: `{:error, :not_a_consumer}`).
+//! # use gen_stage::{prelude::*, stage::from_iter};
+//! # async fn example() {
+//! let (one, other) = (from_iter([1]).stage().spawn(), from_iter([2]).stage().spawn());
+//! let _ = one.subscribe_to(other.subscribe()).await;
+//! # }
+//! ```
+//! ```compile_fail,E0599
+//! // A consumer emits nothing (GenStage: an error in the log).
+//! # use gen_stage::{prelude::*, stage::{Control, StageError, Upstream}};
+//! # struct Printer;
+//! # impl Consumer for Printer {
+//! #   type Input = u32;
+//! async fn handle_items(&mut self, items: Vec<u32>, _: &Upstream, stage: &mut Control) -> Result<(), StageError> {
+//!     stage.emit(items);
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//! ```compile_fail,E0599
+//! // A consumer has no dispatcher (GenStage: `{:error, {:bad_opts, …}}`).
+//! # use gen_stage::{dispatch::ByDemand, prelude::*, stage::{Control, StageError, Upstream}};
+//! # struct Printer;
+//! # impl Consumer for Printer {
+//! #   type Input = u32;
+//! #   async fn handle_items(&mut self, _: Vec<u32>, _: &Upstream, _: &mut Control) -> Result<(), StageError> { Ok(()) }
+//! # }
+//! let _ = Printer.stage().dispatcher(ByDemand::new());
+//! ```
