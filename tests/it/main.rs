@@ -20,3 +20,4 @@ mod run;
 mod settings;
 mod shuffle;
 mod source;
+mod stages;

@@ -1,3 +1,5 @@
 //! The numbered scenarios of GenStage's and Flow's own behaviour; `README.md` beside this accounts for each number.
 
+mod buffer;
 mod flow_ops;
+mod stage;
