@@ -1,5 +1,6 @@
 use super::letter::{Letter, Mailbox};
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{Semaphore, TryAcquireError, oneshot};
@@ -254,6 +255,26 @@ pub enum CallError {
 pub struct Reply<R>(oneshot::Sender<R>);
 
 impl<R> Reply<R> {
+    /// Makes the right to answer, and the future of the answer: for messages that are not sent by
+    /// [`call`](Address::call).
+    ///
+    /// ```
+    /// use gen_stage::stage::Reply;
+    ///
+    /// # futures::executor::block_on(async {
+    /// let (reply, answer) = Reply::channel();
+    /// reply.send(7);
+    /// assert_eq!(answer.await, Ok(7));
+    /// # });
+    /// ```
+    pub fn channel() -> (Self, impl Future<Output = Result<R, CallError>> + Send)
+    where
+        R: Send,
+    {
+        let (reply, answer) = oneshot::channel();
+        (Self(reply), async { answer.await.map_err(|_| CallError::NoReply) })
+    }
+
     /// Answers now: before the items of the running callback go out. To answer after them, use
     /// [`Control::reply`](super::Control::reply).
     ///

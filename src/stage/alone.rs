@@ -2,7 +2,7 @@ use super::driver::Driver;
 use super::producer_consumer::ProducerConsumer;
 use super::reason::Reason;
 use super::subscribe::Request;
-use super::subscription::{Fallible, Subscription};
+use super::subscription::{Fallible, Subscription, failing};
 use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -145,6 +145,15 @@ impl<T: Send + 'static> IntoStream<T> {
         self.poll_with(cx, Subscription::poll_batch)
     }
 
+    /// Why the last stage has ended, once the end was read; `None` before.
+    #[must_use]
+    pub fn end(&self) -> Option<&Reason> {
+        match &self.end {
+            End::Planned(_) => None,
+            End::Reading(subscription) => subscription.end(),
+        }
+    }
+
     /// Makes failures of the stages the last item, instead of panics.
     ///
     /// # Examples
@@ -192,6 +201,26 @@ impl<T: Send + 'static> Stream for Fallible<IntoStream<T>> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.inner.poll_with(cx, Subscription::poll_item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        failing(self.inner.size_hint(), self.inner.is_terminated())
+    }
+}
+
+impl<T: Send + 'static> FusedStream for Fallible<IntoStream<T>> {
+    fn is_terminated(&self) -> bool {
+        self.inner.is_terminated()
+    }
+}
+
+impl<T: Send + 'static> Fallible<IntoStream<T>> {
+    /// Takes the next batch, or the failure of a stage, after which there is nothing more.
+    ///
+    /// # Cancel safety
+    /// A batch is returned or still there.
+    pub async fn next_batch(&mut self) -> Option<Result<Vec<T>, Reason>> {
+        poll_fn(|cx| self.inner.poll_with(cx, Subscription::poll_fallible)).await
     }
 }
 

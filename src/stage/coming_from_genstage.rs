@@ -28,7 +28,7 @@
 //! | `max_demand:`, `min_demand:` | [`Subscribe::demand(max, min)`](super::Subscribe::demand) |
 //! | `cancel: :permanent`, `:transient`, `:temporary` | [`CancelMode`](super::CancelMode) |
 //! | `partition:`, `selector:` | [`Subscribe::partition`](super::Subscribe::partition), [`Subscribe::selector`](super::Subscribe::selector) |
-//! | `ask`, `cancel` | [`Upstream::ask`](super::Upstream::ask), [`Upstream::cancel`](super::Upstream::cancel); [`Subscription`](super::Subscription) has them too |
+//! | `ask`, `cancel` | [`Upstream::ask`](super::Upstream::ask), [`Upstream::cancel`](super::Upstream::cancel); [`Handle`](super::Handle) and [`Subscription`](super::Subscription) have them too |
 //! | `sync_resubscribe` | [`Handle::resubscribe`](super::Handle::resubscribe), [`Subscription::resubscribe`](super::Subscription::resubscribe) |
 //! | `demand(stage, :accumulate)`, `:forward` | [`Handle::accumulate`](super::Handle::accumulate), [`Handle::forward`](super::Handle::forward) |
 //! | `demand(stage)` | [`Handle::demand_mode`](super::Handle::demand_mode) |

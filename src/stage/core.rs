@@ -3,21 +3,22 @@
 use super::DemandMode;
 use super::behaviour::Behaviour;
 use super::downstream::{Downstream, Mark, Todo};
-use super::letter::{Letter, Lifeline, Mailbox, Opened, Opening, Parcel, Port, Replaced};
+use super::letter::{Answer, Letter, Letters, Lifeline, Mailbox, Opened, Opening, Parcel, Port, Replaced};
 use super::output::{Output, Stop};
 use super::reason::{Cancellation, How, Reason, StageError};
 use super::status::{Kind, Status};
 use super::subscribe::Request;
 use super::upstream::{Entry, Mode, Upstream};
 use crate::demand::Ledger;
-use crate::dispatch::{Dispatcher, Refusal, StageId, SubscriptionId};
+use crate::dispatch::{Dispatcher, StageId, SubscriptionId};
 use crate::lane::{Pace, give_way};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::sync::{mpsc, oneshot};
 
 /// `Err`: the stage ends, for this reason.
 type Step = Result<(), Reason>;
@@ -47,19 +48,18 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) behaviour: B,
     pub(super) id: StageId,
     pub(super) label: Arc<str>,
-    pub(super) letters: mpsc::UnboundedReceiver<LetterOf<B, D>>,
+    pub(super) letters: Letters<LetterOf<B, D>>,
     /// Where producers send what this stage asks for.
     pub(super) mailbox: MailboxOf<B, D>,
     pub(super) out: Output<B::Item, B::Message>,
     pub(super) downstream: Downstream<B::Item, D, B::Message>,
-    /// Subscriptions to be made when the stage starts.
     /// Subscriptions made when the stage was set up, of which its callbacks have not heard yet.
     opened: Vec<Upstream>,
     had_consumer: bool,
     pub(super) stop_when_alone: bool,
     pub(super) entries: Vec<Entry>,
     incoming: VecDeque<Incoming<B::Input, B::Message>>,
-    /// What those below want of a producer-consumer and have not been sent, in items.
+    /// What those below want of a producer-consumer and was not made yet, in items.
     wanted: usize,
     /// The stage ends for this reason once everything emitted has gone out.
     finishing: Option<Reason>,
@@ -79,7 +79,7 @@ pub(super) struct Parts<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) behaviour: B,
     pub(super) id: StageId,
     pub(super) label: Arc<str>,
-    pub(super) letters: mpsc::UnboundedReceiver<LetterOf<B, D>>,
+    pub(super) letters: Letters<LetterOf<B, D>>,
     pub(super) mailbox: MailboxOf<B, D>,
     pub(super) out: Output<B::Item, B::Message>,
     pub(super) downstream: Downstream<B::Item, D, B::Message>,
@@ -152,7 +152,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             if std::mem::take(&mut waited) {
                 pace.begin();
             }
-            if let Poll::Ready(letter) = letters.poll_recv(cx) {
+            if let Poll::Ready(letter) = letters.poll_next(cx) {
                 return Poll::Ready(Event::Letter(letter));
             }
             if finishing.is_none() {
@@ -195,10 +195,23 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             Letter::End(id, how, reason) => self.producer_left(id, how, reason).await,
             Letter::SubscribeTo(request, replaces, answer) => {
                 if self.finishing.is_some() {
+                    // The answer, which is dropped, says so.
                     return Ok(());
                 }
                 let upstream = self.open(*request, replaces, Some(answer), false);
                 self.begin(&upstream).await
+            }
+            Letter::AskProducer(id, demand) => {
+                if let Some(entry) = self.entry(id) {
+                    entry.upstream.ask(demand);
+                }
+                Ok(())
+            }
+            Letter::CancelProducer(id, reason) => {
+                if let Some(entry) = self.entry(id) {
+                    entry.link.cancel(reason);
+                }
+                Ok(())
             }
             Letter::Message(message, permit) => {
                 drop(permit);
@@ -215,8 +228,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 Ok(())
             }
             Letter::Mode(DemandMode::Forward) => {
-                for held in self.downstream.forward() {
-                    self.downstream.replay(held);
+                self.downstream.forward();
+                while self.downstream.replay_next() {
                     self.settle().await?;
                 }
                 Ok(())
@@ -248,6 +261,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     /// Sends what a callback emitted, and does what else it asked for.
     fn take_output(&mut self, handled: Result<(), StageError>) -> Step {
         let items = self.out.take_items();
+        // Also those that nobody takes now: they are buffered, and go out before anything else is made.
+        self.wanted = self.wanted.saturating_sub(items.len());
         self.downstream.emit(items);
         let control = self.out.control();
         let (infos, replies) = (std::mem::take(&mut control.infos), std::mem::take(&mut control.replies));
@@ -276,7 +291,6 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                     self.give_way_when_due().await;
                 }
             }
-            self.wanted = self.wanted.saturating_sub(self.downstream.take_sent());
             if self.wanted == 0 && matches!(self.incoming.front(), Some(Incoming::Items(..))) {
                 return Ok(());
             }
@@ -293,8 +307,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         match todo {
             Todo::Demand(_) if self.finishing.is_some() => Ok(()),
             Todo::Demand(demand) if B::KIND == Kind::ProducerConsumer => {
-                // What was sent before this demand does not count against it.
-                self.wanted = self.wanted.saturating_sub(self.downstream.take_sent()) + demand;
+                self.wanted = self.wanted.saturating_add(demand);
                 Ok(())
             }
             Todo::Demand(demand) => {
@@ -389,7 +402,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         &mut self,
         request: Request<B::Input>,
         replaces: Option<Replaced>,
-        answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+        answer: Option<Answer>,
         at_start: bool,
     ) -> Upstream {
         let Request { upstream, link, open } = request;
@@ -403,7 +416,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             }
         }
         let port = Port::new(upstream.id(), Box::new(self.mailbox.clone()));
-        open(port, Some(self.id), replaces, answer);
+        open(port, Some(self.id), replaces, answer.map(Answer::for_producer));
         let (mode, ledger) = (upstream.mode(), Ledger::new(upstream.demand()));
         let entry = Entry { upstream: upstream.clone(), link, mode, ledger, at_start, replaced: false };
         self.entries.push(entry);
@@ -509,11 +522,16 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         }
     }
 
-    /// Tells everybody that the stage has ended.
-    pub(super) fn end(&mut self, reason: &Reason) {
-        self.downstream.end(reason);
-        for entry in self.entries.drain(..) {
+    /// Drops the user's state, and then tells everybody that the stage has ended. Returns what dropping panicked with.
+    pub(super) fn end(self, reason: &Reason) -> Result<(), Box<dyn Any + Send>> {
+        let Self { behaviour, mut downstream, entries, incoming, letters, out, .. } = self;
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(behaviour)));
+        downstream.end(reason);
+        for entry in entries {
             entry.link.down(reason.clone());
         }
+        // What is left of the user's is items and messages.
+        let rest = catch_unwind(AssertUnwindSafe(|| drop((out, incoming, downstream, letters))));
+        dropped.and(rest)
     }
 }

@@ -39,7 +39,7 @@ pub(super) enum Todo<M> {
 }
 
 /// What came while demand was held back.
-pub(super) enum Held<T, M> {
+enum Held<T, M> {
     Demand(usize),
     Items(Vec<T>),
     Mark(Mark<M>),
@@ -48,9 +48,15 @@ pub(super) enum Held<T, M> {
 struct Consumer<T> {
     port: Port<T>,
     stage: Option<StageId>,
-    /// Asked for and not yet sent.
+    /// Asked for and not yet sent, as far as the dispatcher knows: at most [`MOST`].
     demand: usize,
+    /// Asked for beyond that.
+    beyond: usize,
 }
+
+/// The most demand of one subscription that a dispatcher has to count, in items: so much that nobody sees the
+/// difference, and so little that the sum over all subscriptions is a number.
+const MOST: usize = usize::MAX >> (usize::BITS / 3);
 
 pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     dispatcher: D,
@@ -68,8 +74,8 @@ pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     unoffered: usize,
     /// What the dispatcher holds and is being given, while it runs code of the user's that may panic.
     in_dispatch: Option<usize>,
-    /// Items sent since the last look: what a producer-consumer takes off the demand it works for.
-    sent: usize,
+    /// What was held back and is to be done again, in order.
+    replaying: VecDeque<Held<T, M>>,
     tally: Arc<Tally>,
 }
 
@@ -86,7 +92,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             todo: VecDeque::new(),
             unoffered: 0,
             in_dispatch: None,
-            sent: 0,
+            replaying: VecDeque::new(),
             tally,
         }
     }
@@ -98,11 +104,6 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
     pub(super) fn peek_todo(&self) -> Option<&Todo<M>> {
         self.todo.front()
-    }
-
-    /// How many items were sent since this was last asked.
-    pub(super) fn take_sent(&mut self) -> usize {
-        std::mem::take(&mut self.sent)
     }
 
     pub(super) fn is_alone(&self) -> bool {
@@ -117,15 +118,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     pub(super) fn subscribe(&mut self, opening: Opening<T, D::Options>) -> Option<usize> {
         let Opening { subscriber, mut port, options, answer, .. } = opening;
         let taken = self.dispatcher.subscribe(subscriber, options, &mut self.deliveries);
-        let refused = taken.as_ref().err().cloned();
         if let Some(answer) = answer {
-            // A caller who does not wait any more still has the subscription, and drops it.
-            let _ = answer.send(refused.clone().map_or(Ok(()), Err));
+            answer.say(taken.as_ref().map(drop).map_err(Clone::clone));
         }
         match taken {
             Ok(demand) => {
                 port.accept();
-                let consumer = Consumer { port, stage: subscriber.stage(), demand: 0 };
+                let consumer = Consumer { port, stage: subscriber.stage(), demand: 0, beyond: 0 };
                 self.consumers.insert(subscriber.id(), consumer);
                 Some(demand)
             }
@@ -156,10 +155,15 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     pub(super) fn ask(&mut self, id: SubscriptionId, demand: usize) {
         // One that is not known has been cancelled, and will be told, or has been.
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
-        consumer.demand += demand;
-        let demand = self.dispatcher.ask(id, demand, &mut self.deliveries);
-        self.deliver();
-        self.demanded(demand);
+        let demand = demand.saturating_add(consumer.beyond);
+        let counted = demand.min(MOST - consumer.demand);
+        consumer.demand += counted;
+        consumer.beyond = demand - counted;
+        if counted > 0 {
+            let demand = self.dispatcher.ask(id, counted, &mut self.deliveries);
+            self.deliver();
+            self.demanded(demand);
+        }
     }
 
     /// Consumers want so many items more: from the buffer first.
@@ -259,13 +263,18 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     fn deliver(&mut self) {
         for (id, body) in self.deliveries.drain_sent() {
             let items = body.len();
-            self.sent += items;
             let parcel = Parcel::new(body, &self.tally);
             // A dispatcher that sends to one who has left: the parcel is dropped, and counted.
             if let Some(consumer) = self.consumers.get_mut(&id) {
                 debug_assert!(items <= consumer.demand, "{items} items for a demand of {}", consumer.demand);
                 consumer.demand = consumer.demand.saturating_sub(items);
                 consumer.port.send(parcel);
+                if consumer.beyond > 0 {
+                    let more = items.min(consumer.beyond);
+                    consumer.beyond -= more;
+                    consumer.demand += more;
+                    self.todo.push_back(Todo::AskFor(id, more));
+                }
             }
         }
         self.tally.add_discarded(self.deliveries.take_discarded());
@@ -319,17 +328,20 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         self.held.get_or_insert_default();
     }
 
-    /// Stops holding demand back, and returns what was held, to be [replayed](Self::replay) in order.
-    pub(super) fn forward(&mut self) -> VecDeque<Held<T, M>> {
-        self.held.take().unwrap_or_default()
+    /// Stops holding demand back. What was held is to be [replayed](Self::replay_next).
+    pub(super) fn forward(&mut self) {
+        self.replaying = self.held.take().unwrap_or_default();
     }
 
-    pub(super) fn replay(&mut self, held: Held<T, M>) {
-        match held {
-            Held::Demand(demand) => self.demanded(demand),
-            Held::Items(items) => self.release(items),
-            Held::Mark(mark) => self.mark(mark),
+    /// Does again the next thing that came while demand was held back; `false` when nothing is left.
+    pub(super) fn replay_next(&mut self) -> bool {
+        match self.replaying.pop_front() {
+            Some(Held::Demand(demand)) => self.demanded(demand),
+            Some(Held::Items(items)) => self.release(items),
+            Some(Held::Mark(mark)) => self.mark(mark),
+            None => return false,
         }
+        true
     }
 
     pub(super) fn buffered(&self) -> usize {
@@ -361,7 +373,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
 impl<T: Send + 'static, D: Dispatcher<T>, M> Drop for Downstream<T, D, M> {
     fn drop(&mut self) {
-        let held = self.held.iter().flatten();
+        let held = self.held.iter().flatten().chain(&self.replaying);
         let held: usize = held.map(|held| if let Held::Items(items) = held { items.len() } else { 0 }).sum();
         let dispatching = self.in_dispatch.unwrap_or_else(|| self.dispatcher.held());
         self.tally.add_discarded(self.buffer.len() + held + dispatching);

@@ -44,9 +44,10 @@ impl fmt::Debug for Driver {
 ///
 /// Should this future be dropped, what is dropped with it tells them that the stage was aborted.
 pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
-    mut core: Core<B, D>,
-    token: CancellationToken,
+    // First, and so dropped last: who waits for the end of a stage that is dropped, waits until all of it was.
     ended: watch::Sender<Option<Reason>>,
+    token: CancellationToken,
+    mut core: Core<B, D>,
 ) {
     let ran = token.run_until_cancelled(unless_panicked(core.run())).await;
     let aborted = ran.is_none();
@@ -67,9 +68,7 @@ pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
         }
         reason => tracing::debug!(stage = %core.label, %reason, "a stage has ended"),
     }
-    core.end(&reason);
-    // The user's state is dropped before anybody is told that the stage has ended.
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(core))) {
+    if let Err(payload) = core.end(&reason) {
         reason = panicked_late(reason, Panic::new(payload));
     }
     ended.send_replace(Some(reason));

@@ -56,7 +56,7 @@ where
     type Item = S::Item;
 
     async fn handle_demand(&mut self, demand: usize, _: &mut Output<S::Item>) -> Result<(), StageError> {
-        self.wanted += demand;
+        self.wanted = self.wanted.saturating_add(demand);
         Ok(())
     }
 

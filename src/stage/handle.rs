@@ -1,9 +1,9 @@
 use super::DemandMode;
 use super::address::{Address, CallError, CastError, Reply};
-use super::letter::{Letter, Lifeline, Mailbox, Target, Upward};
+use super::letter::{Answer, Letter, Lifeline, Mailbox, Target, Upward};
 use super::reason::Reason;
 use super::status::Status;
-use super::subscribe::{Source, Subscribe, SubscribeError};
+use super::subscribe::{Source, Subscribe, SubscribeError, taken};
 use super::tally::{Counts, Tally};
 use crate::dispatch::{StageId, SubscriptionId};
 use std::convert::Infallible;
@@ -313,7 +313,8 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     }
 
     /// Drops the stage where it is, in the middle of a callback if need be: [`Reason::Aborted`] to all others.
-    /// [`terminate`](super::Producer::terminate) does not run.
+    /// [`terminate`](super::Producer::terminate) does not run, or is dropped; a stage that was in it keeps the reason it was
+    /// ending with.
     pub fn abort(&self) {
         self.token.cancel();
     }
@@ -496,6 +497,47 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         self.request(to, Some((old, reason)))
     }
 
+    /// Asks for `items` more on a subscription of this stage that is in manual mode; see [`Upstream::ask`].
+    ///
+    /// Nothing happens when the stage has no such subscription.
+    ///
+    /// # Source
+    /// `GenStage.ask`.
+    ///
+    /// [`Upstream::ask`]: super::Upstream::ask
+    pub fn ask(&self, subscription: SubscriptionId, items: usize) {
+        self.mailbox.post(Letter::AskProducer(subscription, items));
+    }
+
+    /// Cancels a subscription of this stage; see [`Upstream::cancel`].
+    ///
+    /// Nothing happens when the stage has no such subscription.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::sink;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter, from_sink};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().spawn();
+    /// let nowhere = from_sink(sink::drain()).stage().spawn();
+    /// let id = nowhere.subscribe_to(numbers.subscribe()).await?;
+    /// nowhere.cancel(id, Reason::Shutdown);
+    /// // The subscription was permanent.
+    /// assert!(matches!(nowhere.wait().await, Reason::Shutdown));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `GenStage.cancel`.
+    ///
+    /// [`Upstream::cancel`]: super::Upstream::cancel
+    pub fn cancel(&self, subscription: SubscriptionId, reason: Reason) {
+        self.mailbox.post(Letter::CancelProducer(subscription, reason));
+    }
+
     fn request<O: Send + 'static>(
         &self,
         to: Subscribe<R::Input, O>,
@@ -504,18 +546,10 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         let (answer, answered) = oneshot::channel();
         let request = to.into_request();
         let id = request.upstream.id();
-        let letter = Letter::SubscribeTo(Box::new(request), replaces, answer);
-        let posted = self.mailbox.post(letter);
-        async move {
-            if !posted {
-                return Err(SubscribeError::ConsumerGone);
-            }
-            match answered.await {
-                Ok(taken) => taken.map(|()| id).map_err(SubscribeError::Refused),
-                // One of the two has ended; and a consumer may have ended because its producer had.
-                Err(_) => Err(SubscribeError::Gone),
-            }
-        }
+        let letter = Letter::SubscribeTo(Box::new(request), replaces, Answer::of_consumer(answer));
+        // Not delivered, it is dropped, and with it the answer, which says why.
+        self.mailbox.post(letter);
+        async move { taken(answered).await.map(|()| id) }
     }
 }
 

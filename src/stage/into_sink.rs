@@ -213,6 +213,7 @@ impl<T: Send + 'static> Running<T> {
         if Pin::new(&mut self.driver).poll(cx).is_ready() {
             return Err(self.handle.end());
         }
+        let mut cancelled = false;
         while let Poll::Ready(Some(told)) = self.asks.poll_recv(cx) {
             match told {
                 ToSink::Opened(mut port) => {
@@ -220,11 +221,17 @@ impl<T: Send + 'static> Running<T> {
                     self.port = Some(port);
                 }
                 ToSink::Ask(demand) => self.demand += demand,
-                // A consumer that has only cancelled lives on, but will not take anything any more.
-                ToSink::Cancel(reason) => return Err(reason),
+                // Confirmed as by a producer, which ends the consumer.
+                ToSink::Cancel(reason) => {
+                    self.demand = 0;
+                    cancelled = true;
+                    if let Some(port) = self.port.take() {
+                        port.end(How::Cancelled, reason);
+                    }
+                }
             }
         }
-        Ok(())
+        if cancelled { self.poll_consumer(cx) } else { Ok(()) }
     }
 
     fn send_batch(&mut self) {

@@ -3,11 +3,15 @@
 use super::reason::{How, Reason};
 use super::status::Status;
 use super::tally::Tally;
-use super::{DemandMode, subscribe::Request};
+use super::{DemandMode, SubscribeError, subscribe::Request};
 use crate::dispatch::{Body, Refusal, StageId, Subscriber, SubscriptionId};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::vec;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::task::coop::unconstrained;
 use tokio_util::sync::DropGuard;
 
 /// Everything that a stage is told. `I` are the items it reads, `T` those it makes, `O` the options of its
@@ -23,7 +27,9 @@ pub(crate) enum Letter<I, T, O, M> {
     Items(SubscriptionId, Parcel<I>),
     End(SubscriptionId, How, Reason),
     /// From handles.
-    SubscribeTo(Box<Request<I>>, Option<Replaced>, oneshot::Sender<Result<(), Refusal>>),
+    SubscribeTo(Box<Request<I>>, Option<Replaced>, Answer),
+    AskProducer(SubscriptionId, usize),
+    CancelProducer(SubscriptionId, Reason),
     Message(M, Option<OwnedSemaphorePermit>),
     Info(M, Option<OwnedSemaphorePermit>),
     Mode(DemandMode),
@@ -42,8 +48,47 @@ pub(crate) struct Opening<T, O> {
     pub(crate) port: Port<T>,
     pub(crate) options: O,
     pub(crate) replaces: Option<Replaced>,
-    /// Told whether the producer took it; dropped with a producer that has ended.
-    pub(crate) answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+    /// Told whether the producer took it.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// Who waits for a subscription; told by dropping this that there is none, and who of the two was gone.
+pub(crate) struct Answer {
+    waiting: Option<oneshot::Sender<Result<(), SubscribeError>>>,
+    gone: SubscribeError,
+}
+
+impl Answer {
+    /// For a subscription on its way to a producer.
+    pub(crate) fn of_producer(waiting: oneshot::Sender<Result<(), SubscribeError>>) -> Self {
+        Self { waiting: Some(waiting), gone: SubscribeError::Gone }
+    }
+
+    /// For a subscription that a stage is to make.
+    pub(crate) fn of_consumer(waiting: oneshot::Sender<Result<(), SubscribeError>>) -> Self {
+        Self { waiting: Some(waiting), gone: SubscribeError::ConsumerGone }
+    }
+
+    /// The stage that is to subscribe has done its part.
+    pub(crate) fn for_producer(mut self) -> Self {
+        self.gone = SubscribeError::Gone;
+        self
+    }
+
+    pub(crate) fn say(mut self, taken: Result<(), Refusal>) {
+        if let Some(waiting) = self.waiting.take() {
+            // A caller who does not wait any more still has the subscription, and drops it.
+            let _ = waiting.send(taken.map_err(SubscribeError::Refused));
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.waiting.take() {
+            let _ = waiting.send(Err(self.gone.clone()));
+        }
+    }
 }
 
 /// Where a producer finds its consumer. Sending to one that has gone does nothing.
@@ -239,12 +284,41 @@ impl<T> Drop for Opened<T> {
 /// The sending side of a stage's mailbox.
 pub(crate) struct Mailbox<I, T, O, M>(mpsc::UnboundedSender<Letter<I, T, O, M>>);
 
+/// The reading side of a stage's mailbox.
+pub(crate) struct Letters<L>(mpsc::UnboundedReceiver<L>);
+
+impl<L> Letters<L> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<L>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+impl<L> Drop for Letters<L> {
+    /// Drops every letter there is, as that answers those who wait for something. A letter that is sent in this very
+    /// moment would otherwise stay in the channel as long as anybody can send: dropping the receiver does not wait
+    /// for it, and who waits for the answer holds a sender.
+    fn drop(&mut self) {
+        self.0.close();
+        let letters = &mut self.0;
+        let mut rest = pin!(unconstrained(poll_fn(|cx| letters.poll_recv(cx))));
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            match rest.as_mut().poll(&mut cx) {
+                Poll::Ready(Some(letter)) => drop(letter),
+                Poll::Ready(None) => return,
+                // Another thread has begun to send: it takes no lock, and is done in no time.
+                Poll::Pending => std::thread::yield_now(),
+            }
+        }
+    }
+}
+
 impl<I, T, O, M> Mailbox<I, T, O, M> {
     /// What is in a mailbox is bounded by others: items and asks by demand, messages by permits, subscriptions by
     /// who waits for their answer.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Letter<I, T, O, M>>) {
+    pub(crate) fn new() -> (Self, Letters<Letter<I, T, O, M>>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        (Self(sender), Letters(receiver))
     }
 
     /// Returns the letter if the stage has ended.

@@ -20,7 +20,8 @@ use std::future::Future;
 /// somebody below wants items, batch by batch. So at most `max_demand` items per subscription wait in front of it.
 /// A received list that was begun is handled to its end; what is made beyond the demand goes to its buffer, which has
 /// no bound unless one is set, as it is bounded by what upstream was asked for. A stage that makes nothing of what it
-/// got keeps its demand, and goes on.
+/// got keeps its demand, and goes on. In front of it, in its buffer and behind it there are so at most three times
+/// `max_demand` items, where it makes one item of one.
 ///
 /// # Errors
 /// A callback that fails ends the stage with [`Reason::Failed`]; both sides are told.

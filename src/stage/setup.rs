@@ -322,7 +322,7 @@ where
             subscribe_to,
             stop_when_alone,
         });
-        let driver = Driver::new(drive(core, token.clone(), end));
+        let driver = Driver::new(drive(end, token.clone(), core));
         (Handle::new(Running { id, label, mailbox, address, token, ended, tally }), driver)
     }
 }
@@ -334,9 +334,13 @@ where
 {
     /// Turns the stage into a stream of what one consumer of it gets, which runs it while it is polled: no task.
     ///
+    /// It has no other consumers to wait for: demand is not held back, whatever was set.
+    ///
     /// # Examples
     /// See [`Producer`].
-    pub fn into_stream(self) -> IntoStream<B::Item> {
+    pub fn into_stream(mut self) -> IntoStream<B::Item> {
+        // There is nobody who could say later that demand is to be forwarded, and no other consumer to wait for.
+        self.mode = DemandMode::Forward;
         let (handle, driver) = self.into_parts();
         IntoStream::new(handle.subscribe().into_request(), vec![driver])
     }

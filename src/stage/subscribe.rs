@@ -1,4 +1,4 @@
-use super::letter::{Lifeline, Link, Opening, Port, Replaced, Target, Upward};
+use super::letter::{Answer, Lifeline, Link, Opening, Port, Replaced, Target, Upward};
 use super::subscription::Subscription;
 use super::upstream::{CancelMode, Mode, Upstream};
 use crate::demand::Demand;
@@ -156,7 +156,7 @@ impl<T: Send + 'static, O: Send + 'static> IntoFuture for Subscribe<T, O> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
-            let subscription = Subscription::open(self.into_request(), Some(answer));
+            let subscription = Subscription::open(self.into_request(), Some(Answer::of_producer(answer)));
             taken(answered).await?;
             Ok(subscription)
         })
@@ -182,17 +182,13 @@ pub(crate) struct Request<T> {
     pub(super) open: Open<T>,
 }
 
-type Open<T> = Box<
-    dyn FnOnce(Port<T>, Option<StageId>, Option<Replaced>, Option<oneshot::Sender<Result<(), Refusal>>>)
-        + Send,
->;
+type Open<T> = Box<dyn FnOnce(Port<T>, Option<StageId>, Option<Replaced>, Option<Answer>) + Send>;
 
 /// Waits for what a producer says to a new subscription.
-pub(super) async fn taken(answered: oneshot::Receiver<Result<(), Refusal>>) -> Result<(), SubscribeError> {
-    match answered.await {
-        Ok(taken) => taken.map_err(SubscribeError::Refused),
-        Err(_) => Err(SubscribeError::Gone),
-    }
+pub(super) async fn taken(
+    answered: oneshot::Receiver<Result<(), SubscribeError>>,
+) -> Result<(), SubscribeError> {
+    answered.await.unwrap_or(Err(SubscribeError::Gone))
 }
 
 /// Why there is no subscription.

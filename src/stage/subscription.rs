@@ -1,9 +1,9 @@
-use super::letter::{Downward, Link, Opened, Parcel, Port, Replaced};
+use super::letter::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
 use super::reason::{How, Reason};
 use super::subscribe::{Request, Subscribe, SubscribeError, taken};
 use super::upstream::{CancelMode, Mode, Upstream};
 use crate::demand::Ledger;
-use crate::dispatch::{Refusal, SubscriptionId};
+use crate::dispatch::SubscriptionId;
 use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::future::poll_fn;
@@ -97,7 +97,7 @@ impl<T: Send> Downward<T> for mpsc::UnboundedSender<ToReader<T>> {
 }
 
 impl<T: Send + 'static> Subscription<T> {
-    pub(super) fn open(request: Request<T>, answer: Option<oneshot::Sender<Result<(), Refusal>>>) -> Self {
+    pub(super) fn open(request: Request<T>, answer: Option<Answer>) -> Self {
         let (door, inbox) = mpsc::unbounded_channel();
         let (upstream, link) = connect(request, &door, None, answer);
         let ledger = Ledger::new(upstream.demand());
@@ -180,7 +180,8 @@ impl<T: Send + 'static> Subscription<T> {
     /// order is lost. What was on its way is read first.
     ///
     /// # Errors
-    /// [`SubscribeError`] when the new one was not taken. The old one has then ended.
+    /// [`SubscribeError`] when the new one was not taken. The old one has then ended: what was on its way can be read, and
+    /// then the stream ends.
     ///
     /// # Cancel safety
     /// The new subscription is in place, whether the producer has agreed yet or not.
@@ -209,7 +210,8 @@ impl<T: Send + 'static> Subscription<T> {
     ) -> Result<(), SubscribeError> {
         let (answer, answered) = oneshot::channel();
         let replaced = Some((self.id(), reason.clone()));
-        let (upstream, link) = connect(to.into_request(), &self.door, replaced, Some(answer));
+        let (upstream, link) =
+            connect(to.into_request(), &self.door, replaced, Some(Answer::of_producer(answer)));
         if let Some(old) = self.link.take() {
             if old.is_to_same_as(&link) {
                 old.forget();
@@ -221,7 +223,12 @@ impl<T: Send + 'static> Subscription<T> {
         self.ledger = Ledger::new(upstream.demand());
         (self.upstream, self.link) = (upstream, Some(link));
         (self.counts, self.reading, self.cancelled, self.end, self.over) = (false, 0, false, None, false);
-        taken(answered).await
+        let taken = taken(answered).await;
+        if taken.is_err() {
+            // The caller knows: the end is no surprise.
+            self.cancelled = true;
+        }
+        taken
     }
 
     /// Why the subscription has ended, once the end was read; `None` before.
@@ -368,7 +375,7 @@ fn connect<T: Send + 'static>(
     request: Request<T>,
     door: &mpsc::UnboundedSender<ToReader<T>>,
     replaces: Option<Replaced>,
-    answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+    answer: Option<Answer>,
 ) -> (Upstream, Link) {
     let Request { upstream, mut link, open } = request;
     // A reader that goes has not failed: it has read enough.
@@ -431,6 +438,11 @@ impl<S> Fallible<S> {
     pub(super) fn new(inner: S) -> Self {
         Self { inner }
     }
+
+    /// What is read: also for the reason of a clean end.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
 }
 
 impl<T: Send + 'static> Fallible<Subscription<T>> {
@@ -449,4 +461,19 @@ impl<T: Send + 'static> Stream for Fallible<Subscription<T>> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.inner.poll_item(cx)
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        failing(self.inner.size_hint(), self.inner.is_terminated())
+    }
+}
+
+impl<T: Send + 'static> FusedStream for Fallible<Subscription<T>> {
+    fn is_terminated(&self) -> bool {
+        self.inner.is_terminated()
+    }
+}
+
+/// A failure may come as one item more.
+pub(super) fn failing((lower, upper): (usize, Option<usize>), over: bool) -> (usize, Option<usize>) {
+    (lower, if over { upper } else { upper.and_then(|upper| upper.checked_add(1)) })
 }

@@ -169,7 +169,8 @@ impl Upstream {
     /// `GenStage.ask`.
     pub fn ask(&self, items: usize) {
         if items > 0 {
-            self.asked.fetch_add(items, Ordering::Relaxed);
+            let more = |asked: usize| Some(asked.saturating_add(items));
+            let _ = self.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
             self.producer.ask(self.id, items);
         }
     }
