@@ -1,11 +1,20 @@
 //! What holds for every public type.
 
 use futures::stream;
-use gen_stage::dispatch::{ByHash, ByKey, ByKeyRef, ByRouter};
+use gen_stage::dispatch::{
+    Broadcast, ByDemand, ByHash, ByKey, ByKeyRef, ByRouter, Deliveries, Partition, PartitionName, Refusal,
+    Selector, StageId, Subscriber, SubscriptionId,
+};
 use gen_stage::edge::{Counts, Receiver, Sender};
 use gen_stage::flow::{Combiner, Shuffle, Source, SourceLane};
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;
+use gen_stage::stage::{
+    Address, CallError, CancelMode, Cancellation, CastError, ConsumerHandle, Control, Counts as StageCounts,
+    DemandMode, Driver, Ended, Fallible, FromIter, FromSink, FromStream, IntoSink, IntoStream, Keep, Kind,
+    Mode, Output, Panic, ProducerConsumerHandle, ProducerHandle, Reason, Reply, Status, Subscribe,
+    SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
+};
 use gen_stage::{Demand, DemandError};
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -69,4 +78,157 @@ async fn debug_of_a_flow_tells_its_state() {
     assert!(format!("{flow:?}").contains("running"));
     while futures::StreamExt::next(&mut flow).await.is_some() {}
     assert!(format!("{flow:?}").contains("done"));
+}
+
+#[test]
+fn what_goes_through_stages_is_sent_and_never_shared() {
+    send::<Setup<Unshared>>();
+    send::<Subscribe<Unshared>>();
+    send::<Subscription<Unshared>>();
+    send::<Fallible<Subscription<Unshared>>>();
+    send::<IntoStream<Unshared>>();
+    send::<Fallible<IntoStream<Unshared>>>();
+    send::<IntoSink<Unshared>>();
+    send::<Driver>();
+    send::<Output<Unshared, Unshared>>();
+    send::<Control<Unshared>>();
+    send::<Reply<Unshared>>();
+    send::<FromIter<std::vec::IntoIter<Unshared>>>();
+    send::<FromStream<stream::Pending<Unshared>>>();
+    send::<FromSink<futures::sink::Drain<Unshared>, Unshared>>();
+    send::<Deliveries<Unshared>>();
+    send::<ByDemand>();
+    send::<Broadcast<u64>>();
+    send::<Partition<Unshared>>();
+}
+
+#[test]
+fn handles_are_for_all_threads_whatever_the_stage_is_about() {
+    fn shared<T: Send + Sync + Clone + 'static>() {}
+    shared::<ProducerHandle<Unshared, Selector<Unshared>, Unshared>>();
+    shared::<ConsumerHandle<Unshared, Unshared>>();
+    shared::<ProducerConsumerHandle<Unshared, Unshared, PartitionName<Unshared>, Unshared>>();
+    shared::<Address<Unshared>>();
+    shared::<Upstream>();
+    shared::<Reason>();
+    shared::<Panic>();
+    shared::<Cancellation>();
+    shared::<SubscribeError>();
+    shared::<Refusal>();
+    shared::<Status>();
+    shared::<StageCounts>();
+}
+
+#[test]
+fn streams_and_sinks_of_stages_can_be_moved_while_they_run() {
+    type Pinned = std::marker::PhantomPinned;
+    unpin::<Subscription<Pinned>>();
+    unpin::<Fallible<Subscription<Pinned>>>();
+    unpin::<IntoStream<Pinned>>();
+    unpin::<IntoSink<Pinned>>();
+    unpin::<Driver>();
+}
+
+#[test]
+fn errors_of_stages_are_errors_and_small() {
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    error::<Reason>();
+    error::<SubscribeError>();
+    error::<CallError>();
+    error::<CastError<Vec<u8>>>();
+    error::<Ended>();
+    error::<Refusal>();
+    assert!(size_of::<Result<(), Reason>>() <= 48);
+}
+
+/// Any stage that is being set up.
+type Setup<T> = gen_stage::stage::Setup<
+    gen_stage::stage::AsProducer<FromIter<std::vec::IntoIter<T>>, std::convert::Infallible>,
+    ByDemand,
+>;
+
+#[tokio::test]
+async fn debug_of_stages_shows_the_right_name_and_no_items() {
+    let numbers = from_iter(0..3u64).stage().label("numbers").spawn();
+    let subscription = numbers.subscribe().await.unwrap();
+    let (_, driver) = from_iter(0..3u64).stage().into_parts();
+    let status = numbers.status().await.unwrap();
+    let shown: Vec<(&str, Box<dyn Debug>)> = vec![
+        ("FromIter", Box::new(from_iter(0..3u64))),
+        ("FromStream", Box::new(from_stream(stream::iter(0..3u64)))),
+        ("FromSink", Box::new(from_sink::<_, u64>(futures::sink::drain()))),
+        ("Setup", Box::new(from_iter(0..3u64).stage())),
+        ("Handle", Box::new(numbers.clone())),
+        ("Address", Box::new(numbers.address())),
+        ("Subscribe", Box::new(numbers.subscribe())),
+        ("Subscription", Box::new(subscription)),
+        ("Fallible", Box::new(from_iter(0..3u64).into_stream().fallible())),
+        ("IntoStream", Box::new(from_iter(0..3u64).into_stream())),
+        ("IntoSink", Box::new(from_sink::<_, u64>(futures::sink::drain()).into_sink())),
+        ("Driver", Box::new(driver)),
+        ("Status", Box::new(status)),
+        ("Counts", Box::new(numbers.counts())),
+        ("Shutdown", Box::new(Reason::Shutdown)),
+        ("Gone", Box::new(SubscribeError::Gone)),
+        ("NoReply", Box::new(CallError::NoReply)),
+        // What was sent need not have a Debug of its own.
+        ("Full(..)", Box::new(CastError::Full(futures::sink::drain::<u8>()))),
+        ("Ended", Box::new(Ended)),
+        ("Permanent", Box::new(CancelMode::default())),
+        ("Automatic", Box::new(Mode::default())),
+        ("Forward", Box::new(DemandMode::default())),
+        ("Last", Box::new(Keep::default())),
+        ("Consumer", Box::new(Kind::Consumer)),
+        ("ByDemand", Box::new(ByDemand::new())),
+        ("Broadcast", Box::new(Broadcast::<u64>::new())),
+        ("Partition", Box::new(Partition::<u64>::hash(2))),
+        ("Partition", Box::new(Partition::by_key([0, 1], |n: &u64| n % 2))),
+        ("Partition", Box::new(Partition::by([0, 1], |n: u64| Some((n, n % 2))))),
+        ("Selector(some)", Box::new(Selector::new(|_: &u64| true))),
+        ("PartitionName", Box::new(PartitionName::new(1))),
+        ("Deliveries", Box::new(Deliveries::<u64>::new())),
+        ("Subscriber", Box::new(Subscriber::new(SubscriptionId::next()))),
+        ("#", Box::new(StageId::next())),
+    ];
+    for (name, value) in shown {
+        let debug = format!("{value:?}");
+        assert!(debug.starts_with(name), "{name}: {debug}");
+    }
+    assert!(format!("{numbers:?}").contains("numbers"));
+}
+
+#[tokio::test]
+async fn debug_of_a_sink_tells_its_state() {
+    use futures::SinkExt;
+    let mut sink = from_sink::<_, u64>(futures::sink::drain()).into_sink();
+    assert!(format!("{sink:?}").contains("planned"));
+    sink.send(1).await.unwrap();
+    assert!(format!("{sink:?}").contains("running"));
+    sink.close().await.unwrap();
+    assert!(format!("{sink:?}").contains("ended"));
+}
+
+/// Each of these is a warning, and an error where one is missing.
+mod must_be_used {
+    use super::*;
+
+    macro_rules! must_be_used {
+        ($($name:ident: $of:ty),* $(,)?) => {$(
+            #[expect(unused_must_use, reason = "it does nothing by itself, or ends when it is dropped")]
+            #[expect(dead_code, reason = "it is compiled and never run")]
+            fn $name(make: fn() -> $of) {
+                make();
+            }
+        )*};
+    }
+
+    must_be_used! {
+        setup: Setup<u64>,
+        subscribe: Subscribe<u64>,
+        subscription: Subscription<u64>,
+        fallible: Fallible<Subscription<u64>>,
+        into_stream: IntoStream<u64>,
+        into_sink: IntoSink<u64>,
+        driver: Driver,
+    }
 }
