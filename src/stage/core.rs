@@ -3,13 +3,12 @@
 use super::DemandMode;
 use super::behaviour::Behaviour;
 use super::downstream::{Downstream, Mark, Todo};
-use super::letter::{Answer, Letter, Letters, Lifeline, Mailbox, Opened, Opening, Parcel, Port, Replaced};
+use super::letter::{Letter, Letters, Lifeline, Mailbox, Opening, Parcel};
 use super::output::{Output, Stop};
 use super::reason::{Cancellation, How, Reason, StageError};
 use super::status::{Kind, Status};
 use super::subscribe::Request;
-use super::upstream::{Entry, Mode, Upstream};
-use crate::demand::Ledger;
+use super::upstream::{Entry, Upstream};
 use crate::dispatch::{Dispatcher, StageId, SubscriptionId};
 use crate::lane::{Pace, give_way};
 use std::any::Any;
@@ -21,7 +20,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 /// `Err`: the stage ends, for this reason.
-type Step = Result<(), Reason>;
+pub(super) type Step = Result<(), Reason>;
 
 /// What a stage is told and what it tells: the parameters of its letters.
 type LetterOf<B, D> = Letter<
@@ -38,7 +37,7 @@ type MailboxOf<B, D> = Mailbox<
 >;
 
 /// What came from above to a producer-consumer, waiting until somebody below wants something.
-enum Incoming<I, M> {
+pub(super) enum Incoming<I, M> {
     Items(Upstream, Parcel<I>),
     End(SubscriptionId, How, Reason),
     Mark(Mark<M>),
@@ -58,11 +57,11 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
     had_consumer: bool,
     pub(super) stop_when_alone: bool,
     pub(super) entries: Vec<Entry>,
-    incoming: VecDeque<Incoming<B::Input, B::Message>>,
+    pub(super) incoming: VecDeque<Incoming<B::Input, B::Message>>,
     /// What those below want of a producer-consumer and was not made yet, in items.
     wanted: usize,
     /// The stage ends for this reason once everything emitted has gone out.
-    finishing: Option<Reason>,
+    pub(super) finishing: Option<Reason>,
     /// A detached stage keeps itself alive.
     detached: Option<Lifeline>,
     pace: Pace,
@@ -253,13 +252,13 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     // What every callback is followed by.
 
     /// Does what a callback asked for, and all that follows from it.
-    async fn after(&mut self, handled: Result<(), StageError>) -> Step {
+    pub(super) async fn after(&mut self, handled: Result<(), StageError>) -> Step {
         self.take_output(handled)?;
         self.settle().await
     }
 
     /// Sends what a callback emitted, and does what else it asked for.
-    fn take_output(&mut self, handled: Result<(), StageError>) -> Step {
+    pub(super) fn take_output(&mut self, handled: Result<(), StageError>) -> Step {
         let items = self.out.take_items();
         // Also those that nobody takes now: they are buffered, and go out before anything else is made.
         self.wanted = self.wanted.saturating_sub(items.len());
@@ -282,7 +281,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     }
 
     /// Calls back until nothing follows from anything any more.
-    async fn settle(&mut self) -> Step {
+    pub(super) async fn settle(&mut self) -> Step {
         loop {
             while let Some(todo) = self.downstream.next_todo() {
                 self.do_next(todo).await?;
@@ -334,7 +333,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     }
 
     /// Ends the stage once everything emitted so far has gone out.
-    fn finish(&mut self, reason: Reason) -> Step {
+    pub(super) fn finish(&mut self, reason: Reason) -> Step {
         if B::KIND == Kind::Consumer {
             return Err(reason);
         }
@@ -390,118 +389,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     }
 
     /// Ends a producer that is to end with its last consumer.
-    fn stop_if_alone(&self) -> Step {
+    pub(super) fn stop_if_alone(&self) -> Step {
         let alone = B::KIND == Kind::Producer && self.had_consumer && self.downstream.is_alone();
         if self.stop_when_alone && alone { Err(Reason::Normal) } else { Ok(()) }
-    }
-
-    // The side of those whom this stage reads from.
-
-    /// Sends a subscription to its producer.
-    fn open(
-        &mut self,
-        request: Request<B::Input>,
-        replaces: Option<Replaced>,
-        answer: Option<Answer>,
-        at_start: bool,
-    ) -> Upstream {
-        let Request { upstream, link, open } = request;
-        if let Some((old, reason)) = &replaces {
-            if let Some(old) = self.entry(*old) {
-                old.replaced = true;
-                if !old.link.is_to_same_as(&link) {
-                    // Another producer: the old one does not see the new subscription.
-                    old.link.cancel(reason.clone());
-                }
-            }
-        }
-        let port = Port::new(upstream.id(), Box::new(self.mailbox.clone()));
-        open(port, Some(self.id), replaces, answer.map(Answer::for_producer));
-        let (mode, ledger) = (upstream.mode(), Ledger::new(upstream.demand()));
-        let entry = Entry { upstream: upstream.clone(), link, mode, ledger, at_start, replaced: false };
-        self.entries.push(entry);
-        upstream
-    }
-
-    /// Tells the stage of a subscription, and starts to ask. Behind the sending, so that what the stage itself asks for
-    /// comes behind it.
-    async fn begin(&mut self, upstream: &Upstream) -> Step {
-        let begun = self.behaviour.producer(upstream, &mut self.out).await.map(|mode| {
-            if let Some(entry) = self.entry(upstream.id()) {
-                entry.begin(mode);
-            }
-        });
-        self.after(begun).await
-    }
-
-    fn entry(&mut self, id: SubscriptionId) -> Option<&mut Entry> {
-        self.entries.iter_mut().find(|entry| entry.upstream.id() == id)
-    }
-
-    async fn received(&mut self, id: SubscriptionId, parcel: Parcel<B::Input>) -> Step {
-        // One that is not known has been given up by this stage: its items are counted as undelivered.
-        let Some(entry) = self.entry(id) else { return Ok(()) };
-        let from = entry.upstream.clone();
-        if B::KIND == Kind::Consumer {
-            self.handle_items(&from, parcel.open()).await?;
-        } else {
-            self.incoming.push_back(Incoming::Items(from, parcel));
-        }
-        self.settle().await
-    }
-
-    /// Handles a received list, batch by batch, and asks for more after each.
-    async fn handle_items(&mut self, from: &Upstream, mut list: Opened<B::Input>) -> Step {
-        while list.len() > 0 && self.finishing.is_none() {
-            let length = list.len();
-            // Of a subscription that has ended, or that the stage's code asks for: whole.
-            let (piece, ask) = match self.entry(from.id()) {
-                Some(entry) if entry.mode == Mode::Automatic => {
-                    let piece = entry.ledger.piece(length);
-                    (piece, entry.ledger.handled(piece))
-                }
-                _ => {
-                    from.came(length);
-                    (length, 0)
-                }
-            };
-            let handled = self.behaviour.items(list.piece(piece), from, &mut self.out).await;
-            self.take_output(handled)?;
-            if let Some(entry) = self.entry(from.id()) {
-                entry.link.ask(ask);
-            }
-        }
-        Ok(())
-    }
-
-    async fn producer_left(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
-        if self.incoming.is_empty() {
-            self.handle_end(id, how, reason).await?;
-        } else {
-            // Behind the items that came before it.
-            self.incoming.push_back(Incoming::End(id, how, reason));
-        }
-        self.settle().await
-    }
-
-    async fn handle_end(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
-        let Some(at) = self.entries.iter().position(|entry| entry.upstream.id() == id) else { return Ok(()) };
-        let entry = self.entries.remove(at);
-        let ends = entry.ends_with(&reason);
-        entry.link.forget();
-        let end = Cancellation::new(id, how, reason.clone());
-        let handled = self.behaviour.producer_cancel(&end, &mut self.out).await;
-        self.take_output(handled)?;
-        if ends && !reason.is_clean() {
-            return Err(reason);
-        }
-        if ends {
-            return self.finish(reason);
-        }
-        if self.stop_when_alone && self.entries.is_empty() {
-            return self.finish(Reason::Normal);
-        }
-        Ok(())
     }
 
     fn status(&self) -> Status {

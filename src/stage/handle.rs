@@ -2,6 +2,7 @@ use super::DemandMode;
 use super::address::{Address, CallError, CastError, Reply};
 use super::letter::{Answer, Letter, Lifeline, Mailbox, Target, Upward};
 use super::reason::Reason;
+use super::role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
 use super::status::Status;
 use super::subscribe::{Source, Subscribe, SubscribeError, taken};
 use super::tally::{Counts, Tally};
@@ -9,7 +10,6 @@ use crate::dispatch::{StageId, SubscriptionId};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
@@ -54,60 +54,6 @@ pub type ProducerHandle<T, O = (), M = Infallible> = Handle<Producing<T, O>, M>;
 pub type ConsumerHandle<I, M = Infallible> = Handle<Consuming<I>, M>;
 /// The handle of a [`ProducerConsumer`](super::ProducerConsumer) that makes `T` of `I`.
 pub type ProducerConsumerHandle<I, T, O = (), M = Infallible> = Handle<Transforming<I, T, O>, M>;
-
-/// What a stage reads and makes.
-///
-/// Implemented by [`Producing`], [`Consuming`] and [`Transforming`], and by nothing else.
-pub trait Role: sealed::Sealed + 'static {
-    /// What it reads.
-    type Input: Send + 'static;
-    /// What it makes.
-    type Item: Send + 'static;
-    /// What its dispatcher is told by subscriptions.
-    type Options: Send + 'static;
-}
-
-/// The role of those that make items.
-pub trait Produces: Role {}
-/// The role of those that read items.
-pub trait Consumes: Role {}
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-macro_rules! roles {
-    ($($(#[$docs:meta])* $name:ident<$($of:ident),*>: $input:ty, $item:ty, $options:ty;)*) => {$(
-        $(#[$docs])*
-        pub struct $name<$($of),*>(PhantomData<fn() -> ($($of,)*)>);
-
-        impl<$($of),*> fmt::Debug for $name<$($of),*> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-        impl<$($of: Send + 'static),*> sealed::Sealed for $name<$($of),*> {}
-        impl<$($of: Send + 'static),*> Role for $name<$($of),*> {
-            type Input = $input;
-            type Item = $item;
-            type Options = $options;
-        }
-    )*};
-}
-
-roles! {
-    /// The role of a producer; see [`ProducerHandle`].
-    Producing<T, O>: Infallible, T, O;
-    /// The role of a consumer; see [`ConsumerHandle`].
-    Consuming<I>: I, Infallible, ();
-    /// The role of a producer-consumer; see [`ProducerConsumerHandle`].
-    Transforming<I, T, O>: I, T, O;
-}
-
-impl<T: Send + 'static, O: Send + 'static> Produces for Producing<T, O> {}
-impl<I: Send + 'static> Consumes for Consuming<I> {}
-impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Produces for Transforming<I, T, O> {}
-impl<I: Send + 'static, T: Send + 'static, O: Send + 'static> Consumes for Transforming<I, T, O> {}
 
 /// A mailbox of which the types do not show, so that whether a handle is `Send` does not depend on them.
 trait AnyMailbox<R: Role, M>: Send + Sync {

@@ -74,7 +74,9 @@ mod letter;
 mod output;
 mod producer;
 mod producer_consumer;
+mod reading;
 mod reason;
+mod role;
 mod setup;
 mod status;
 mod subscribe;
@@ -91,15 +93,13 @@ pub use driver::Driver;
 pub use from_iter::{FromIter, from_iter};
 pub use from_sink::{FromSink, from_sink};
 pub use from_stream::{FromStream, from_stream};
-pub use handle::{
-    ConsumerHandle, Consumes, Consuming, Ended, Handle, ProducerConsumerHandle, ProducerHandle, Produces,
-    Producing, Role, Transforming,
-};
+pub use handle::{ConsumerHandle, Ended, Handle, ProducerConsumerHandle, ProducerHandle};
 pub use into_sink::IntoSink;
 pub use output::{Control, Output};
 pub use producer::Producer;
 pub use producer_consumer::ProducerConsumer;
 pub use reason::{Cancellation, Panic, Reason, StageError};
+pub use role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
 pub use setup::{HasRole, Setup};
 pub use status::{ConsumerStatus, Kind, ProducerStatus, Status};
 pub use subscribe::{Subscribe, SubscribeError};

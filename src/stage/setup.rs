@@ -6,10 +6,11 @@ use super::buffer::Keep;
 use super::core::{Core, Parts};
 use super::downstream::{BufferOptions, Downstream};
 use super::driver::{Driver, drive};
-use super::handle::{Consuming, Handle, Producing, Role, Running, Transforming};
+use super::handle::{Handle, Running};
 use super::letter::Mailbox;
 use super::output::{Control, Output};
 use super::producer::Producer;
+use super::role::{Consuming, Produces, Producing, Role, Transforming};
 use super::subscribe::{Request, Subscribe};
 use super::tally::Tally;
 use crate::dispatch::{Dispatcher, StageId};
@@ -329,7 +330,7 @@ where
 
 impl<B, D> Setup<B, D>
 where
-    B: HasRole<D, Role: Role<Options = D::Options> + super::handle::Produces> + Emits,
+    B: HasRole<D, Role: Role<Options = D::Options> + Produces> + Emits,
     D: Dispatcher<B::Item, Options: Default>,
 {
     /// Turns the stage into a stream of what one consumer of it gets, which runs it while it is polled: no task.

@@ -1,0 +1,120 @@
+//! A stage at work, continued: the side of those whom it reads from.
+
+use super::behaviour::Behaviour;
+use super::core::{Core, Incoming, Step};
+use super::letter::{Answer, Opened, Parcel, Port, Replaced};
+use super::reason::{Cancellation, How, Reason};
+use super::status::Kind;
+use super::subscribe::Request;
+use super::upstream::{Entry, Mode, Upstream};
+use crate::demand::Ledger;
+use crate::dispatch::{Dispatcher, SubscriptionId};
+
+impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
+    /// Sends a subscription to its producer.
+    pub(super) fn open(
+        &mut self,
+        request: Request<B::Input>,
+        replaces: Option<Replaced>,
+        answer: Option<Answer>,
+        at_start: bool,
+    ) -> Upstream {
+        let Request { upstream, link, open } = request;
+        if let Some((old, reason)) = &replaces {
+            if let Some(old) = self.entry(*old) {
+                old.replaced = true;
+                if !old.link.is_to_same_as(&link) {
+                    // Another producer: the old one does not see the new subscription.
+                    old.link.cancel(reason.clone());
+                }
+            }
+        }
+        let port = Port::new(upstream.id(), Box::new(self.mailbox.clone()));
+        open(port, Some(self.id), replaces, answer.map(Answer::for_producer));
+        let (mode, ledger) = (upstream.mode(), Ledger::new(upstream.demand()));
+        let entry = Entry { upstream: upstream.clone(), link, mode, ledger, at_start, replaced: false };
+        self.entries.push(entry);
+        upstream
+    }
+
+    /// Tells the stage of a subscription, and starts to ask. Behind the sending, so that what the stage itself asks for
+    /// comes behind it.
+    pub(super) async fn begin(&mut self, upstream: &Upstream) -> Step {
+        let begun = self.behaviour.producer(upstream, &mut self.out).await.map(|mode| {
+            if let Some(entry) = self.entry(upstream.id()) {
+                entry.begin(mode);
+            }
+        });
+        self.after(begun).await
+    }
+
+    pub(super) fn entry(&mut self, id: SubscriptionId) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.upstream.id() == id)
+    }
+
+    pub(super) async fn received(&mut self, id: SubscriptionId, parcel: Parcel<B::Input>) -> Step {
+        // One that is not known has been given up by this stage: its items are counted as undelivered.
+        let Some(entry) = self.entry(id) else { return Ok(()) };
+        let from = entry.upstream.clone();
+        if B::KIND == Kind::Consumer {
+            self.handle_items(&from, parcel.open()).await?;
+        } else {
+            self.incoming.push_back(Incoming::Items(from, parcel));
+        }
+        self.settle().await
+    }
+
+    /// Handles a received list, batch by batch, and asks for more after each.
+    pub(super) async fn handle_items(&mut self, from: &Upstream, mut list: Opened<B::Input>) -> Step {
+        while list.len() > 0 && self.finishing.is_none() {
+            let length = list.len();
+            // Of a subscription that has ended, or that the stage's code asks for: whole.
+            let (piece, ask) = match self.entry(from.id()) {
+                Some(entry) if entry.mode == Mode::Automatic => {
+                    let piece = entry.ledger.piece(length);
+                    (piece, entry.ledger.handled(piece))
+                }
+                _ => {
+                    from.came(length);
+                    (length, 0)
+                }
+            };
+            let handled = self.behaviour.items(list.piece(piece), from, &mut self.out).await;
+            self.take_output(handled)?;
+            if let Some(entry) = self.entry(from.id()) {
+                entry.link.ask(ask);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn producer_left(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+        if self.incoming.is_empty() {
+            self.handle_end(id, how, reason).await?;
+        } else {
+            // Behind the items that came before it.
+            self.incoming.push_back(Incoming::End(id, how, reason));
+        }
+        self.settle().await
+    }
+
+    pub(super) async fn handle_end(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+        let Some(at) = self.entries.iter().position(|entry| entry.upstream.id() == id) else { return Ok(()) };
+        let entry = self.entries.remove(at);
+        let ends = entry.ends_with(&reason);
+        entry.link.forget();
+        let end = Cancellation::new(id, how, reason.clone());
+        let handled = self.behaviour.producer_cancel(&end, &mut self.out).await;
+        self.take_output(handled)?;
+        if ends && !reason.is_clean() {
+            return Err(reason);
+        }
+        if ends {
+            return self.finish(reason);
+        }
+        if self.stop_when_alone && self.entries.is_empty() {
+            return self.finish(Reason::Normal);
+        }
+        Ok(())
+    }
+}
