@@ -113,6 +113,25 @@
 //!
 //! Work that blocks a thread, as a busy loop of a millisecond or more does, belongs into `tokio::task::spawn_blocking`.
 //!
+//! # Stages and flows
+//!
+//! A subscription is a stream, and so the source of a flow; a flow is a stream, and so a producer.
+//!
+//! ```
+//! use futures::StreamExt;
+//! use gen_stage::prelude::*;
+//! use gen_stage::stage::{from_iter, from_stream};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), gen_stage::stage::SubscribeError> {
+//! let numbers = from_iter(1..=100u64).stage().spawn();
+//! let squares = numbers.subscribe().await?.flow().map(|n| n * n);
+//! let squares = from_stream(squares).stage().spawn();
+//! assert_eq!(squares.subscribe().await?.fold(0, |sum, n| async move { sum + n }).await, 338_350);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Ending
 //!
 //! - A producer that has no more calls [`finish`](super::Control::finish): all it has emitted goes out, then it ends, and
