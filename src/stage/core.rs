@@ -227,8 +227,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 Ok(())
             }
             Letter::Mode(DemandMode::Forward) => {
-                self.downstream.forward();
-                while self.downstream.replay_next() {
+                while self.downstream.forward_next() {
                     self.settle().await?;
                 }
                 Ok(())
@@ -343,7 +342,12 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             for entry in self.entries.drain(..) {
                 entry.link.down(reason.clone());
             }
-            self.incoming.clear();
+            for incoming in self.incoming.drain(..) {
+                // Messages that waited behind items are handled; the items are counted as undelivered.
+                if let Incoming::Mark(mark) = incoming {
+                    self.downstream.mark(mark);
+                }
+            }
             self.downstream.mark(Mark::Finish);
         }
         Ok(())

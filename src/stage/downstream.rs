@@ -74,8 +74,8 @@ pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     unoffered: usize,
     /// What the dispatcher holds and is being given, while it runs code of the user's that may panic.
     in_dispatch: Option<usize>,
-    /// What was held back and is to be done again, in order.
-    replaying: VecDeque<Held<T, M>>,
+    /// What is held is being done again, and what comes meanwhile goes behind it.
+    forwarding: bool,
     tally: Arc<Tally>,
 }
 
@@ -92,7 +92,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             todo: VecDeque::new(),
             unoffered: 0,
             in_dispatch: None,
-            replaying: VecDeque::new(),
+            forwarding: false,
             tally,
         }
     }
@@ -171,10 +171,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         if demand == 0 {
             return;
         }
-        if let Some(held) = &mut self.held {
-            held.push_back(Held::Demand(demand));
-            return;
+        match &mut self.held {
+            Some(held) => held.push_back(Held::Demand(demand)),
+            None => self.demanded_now(demand),
         }
+    }
+
+    fn demanded_now(&mut self, demand: usize) {
         let mut left = demand;
         while left > 0 && self.buffer.len() > 0 {
             let items = self.buffer.take(left);
@@ -302,11 +305,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     pub(super) fn mark(&mut self, mark: Mark<M>) {
         match &mut self.held {
             Some(held) => held.push_back(Held::Mark(mark)),
-            None => {
-                self.buffer.mark(mark);
-                self.pass_marks();
-            }
+            None => self.mark_now(mark),
         }
+    }
+
+    fn mark_now(&mut self, mark: Mark<M>) {
+        self.buffer.mark(mark);
+        self.pass_marks();
     }
 
     /// Marks with no buffered item in front of them go on to the dispatcher, which may hold items too.
@@ -321,27 +326,25 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     }
 
     pub(super) fn mode(&self) -> DemandMode {
-        if self.held.is_some() { DemandMode::Accumulate } else { DemandMode::Forward }
+        if self.held.is_some() && !self.forwarding { DemandMode::Accumulate } else { DemandMode::Forward }
     }
 
     pub(super) fn accumulate(&mut self) {
         self.held.get_or_insert_default();
     }
 
-    /// Stops holding demand back. What was held is to be [replayed](Self::replay_next).
-    pub(super) fn forward(&mut self) {
-        self.replaying = self.held.take().unwrap_or_default();
-    }
-
-    /// Does again the next thing that came while demand was held back; `false` when nothing is left.
-    pub(super) fn replay_next(&mut self) -> bool {
-        match self.replaying.pop_front() {
-            Some(Held::Demand(demand)) => self.demanded(demand),
+    /// Does again the next thing that came while demand was held back; `false` when nothing is left, and nothing is held
+    /// back any more.
+    pub(super) fn forward_next(&mut self) -> bool {
+        let next = self.held.as_mut().and_then(VecDeque::pop_front);
+        self.forwarding = next.is_some();
+        match next {
+            Some(Held::Demand(demand)) => self.demanded_now(demand),
             Some(Held::Items(items)) => self.release(items),
-            Some(Held::Mark(mark)) => self.mark(mark),
-            None => return false,
+            Some(Held::Mark(mark)) => self.mark_now(mark),
+            None => self.held = None,
         }
-        true
+        self.forwarding
     }
 
     pub(super) fn buffered(&self) -> usize {
@@ -373,7 +376,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
 impl<T: Send + 'static, D: Dispatcher<T>, M> Drop for Downstream<T, D, M> {
     fn drop(&mut self) {
-        let held = self.held.iter().flatten().chain(&self.replaying);
+        let held = self.held.iter().flatten();
         let held: usize = held.map(|held| if let Held::Items(items) = held { items.len() } else { 0 }).sum();
         let dispatching = self.in_dispatch.unwrap_or_else(|| self.dispatcher.held());
         self.tally.add_discarded(self.buffer.len() + held + dispatching);
