@@ -14,7 +14,6 @@ mod map_batch;
 mod parity;
 mod partition;
 mod per_lane;
-mod probes;
 mod properties;
 mod reduce;
 mod run;

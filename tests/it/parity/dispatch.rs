@@ -1,23 +1,23 @@
 //! Dispatchers in their stages: what of scenarios 160 to 187, and of 73, 91 and 92, takes a stage to show.
 
 use crate::common::settle;
-use crate::probes::{Collect, Origin, Repeat, adds_up, queue, status, until};
+use crate::stages::{Reader, Say, Source, adds_up, block, collect, count, double, queue, silent, until};
 use futures::{FutureExt, StreamExt};
 use gen_stage::dispatch::{Broadcast, ByDemand, Partition, PartitionName, Refusal};
 use gen_stage::prelude::*;
 use gen_stage::stage::{ProducerHandle, Reason, SubscribeError};
 use std::panic::AssertUnwindSafe;
 
-type Partitioned = ProducerHandle<u64, PartitionName<u64>, crate::probes::Queue>;
+type Partitioned = ProducerHandle<u64, PartitionName<u64>, Say>;
 
 /// Numbers, the even in partition 0 and the odd in partition 1.
-fn by_parity(origin: &Origin, queue_size: usize) -> Partitioned {
-    origin.clone().spawn(Partition::by_key([0, 1], |n: &u64| n % 2).queue_size(queue_size))
+fn by_parity(source: Source, queue_size: usize) -> Partitioned {
+    source.spawn(Partition::by_key([0, 1], |n: &u64| n % 2).queue_size(queue_size))
 }
 
 #[tokio::test]
 async fn subscriptions_read_as_streams_are_no_stage_and_may_be_many() {
-    let producer = Origin::counting().spawn(Broadcast::new());
+    let producer = count(0).spawn(Broadcast::new());
     let mut one = producer.subscribe().demand(2, 0).await.unwrap();
     let mut two = producer.subscribe().demand(2, 0).await.unwrap();
     assert_eq!(futures::join!(one.next(), two.next()), (Some(0), Some(0)));
@@ -25,12 +25,13 @@ async fn subscriptions_read_as_streams_are_no_stage_and_may_be_many() {
 
 #[tokio::test]
 async fn scenario_160_one_that_asks_for_nothing_holds_up_the_others_until_it_leaves() {
-    let producer = Origin::counting().spawn(Broadcast::new());
+    let producer = count(0).spawn(Broadcast::new());
     let raw = producer.subscribe().await.unwrap();
-    let both = [Collect::default(), Collect::default()];
-    let _handles = both.each_ref().map(|c| c.clone().stage().subscribe_to(producer.subscribe()).spawn());
+    let readers = [collect(), collect()];
+    let both = readers.each_ref().map(Reader::log);
+    let _handles = readers.map(|reader| reader.stage().subscribe_to(producer.subscribe()).spawn());
     settle().await;
-    assert!(both.iter().all(|each| each.batches.is_empty()));
+    assert!(both.iter().all(|each| each.batches().is_empty()));
     drop(raw);
     until("both have 1010 items", || both.iter().all(|each| each.items().len() >= 1010)).await;
     for each in &both {
@@ -40,44 +41,47 @@ async fn scenario_160_one_that_asks_for_nothing_holds_up_the_others_until_it_lea
 
 #[tokio::test]
 async fn scenario_161_the_smallest_demand_is_passed_up() {
-    let origin = Origin::silent();
-    let producer = origin.clone().spawn(Broadcast::new());
-    let _handles = [10, 20]
-        .map(|max| Collect::blocking().stage().subscribe_to(producer.subscribe().demand(max, 0)).spawn());
+    let source = silent();
+    let above = source.log();
+    let producer = source.spawn(Broadcast::new());
+    let _handles =
+        [10, 20].map(|max| block().stage().subscribe_to(producer.subscribe().demand(max, 0)).spawn());
     settle().await;
-    assert_eq!(origin.demands.all(), [10]);
+    assert_eq!(above.demands(), [10]);
 }
 
 #[tokio::test]
 async fn scenario_163_a_producer_consumer_that_broadcasts() {
-    let producer = Origin::counting().stage().spawn();
-    let double = Repeat::new(2)
+    let producer = count(0).stage().spawn();
+    let middle = double()
         .stage()
         .dispatcher(Broadcast::new())
         .subscribe_to(producer.subscribe().demand(100, 80))
         .spawn();
-    let both = [Collect::default(), Collect::default()];
-    let _handles: Vec<_> = both
-        .iter()
+    let readers = [collect(), collect()];
+    let both = readers.each_ref().map(Reader::log);
+    let _handles: Vec<_> = readers
+        .into_iter()
         .zip([10, 20])
-        .map(|(c, max)| c.clone().stage().subscribe_to(double.subscribe().demand(max, 0)).spawn())
+        .map(|(reader, max)| reader.stage().subscribe_to(middle.subscribe().demand(max, 0)).spawn())
         .collect();
     until("both have come to 204", || both.iter().all(|each| each.items().contains(&204))).await;
     let batch: Vec<u64> = (200..=204).flat_map(|n| [n, n]).collect();
     for each in both {
-        assert!(each.batches.all().contains(&batch));
+        assert!(each.batches().contains(&batch));
     }
 }
 
 #[tokio::test]
 async fn scenario_164_what_a_selector_leaves_out_is_asked_again_and_nothing_is_sent() {
-    let origin = Origin::silent();
-    let producer = origin.clone().spawn(Broadcast::new());
+    let source = silent();
+    let above = source.log();
+    let producer = source.spawn(Broadcast::new());
     let mut even = producer.subscribe().manual().selector(|n| n % 2 == 0).await.unwrap();
     even.ask(5);
     queue(&producer, [1, 3, 5]).await;
     assert_eq!(even.next_batch().now_or_never(), None);
-    assert_eq!(origin.demands.all(), [5, 3]);
+    assert_eq!(above.demands(), [5, 3]);
     queue(&producer, [2, 3, 4, 5, 6, 8, 10, 12]).await;
     let mut got = Vec::new();
     while let Some(batch) = even.next_batch().now_or_never() {
@@ -90,16 +94,16 @@ async fn scenario_164_what_a_selector_leaves_out_is_asked_again_and_nothing_is_s
 
 #[tokio::test]
 async fn selectors_of_several_stages_leave_out_what_each_does_not_want() {
-    let producer = Origin::counting().spawn(Broadcast::new());
-    let thirds = [0, 1, 2].map(|rest| (rest, Collect::default()));
-    let _handles = thirds.each_ref().map(|(rest, collect)| {
-        let rest = *rest;
+    let producer = count(0).spawn(Broadcast::new());
+    let readers = [0, 1, 2].map(|rest| (rest, collect()));
+    let thirds = readers.each_ref().map(|(rest, reader)| (*rest, reader.log()));
+    let _handles = readers.map(|(rest, reader)| {
         let subscribe = producer.subscribe().demand(10, 5).selector(move |n| n % 3 == rest);
-        collect.clone().stage().subscribe_to(subscribe).spawn()
+        reader.stage().subscribe_to(subscribe).spawn()
     });
     until("all have 100", || thirds.iter().all(|(_, each)| each.items().len() >= 100)).await;
-    for (rest, collect) in thirds {
-        let got = collect.items();
+    for (rest, log) in thirds {
+        let got = log.items();
         // Those that were there before all had subscribed may have got some before the others.
         let expected: Vec<u64> =
             (0..).filter(|n| n % 3 == rest).skip_while(|n| *n < got[0]).take(100).collect();
@@ -109,31 +113,33 @@ async fn selectors_of_several_stages_leave_out_what_each_does_not_want() {
 
 #[tokio::test]
 async fn scenario_166_a_selector_that_panics_ends_the_producer_and_its_permanent_consumers() {
-    let origin = Origin::silent();
-    let producer = origin.clone().spawn(Broadcast::new());
-    let collect = Collect::default();
-    let consumer = collect.clone().stage().subscribe_to(producer.subscribe().demand(5, 0)).spawn();
+    let source = silent();
+    let above = source.log();
+    let producer = source.spawn(Broadcast::new());
+    let reader = collect();
+    let below = reader.log();
+    let consumer = reader.stage().subscribe_to(producer.subscribe().demand(5, 0)).spawn();
     let broken = producer.subscribe().demand(5, 0).selector(|_| panic!("no opinion")).await.unwrap();
     let mut broken = broken.fallible();
     assert!(broken.next().now_or_never().is_none());
     settle().await;
-    let reply = producer.call(|reply| crate::probes::queue_of([1, 2, 3], reply)).await;
+    let reply = producer.call(|reply| Say::Call(vec![1, 2, 3], reply)).await;
     assert!(reply.is_err());
     assert_eq!(producer.wait().await.to_string(), "panicked: no opinion");
     assert_eq!(consumer.wait().await.to_string(), "panicked: no opinion");
-    assert_eq!(collect.ends.all(), [(true, "panicked: no opinion".to_owned())]);
+    assert_eq!(below.cancelled(), ["down panicked: no opinion"]);
     let end = broken.next().await.expect("it is told").expect_err("nothing was sent");
     assert_eq!(end.to_string(), "panicked: no opinion");
-    assert_eq!(origin.terminated.all(), ["panicked: no opinion"]);
+    assert_eq!(above.end().as_deref(), Some("panicked: no opinion"));
 }
 
 #[tokio::test]
 async fn items_are_accounted_for_when_a_selector_panics() {
-    let producer = Origin::silent().spawn(Broadcast::new());
+    let producer = silent().spawn(Broadcast::new());
     let mut broken = producer.subscribe().demand(5, 0).selector(|_| panic!("no opinion")).await.unwrap();
     assert!(broken.next_batch().now_or_never().is_none());
     settle().await;
-    assert!(producer.call(|reply| crate::probes::queue_of([1, 2, 3], reply)).await.is_err());
+    assert!(producer.call(|reply| Say::Call(vec![1, 2, 3], reply)).await.is_err());
     producer.wait().await;
     drop(broken);
     assert_eq!(producer.counts().emitted, 3);
@@ -142,7 +148,7 @@ async fn items_are_accounted_for_when_a_selector_panics() {
 
 #[tokio::test]
 async fn scenario_181_an_unknown_partition_of_an_item_ends_the_producer() {
-    let producer = Origin::silent().spawn(Partition::by_key(["odd", "even"], |n: &u64| match n % 3 {
+    let producer = silent().spawn(Partition::by_key(["odd", "even"], |n: &u64| match n % 3 {
         0 => "even",
         1 => "odd",
         _ => "other",
@@ -150,7 +156,7 @@ async fn scenario_181_an_unknown_partition_of_an_item_ends_the_producer() {
     let mut odd = producer.subscribe().partition("odd").demand(5, 0).await.unwrap().fallible();
     assert!(odd.next().now_or_never().is_none());
     settle().await;
-    assert!(producer.call(|reply| crate::probes::queue_of([1, 2], reply)).await.is_err());
+    assert!(producer.call(|reply| Say::Call(vec![1, 2], reply)).await.is_err());
     let text = "panicked: an item was assigned to the unknown partition \"other\"; \
                 the known ones are [\"odd\", \"even\"]";
     assert_eq!(producer.wait().await.to_string(), text);
@@ -160,11 +166,11 @@ async fn scenario_181_an_unknown_partition_of_an_item_ends_the_producer() {
 
 #[tokio::test]
 async fn items_are_accounted_for_when_a_partition_is_unknown() {
-    let producer = Origin::silent().spawn(Partition::by_key([0], |n: &u64| *n));
+    let producer = silent().spawn(Partition::by_key([0], |n: &u64| *n));
     let mut zero = producer.subscribe().partition(0).demand(5, 0).await.unwrap();
     assert!(zero.next_batch().now_or_never().is_none());
     settle().await;
-    assert!(producer.call(|reply| crate::probes::queue_of([0, 1, 0], reply)).await.is_err());
+    assert!(producer.call(|reply| Say::Call(vec![0, 1, 0], reply)).await.is_err());
     producer.wait().await;
     drop(zero);
     assert_eq!(producer.counts().emitted, 3);
@@ -173,8 +179,9 @@ async fn items_are_accounted_for_when_a_partition_is_unknown() {
 
 #[tokio::test]
 async fn scenario_185_a_bad_subscription_is_refused_to_the_subscriber_and_nobody_else_notices() {
-    let origin = Origin::counting();
-    let producer = by_parity(&origin, 10);
+    let source = count(0);
+    let above = source.log();
+    let producer = by_parity(source, 10);
     let mut even = producer.subscribe().partition(0).demand(4, 0).await.unwrap();
     assert!(even.next().now_or_never().is_none());
 
@@ -192,39 +199,41 @@ async fn scenario_185_a_bad_subscription_is_refused_to_the_subscriber_and_nobody
 
     // Neither the one that was there before, nor the producer.
     assert_eq!(even.next().await, Some(0));
-    assert_eq!(status(&producer).await.consumers.len(), 1);
-    assert!(origin.ends.is_empty());
+    assert_eq!(producer.status().await.unwrap().consumers.len(), 1);
+    assert!(above.left().is_empty());
     drop(even);
     assert!(producer.subscribe().partition(0).await.is_ok(), "it is free again");
 }
 
 #[tokio::test]
 async fn scenario_185_a_stage_that_is_refused_while_it_runs_lives_on() {
-    let producer = by_parity(&Origin::counting(), 10);
-    let collect = Collect::default();
-    let consumer = collect.clone().stage().spawn();
+    let producer = by_parity(count(0), 10);
+    let reader = collect();
+    let below = reader.log();
+    let consumer = reader.stage().spawn();
     for _ in 0..2 {
         let refused = consumer.subscribe_to(producer.subscribe().partition(9)).await;
         assert!(matches!(refused, Err(SubscribeError::Refused(Refusal::UnknownPartition { .. }))));
     }
     assert!(consumer.status().await.expect("it lives on").producers.is_empty());
-    let refused = (false, "refused: partition must be one of [0, 1], given 9".to_owned());
-    assert_eq!(collect.ends.all(), [refused.clone(), refused]);
+    assert_eq!(below.cancelled(), ["cancel refused: partition must be one of [0, 1], given 9"; 2]);
     assert!(consumer.subscribe_to(producer.subscribe().partition(1)).await.is_ok());
 }
 
 #[tokio::test]
 async fn scenario_185_a_stage_that_is_refused_at_its_start_ends_unless_it_is_temporary() {
-    let producer = by_parity(&Origin::silent(), 10);
+    let producer = by_parity(silent(), 10);
     let subscribe = || producer.subscribe().partition(9);
     for subscribe in [subscribe(), subscribe().transient()] {
-        let collect = Collect::default();
-        let consumer = collect.clone().stage().subscribe_to(subscribe).spawn();
+        let reader = collect();
+        let below = reader.log();
+        let consumer = reader.stage().subscribe_to(subscribe).spawn();
         let reason = consumer.wait().await;
         assert!(matches!(reason, Reason::Refused(Refusal::UnknownPartition { .. })), "{reason}");
-        assert_eq!(collect.terminated.all(), ["refused: partition must be one of [0, 1], given 9"]);
+        let text = "refused: partition must be one of [0, 1], given 9";
+        assert_eq!(below.end().as_deref(), Some(text));
     }
-    let consumer = Collect::default().stage().subscribe_to(subscribe().temporary()).spawn();
+    let consumer = collect().stage().subscribe_to(subscribe().temporary()).spawn();
     settle().await;
     assert!(consumer.status().await.expect("it lives on").producers.is_empty());
     assert!(producer.status().await.is_ok());
@@ -232,27 +241,28 @@ async fn scenario_185_a_stage_that_is_refused_at_its_start_ends_unless_it_is_tem
 
 #[tokio::test]
 async fn scenario_187_a_blocked_partition_gives_way_when_it_leaves_and_loses_nothing() {
-    let producer = by_parity(&Origin::silent(), 10);
-    let zero = Collect::default();
+    let producer = by_parity(silent(), 10);
+    let (reader, blocking) = (collect(), block());
+    let (zero, one) = (reader.log(), blocking.log());
     let demanding = |partition| producer.subscribe().partition(partition).demand(4, 0).temporary();
-    let _zero = zero.clone().stage().subscribe_to(demanding(0)).spawn();
-    let one = Collect::blocking();
-    let blocked = one.clone().stage().subscribe_to(demanding(1)).spawn();
+    let _zero = reader.stage().subscribe_to(demanding(0)).spawn();
+    let blocked = blocking.stage().subscribe_to(demanding(1)).spawn();
     settle().await;
     queue(&producer, [1, 3, 5, 7, 9, 11]).await;
     queue(&producer, [2, 4, 6]).await;
     settle().await;
-    assert_eq!((zero.batches.all(), one.batches.all()), (vec![vec![2, 4]], vec![vec![1, 3, 5, 7]]));
-    let now = status(&producer).await;
+    assert_eq!((zero.batches(), one.batches()), (vec![vec![2, 4]], vec![vec![1, 3, 5, 7]]));
+    let now = producer.status().await.unwrap();
     assert_eq!((now.buffered, now.dispatching), (1, 2), "6 is in the buffer, 9 and 11 in their queue");
 
     blocked.abort();
     settle().await;
-    assert_eq!(zero.batches.all(), [vec![2, 4], vec![6]]);
+    assert_eq!(zero.batches(), [vec![2, 4], vec![6]]);
     // The queue is still there for the next one.
-    assert_eq!(status(&producer).await.dispatching, 2);
-    let next = Collect::default();
-    let _next = next.clone().stage().subscribe_to(demanding(1)).spawn();
+    assert_eq!(producer.status().await.unwrap().dispatching, 2);
+    let reader = collect();
+    let next = reader.log();
+    let _next = reader.stage().subscribe_to(demanding(1)).spawn();
     settle().await;
     assert_eq!(next.items(), [9, 11]);
     queue(&producer, [13, 8]).await;
@@ -262,28 +272,29 @@ async fn scenario_187_a_blocked_partition_gives_way_when_it_leaves_and_loses_not
 
 #[tokio::test]
 async fn a_partition_that_nobody_reads_stalls_the_producer_and_fills_no_memory() {
-    let origin = Origin::counting();
-    let producer = by_parity(&origin, 5);
-    let zero = Collect::default();
+    let (source, reader) = (count(0), collect());
+    let (above, zero) = (source.log(), reader.log());
+    let producer = by_parity(source, 5);
     let subscribe = producer.subscribe().partition(0).demand(20, 10);
-    let _zero = zero.clone().stage().subscribe_to(subscribe).spawn();
+    let _zero = reader.stage().subscribe_to(subscribe).spawn();
     let mut peak = 0;
     for _ in 0..20 {
         settle().await;
-        let now = status(&producer).await;
+        let now = producer.status().await.unwrap();
         peak = peak.max(now.dispatching);
         assert!(now.buffered <= 20, "{now:?}");
     }
     assert_eq!(peak, 5 + 1, "the queue and the one item too many");
-    let stalled = (zero.items(), origin.demands.all());
+    let stalled = (zero.items(), above.demands());
     settle().await;
-    assert_eq!((zero.items(), origin.demands.all()), stalled, "nothing moves");
+    assert_eq!((zero.items(), above.demands()), stalled, "nothing moves");
     assert_eq!(zero.items(), [0, 2, 4, 6, 8, 10], "11 did not fit");
 
     // Somebody reads it: everything goes on, and nothing was lost.
-    let one = Collect::default();
+    let reader = collect();
+    let one = reader.log();
     let subscribe = producer.subscribe().partition(1).demand(20, 10);
-    let _one = one.clone().stage().subscribe_to(subscribe).spawn();
+    let _one = reader.stage().subscribe_to(subscribe).spawn();
     until("both have 100", || zero.items().len() >= 100 && one.items().len() >= 100).await;
     assert_eq!(zero.items()[..100], (0..100).map(|n| n * 2).collect::<Vec<_>>());
     assert_eq!(one.items()[..100], (0..100).map(|n| n * 2 + 1).collect::<Vec<_>>());
@@ -291,9 +302,9 @@ async fn a_partition_that_nobody_reads_stalls_the_producer_and_fills_no_memory()
 
 #[tokio::test]
 async fn a_queue_outlives_many_subscriptions_and_keeps_its_order() {
-    let producer = by_parity(&Origin::counting(), 1000);
+    let producer = by_parity(count(0), 1000);
     let subscribe = producer.subscribe().partition(0).demand(10, 0);
-    let _reader = Collect::default().stage().subscribe_to(subscribe).spawn();
+    let _reader = collect().stage().subscribe_to(subscribe).spawn();
     settle().await;
     let mut got = Vec::new();
     for _ in 0..10 {
@@ -310,10 +321,12 @@ async fn a_queue_outlives_many_subscriptions_and_keeps_its_order() {
 #[tokio::test]
 async fn turns_are_fair_however_much_the_others_ask_for() {
     let shares = |dispatcher: ByDemand| async {
-        let producer = Origin::silent().spawn(dispatcher);
-        let (greedy, modest) = (Collect::default(), Collect::default());
-        let _handles = [(&greedy, (1000, 500)), (&modest, (5, 2))].map(|(each, (max, min))| {
-            each.clone().stage().subscribe_to(producer.subscribe().demand(max, min)).spawn()
+        let producer = silent().spawn(dispatcher);
+        let readers = [collect(), collect()];
+        let [greedy, modest] = readers.each_ref().map(Reader::log);
+        let [first, second] = readers;
+        let _handles = [(first, (1000, 500)), (second, (5, 2))].map(|(each, (max, min))| {
+            each.stage().subscribe_to(producer.subscribe().demand(max, min)).spawn()
         });
         settle().await;
         for n in 0..100 {
@@ -330,19 +343,19 @@ async fn turns_are_fair_however_much_the_others_ask_for() {
 
 #[tokio::test]
 async fn fair_turns_are_not_held_up_by_one_that_blocks() {
-    let producer = Origin::counting().spawn(ByDemand::new().fair());
-    let (stuck, running) = (Collect::blocking(), Collect::default());
-    let _handles = [&stuck, &running]
-        .map(|each| each.clone().stage().subscribe_to(producer.subscribe().demand(10, 5)).spawn());
+    let producer = count(0).spawn(ByDemand::new().fair());
+    let readers = [block(), collect()];
+    let [stuck, running] = readers.each_ref().map(Reader::log);
+    let _handles = readers.map(|each| each.stage().subscribe_to(producer.subscribe().demand(10, 5)).spawn());
     until("it has 1000", || running.items().len() >= 1000).await;
-    let sent = status(&producer).await.consumers;
-    assert_eq!(stuck.batches.len(), 1);
+    let sent = producer.status().await.unwrap().consumers;
+    assert_eq!(stuck.batches().len(), 1);
     assert_eq!(sent.len(), 2);
 }
 
 #[tokio::test]
 async fn a_panicking_partition_raises_in_whoever_reads_a_stream() {
-    let producer = Origin::counting().spawn(Partition::by_key([0], |n: &u64| *n / 3));
+    let producer = count(0).spawn(Partition::by_key([0], |n: &u64| *n / 3));
     let reading = producer.subscribe().partition(0).demand(10, 0).await.unwrap().collect::<Vec<_>>();
     let payload = AssertUnwindSafe(reading).catch_unwind().await.unwrap_err();
     assert!(payload.downcast_ref::<String>().unwrap().contains("the unknown partition 1"));

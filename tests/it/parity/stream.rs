@@ -1,7 +1,7 @@
 //! Stages read as streams: scenarios 188 to 208.
 
 use crate::common::{Watched, settle, sorted};
-use crate::probes::{Collect, Origin, queue, status, until};
+use crate::stages::{collect, count, identity, queue, silent, until};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher, Refusal, Subscriber, SubscriptionId};
 use gen_stage::prelude::*;
@@ -33,28 +33,29 @@ impl<T: Send + 'static> Dispatcher<T> for Closed {
 
 #[tokio::test]
 async fn scenario_188_ten_of_an_endless_producer() {
-    let origin = Origin::counting();
-    let producer = origin.clone().stage().spawn();
+    let source = count(0);
+    let log = source.log();
+    let producer = source.stage().spawn();
     let read: Vec<u64> = producer.subscribe().await.unwrap().take(10).collect().await;
     assert_eq!(read, (0..10).collect::<Vec<_>>());
-    assert_eq!(origin.demands.all()[0], 1000);
+    assert_eq!(log.demands()[0], 1000);
     settle().await;
-    assert!(status(&producer).await.consumers.is_empty(), "nothing is left of it");
-    assert_eq!(origin.ends.all(), [(false, "normal".to_owned())]);
+    assert!(producer.status().await.unwrap().consumers.is_empty(), "nothing is left of it");
+    assert_eq!(log.left(), ["cancel normal"]);
     // The same without a task.
-    let read: Vec<u64> = Origin::counting().into_stream().take(10).collect().await;
+    let read: Vec<u64> = count(0).into_stream().take(10).collect().await;
     assert_eq!(read, (0..10).collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn scenario_191_a_producer_that_has_ended() {
-    let producer = Origin::counting().stage().spawn();
+    let producer = count(0).stage().spawn();
     producer.shutdown().await;
     for subscribe in [producer.subscribe(), producer.subscribe().temporary()] {
         assert!(matches!(subscribe.await, Err(SubscribeError::Gone)));
     }
     // Its letter is still waiting when the producer ends.
-    let producer = Origin::counting().stage().spawn();
+    let producer = count(0).stage().spawn();
     let (ended, subscribed) = futures::join!(producer.shutdown(), producer.subscribe().into_future());
     assert!(matches!(ended, Reason::Shutdown));
     assert!(matches!(subscribed, Err(SubscribeError::Gone)));
@@ -124,12 +125,13 @@ async fn scenario_203_two_finite_sources_in_one_stream() {
 #[tokio::test]
 async fn scenario_203_two_finite_sources_of_one_consumer() {
     let sources = [0..50, 50..100].map(|numbers| from_iter(numbers).stage().spawn());
-    let collect = Collect::default();
+    let reader = collect();
+    let log = reader.log();
     let [low, high] = sources.each_ref().map(|source| source.subscribe().demand(10, 5).transient());
-    let consumer = collect.clone().stage().stop_when_alone().subscribe_to(low).subscribe_to(high).spawn();
+    let consumer = reader.stage().stop_when_alone().subscribe_to(low).subscribe_to(high).spawn();
     assert!(matches!(consumer.wait().await, Reason::Normal));
-    assert_eq!(sorted(collect.items()), (0..100).collect::<Vec<_>>());
-    assert_eq!(collect.ends.all(), [(true, "normal".to_owned()), (true, "normal".to_owned())]);
+    assert_eq!(sorted(log.items()), (0..100).collect::<Vec<_>>());
+    assert_eq!(log.cancelled(), ["down normal", "down normal"]);
     for source in sources {
         assert!(matches!(source.wait().await, Reason::Normal));
     }
@@ -139,8 +141,7 @@ async fn scenario_203_two_finite_sources_of_one_consumer() {
 async fn two_finite_sources_of_one_producer_consumer_that_ends_behind_both() {
     let sources = [0..50, 50..100].map(|numbers| from_iter(numbers).stage().spawn());
     let [low, high] = sources.map(|source| source.subscribe().demand(10, 5).transient());
-    let repeat = crate::probes::Repeat::new(1);
-    let merged = repeat.stage().stop_when_alone().subscribe_to(low).subscribe_to(high).spawn();
+    let merged = identity().stage().stop_when_alone().subscribe_to(low).subscribe_to(high).spawn();
     let read: Vec<u64> = merged.subscribe().demand(7, 3).await.unwrap().collect().await;
     assert_eq!(sorted(read), (0..100).collect::<Vec<_>>());
     assert!(matches!(merged.wait().await, Reason::Normal));
@@ -148,7 +149,7 @@ async fn two_finite_sources_of_one_producer_consumer_that_ends_behind_both() {
 
 #[tokio::test]
 async fn scenario_206_what_was_on_its_way_to_one_stream_is_not_for_the_next() {
-    let producer = Origin::counting().stage().spawn();
+    let producer = count(0).stage().spawn();
     for expected in [[0, 1, 2], [1000, 1001, 1002]] {
         let read: Vec<u64> = producer.subscribe().await.unwrap().take(3).collect().await;
         assert_eq!(read, expected);
@@ -175,11 +176,12 @@ async fn one_that_stops_when_alone_waits_for_the_first_and_ends_with_the_last() 
     let source = from_iter(0..).stage().dispatcher(Broadcast::new()).stop_when_alone().spawn();
     settle().await;
     let one = source.subscribe().await.unwrap();
-    let collect = Collect::default();
-    let consumer = collect.clone().stage().subscribe_to(source.subscribe().demand(4, 2)).spawn();
+    let reader = collect();
+    let log = reader.log();
+    let consumer = reader.stage().subscribe_to(source.subscribe().demand(4, 2)).spawn();
     settle().await;
     drop(one);
-    until("it goes on", || collect.items().len() > 10).await;
+    until("it goes on", || log.items().len() > 10).await;
     consumer.shutdown().await;
     assert!(matches!(source.wait().await, Reason::Normal));
 }
@@ -197,7 +199,7 @@ async fn a_producer_that_dies_while_it_is_read() {
     let ends =
         [(Reason::failed("burnt"), "failed: burnt"), (Reason::Aborted, "aborted"), (Reason::Shutdown, "")];
     for (end, said) in ends {
-        let producer = Origin::counting().stage().spawn();
+        let producer = count(0).stage().spawn();
         let mut read = producer.subscribe().demand(4, 0).await.unwrap();
         assert_eq!(read.next().await, Some(0));
         producer.stop(end).await;
@@ -218,7 +220,7 @@ async fn a_producer_that_dies_while_it_is_read() {
 
 #[tokio::test]
 async fn a_temporary_subscription_just_ends_when_its_producer_fails() {
-    let producer = Origin::counting().stage().spawn();
+    let producer = count(0).stage().spawn();
     let mut read = producer.subscribe().demand(2, 0).temporary().await.unwrap();
     assert_eq!(read.next_batch().await, Some(vec![0, 1]));
     producer.stop(Reason::failed("burnt")).await;
@@ -228,25 +230,25 @@ async fn a_temporary_subscription_just_ends_when_its_producer_fails() {
 
 #[tokio::test]
 async fn a_subscription_takes_the_place_of_another_without_losing_anything() {
-    let origin = Origin::counting();
-    let producer = origin.clone().stage().spawn();
+    let source = count(0);
+    let log = source.log();
+    let producer = source.stage().spawn();
     let mut read = producer.subscribe().demand(6, 2).await.unwrap();
     let first = read.id();
     assert_eq!((read.next().await, read.next().await), (Some(0), Some(1)));
     // 2 and 3 are left of the batch, 4 and 5 are on their way.
     read.resubscribe(producer.subscribe().demand(3, 0), Reason::failed("a change")).await.unwrap();
     assert_ne!(read.id(), first);
-    assert_eq!(origin.ends.all(), [(false, "failed: a change".to_owned())]);
+    assert_eq!(log.left(), ["cancel failed: a change"]);
     assert_eq!(read.by_ref().take(10).collect::<Vec<_>>().await, (2..12).collect::<Vec<_>>());
-    let consumers = status(&producer).await.consumers;
+    let consumers = producer.status().await.unwrap().consumers;
     assert_eq!(consumers.iter().map(|each| each.id).collect::<Vec<_>>(), [read.id()]);
     assert!(read.end().is_none(), "the end of the old one is not the end of this");
 }
 
 #[tokio::test]
 async fn a_subscription_changes_over_to_another_producer() {
-    let (old, new) = (Origin::counting(), from_iter(100..).stage().spawn());
-    let producer = old.clone().stage().spawn();
+    let (producer, new) = (count(0).stage().spawn(), from_iter(100..).stage().spawn());
     let mut read = producer.subscribe().demand(4, 2).await.unwrap();
     assert_eq!(read.next_batch().await, Some(vec![0, 1]));
     read.resubscribe(new.subscribe().demand(3, 0), Reason::Normal).await.unwrap();
@@ -254,7 +256,7 @@ async fn a_subscription_changes_over_to_another_producer() {
     // What the old one had sent comes first.
     assert_eq!(read.next_batch().await, Some(vec![2, 3]));
     assert_eq!(read.next_batch().await, Some(vec![100, 101, 102]));
-    assert!(status(&producer).await.consumers.is_empty());
+    assert!(producer.status().await.unwrap().consumers.is_empty());
     producer.stop(Reason::failed("nobody minds")).await;
     assert_eq!(read.next_batch().await, Some(vec![103, 104, 105]));
 }
@@ -272,8 +274,8 @@ async fn a_subscription_can_be_taken_up_anew_after_its_end() {
 
 #[tokio::test]
 async fn a_new_subscription_that_is_refused_does_not_cost_what_was_on_its_way() {
-    let producer = Origin::silent().spawn(Broadcast::new());
-    let closed = Origin::silent().stage().dispatcher(Closed).spawn();
+    let producer = silent().spawn(Broadcast::new());
+    let closed = silent().stage().dispatcher(Closed).spawn();
     let mut read = producer.subscribe().demand(4, 2).await.unwrap();
     assert_eq!(read.next().now_or_never(), None);
     settle().await;
@@ -281,7 +283,7 @@ async fn a_new_subscription_that_is_refused_does_not_cost_what_was_on_its_way() 
     let refused = read.resubscribe(closed.subscribe(), Reason::Normal).await;
     assert!(matches!(refused, Err(SubscribeError::Refused(_))));
     settle().await;
-    assert!(status(&producer).await.consumers.is_empty(), "the old one has ended");
+    assert!(producer.status().await.unwrap().consumers.is_empty(), "the old one has ended");
     let mut read = read.fallible();
     for n in 1..=3 {
         assert_eq!(read.next().await.map(Result::ok), Some(Some(n)));
@@ -304,12 +306,13 @@ async fn taking_its_own_place_leaves_a_producer_that_stops_when_alone_alive() {
 #[tokio::test]
 async fn a_stage_that_takes_its_own_place_lives_on_as_does_a_producer_that_stops_when_alone() {
     let source = from_iter(0..).stage().stop_when_alone().spawn();
-    let collect = Collect::default();
-    let consumer = collect.clone().stage().spawn();
+    let reader = collect();
+    let log = reader.log();
+    let consumer = reader.stage().spawn();
     let old = consumer.subscribe_to(source.subscribe().demand(2, 0)).await.unwrap();
     let new = consumer.resubscribe(old, source.subscribe().demand(4, 0), Reason::Normal).await;
     assert!(new.is_ok(), "{new:?}");
-    until("it goes on", || collect.batches.all().iter().any(|batch| batch.len() == 4)).await;
+    until("it goes on", || log.batches().iter().any(|batch| batch.len() == 4)).await;
 }
 
 #[tokio::test]
