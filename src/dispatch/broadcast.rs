@@ -123,20 +123,12 @@ impl<T> Broadcast<T> {
         passed
     }
 
-    /// Asks again for what was granted and is not on its way.
+    /// Asks again for what was granted and is not on its way. In nobody's name, as whoever it is may leave.
     fn regain(&mut self, out: &mut Deliveries<T>) {
         let lack = self.waiting.saturating_sub(self.on_way);
-        if lack > 0 {
-            self.waiting -= lack;
-            self.returned -= lack;
-            for each in &mut self.members {
-                each.open += lack;
-            }
-            if let Some(first) = self.members.first_mut() {
-                first.open -= lack;
-                out.ask(first.id, lack);
-            }
-        }
+        self.returned -= lack;
+        self.on_way += lack;
+        out.look_for(lack);
     }
 }
 

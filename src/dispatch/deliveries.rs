@@ -19,6 +19,7 @@ pub struct Deliveries<T> {
     asks: Vec<(SubscriptionId, usize)>,
     passed: Vec<Fence>,
     discarded: usize,
+    wanted: usize,
 }
 
 /// Stands in a dispatcher's queues behind the items that were there before it; see [`Dispatcher::fence`].
@@ -48,7 +49,7 @@ impl<T> Deliveries<T> {
     /// Starts with nothing decided.
     #[must_use]
     pub fn new() -> Self {
-        Self { sent: Vec::new(), asks: Vec::new(), passed: Vec::new(), discarded: 0 }
+        Self { sent: Vec::new(), asks: Vec::new(), passed: Vec::new(), discarded: 0, wanted: 0 }
     }
 
     /// Sends a batch to one subscription; nothing if it is empty.
@@ -79,6 +80,12 @@ impl<T> Deliveries<T> {
         }
     }
 
+    /// Passes up demand outside of the methods that return it: for items that were handed back and can be taken now. The
+    /// stage looks for them when it is done with these deliveries.
+    pub fn look_for(&mut self, demand: usize) {
+        self.wanted += demand;
+    }
+
     /// Says that everything in front of a fence was sent.
     pub fn pass(&mut self, fence: Fence) {
         self.passed.push(fence);
@@ -102,6 +109,11 @@ impl<T> Deliveries<T> {
     /// Takes out the fences that passed.
     pub fn take_passed(&mut self) -> Vec<Fence> {
         std::mem::take(&mut self.passed)
+    }
+
+    /// Takes out the demand that was passed up by [`look_for`](Self::look_for).
+    pub fn take_wanted(&mut self) -> usize {
+        std::mem::take(&mut self.wanted)
     }
 
     /// Takes out how many items were dropped.
@@ -129,6 +141,7 @@ impl<T> fmt::Debug for Deliveries<T> {
             .field("asks", &self.asks)
             .field("passed", &self.passed)
             .field("discarded", &self.discarded)
+            .field("wanted", &self.wanted)
             .finish()
     }
 }

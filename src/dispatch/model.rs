@@ -163,8 +163,9 @@ impl<D: Dispatcher<Item>> World<D> {
         for passed in self.out.take_passed() {
             assert_eq!(self.fences.pop_front().map(|(fence, _)| fence), Some(passed));
         }
-        let asks = self.out.take_asks();
-        asks.into_iter().map(|(id, demand)| self.dispatcher.ask(id, demand, &mut self.out)).sum()
+        let (asks, wanted) = (self.out.take_asks(), self.out.take_wanted());
+        asks.into_iter().map(|(id, demand)| self.dispatcher.ask(id, demand, &mut self.out)).sum::<usize>()
+            + wanted
     }
 
     fn produce(&mut self, keys: &[u8]) {

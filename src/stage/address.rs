@@ -21,6 +21,8 @@ use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 /// See [`Control::address`](super::Control::address).
 pub struct Address<M> {
     permits: Arc<Semaphore>,
+    /// Of messages that wait behind items: their own, so that a buffer that is stuck does not hold up the others.
+    behind: Arc<Semaphore>,
     mailbox: Arc<dyn Post<M>>,
 }
 
@@ -54,7 +56,8 @@ impl<M: Send + 'static> Address<M> {
         T: Send + 'static,
         O: Send + 'static,
     {
-        Self { permits: Arc::new(Semaphore::new(size)), mailbox: Arc::new(mailbox) }
+        let places = || Arc::new(Semaphore::new(size));
+        Self { permits: places(), behind: places(), mailbox: Arc::new(mailbox) }
     }
 
     /// Sends a message, once there is a place for it in the mailbox.
@@ -154,7 +157,8 @@ impl<M: Send + 'static> Address<M> {
     /// Sends a message that is handled after everything the stage has buffered, has gone out.
     ///
     /// For a producer-consumer that is also behind what it has received. It is handled at once where nothing is
-    /// buffered, and is never thrown away.
+    /// buffered, and is not thrown away when items in front of it are. As many such messages may wait as there are places
+    /// in the mailbox, in addition to those.
     ///
     /// # Errors
     /// [`CastError::Ended`] when the stage has ended, with the message.
@@ -165,7 +169,7 @@ impl<M: Send + 'static> Address<M> {
     /// # Source
     /// `GenStage.async_info`.
     pub async fn info(&self, message: M) -> Result<(), CastError<M>> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        let permit = Arc::clone(&self.behind).acquire_owned().await.ok();
         self.send(Message::AfterBuffered(message, permit))
     }
 
@@ -181,7 +185,11 @@ impl<M: Send + 'static> Address<M> {
 
 impl<M> Clone for Address<M> {
     fn clone(&self) -> Self {
-        Self { permits: Arc::clone(&self.permits), mailbox: Arc::clone(&self.mailbox) }
+        Self {
+            permits: Arc::clone(&self.permits),
+            behind: Arc::clone(&self.behind),
+            mailbox: Arc::clone(&self.mailbox),
+        }
     }
 }
 

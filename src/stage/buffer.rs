@@ -28,6 +28,8 @@ pub(super) struct Buffer<T, Mark> {
     /// `None`: no bound.
     size: Option<usize>,
     keep: Keep,
+    /// How many of the items answer demand, and do not count against the size.
+    demanded: usize,
     /// Items that have left at the front since the start: the number of the item that is first now.
     front: u64,
     /// Each with the number of the item it stands in front of, ascending.
@@ -36,16 +38,18 @@ pub(super) struct Buffer<T, Mark> {
 
 impl<T, Mark> Buffer<T, Mark> {
     pub(super) fn new(size: Option<usize>, keep: Keep) -> Self {
-        Self { items: VecDeque::new(), size, keep, front: 0, marks: VecDeque::new() }
+        Self { items: VecDeque::new(), size, keep, demanded: 0, front: 0, marks: VecDeque::new() }
     }
 
     pub(super) fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Puts items behind those that are there and returns how many were thrown away, of these or of those.
-    pub(super) fn push(&mut self, items: Vec<T>) -> usize {
-        let Some(size) = self.size else {
+    /// Puts items behind those that are there and returns how many were thrown away, of these or of those. As many of
+    /// them as were `demanded` are in addition to what the buffer holds: demand is their bound.
+    pub(super) fn push(&mut self, items: Vec<T>, demanded: usize) -> usize {
+        self.demanded += demanded;
+        let Some(size) = self.size.map(|size| size.saturating_add(self.demanded)) else {
             self.items.extend(items);
             return 0;
         };
@@ -66,9 +70,15 @@ impl<T, Mark> Buffer<T, Mark> {
         excess
     }
 
-    /// Puts items back in front, which were taken from there.
-    pub(super) fn put_back(&mut self, items: Vec<T>) {
+    /// How many of the items answer demand.
+    pub(super) fn demanded(&self) -> usize {
+        self.demanded
+    }
+
+    /// Puts items back in front, which were taken from there; so many of all items answer demand now.
+    pub(super) fn put_back(&mut self, items: Vec<T>, demanded: usize) {
         self.front -= items.len() as u64;
+        self.demanded = demanded;
         for item in items.into_iter().rev() {
             self.items.push_front(item);
         }
@@ -82,8 +92,14 @@ impl<T, Mark> Buffer<T, Mark> {
     /// Takes up to `limit` items, and none from behind a mark.
     pub(super) fn take(&mut self, limit: usize) -> Vec<T> {
         let ahead = self.marks.front().map_or(u64::MAX, |(number, _)| number.saturating_sub(self.front));
-        let count = limit.min(self.items.len()).min(usize::try_from(ahead).unwrap_or(usize::MAX));
+        self.take_through(limit.min(usize::try_from(ahead).unwrap_or(usize::MAX)))
+    }
+
+    /// Takes up to `limit` items, whatever marks are between them.
+    pub(super) fn take_through(&mut self, limit: usize) -> Vec<T> {
+        let count = limit.min(self.items.len());
         self.front += count as u64;
+        self.demanded = self.demanded.saturating_sub(count);
         if count == self.items.len() {
             return std::mem::take(&mut self.items).into();
         }
@@ -110,29 +126,29 @@ mod tests {
     #[test]
     fn scenario_117_keep_first_throws_away_what_comes() {
         let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::First);
-        assert_eq!(buffer.push(vec![1, 2]), 0);
-        assert_eq!(buffer.push(vec![3, 4, 5]), 2);
+        assert_eq!(buffer.push(vec![1, 2], 0), 0);
+        assert_eq!(buffer.push(vec![3, 4, 5], 0), 2);
         assert_eq!(buffer.take(3), [1, 2, 3]);
     }
 
     #[test]
     fn scenario_118_keep_last_throws_away_the_oldest() {
         let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::Last);
-        assert_eq!(buffer.push(vec![1, 2, 3]), 0);
-        assert_eq!(buffer.push(vec![4, 5, 6]), 3);
+        assert_eq!(buffer.push(vec![1, 2, 3], 0), 0);
+        assert_eq!(buffer.push(vec![4, 5, 6], 0), 3);
         assert_eq!(buffer.take(3), [4, 5, 6]);
-        assert_eq!(buffer.push(vec![1, 2, 3, 4, 5]), 2);
+        assert_eq!(buffer.push(vec![1, 2, 3, 4, 5], 0), 2);
         assert_eq!(buffer.take(9), [3, 4, 5]);
     }
 
     #[test]
     fn scenario_119_marks_come_out_when_what_is_in_front_of_them_is_thrown_away() {
         let mut buffer = Buffer::new(Some(3), Keep::Last);
-        buffer.push(vec![1, 2]);
+        buffer.push(vec![1, 2], 0);
         buffer.mark('3');
         buffer.mark('4');
         assert_eq!(marks(&mut buffer), "");
-        assert_eq!(buffer.push(vec![5, 6, 7]), 2);
+        assert_eq!(buffer.push(vec![5, 6, 7], 0), 2);
         assert_eq!(marks(&mut buffer), "34");
         assert_eq!(buffer.take(3), [5, 6, 7]);
     }
@@ -147,13 +163,13 @@ mod tests {
     #[test]
     fn scenario_122_and_124_taking_stops_at_marks() {
         let mut buffer = Buffer::new(Some(10), Keep::Last);
-        buffer.push(vec![1, 2]);
+        buffer.push(vec![1, 2], 0);
         buffer.mark('3');
         buffer.mark('4');
-        buffer.push(vec![5, 6, 7]);
+        buffer.push(vec![5, 6, 7], 0);
         buffer.mark('8');
         buffer.mark('9');
-        buffer.push(vec![10]);
+        buffer.push(vec![10], 0);
         buffer.mark('e');
         assert_eq!((buffer.take(3), marks(&mut buffer)), (vec![1, 2], "34".into()));
         assert_eq!((buffer.take(4), marks(&mut buffer)), (vec![5, 6, 7], "89".into()));
@@ -163,7 +179,7 @@ mod tests {
     #[test]
     fn scenario_125_marks_do_not_count_as_items() {
         let mut buffer = Buffer::new(Some(10), Keep::Last);
-        buffer.push(vec![1, 2]);
+        buffer.push(vec![1, 2], 0);
         buffer.mark('3');
         buffer.mark('4');
         assert_eq!(buffer.len(), 2);
@@ -173,7 +189,7 @@ mod tests {
     fn a_size_of_zero_throws_everything_away_and_says_so() {
         for keep in [Keep::First, Keep::Last] {
             let mut buffer = Buffer::new(Some(0), keep);
-            assert_eq!(buffer.push(vec![1, 2]), 2);
+            assert_eq!(buffer.push(vec![1, 2], 0), 2);
             buffer.mark('3');
             assert_eq!(marks(&mut buffer), "3");
         }
@@ -182,19 +198,31 @@ mod tests {
     #[test]
     fn without_a_size_nothing_is_thrown_away() {
         let mut buffer = Buffer::<u32, char>::new(None, Keep::First);
-        assert_eq!(buffer.push((0..100_000).collect()), 0);
+        assert_eq!(buffer.push((0..100_000).collect(), 0), 0);
         assert_eq!(buffer.len(), 100_000);
     }
 
     #[test]
     fn what_is_put_back_is_in_front_of_the_marks_again() {
         let mut buffer = Buffer::new(None, Keep::Last);
-        buffer.push(vec![1, 2, 3]);
+        buffer.push(vec![1, 2, 3], 0);
         buffer.mark('m');
         let taken = buffer.take(3);
-        buffer.put_back(taken[1..].to_vec());
+        buffer.put_back(taken[1..].to_vec(), 0);
         assert_eq!(marks(&mut buffer), "");
         assert_eq!(buffer.take(3), [2, 3]);
         assert_eq!(marks(&mut buffer), "m");
+    }
+
+    #[test]
+    fn items_that_answer_demand_are_kept_in_addition_to_the_size() {
+        for (keep, kept) in [(Keep::First, vec![1, 2, 3, 4]), (Keep::Last, vec![3, 4, 5, 6])] {
+            let mut buffer = Buffer::<u32, char>::new(Some(2), keep);
+            assert_eq!(buffer.push(vec![1, 2, 3, 4, 5, 6], 2), 2);
+            let all = buffer.take(9);
+            assert_eq!(all, kept);
+            buffer.put_back(all, 2);
+            assert_eq!(buffer.push(vec![7, 8], 0), 2);
+        }
     }
 }

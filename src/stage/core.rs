@@ -58,7 +58,7 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) stop_when_alone: bool,
     pub(super) entries: Vec<Entry>,
     pub(super) incoming: VecDeque<Incoming<B::Input, B::Message>>,
-    /// What those below want of a producer-consumer and was not made yet, in items.
+    /// What those below want and was not made yet, in items.
     wanted: usize,
     /// The stage ends for this reason once everything emitted has gone out.
     pub(super) finishing: Option<Reason>,
@@ -133,7 +133,13 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         self.pace.begin();
         loop {
             match self.next_event().await {
-                Event::Letter(Some(letter)) => self.handle(letter).await?,
+                Event::Letter(Some(letter)) => {
+                    // What it was producing was dropped for the letter; what it had emitted by then was not.
+                    if !self.out.is_untouched() {
+                        self.after(Ok(())).await?;
+                    }
+                    self.handle(letter).await?;
+                }
                 // The stage itself holds a sender.
                 Event::Letter(None) => return Err(Reason::Aborted),
                 Event::Produced(produced) => self.after(produced).await?,
@@ -166,7 +172,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     }
 
     /// Lets other tasks run when this one has had its turn.
-    async fn give_way_when_due(&mut self) {
+    pub(super) async fn give_way_when_due(&mut self) {
         if self.pace.is_over() {
             let mut gave_way = false;
             poll_fn(|cx| if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { give_way(cx) })
@@ -186,6 +192,16 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 self.downstream.ask_for(id, demand);
                 self.settle().await
             }
+            Letter::LookFor(demand) => {
+                self.downstream.demanded(demand);
+                self.settle().await
+            }
+            Letter::Passed(Mark::Message(message, permit)) => {
+                drop(permit);
+                let handled = self.behaviour.message(message, &mut self.out).await;
+                self.after(handled).await
+            }
+            Letter::Passed(Mark::Finish) => Err(self.finishing.take().unwrap_or(Reason::Normal)),
             Letter::Cancel(id, how, reason) => {
                 self.consumer_left(id, how, reason).await?;
                 self.stop_if_alone()
@@ -218,8 +234,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 self.after(handled).await
             }
             Letter::Info(message, permit) => {
-                drop(permit);
-                self.mark(Mark::Message(message));
+                self.mark(Mark::Message(message, permit));
                 self.settle().await
             }
             Letter::Mode(DemandMode::Accumulate) => {
@@ -260,8 +275,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     pub(super) fn take_output(&mut self, handled: Result<(), StageError>) -> Step {
         let items = self.out.take_items();
         // Also those that nobody takes now: they are buffered, and go out before anything else is made.
-        self.wanted = self.wanted.saturating_sub(items.len());
-        self.downstream.emit(items);
+        let answers = self.wanted.min(items.len());
+        self.wanted -= answers;
+        self.downstream.emit(items, answers);
         let control = self.out.control();
         let (infos, replies) = (std::mem::take(&mut control.infos), std::mem::take(&mut control.replies));
         let stop = control.stop.take();
@@ -269,7 +285,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             reply();
         }
         for info in infos {
-            self.downstream.mark(Mark::Message(info));
+            self.downstream.mark(Mark::Message(info, None));
         }
         handled.map_err(Reason::failed)?;
         match stop {
@@ -284,10 +300,6 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         loop {
             while let Some(todo) = self.downstream.next_todo() {
                 self.do_next(todo).await?;
-                if matches!(self.downstream.peek_todo(), Some(Todo::Mark(_))) {
-                    // A message that leads to the next.
-                    self.give_way_when_due().await;
-                }
             }
             if self.wanted == 0 && matches!(self.incoming.front(), Some(Incoming::Items(..))) {
                 return Ok(());
@@ -304,38 +316,35 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     async fn do_next(&mut self, todo: Todo<B::Message>) -> Step {
         match todo {
             Todo::Demand(_) if self.finishing.is_some() => Ok(()),
-            Todo::Demand(demand) if B::KIND == Kind::ProducerConsumer => {
-                self.wanted = self.wanted.saturating_add(demand);
-                Ok(())
-            }
             Todo::Demand(demand) => {
+                self.wanted = self.wanted.saturating_add(demand);
+                if B::KIND == Kind::ProducerConsumer {
+                    return Ok(());
+                }
                 let handled = self.behaviour.demand(demand, &mut self.out).await;
                 self.take_output(handled)
             }
-            Todo::Mark(Mark::Message(message)) => {
-                let handled = self.behaviour.message(message, &mut self.out).await;
-                self.take_output(handled)
-            }
-            Todo::Mark(Mark::Finish) => Err(self.finishing.take().unwrap_or(Reason::Normal)),
+            // These by letter, so that a stage in which one leads to the next still reads its letters.
+            Todo::Mark(mark) => self.to_itself(Letter::Passed(mark)),
+            Todo::AskFor(id, demand) => self.to_itself(Letter::AskFor(id, demand)),
+            Todo::LookFor(demand) => self.to_itself(Letter::LookFor(demand)),
             Todo::Discarded(items) => {
                 if self.behaviour.discarded(items) {
                     tracing::warn!(stage = %self.label, items, "the buffer is full: items were discarded");
                 }
                 Ok(())
             }
-            Todo::AskFor(id, demand) => {
-                // By letter, so that a producer of whose items nobody wants any still reads its letters.
-                let _ = self.mailbox.post(Letter::AskFor(id, demand));
-                Ok(())
-            }
         }
+    }
+
+    fn to_itself(&self, letter: LetterOf<B, D>) -> Step {
+        // It cannot have ended.
+        let _ = self.mailbox.post(letter);
+        Ok(())
     }
 
     /// Ends the stage once everything emitted so far has gone out.
     pub(super) fn finish(&mut self, reason: Reason) -> Step {
-        if B::KIND == Kind::Consumer {
-            return Err(reason);
-        }
         if self.finishing.is_none() {
             self.finishing = Some(reason.clone());
             // Nothing more is made of what comes from above.

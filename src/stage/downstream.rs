@@ -11,6 +11,7 @@ use crate::dispatch::{Deliveries, Dispatcher, Fence, StageId, SubscriptionId};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// How a stage holds what nobody has asked for yet.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +22,9 @@ pub(super) struct BufferOptions {
 
 /// What waits its turn behind items.
 #[derive(Debug)]
-pub(super) enum Mark<M> {
-    Message(M),
+pub(crate) enum Mark<M> {
+    /// With its place among those that may wait.
+    Message(M, Option<OwnedSemaphorePermit>),
     Finish,
 }
 
@@ -36,12 +38,15 @@ pub(super) enum Todo<M> {
     Discarded(usize),
     /// The dispatcher asks in the name of a subscription.
     AskFor(SubscriptionId, usize),
+    /// The dispatcher asks for what it had handed back.
+    LookFor(usize),
 }
 
 /// What came while demand was held back.
 enum Held<T, M> {
     Demand(usize),
-    Items(Vec<T>),
+    /// With how many of them answer demand.
+    Items(Vec<T>, usize),
     Mark(Mark<M>),
 }
 
@@ -69,8 +74,8 @@ pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     next_fence: u64,
     deliveries: Deliveries<T>,
     todo: VecDeque<Todo<M>>,
-    /// Items emitted or asked for that the dispatcher was not offered, for a mark stood in front of them in the buffer
-    /// and what is in front of the mark could not go. Offered as soon as it can.
+    /// Demand that buffered items cover which the dispatcher was not offered, for a mark stands in front of them and what
+    /// is in front of the mark could not go. It counts again with the next demand.
     unoffered: usize,
     /// What the dispatcher holds and is being given, while it runs code of the user's that may panic.
     in_dispatch: Option<usize>,
@@ -100,10 +105,6 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     /// The next thing the stage has to do.
     pub(super) fn next_todo(&mut self) -> Option<Todo<M>> {
         self.todo.pop_front()
-    }
-
-    pub(super) fn peek_todo(&self) -> Option<&Todo<M>> {
-        self.todo.front()
     }
 
     pub(super) fn is_alone(&self) -> bool {
@@ -178,88 +179,89 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     }
 
     fn demanded_now(&mut self, demand: usize) {
-        let mut left = demand;
+        let mut left = demand.saturating_add(std::mem::take(&mut self.unoffered));
         while left > 0 && self.buffer.len() > 0 {
-            let items = self.buffer.take(left);
-            left -= items.len();
-            let back = self.dispatch(items, true);
+            let (offered, back) = self.offer(left);
+            left -= offered;
             if back > 0 {
                 // The dispatcher asks again for those it could not take; what is behind them covers the rest.
-                let behind = left.min(self.buffer.len() - back);
-                self.unoffered += behind;
-                left -= behind;
+                self.unoffered = left.min(self.buffer.len() - back);
+                left -= self.unoffered;
                 break;
             }
             self.pass_marks();
         }
-        self.offer();
         if left > 0 {
             self.todo.push_back(Todo::Demand(left));
         }
     }
 
-    /// Offers the dispatcher buffered items that it has not been offered when it could have been.
-    fn offer(&mut self) -> bool {
-        while self.unoffered > 0 && self.buffer.len() > 0 {
-            let items = self.buffer.take(self.unoffered);
-            self.unoffered -= items.len();
-            if self.dispatch(items, true) > 0 {
-                return false;
-            }
-            self.pass_marks();
-        }
-        self.unoffered = 0;
-        true
+    /// Offers the dispatcher buffered items up to the next mark. Returns how many, and how many of them came back.
+    fn offer(&mut self, limit: usize) -> (usize, usize) {
+        let demanded = self.buffer.demanded();
+        let items = self.buffer.take(limit);
+        let offered = items.len();
+        let left = self.give(items);
+        let back = left.len();
+        self.buffer.put_back(left, demanded.saturating_sub(offered - back));
+        (offered, back)
     }
 
-    /// Sends items, or buffers them.
-    pub(super) fn emit(&mut self, items: Vec<T>) {
+    /// Sends items, or buffers them. So many of them answer demand.
+    pub(super) fn emit(&mut self, items: Vec<T>, answers: usize) {
         if items.is_empty() {
             return;
         }
         self.tally.add_emitted(items.len());
         match &mut self.held {
-            Some(held) => held.push_back(Held::Items(items)),
-            None => self.release(items),
+            Some(held) => held.push_back(Held::Items(items, answers)),
+            None => self.release(items, answers),
         }
     }
 
-    fn release(&mut self, items: Vec<T>) {
-        if self.buffer.len() > 0 {
-            // Those that were there first go first: as many of them may go as came.
-            self.unoffered += items.len();
-            if !self.offer() || self.buffer.len() > 0 {
-                self.push(items);
-                self.pass_marks();
-                return;
-            }
+    /// Offers the dispatcher as many items as came, those first that were there first, and buffers what it leaves.
+    ///
+    /// Each item that comes is an offer of one, whatever the buffer throws away after that: dispatchers count what is
+    /// on its way to them.
+    fn release(&mut self, mut items: Vec<T>, answers: usize) {
+        let demanded = self.buffer.demanded();
+        // Marks between them pass a little late, which nobody sees: what is behind them has not gone before.
+        let mut offered = self.buffer.take_through(items.len());
+        let old = offered.len();
+        let behind = items.split_off(items.len() - old);
+        let new = items.len();
+        if old == 0 {
+            offered = items
+        } else {
+            offered.append(&mut items)
         }
-        self.dispatch(items, false);
-        self.pass_marks();
-    }
-
-    /// Hands items to the dispatcher, and what it does not take to the buffer: in front of what is there, or behind.
-    /// Returns how many were handed back.
-    fn dispatch(&mut self, items: Vec<T>, in_front: bool) -> usize {
-        self.in_dispatch = Some(self.dispatcher.held() + items.len());
-        let left = self.dispatcher.dispatch(items, &mut self.deliveries);
-        self.in_dispatch = None;
-        self.deliver();
-        let back = left.len();
-        if back > 0 && in_front {
-            self.buffer.put_back(left);
-        } else if back > 0 {
-            self.push(left);
+        let mut left = self.give(offered);
+        let back = left.len().saturating_sub(new);
+        let mut rest = left.split_off(back);
+        let taken = new - rest.len();
+        if old > 0 {
+            self.buffer.put_back(left, demanded.saturating_sub(old - back));
         }
-        back
-    }
-
-    fn push(&mut self, items: Vec<T>) {
-        let discarded = self.buffer.push(items);
+        if rest.is_empty() {
+            rest = behind
+        } else {
+            rest.extend(behind)
+        }
+        let discarded = self.buffer.push(rest, answers.saturating_sub(taken));
         if discarded > 0 {
             self.tally.add_discarded(discarded);
             self.todo.push_back(Todo::Discarded(discarded));
         }
+        self.pass_marks();
+    }
+
+    /// Hands items to the dispatcher and sends what it decides; returns what it does not take.
+    fn give(&mut self, items: Vec<T>) -> Vec<T> {
+        self.in_dispatch = Some(self.dispatcher.held() + items.len());
+        let left = self.dispatcher.dispatch(items, &mut self.deliveries);
+        self.in_dispatch = None;
+        self.deliver();
+        left
     }
 
     /// Hands out what the dispatcher has decided.
@@ -289,6 +291,10 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         for (id, demand) in self.deliveries.take_asks() {
             // In its turn, for one such ask may lead to the next.
             self.todo.push_back(Todo::AskFor(id, demand));
+        }
+        match self.deliveries.take_wanted() {
+            0 => {}
+            demand => self.todo.push_back(Todo::LookFor(demand)),
         }
     }
 
@@ -340,7 +346,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         self.forwarding = next.is_some();
         match next {
             Some(Held::Demand(demand)) => self.demanded_now(demand),
-            Some(Held::Items(items)) => self.release(items),
+            Some(Held::Items(items, answers)) => self.release(items, answers),
             Some(Held::Mark(mark)) => self.mark_now(mark),
             None => self.held = None,
         }
@@ -377,7 +383,8 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 impl<T: Send + 'static, D: Dispatcher<T>, M> Drop for Downstream<T, D, M> {
     fn drop(&mut self) {
         let held = self.held.iter().flatten();
-        let held: usize = held.map(|held| if let Held::Items(items) = held { items.len() } else { 0 }).sum();
+        let held: usize =
+            held.map(|held| if let Held::Items(items, _) = held { items.len() } else { 0 }).sum();
         let dispatching = self.in_dispatch.unwrap_or_else(|| self.dispatcher.held());
         self.tally.add_discarded(self.buffer.len() + held + dispatching);
     }

@@ -220,7 +220,7 @@ impl<T: Send + 'static> Running<T> {
                     port.accept();
                     self.port = Some(port);
                 }
-                ToSink::Ask(demand) => self.demand += demand,
+                ToSink::Ask(demand) => self.demand = self.demand.saturating_add(demand),
                 // Confirmed as by a producer, which ends the consumer.
                 ToSink::Cancel(reason) => {
                     self.demand = 0;

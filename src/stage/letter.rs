@@ -1,5 +1,6 @@
 //! What goes from stage to stage: one mailbox each, so that what one sends to another arrives in the order it was sent.
 
+use super::downstream::Mark;
 use super::reason::{How, Reason};
 use super::status::Status;
 use super::tally::Tally;
@@ -21,8 +22,11 @@ pub(crate) enum Letter<I, T, O, M> {
     Subscribe(Box<Opening<T, O>>),
     Ask(SubscriptionId, usize),
     Cancel(SubscriptionId, How, Reason),
-    /// From the stage's own dispatcher, in the name of a consumer.
+    /// From the stage's own producing side: its dispatcher asks in the name of a consumer, or for what it had handed back;
+    /// a mark has come to its turn.
     AskFor(SubscriptionId, usize),
+    LookFor(usize),
+    Passed(Mark<M>),
     /// From producers.
     Items(SubscriptionId, Parcel<I>),
     End(SubscriptionId, How, Reason),

@@ -196,6 +196,12 @@ impl<T, M> Output<T, M> {
         self.items.len()
     }
 
+    /// Whether nothing is left of a callback.
+    pub(super) fn is_untouched(&self) -> bool {
+        let Control { infos, replies, stop, .. } = &self.control;
+        self.items.is_empty() && infos.is_empty() && replies.is_empty() && stop.is_none()
+    }
+
     pub(super) fn take_items(&mut self) -> Vec<T> {
         std::mem::take(&mut self.items)
     }

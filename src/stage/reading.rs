@@ -20,6 +20,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         at_start: bool,
     ) -> Upstream {
         let Request { upstream, link, open } = request;
+        // Only of its own: an identifier of somebody else's subscription is not known here.
+        let replaces = replaces.filter(|(old, _)| self.entry(*old).is_some());
         if let Some((old, reason)) = &replaces {
             if let Some(old) = self.entry(*old) {
                 old.replaced = true;
@@ -72,7 +74,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             let (piece, ask) = match self.entry(from.id()) {
                 Some(entry) if entry.mode == Mode::Automatic => {
                     let piece = entry.ledger.piece(length);
-                    (piece, entry.ledger.handled(piece))
+                    // What the stage's code has asked for beside comes first, and is not asked for again.
+                    (piece, entry.ledger.handled(piece - from.came(piece)))
                 }
                 _ => {
                     from.came(length);
@@ -83,6 +86,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             self.take_output(handled)?;
             if let Some(entry) = self.entry(from.id()) {
                 entry.link.ask(ask);
+            }
+            if list.len() > 0 {
+                self.give_way_when_due().await;
             }
         }
         Ok(())
@@ -112,7 +118,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         if ends {
             return self.finish(reason);
         }
-        if self.stop_when_alone && self.entries.is_empty() {
+        // Who was refused was told, and may try elsewhere.
+        let refused = matches!(reason, Reason::Refused(_));
+        if self.stop_when_alone && self.entries.is_empty() && !refused {
             return self.finish(Reason::Normal);
         }
         Ok(())

@@ -339,8 +339,7 @@ impl<T: Send + 'static> Subscription<T> {
             let automatic = self.upstream.mode() == Mode::Automatic;
             let batch = list.piece(if automatic { self.ledger.piece(length) } else { length });
             if self.counts {
-                self.reading = batch.len();
-                self.upstream.came(if automatic { 0 } else { batch.len() });
+                self.reading = batch.len() - self.upstream.came(batch.len());
             }
             Ok(batch)
         }))

@@ -163,7 +163,7 @@ impl Upstream {
 
     /// Asks for `items` more, for subscriptions in manual mode; 0 asks for nothing.
     ///
-    /// What is asked in automatic mode comes in addition to what the stage asks, and counts against nothing.
+    /// In automatic mode that comes in addition to what the stage asks, once.
     ///
     /// # Source
     /// `GenStage.ask`.
@@ -191,10 +191,15 @@ impl Upstream {
         self.demand = demand;
     }
 
-    /// Counts items that came to a subscription in manual mode.
-    pub(super) fn came(&self, items: usize) {
-        let fewer = |asked: usize| Some(asked.saturating_sub(items));
-        let _ = self.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
+    /// Counts items that came, and returns how many of them the reader's code had asked for.
+    pub(super) fn came(&self, items: usize) -> usize {
+        let asked = self.asked();
+        let of_them = asked.min(items);
+        if of_them > 0 {
+            // Only the reader takes away, so that at least so many are there.
+            self.asked.fetch_sub(of_them, Ordering::Relaxed);
+        }
+        of_them
     }
 
     pub(super) fn asked(&self) -> usize {

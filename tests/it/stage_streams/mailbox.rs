@@ -37,7 +37,7 @@ async fn a_mailbox_takes_so_many_messages_and_no_more() {
     slow.try_cast(2).unwrap();
     let Err(CastError::Full(3)) = slow.try_cast(3) else { panic!("it is full") };
     let mut third = spawn(slow.cast(3));
-    let mut fourth = spawn(slow.info(4));
+    let mut fourth = spawn(slow.cast(4));
     assert!(third.poll().is_pending() && fourth.poll().is_pending());
     // Other letters are not messages.
     assert!(slow.subscribe().into_future().now_or_never().is_none());
@@ -50,7 +50,21 @@ async fn a_mailbox_takes_so_many_messages_and_no_more() {
     gate.add_permits(10);
     settle().await;
     assert_eq!(got.all(), [0, 1, 2, 3]);
-    for n in 4..10 {
+    // Those that wait behind items have as many places of their own.
+    let producer = Slow(got.clone(), gate.clone()).stage().mailbox_size(2).spawn();
+    producer.accumulate();
+    (producer.info(20).await.unwrap(), producer.info(21).await.unwrap());
+    let mut behind = spawn(producer.info(22));
+    settle().await;
+    assert!(behind.poll().is_pending());
+    producer.try_cast(19).unwrap();
+    settle().await;
+    producer.forward();
+    settle().await;
+    assert!(behind.is_woken() && behind.poll().is_ready());
+    settle().await;
+    assert_eq!(got.all(), [0, 1, 2, 3, 19, 20, 21, 22]);
+    for n in 4..6 {
         slow.cast(n).await.unwrap();
         settle().await;
     }
