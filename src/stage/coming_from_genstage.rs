@@ -44,6 +44,7 @@
 //! | exit reasons | [`Reason`](super::Reason) |
 //! | `stop/2` | [`Handle::stop`](super::Handle::stop), [`Handle::shutdown`](super::Handle::shutdown) |
 //! | a registered name | a clone of the handle |
+//! | `self()`, to subscribe or to accumulate | a [`WeakHandle`](super::WeakHandle) sent to the stage; nothing of it has to be awaited |
 //! | `:sys.get_status` | [`Handle::status`](super::Handle::status) |
 //! | `child_spec`, code change, `hibernate`, nodes | nothing: they belong to the Erlang VM |
 //!
@@ -63,6 +64,7 @@
 //! - **A third broadcast subscription of a stage** is refused as the second is.
 //! - **Resubscribing never ends the consumer**, also if the old subscription was permanent.
 //! - **A producer that ends cleanly ends a stream that reads it cleanly**, whatever the cancel mode.
+//! - **A buffer does not drop what was asked for**; its size is for what comes in addition.
 //! - **A buffer of size 0** drops what is not asked for, and says so.
 //! - **Refusals and ends before the start** are typed errors where somebody waits for an answer; a stage that was to
 //!   subscribe when it was set up ends with them.

@@ -196,11 +196,6 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 self.downstream.demanded(demand);
                 self.settle().await
             }
-            Letter::Passed(Mark::Message(message, permit)) => {
-                drop(permit);
-                let handled = self.behaviour.message(message, &mut self.out).await;
-                self.after(handled).await
-            }
             Letter::Passed(Mark::Finish) => Err(self.finishing.take().unwrap_or(Reason::Normal)),
             Letter::Cancel(id, how, reason) => {
                 self.consumer_left(id, how, reason).await?;
@@ -228,7 +223,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 }
                 Ok(())
             }
-            Letter::Message(message, permit) => {
+            Letter::Message(message, permit) | Letter::Passed(Mark::Message(message, permit)) => {
                 drop(permit);
                 let handled = self.behaviour.message(message, &mut self.out).await;
                 self.after(handled).await
@@ -253,7 +248,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             }
             Letter::Stop(reason) => Err(reason),
             Letter::Finish => {
-                self.finish(Reason::Normal)?;
+                self.finish(Reason::Normal);
                 self.settle().await
             }
             Letter::Detach(lifeline) => {
@@ -290,7 +285,10 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         handled.map_err(Reason::failed)?;
         match stop {
             Some(Stop::AtOnce(reason)) => Err(reason),
-            Some(Stop::AfterBuffered) => self.finish(Reason::Normal),
+            Some(Stop::AfterBuffered) => {
+                self.finish(Reason::Normal);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -344,9 +342,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     }
 
     /// Ends the stage once everything emitted so far has gone out.
-    pub(super) fn finish(&mut self, reason: Reason) -> Step {
+    pub(super) fn finish(&mut self, reason: Reason) {
         if self.finishing.is_none() {
-            self.finishing = Some(reason.clone());
             // Nothing more is made of what comes from above.
             for entry in self.entries.drain(..) {
                 entry.link.down(reason.clone());
@@ -357,9 +354,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                     self.downstream.mark(mark);
                 }
             }
+            self.finishing = Some(reason);
             self.downstream.mark(Mark::Finish);
         }
-        Ok(())
     }
 
     fn mark(&mut self, mark: Mark<B::Message>) {

@@ -231,9 +231,9 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         let behind = items.split_off(items.len() - old);
         let new = items.len();
         if old == 0 {
-            offered = items
+            offered = items;
         } else {
-            offered.append(&mut items)
+            offered.append(&mut items);
         }
         let mut left = self.give(offered);
         let back = left.len().saturating_sub(new);
@@ -243,9 +243,9 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             self.buffer.put_back(left, demanded.saturating_sub(old - back));
         }
         if rest.is_empty() {
-            rest = behind
+            rest = behind;
         } else {
-            rest.extend(behind)
+            rest.extend(behind);
         }
         let discarded = self.buffer.push(rest, answers.saturating_sub(taken));
         if discarded > 0 {

@@ -1,11 +1,16 @@
 use super::output::Output;
 use super::producer::Producer;
 use super::reason::StageError;
+use std::future::pending;
+
+/// The most items that are taken at once; between these steps the stage reads its letters.
+pub(super) const STEP: usize = 10_000;
 
 /// Makes a producer of an iterator: it hands out its items, and finishes when there are no more.
 ///
 /// # Demand
-/// As many items are taken as are asked for, at once: an iterator that blocks blocks the stage, and its thread.
+/// As many items are taken as are asked for, at most 10,000 at once: an iterator that blocks blocks the stage, and its
+/// thread.
 ///
 /// # Ordering
 /// Items are emitted in the order of the iterator.
@@ -32,13 +37,27 @@ pub fn from_iter<I>(items: I) -> FromIter<I::IntoIter>
 where
     I: IntoIterator<Item: Send, IntoIter: Send + 'static>,
 {
-    FromIter { items: items.into_iter() }
+    FromIter { items: items.into_iter(), wanted: 0 }
 }
 
 /// The producer behind [`from_iter`].
 #[derive(Debug)]
 pub struct FromIter<I> {
     items: I,
+    /// Asked for and not yet taken.
+    wanted: usize,
+}
+
+impl<I: Iterator> FromIter<I> {
+    fn step(&mut self, out: &mut Output<I::Item>) {
+        let step = self.wanted.min(STEP);
+        out.extend(self.items.by_ref().take(step));
+        self.wanted -= step;
+        if out.emitted() < step {
+            self.wanted = 0;
+            out.finish();
+        }
+    }
 }
 
 impl<I> Producer for FromIter<I>
@@ -48,10 +67,16 @@ where
     type Item = I::Item;
 
     async fn handle_demand(&mut self, demand: usize, out: &mut Output<I::Item>) -> Result<(), StageError> {
-        out.extend(self.items.by_ref().take(demand));
-        if out.emitted() < demand {
-            out.finish();
+        self.wanted = self.wanted.saturating_add(demand);
+        self.step(out);
+        Ok(())
+    }
+
+    async fn produce(&mut self, out: &mut Output<I::Item>) -> Result<(), StageError> {
+        if self.wanted == 0 {
+            return pending().await;
         }
+        self.step(out);
         Ok(())
     }
 }

@@ -1,3 +1,4 @@
+use super::from_iter::STEP;
 use super::output::Output;
 use super::producer::Producer;
 use super::reason::StageError;
@@ -11,7 +12,7 @@ use std::task::Poll;
 ///
 /// # Demand
 /// The stream is polled only while items are asked for. What is ready goes out at once, together; nobody waits until
-/// as many items as were asked for are there.
+/// as many items as were asked for are there, and at most 10,000 are taken at once.
 ///
 /// # Ordering
 /// Items are emitted in the order of the stream.
@@ -65,7 +66,7 @@ where
             return pending().await;
         }
         poll_fn(|cx| {
-            while self.wanted > 0 {
+            while self.wanted > 0 && out.emitted() < STEP {
                 match self.stream.as_mut().poll_next(cx) {
                     Poll::Ready(Some(item)) => {
                         out.push(item);

@@ -37,7 +37,8 @@
 //! - **On the way to a consumer**: at most the `max_demand` of the subscription.
 //! - **In front of a producer-consumer**: the same, as it handles what came only while somebody below wants something.
 //! - **In the buffer of a stage**: what it emitted without being asked. 10,000 items in a producer, which then drops
-//!   its oldest ([`buffer`](super::Setup::buffer)). No bound in a producer-consumer, where it holds what was made of
+//!   its oldest ([`buffer`](super::Setup::buffer)). What was asked for is not dropped, also when those who asked have left
+//!   meanwhile, or have to wait for others: demand is its bound. No bound in a producer-consumer, where it holds what was made of
 //!   one received list beyond the demand.
 //! - **In a queue of a [`Partition`](crate::dispatch::Partition)**: 1000 items for a partition that lags. When it is
 //!   full, all wait: order and memory are kept at the cost of speed.
@@ -136,6 +137,8 @@
 //!
 //! - A producer that has no more calls [`finish`](super::Control::finish): all it has emitted goes out, then it ends, and
 //!   with it its [permanent](super::CancelMode) consumers.
+//!   Under a [`Partition`](crate::dispatch::Partition) that is once every partition has been read to its end: one whose
+//!   consumer has left holds up the end, and so the others, until a new one reads it or the producer is shut down.
 //! - [`shutdown`](super::Handle::shutdown) ends a stage between callbacks, [`abort`](super::Handle::abort) anywhere.
 //! - Failures and panics of a callback end its stage. Each peer is told; what it does is said by its
 //!   [`CancelMode`](super::CancelMode).

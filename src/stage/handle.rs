@@ -25,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 /// the last of these is dropped, the stage is [aborted](Self::abort). So holding the last stage of a pipeline holds
 /// all of it. [`detach`](Self::detach) lets a stage live without handles.
 ///
+/// Stages that subscribe to each other in a ring, or hold handles of themselves, keep each other alive: end one of them,
+/// or hold a [`WeakHandle`].
+///
 /// # Examples
 /// ```
 /// use gen_stage::prelude::*;
@@ -38,14 +41,14 @@ use tokio_util::sync::CancellationToken;
 /// # });
 /// ```
 pub struct Handle<R: Role, M: Send + 'static = Infallible> {
-    id: StageId,
-    label: Arc<str>,
-    mailbox: Arc<dyn AnyMailbox<R, M>>,
-    address: Address<M>,
-    token: CancellationToken,
-    lifeline: Lifeline,
-    ended: watch::Receiver<Option<Reason>>,
-    tally: Arc<Tally>,
+    pub(super) id: StageId,
+    pub(super) label: Arc<str>,
+    pub(super) mailbox: Arc<dyn AnyMailbox<R, M>>,
+    pub(super) address: Address<M>,
+    pub(super) token: CancellationToken,
+    pub(super) lifeline: Lifeline,
+    pub(super) ended: watch::Receiver<Option<Reason>>,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// The handle of a [`Producer`](super::Producer) of `T`, whose dispatcher takes options `O` of subscriptions.
@@ -56,7 +59,7 @@ pub type ConsumerHandle<I, M = Infallible> = Handle<Consuming<I>, M>;
 pub type ProducerConsumerHandle<I, T, O = (), M = Infallible> = Handle<Transforming<I, T, O>, M>;
 
 /// A mailbox of which the types do not show, so that whether a handle is `Send` does not depend on them.
-trait AnyMailbox<R: Role, M>: Send + Sync {
+pub(super) trait AnyMailbox<R: Role, M>: Send + Sync {
     /// `false`: the stage has ended.
     fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> bool;
     fn target(&self) -> Arc<dyn Target<R::Item, R::Options>>;

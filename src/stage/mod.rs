@@ -83,6 +83,7 @@ mod subscribe;
 mod subscription;
 mod tally;
 mod upstream;
+mod weak;
 
 pub use address::{Address, CallError, CastError, Reply};
 pub use alone::IntoStream;
@@ -106,6 +107,7 @@ pub use subscribe::{Subscribe, SubscribeError};
 pub use subscription::{Fallible, Subscription};
 pub use tally::Counts;
 pub use upstream::{CancelMode, Mode, Upstream};
+pub use weak::WeakHandle;
 
 /// What a producer does with demand.
 ///

@@ -116,12 +116,13 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             return Err(reason);
         }
         if ends {
-            return self.finish(reason);
+            self.finish(reason);
+            return Ok(());
         }
         // Who was refused was told, and may try elsewhere.
         let refused = matches!(reason, Reason::Refused(_));
         if self.stop_when_alone && self.entries.is_empty() && !refused {
-            return self.finish(Reason::Normal);
+            self.finish(Reason::Normal);
         }
         Ok(())
     }

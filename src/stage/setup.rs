@@ -177,7 +177,8 @@ impl<B: Emits, D> Setup<B, D> {
     /// Sets how many items the stage buffers that nobody has asked for, and which go when there are more: by default
     /// 10,000 and the oldest for a producer, without a bound for a producer-consumer.
     ///
-    /// Of a buffer of size 0 everything goes that is not asked for.
+    /// Of a buffer of size 0 everything goes that is not asked for. Items that answer demand, and cannot go because who
+    /// asked has left or has to wait for others, are kept in addition to the size: demand is their bound.
     ///
     /// # Examples
     /// ```
@@ -335,7 +336,8 @@ where
 {
     /// Turns the stage into a stream of what one consumer of it gets, which runs it while it is polled: no task.
     ///
-    /// It has no other consumers to wait for: demand is not held back, whatever was set.
+    /// It has no other consumers to wait for: demand is not held back, whatever was set. Its dispatcher is told nothing: one
+    /// that has to be, as a [`Partition`](crate::dispatch::Partition), refuses, and reading fails.
     ///
     /// # Examples
     /// See [`Producer`].

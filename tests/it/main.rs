@@ -21,5 +21,6 @@ mod settings;
 mod shuffle;
 mod source;
 mod stage_failures;
+mod stage_rules;
 mod stage_streams;
 mod stages;

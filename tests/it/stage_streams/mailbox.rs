@@ -53,7 +53,8 @@ async fn a_mailbox_takes_so_many_messages_and_no_more() {
     // Those that wait behind items have as many places of their own.
     let producer = Slow(got.clone(), gate.clone()).stage().mailbox_size(2).spawn();
     producer.accumulate();
-    (producer.info(20).await.unwrap(), producer.info(21).await.unwrap());
+    producer.info(20).await.unwrap();
+    producer.info(21).await.unwrap();
     let mut behind = spawn(producer.info(22));
     settle().await;
     assert!(behind.poll().is_pending());
