@@ -268,21 +268,24 @@ impl<T, A> Partition<T, A> {
         for lane in &mut self.lanes {
             lane.room = lane.open + (self.queue_size - lane.queue.len());
         }
-        let mut dropped = 0;
-        while self.waiting > 0 {
+        // Locals, which stay in registers.
+        let Self { lanes, assign, .. } = self;
+        let (mut dropped, mut waiting) = (0, self.waiting);
+        while waiting > 0 {
             let Some(item) = items.next() else { break };
-            let Some((item, to)) = self.assign.assign(item) else {
+            let Some((item, to)) = assign.assign(item) else {
                 dropped += 1;
                 continue;
             };
-            self.waiting -= 1;
-            let lane = &mut self.lanes[to];
+            waiting -= 1;
+            let lane = &mut lanes[to];
             lane.fresh.push(item);
             if lane.fresh.len() > lane.room {
                 self.full = Some(to);
                 break;
             }
         }
+        self.waiting = waiting;
         dropped
     }
 

@@ -41,14 +41,8 @@ use tokio_util::sync::CancellationToken;
 /// # });
 /// ```
 pub struct Handle<R: Role, M: Send + 'static = Infallible> {
-    pub(super) id: StageId,
-    pub(super) label: Arc<str>,
-    pub(super) mailbox: Arc<dyn AnyMailbox<R, M>>,
-    pub(super) address: Address<M>,
-    pub(super) token: CancellationToken,
+    pub(super) running: Arc<Running<R, M>>,
     pub(super) lifeline: Lifeline,
-    pub(super) ended: watch::Receiver<Option<Reason>>,
-    pub(super) tally: Arc<Tally>,
 }
 
 /// The handle of a [`Producer`](super::Producer) of `T`, whose dispatcher takes options `O` of subscriptions.
@@ -80,11 +74,11 @@ impl<R: Role, M: Send + 'static> AnyMailbox<R, M> for Mailbox<R::Input, R::Item,
     }
 }
 
-/// What a handle is made of.
+/// A running stage as its handles see it.
 pub(super) struct Running<R: Role, M> {
     pub(super) id: StageId,
     pub(super) label: Arc<str>,
-    pub(super) mailbox: Mailbox<R::Input, R::Item, R::Options, M>,
+    pub(super) mailbox: Box<dyn AnyMailbox<R, M>>,
     pub(super) address: Address<M>,
     pub(super) token: CancellationToken,
     pub(super) ended: watch::Receiver<Option<Reason>>,
@@ -93,27 +87,26 @@ pub(super) struct Running<R: Role, M> {
 
 impl<R: Role, M: Send + 'static> Handle<R, M> {
     pub(super) fn new(running: Running<R, M>) -> Self {
-        let Running { id, label, mailbox, address, token, ended, tally } = running;
-        let lifeline = Arc::new(token.clone().drop_guard());
-        Self { id, label, mailbox: Arc::new(mailbox), address, token, lifeline, ended, tally }
+        let lifeline = Arc::new(running.token.clone().drop_guard());
+        Self { running: Arc::new(running), lifeline }
     }
 
     /// The stage.
     #[must_use]
     pub fn id(&self) -> StageId {
-        self.id
+        self.running.id
     }
 
     /// Its name in logs, as given when it was set up.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.label
+        &self.running.label
     }
 
     /// Where the stage gets its messages, without keeping it alive.
     #[must_use]
     pub fn address(&self) -> Address<M> {
-        self.address.clone()
+        self.running.address.clone()
     }
 
     /// Sends a message; see [`Address::cast`].
@@ -124,7 +117,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Cancel safety
     /// As [`Address::cast`].
     pub async fn cast(&self, message: M) -> Result<(), CastError<M>> {
-        self.address.cast(message).await
+        self.running.address.cast(message).await
     }
 
     /// Sends a message if there is room for it; see [`Address::try_cast`].
@@ -132,7 +125,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Errors
     /// As [`Address::try_cast`].
     pub fn try_cast(&self, message: M) -> Result<(), CastError<M>> {
-        self.address.try_cast(message)
+        self.running.address.try_cast(message)
     }
 
     /// Sends a message and waits for the answer; see [`Address::call`].
@@ -143,7 +136,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Cancel safety
     /// As [`Address::call`].
     pub async fn call<A>(&self, message: impl FnOnce(Reply<A>) -> M) -> Result<A, CallError> {
-        self.address.call(message).await
+        self.running.address.call(message).await
     }
 
     /// Sends a message that is handled after everything buffered; see [`Address::info`].
@@ -154,7 +147,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Cancel safety
     /// As [`Address::cast`].
     pub async fn info(&self, message: M) -> Result<(), CastError<M>> {
-        self.address.info(message).await
+        self.running.address.info(message).await
     }
 
     /// What the stage says about itself, when it comes to it: a stage answers between callbacks.
@@ -177,7 +170,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// See [`Counts`].
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.tally.counts()
+        self.running.tally.counts()
     }
 
     /// Ends the stage when the running callback and what came before are done, and waits for that:
@@ -200,7 +193,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Cancel safety
     /// The stage is told at once, and ends whether this is waited for or not.
     pub fn stop(&self, reason: Reason) -> impl Future<Output = Reason> + Send + use<R, M> {
-        self.mailbox.post(Letter::Stop(reason));
+        self.running.mailbox.post(Letter::Stop(reason));
         self.wait()
     }
 
@@ -228,7 +221,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # });
     /// ```
     pub fn finish(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
-        self.mailbox.post(Letter::Finish);
+        self.running.mailbox.post(Letter::Finish);
         self.wait()
     }
 
@@ -237,7 +230,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Cancel safety
     /// Waiting changes nothing.
     pub fn wait(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
-        let mut ended = self.ended.clone();
+        let mut ended = self.running.ended.clone();
         async move {
             let reason = match ended.wait_for(Option::is_some).await {
                 Ok(reason) => reason.clone(),
@@ -250,14 +243,14 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
 
     /// The reason the stage has ended with, if it has.
     pub(super) fn ended_with(&self) -> Option<Reason> {
-        self.ended.borrow().clone()
+        self.running.ended.borrow().clone()
     }
 
     /// Asks for the status without waiting for it.
     pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
         let (answer, status) = oneshot::channel();
         // To one that has ended: the answer is dropped with the letter.
-        self.mailbox.post(Letter::Status(answer));
+        self.running.mailbox.post(Letter::Status(answer));
         status
     }
 
@@ -265,7 +258,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// [`terminate`](super::Producer::terminate) does not run, or is dropped; a stage that was in it keeps the reason it was
     /// ending with.
     pub fn abort(&self) {
-        self.token.cancel();
+        self.running.token.cancel();
     }
 
     /// Lets the stage live on without handles, until it ends by itself.
@@ -293,7 +286,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # });
     /// ```
     pub fn detach(self) {
-        self.mailbox.post(Letter::Detach(Arc::clone(&self.lifeline)));
+        self.running.mailbox.post(Letter::Detach(Arc::clone(&self.lifeline)));
     }
 }
 
@@ -306,10 +299,10 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
     where
         R::Options: Default,
     {
-        let target: Arc<dyn Target<R::Item, R::Options>> = self.mailbox.target();
-        let producer: Arc<dyn Upward> = self.mailbox.upward();
-        let (lifeline, label) = (Arc::clone(&self.lifeline), Arc::clone(&self.label));
-        Subscribe::new(Source { stage: self.id, target, producer, lifeline, label })
+        let target: Arc<dyn Target<R::Item, R::Options>> = self.running.mailbox.target();
+        let producer: Arc<dyn Upward> = self.running.mailbox.upward();
+        let (lifeline, label) = (Arc::clone(&self.lifeline), Arc::clone(&self.running.label));
+        Subscribe::new(Source { stage: self.running.id, target, producer, lifeline, label })
     }
 
     /// How many items are buffered: emitted, and asked for by nobody yet. Marks between them do not count, nor does
@@ -335,7 +328,7 @@ impl<T: Send + 'static, O: Send + 'static, M: Send + 'static> Handle<Producing<T
     /// # Source
     /// `GenStage.demand(stage, :accumulate)`.
     pub fn accumulate(&self) {
-        self.mailbox.post(Letter::Mode(DemandMode::Accumulate));
+        self.running.mailbox.post(Letter::Mode(DemandMode::Accumulate));
     }
 
     /// Passes on the demand that was held back, each ask by itself, and what was emitted meanwhile, in order; and
@@ -362,7 +355,7 @@ impl<T: Send + 'static, O: Send + 'static, M: Send + 'static> Handle<Producing<T
     /// # Source
     /// `GenStage.demand(stage, :forward)`.
     pub fn forward(&self) {
-        self.mailbox.post(Letter::Mode(DemandMode::Forward));
+        self.running.mailbox.post(Letter::Mode(DemandMode::Forward));
     }
 
     /// Whether demand is held back.
@@ -455,7 +448,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     ///
     /// [`Upstream::ask`]: super::Upstream::ask
     pub fn ask(&self, subscription: SubscriptionId, items: usize) {
-        self.mailbox.post(Letter::AskProducer(subscription, items));
+        self.running.mailbox.post(Letter::AskProducer(subscription, items));
     }
 
     /// Cancels a subscription of this stage; see [`Upstream::cancel`].
@@ -484,7 +477,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     ///
     /// [`Upstream::cancel`]: super::Upstream::cancel
     pub fn cancel(&self, subscription: SubscriptionId, reason: Reason) {
-        self.mailbox.post(Letter::CancelProducer(subscription, reason));
+        self.running.mailbox.post(Letter::CancelProducer(subscription, reason));
     }
 
     fn request<O: Send + 'static>(
@@ -497,32 +490,23 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         let id = request.upstream.id();
         let letter = Letter::SubscribeTo(Box::new(request), replaces, Answer::of_consumer(answer));
         // Not delivered, it is dropped, and with it the answer, which says why.
-        self.mailbox.post(letter);
+        self.running.mailbox.post(letter);
         async move { taken(answered).await.map(|()| id) }
     }
 }
 
 impl<R: Role, M: Send + 'static> Clone for Handle<R, M> {
     fn clone(&self) -> Self {
-        Self {
-            id: self.id,
-            label: Arc::clone(&self.label),
-            mailbox: Arc::clone(&self.mailbox),
-            address: self.address.clone(),
-            token: self.token.clone(),
-            lifeline: Arc::clone(&self.lifeline),
-            ended: self.ended.clone(),
-            tally: Arc::clone(&self.tally),
-        }
+        Self { running: Arc::clone(&self.running), lifeline: Arc::clone(&self.lifeline) }
     }
 }
 
 impl<R: Role, M: Send + 'static> fmt::Debug for Handle<R, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("id", &self.id)
-            .field("label", &self.label)
-            .field("ended", &*self.ended.borrow())
+            .field("id", &self.running.id)
+            .field("label", &self.running.label)
+            .field("ended", &*self.running.ended.borrow())
             .finish_non_exhaustive()
     }
 }

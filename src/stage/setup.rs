@@ -325,6 +325,7 @@ where
             stop_when_alone,
         });
         let driver = Driver::new(drive(end, token.clone(), core));
+        let mailbox = Box::new(mailbox);
         (Handle::new(Running { id, label, mailbox, address, token, ended, tally }), driver)
     }
 }
