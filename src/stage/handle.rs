@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 /// all of it. [`detach`](Self::detach) lets a stage live without handles.
 ///
 /// Stages that subscribe to each other in a ring, or hold handles of themselves, keep each other alive: end one of them,
-/// or hold a [`WeakHandle`].
+/// or hold a [`WeakHandle`](super::WeakHandle).
 ///
 /// # Examples
 /// ```

@@ -43,11 +43,11 @@ macro_rules! roles {
 }
 
 roles! {
-    /// The role of a producer; see [`ProducerHandle`].
+    /// The role of a producer; see [`ProducerHandle`](super::ProducerHandle).
     Producing<T, O>: Infallible, T, O;
-    /// The role of a consumer; see [`ConsumerHandle`].
+    /// The role of a consumer; see [`ConsumerHandle`](super::ConsumerHandle).
     Consuming<I>: I, Infallible, ();
-    /// The role of a producer-consumer; see [`ProducerConsumerHandle`].
+    /// The role of a producer-consumer; see [`ProducerConsumerHandle`](super::ProducerConsumerHandle).
     Transforming<I, T, O>: I, T, O;
 }
 
