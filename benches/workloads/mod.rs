@@ -5,6 +5,7 @@ pub(crate) mod linear;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod text;
+pub(crate) mod windows;
 pub(crate) mod word_count;
 
 use futures::future::BoxFuture;
@@ -69,6 +70,7 @@ pub(crate) fn all() -> Vec<Workload> {
         fan_out::by_demand(),
         fan_out::broadcast(),
         fan_out::partition(),
+        windows::workload(),
         word_count::split(),
         word_count::shuffle_every_word(),
     ]
