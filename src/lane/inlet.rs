@@ -48,6 +48,8 @@ pub struct Inlet<T> {
     broken: bool,
     /// Told which edge is read, if a window wants to know.
     origins: Option<Origins>,
+    /// How often in a row the slowest upstream was read before its turn.
+    preferred: u32,
     discarded: Arc<AtomicU64>,
 }
 
@@ -57,7 +59,16 @@ type Edge<T> = (Receiver<T>, usize);
 impl<T> Inlet<T> {
     pub(crate) fn new(edges: Vec<Receiver<T>>, discarded: Arc<AtomicU64>) -> Self {
         let edges = edges.into_iter().enumerate().map(|(number, edge)| (edge, number)).collect();
-        Self { edges, at: 0, pace: Pace::default(), streak: 0, broken: false, origins: None, discarded }
+        Self {
+            edges,
+            at: 0,
+            pace: Pace::default(),
+            streak: 0,
+            broken: false,
+            origins: None,
+            preferred: 0,
+            discarded,
+        }
     }
 
     /// The next item of the batch being read item by item, if there is one left.
@@ -80,6 +91,24 @@ impl<T> Inlet<T> {
         polled.map(|_| ())
     }
 
+    /// Starts with the upstream whose times are behind: so little is kept for windows that wait for it. Now and then
+    /// the others have their turn, for its times may not go up at all.
+    fn prefer_slowest(&mut self) {
+        // A batch that was begun goes on.
+        if self.held() > 0 {
+            return;
+        }
+        if self.preferred == STREAK {
+            self.preferred = 0;
+            return;
+        }
+        self.preferred += 1;
+        let slowest = self.origins.as_ref().map(Origins::slowest);
+        if let Some(at) = self.edges.iter().position(|(_, number)| Some(*number) == slowest) {
+            self.at = at;
+        }
+    }
+
     /// Asks each edge in turn, starting where the last call left off, until one has an answer.
     #[inline(always)]
     fn poll_edges<R>(
@@ -87,6 +116,9 @@ impl<T> Inlet<T> {
         mut poll: impl FnMut(&mut Receiver<T>) -> Poll<Option<R>>,
     ) -> Poll<Option<R>> {
         let mut waiting = 0;
+        if self.origins.is_some() {
+            self.prefer_slowest();
+        }
         while waiting < self.edges.len() {
             if self.at >= self.edges.len() {
                 self.at = 0;

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// From which upstream the items of a lane come: what a watermark must know.
 ///
@@ -13,6 +13,8 @@ struct Inner {
     /// The upstream of the item now on its way, and how often an upstream has ended, in one word: a window looks at
     /// it for every item.
     word: AtomicU64,
+    /// The upstream whose times are behind those of the others.
+    slowest: AtomicUsize,
     ended: Box<[AtomicBool]>,
 }
 
@@ -22,7 +24,7 @@ const END: u64 = 1 << 32;
 impl Origins {
     pub(crate) fn new(upstreams: usize) -> Self {
         let ended = (0..upstreams).map(|_| AtomicBool::new(false)).collect();
-        Self(Arc::new(Inner { word: AtomicU64::new(0), ended }))
+        Self(Arc::new(Inner { word: AtomicU64::new(0), slowest: AtomicUsize::new(0), ended }))
     }
 
     /// How many upstreams there were at the start.
@@ -43,6 +45,15 @@ impl Origins {
 
     pub(crate) fn has_ended(&self, upstream: usize) -> bool {
         self.0.ended[upstream].load(Ordering::Relaxed)
+    }
+
+    /// The upstream to be read first: what the others send is kept until it has got as far.
+    pub(crate) fn slowest(&self) -> usize {
+        self.0.slowest.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_slowest(&self, upstream: usize) {
+        self.0.slowest.store(upstream, Ordering::Relaxed);
     }
 
     pub(crate) fn set_current(&self, upstream: usize) {

@@ -86,9 +86,10 @@ impl Watermark {
     }
 
     fn advance(&mut self) {
-        let holding = self.upstreams.iter().filter(|upstream| upstream.holds);
-        if let Some(slowest) = holding.map(|upstream| upstream.seen).min() {
-            self.now = self.now.max(slowest);
+        let holding = self.upstreams.iter().enumerate().filter(|(_, upstream)| upstream.holds);
+        if let Some((number, slowest)) = holding.min_by_key(|(_, upstream)| upstream.seen) {
+            self.now = self.now.max(slowest.seen);
+            self.origins.set_slowest(number);
         }
     }
 
