@@ -19,6 +19,7 @@
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams) |
 //! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
+//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`for_each_async`](Flow::for_each_async) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
@@ -33,12 +34,17 @@ mod driver;
 mod exchange;
 mod filter;
 mod filter_map;
+mod filter_map_async;
 mod flat_map;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
 mod flow;
+mod for_each_async;
 mod forward;
 mod inspect;
+mod jobs;
+mod limit;
 mod map;
+mod map_async;
 mod map_batch;
 mod outlet;
 mod partition;
@@ -58,10 +64,12 @@ pub use combiner::Combiner;
 pub use exchange::{Exchange, Partition, Shuffle};
 pub use filter::{Filter, Reject};
 pub use filter_map::FilterMap;
+pub use filter_map_async::Present;
 pub use flat_map::FlatMap;
 pub use flow::Flow;
 pub use inspect::Inspect;
 pub use map::Map;
+pub use map_async::{AsyncLane, MapAsync};
 pub use map_batch::Batches;
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan};

@@ -10,6 +10,7 @@ mod filter;
 mod flat_map;
 mod forward;
 mod map;
+mod map_async;
 mod map_batch;
 mod parity;
 mod partition;
