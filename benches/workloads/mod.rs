@@ -2,6 +2,7 @@
 
 pub(crate) mod fan_out;
 pub(crate) mod linear;
+pub(crate) mod map_async;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
 pub(crate) mod text;
@@ -69,6 +70,8 @@ pub(crate) fn all() -> Vec<Workload> {
         fan_out::by_demand(),
         fan_out::broadcast(),
         fan_out::partition(),
+        map_async::ready(),
+        map_async::sleeping(),
         word_count::split(),
         word_count::shuffle_every_word(),
     ]
