@@ -48,7 +48,7 @@ pub(crate) async fn slept(n: u64) -> u64 {
     work(n)
 }
 
-fn ours<Fut>(items: u64, n: usize, f: fn(u64) -> Fut) -> BoxFuture<'static, u64>
+pub(crate) fn ours<Fut>(items: u64, n: usize, f: fn(u64) -> Fut) -> BoxFuture<'static, u64>
 where
     Fut: Future<Output = u64> + Send + 'static,
 {
@@ -60,7 +60,7 @@ where
     async { sum.collect::<Vec<_>>().await.into_iter().fold(0, u64::wrapping_add) }.boxed()
 }
 
-fn buffer_unordered<Fut>(items: u64, n: usize, f: fn(u64) -> Fut) -> BoxFuture<'static, u64>
+pub(crate) fn buffer_unordered<Fut>(items: u64, n: usize, f: fn(u64) -> Fut) -> BoxFuture<'static, u64>
 where
     Fut: Future<Output = u64> + Send + 'static,
 {

@@ -1,7 +1,9 @@
 use super::flow::Flow;
 use super::jobs::Jobs;
 use super::limit::{Gate, Limit};
+use super::map_async_ordered::AsyncLaneInOrder;
 use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::sequence::Sequenced;
 use super::tasks::Tasks;
 use crate::lane::{Each, Lane, give_way};
 use futures_core::{FusedStream, Stream};
@@ -160,6 +162,27 @@ where
     F: FnMut(P::Item) -> Fut + Clone,
     Fut: Future<Output: Send> + Send + 'static,
 {
+}
+
+impl<P, Fut, F> Sequenced for MapAsync<P, Fut, F>
+where
+    P: Sequenced,
+    F: FnMut(P::Item) -> Fut + Clone,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    type TaggedLane = AsyncLaneInOrder<P::TaggedLane, Fut, F>;
+
+    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let limit = Limit::new(self.n);
+        let dropped = self.settings().demand.max();
+        let lanes = self.upstream.build_tagged(tasks).into_iter().enumerate();
+        lanes
+            .map(|(at, lane)| {
+                let gate = Gate::new(Arc::clone(&limit), at);
+                AsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, dropped)
+            })
+            .collect()
+    }
 }
 
 pin_project! {

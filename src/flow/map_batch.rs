@@ -1,4 +1,4 @@
-use super::flat_map::FlatMap;
+use super::flat_map::{ByFn, Expand, FlatMap};
 use super::flow::Flow;
 use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
 use super::tasks::Tasks;
@@ -51,7 +51,7 @@ impl<P: LayerStart> Flow<P> {
     /// # Source
     /// `Flow.map_batch/2`.
     #[track_caller]
-    pub fn map_batch<U, F>(self, f: F) -> Flow<FlatMap<Batches<P>, U, F>>
+    pub fn map_batch<U, F>(self, f: F) -> Flow<FlatMap<Batches<P>, ByFn<F>, U::IntoIter>>
     where
         U: IntoIterator,
         F: FnMut(Vec<P::Item>) -> U + Clone,
@@ -89,11 +89,11 @@ impl<P: Plan> Plan for Batches<P> {
 impl<P: LayerStart> OpenLayer for Batches<P> {}
 
 // What one batch became is the batch for the next `map_batch`.
-impl<P, U, F> LayerStart for FlatMap<Batches<P>, U, F>
+impl<P, F, I> LayerStart for FlatMap<Batches<P>, F, I>
 where
     P: LayerStart,
-    U: IntoIterator,
-    F: FnMut(Vec<P::Item>) -> U + Clone,
+    I: Iterator,
+    F: Expand<Vec<P::Item>, Items = I> + Clone,
 {
 }
 

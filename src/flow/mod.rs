@@ -20,6 +20,7 @@
 //! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`for_each_async`](Flow::for_each_async) |
+//! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
@@ -45,13 +46,16 @@ mod jobs;
 mod limit;
 mod map;
 mod map_async;
+mod map_async_ordered;
 mod map_batch;
+mod ordered;
 mod outlet;
 mod partition;
 mod per_lane;
 mod plan;
 mod reduce;
 mod run;
+mod sequence;
 mod settings;
 mod shuffle;
 mod source;
@@ -65,15 +69,18 @@ pub use exchange::{Exchange, Partition, Shuffle};
 pub use filter::{Filter, Reject};
 pub use filter_map::FilterMap;
 pub use filter_map_async::Present;
-pub use flat_map::FlatMap;
+pub use flat_map::{ByFn, Expand, FlatMap};
 pub use flow::Flow;
 pub use inspect::Inspect;
 pub use map::Map;
 pub use map_async::{AsyncLane, MapAsync};
+pub use map_async_ordered::AsyncLaneInOrder;
 pub use map_batch::Batches;
+pub use ordered::{Ordered, OrderedLane};
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan};
 pub use reduce::{EmitState, Reduce, ReduceLane};
+pub use sequence::{Enumerated, Expanded, Sequenced, Tagged};
 pub use source::{Source, SourceLane};
 pub use step::{Step, Stepped};
 pub use stream_flow::StreamFlow;

@@ -1,6 +1,7 @@
 use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::sequence::Sequenced;
 use super::tasks::Tasks;
-use crate::lane::{Each, Lane};
+use crate::lane::{Carried, Carry, Each, Lane};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -61,6 +62,24 @@ impl<P: Plan, Op: Step<P::Item> + Clone> Plan for Stepped<P, Op> {
 }
 
 impl<P: OpenLayer, Op: Step<P::Item> + Clone> OpenLayer for Stepped<P, Op> {}
+
+impl<P: Sequenced, Op: Step<P::Item> + Clone> Sequenced for Stepped<P, Op> {
+    type TaggedLane = Stepped<P::TaggedLane, Carried<Op>>;
+
+    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let lanes = self.upstream.build_tagged(tasks).into_iter();
+        lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
+    }
+}
+
+impl<C: Carry, Op: Step<C::Item>> Step<C> for Carried<Op> {
+    type Out = C::With<Op::Out>;
+
+    #[inline(always)]
+    fn step(&mut self, envelope: C) -> Option<Self::Out> {
+        envelope.step(|item| self.0.step(item))
+    }
+}
 
 impl<L: Lane, Op: Step<L::Item>> Lane for Stepped<L, Op> {
     #[inline(always)]

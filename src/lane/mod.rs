@@ -14,11 +14,13 @@
 //! [`Flow::per_lane`]: crate::Flow::per_lane
 //! [`Stream`]: futures_core::Stream
 
+mod carry;
 mod foreign;
 mod inlet;
 mod iter;
 mod turn;
 
+pub use carry::{Carried, Carry};
 pub use foreign::Foreign;
 pub use inlet::Inlet;
 pub use iter::Iter;

@@ -12,6 +12,7 @@ mod forward;
 mod map;
 mod map_async;
 mod map_batch;
+mod ordered;
 mod parity;
 mod partition;
 mod per_lane;
