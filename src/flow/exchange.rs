@@ -1,6 +1,6 @@
 use super::driver::{RouteDriver, ShareDriver};
 use super::ordered::OrderedLane;
-use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
+use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
 use super::sequence::{Enumerated, Sequenced, Tagged};
 use super::tasks::Tasks;
 use crate::demand::Demand;
@@ -120,7 +120,7 @@ where
     }
 }
 
-impl<P, D> OpenLayer for Exchange<P, D> where Self: Plan {}
+open_layer!([P, D] Exchange<P, D> where Self: Plan);
 impl<P, D> LayerStart for Exchange<P, D> where Self: Plan {}
 
 impl<P: fmt::Debug, D: fmt::Debug> fmt::Debug for Exchange<P, D> {

@@ -1,8 +1,9 @@
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
 use super::sequence::{Expanded, Sequenced};
 use super::tasks::Tasks;
-use crate::lane::{Carried, Carry, Each, Lane, Turn, give_way};
+use crate::lane::{Carried, Carry, Each, Lane, Origins, Turn, give_way};
+use crate::window::Signal;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -16,7 +17,7 @@ impl<P: Layered, F, I> Layered for FlatMap<P, F, I> {
     }
 }
 
-impl<P: OpenLayer> Flow<P> {
+impl<P: Reducible> Flow<P> {
     /// Makes any number of items of each item: those of the iterator that `f` returns.
     ///
     /// The iterator is run as its items are wanted, so that a huge one takes no more memory than a small one.
@@ -43,7 +44,7 @@ impl<P: OpenLayer> Flow<P> {
     pub fn flat_map<U, F>(self, f: F) -> Flow<FlatMap<P, ByFn<F>, U::IntoIter>>
     where
         U: IntoIterator,
-        F: FnMut(P::Item) -> U + Clone,
+        F: FnMut(P::In) -> U + Clone,
     {
         self.then(|plan| FlatMap::new(plan, ByFn(f)))
     }
@@ -141,6 +142,24 @@ where
 {
 }
 
+impl<P, F, I> Reducible for FlatMap<P, F, I>
+where
+    P: Reducible,
+    I: Iterator,
+    F: Expand<P::In, Items = I> + Clone,
+{
+    type In = I::Item;
+    type Places = P::Places;
+    type Id = P::Id;
+    type Feed = FlatMap<P::Feed, Carried<F>, <Signal<P::In, P::Places, P::Id> as Carry>::Many<I>>;
+
+    fn feed(mut self, tasks: &mut Tasks) -> Vec<Self::Feed> {
+        let turn = self.layer_turn();
+        let lanes = self.upstream.feed(tasks).into_iter();
+        lanes.map(|lane| Self::on(lane, Carried(self.f.clone()), turn)).collect()
+    }
+}
+
 impl<P, F, I> Sequenced for FlatMap<P, F, I>
 where
     P: Sequenced,
@@ -209,6 +228,11 @@ where
             Poll::Ready(Each::Stopped) if !stopped => give_way(cx),
             polled => polled,
         }
+    }
+
+    fn origins(&mut self) -> Origins {
+        // An item is of the upstream of what it was made of: nothing else is taken while that lasts.
+        self.upstream.origins()
     }
 }
 

@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::jobs::Jobs;
 use super::limit::{Gate, Limit};
 use super::map_async_ordered::AsyncLaneInOrder;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
 use super::sequence::Sequenced;
 use super::tasks::Tasks;
 use crate::lane::{Each, Lane, give_way};
@@ -156,13 +156,12 @@ where
     }
 }
 
-impl<P, Fut, F> OpenLayer for MapAsync<P, Fut, F>
+open_layer!([P, Fut, F] MapAsync<P, Fut, F>
 where
     P: OpenLayer,
     F: FnMut(P::Item) -> Fut + Clone,
     Fut: Future<Output: Send> + Send + 'static,
-{
-}
+);
 
 impl<P, Fut, F> Sequenced for MapAsync<P, Fut, F>
 where

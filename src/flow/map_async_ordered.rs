@@ -1,7 +1,7 @@
 use super::jobs::Jobs;
 use super::limit::Gate;
 use super::sequence::Tagged;
-use crate::lane::{Each, Lane, Turn, give_way};
+use crate::lane::{Each, Lane, Turn, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -208,12 +208,7 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         ready!(self.as_mut().project().turn.poll_step(cx));
-        let mut next = None;
-        let polled = self.poll_each(cx, &mut |item| {
-            next = Some(item);
-            ControlFlow::Break(())
-        });
-        polled.map(|_| next)
+        poll_one(self, cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

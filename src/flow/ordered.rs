@@ -1,12 +1,12 @@
 use super::driver::ShareDriver;
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, Plan, Settings, open_layer};
 use super::sequence::{Enumerated, Sequenced, Tagged};
 use super::step::{Step, Stepped};
 use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::edge::{End, Receiver, edge};
-use crate::lane::{Each, Lane, Pace, Turn, give_way};
+use crate::lane::{Each, Lane, Pace, Turn, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-impl<P: Sequenced> Flow<P> {
+impl<P> Flow<P> {
     /// Brings the items of all lanes into one lane, in the order of the source.
     ///
     /// What was made of the first item of the source comes first, in the order it was made, then what was made of the
@@ -75,7 +75,10 @@ impl<P: Sequenced> Flow<P> {
     /// # Source
     /// Nothing in Flow, where a `departition` may sort what it takes.
     #[track_caller]
-    pub fn ordered(self) -> Flow<Ordered<P>> {
+    pub fn ordered(self) -> Flow<Ordered<P>>
+    where
+        P: Sequenced,
+    {
         self.then(|upstream| Ordered { upstream })
     }
 }
@@ -111,7 +114,7 @@ where
     }
 }
 
-impl<P> OpenLayer for Ordered<P> where Self: Plan {}
+open_layer!([P] Ordered<P> where Self: Plan);
 
 impl<P> Sequenced for Ordered<P>
 where
@@ -274,12 +277,7 @@ impl<T> Stream for Merge<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         ready!(self.turn.poll_step(cx));
-        let mut next = None;
-        let polled = self.poll_each(cx, &mut |item| {
-            next = Some(item);
-            ControlFlow::Break(())
-        });
-        polled.map(|_| next)
+        poll_one(self, cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

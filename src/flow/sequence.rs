@@ -11,10 +11,11 @@ use std::task::{Context, Poll};
 
 /// A plan whose items can be brought back into source order.
 #[diagnostic::on_unimplemented(
-    message = "`ordered` cannot restore the order behind the last operator: `{Self}` does not keep track of it",
-    label = "what comes before this has no place in the order of a source",
-    note = "it follows the order of a source through map, filter, filter_map, inspect, flat_map, map_async, \
-            filter_map_async and shuffle; not through partition, per_lane, map_batch, windows or reduce"
+    message = "`ordered` cannot restore source order here: it is lost in `{Self}`",
+    label = "source order is lost before this",
+    note = "it is known behind a source, map, filter, reject, filter_map, inspect, flat_map, map_async, \
+            filter_map_async, ordered and shuffle; not behind partition…, per_lane, map_batch, a window, reduce \
+            or combine: put `ordered` before these"
 )]
 pub trait Sequenced: OpenLayer {
     /// What a lane of the last layer is while its items carry their places. In each lane, places only grow.

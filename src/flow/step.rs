@@ -1,7 +1,7 @@
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
 use super::sequence::Sequenced;
 use super::tasks::Tasks;
-use crate::lane::{Carried, Carry, Each, Lane};
+use crate::lane::{Carried, Carry, Each, Lane, Origins};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -63,6 +63,18 @@ impl<P: Plan, Op: Step<P::Item> + Clone> Plan for Stepped<P, Op> {
 
 impl<P: OpenLayer, Op: Step<P::Item> + Clone> OpenLayer for Stepped<P, Op> {}
 
+impl<P: Reducible, Op: Step<P::In> + Clone> Reducible for Stepped<P, Op> {
+    type In = Op::Out;
+    type Places = P::Places;
+    type Id = P::Id;
+    type Feed = Stepped<P::Feed, Carried<Op>>;
+
+    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed> {
+        let lanes = self.upstream.feed(tasks).into_iter();
+        lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
+    }
+}
+
 impl<P: Sequenced, Op: Step<P::Item> + Clone> Sequenced for Stepped<P, Op> {
     type TaggedLane = Stepped<P::TaggedLane, Carried<Op>>;
 
@@ -93,6 +105,10 @@ impl<L: Lane, Op: Step<L::Item>> Lane for Stepped<L, Op> {
             Some(out) => each(out),
             None => ControlFlow::Continue(()),
         })
+    }
+
+    fn origins(&mut self) -> Origins {
+        self.upstream.origins()
     }
 }
 
