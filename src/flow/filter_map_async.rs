@@ -4,7 +4,7 @@ use super::plan::OpenLayer;
 use super::step::{Step, Stepped};
 use std::future::Future;
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Makes one item of each item, or none, by awaiting the future that `f` returns, with at most `n` in flight.
     ///
     /// `n` is at least 1, and counts over all lanes of the layer. All that is said of [`map_async`](Flow::map_async)
@@ -34,6 +34,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn filter_map_async<U, Fut, F>(self, n: usize, f: F) -> Flow<Stepped<MapAsync<P, Fut, F>, Present>>
     where
+        P: OpenLayer,
         F: FnMut(P::Item) -> Fut + Clone,
         Fut: Future<Output = Option<U>> + Send + 'static,
         U: Send,

@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Makes one item of each item by awaiting the future that `f` returns, with at most `n` futures in flight.
     ///
     /// `n` is at least 1, and counts over all lanes of the layer. A future is polled at once in its lane; one that is
@@ -29,6 +29,10 @@ impl<P: OpenLayer> Flow<P> {
     /// # Demand
     /// While anything is asked for, items are taken until `n` futures are in flight, and again as soon as one has
     /// finished. A lane holds at most `n` futures and results that were not read yet, besides what its edges hold.
+    ///
+    /// While a lane takes items and starts their futures it holds one of the `n` places itself. With fewer places than
+    /// lanes, no more than `n` lanes of the layer work at the same time; `shuffle` between keeps operators in front of
+    /// this one out of that.
     ///
     /// # Ordering
     /// Results come as futures finish, within a lane too.
@@ -101,6 +105,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn map_async<Fut, F>(self, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
     where
+        P: OpenLayer,
         F: FnMut(P::Item) -> Fut + Clone,
         Fut: Future<Output: Send> + Send + 'static,
     {
@@ -111,6 +116,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub(super) fn map_async_named<Fut, F>(self, name: &str, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
     where
+        P: OpenLayer,
         F: FnMut(P::Item) -> Fut + Clone,
         Fut: Future<Output: Send> + Send + 'static,
     {
@@ -342,6 +348,7 @@ impl<L: fmt::Debug, Fut: Future, F> fmt::Debug for AsyncLane<L, Fut, F> {
         f.debug_struct("AsyncLane")
             .field("upstream", &self.upstream)
             .field("n", &self.n)
+            .field("gate", &self.gate)
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
     }

@@ -433,6 +433,24 @@ async fn futures_that_use_up_the_budget_of_a_task_go_on_in_place() {
 }
 
 #[tokio::test]
+async fn debug_tells_how_many_may_be_and_are_in_flight() {
+    let flow = Flow::from_iter(0..9u64).lanes(1).map_async(4, |_| pending::<()>());
+    let mut flow = flow.per_lane(|lane| {
+        let mut lane = Box::pin(lane);
+        stream::poll_fn(move |cx| {
+            let polled = lane.poll_next_unpin(cx);
+            let debug = format!("{lane:?}");
+            assert!(debug.starts_with("AsyncLane") && debug.contains("n: 4"), "{debug}");
+            assert!(debug.contains("outstanding: 4") && debug.contains("free: 0"), "{debug}");
+            polled
+        })
+    });
+    assert!(flow.next().now_or_never().is_none());
+    settle().await;
+    assert!(futures::poll!(flow.next()).is_pending(), "no assertion failed in the lane");
+}
+
+#[tokio::test]
 async fn the_size_hint_is_exact_and_counts_down() {
     let mut flow = Flow::from_iter(0..1200u64).lanes(1).map_async(3, doubled);
     assert_eq!(flow.size_hint(), (1200, Some(1200)));

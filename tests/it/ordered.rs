@@ -203,6 +203,22 @@ async fn dropped_items_in_front_of_futures_take_no_place_of_theirs() {
 }
 
 #[tokio::test]
+async fn no_more_is_dropped_ahead_of_a_future_than_may_wait() {
+    for lanes in [1, 3] {
+        let watched = Watched::new();
+        let flow = numbers(watched.endless()).lanes(lanes).demand(10, 5).filter(|n| *n == 0);
+        let mut flow = flow.map_async(3, |_| pending::<()>()).ordered();
+        assert!(flow.next().now_or_never().is_none());
+        for _ in 0..5 {
+            settle().await;
+        }
+        // Of each lane an edge before it, a line of 3 and 10, and an edge behind it.
+        let taken = watched.taken();
+        assert!((13..=lanes * (10 + 13 + 10)).contains(&taken), "{taken} were taken with {lanes} lanes");
+    }
+}
+
+#[tokio::test]
 async fn order_holds_through_layers() {
     let flow = counting(2000)
         .lanes(3)
