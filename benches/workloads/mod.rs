@@ -7,6 +7,7 @@ pub(crate) mod one_by_one;
 pub(crate) mod ordered;
 pub(crate) mod partition;
 pub(crate) mod text;
+pub(crate) mod windows;
 pub(crate) mod word_count;
 
 use futures::future::BoxFuture;
@@ -75,6 +76,7 @@ pub(crate) fn all() -> Vec<Workload> {
         map_async::sleeping(),
         ordered::map(),
         ordered::sleeping(),
+        windows::workload(),
         word_count::split(),
         word_count::shuffle_every_word(),
     ]

@@ -101,6 +101,14 @@ impl<P> Flow<P> {
         Flow { runtime, ..Flow::new(wrap(plan)) }
     }
 
+    /// Puts an operator on top of this plan and another.
+    #[track_caller]
+    pub(super) fn then_with<O, Q>(self, other: Flow<O>, wrap: impl FnOnce(P, O) -> Q) -> Flow<Q> {
+        let (left, runtime) = self.into_plan("extended");
+        let (right, other) = other.into_plan("merged");
+        Flow { runtime: runtime.or(other), ..Flow::new(wrap(left, right)) }
+    }
+
     #[track_caller]
     pub(super) fn into_plan(self, what: &str) -> (P, Option<Handle>) {
         match self.state {

@@ -142,7 +142,7 @@ pin_project! {
         // One lane is in order: its tags are taken off in its own task.
         One { #[pin] lane: Stepped<L, Untag> },
         // The lanes have tasks of their own, with an edge from each.
-        Edges { merge: Merge<T> },
+        Edges { in_order: InOrder<T> },
     }
 }
 
@@ -163,8 +163,8 @@ where
             tasks.spawn(ShareDriver::new(upper, vec![sender], demand, discarded.clone()));
             receiver
         });
-        let merge = Merge::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());
-        Self { fed: Fed::Edges { merge } }
+        let in_order = InOrder::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());
+        Self { fed: Fed::Edges { in_order } }
     }
 }
 
@@ -185,7 +185,7 @@ impl<T> Step<Tagged<T>> for Untag {
 ///
 /// The edge that has the next number is read until it has another one. Nothing is kept beside the edges: in each lane
 /// numbers only grow, so the lane that has the next one is never held up by what it sent before.
-struct Merge<T> {
+struct InOrder<T> {
     /// Those that have not ended.
     edges: Vec<Receiver<Tagged<T>>>,
     /// The one that is read.
@@ -202,7 +202,7 @@ struct Merge<T> {
 /// After so many runs of items from one edge, the clock is asked whether the turn is over.
 const RUNS: u32 = 32;
 
-impl<T> Merge<T> {
+impl<T> InOrder<T> {
     fn new(edges: Vec<Receiver<Tagged<T>>>, turn: Turn, discarded: Arc<AtomicU64>) -> Self {
         Self { edges, at: 0, next: 0, broken: false, pace: Pace::default(), turn, discarded }
     }
@@ -235,7 +235,7 @@ impl<T> Merge<T> {
     }
 }
 
-impl<T> Lane for Merge<T> {
+impl<T> Lane for InOrder<T> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -272,7 +272,7 @@ impl<T> Lane for Merge<T> {
     }
 }
 
-impl<T> Stream for Merge<T> {
+impl<T> Stream for InOrder<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -285,16 +285,16 @@ impl<T> Stream for Merge<T> {
     }
 }
 
-impl<T> FusedStream for Merge<T> {
+impl<T> FusedStream for InOrder<T> {
     fn is_terminated(&self) -> bool {
         self.edges.is_empty() && !self.broken
     }
 }
 
 // Items are owned, never pinned.
-impl<T> Unpin for Merge<T> {}
+impl<T> Unpin for InOrder<T> {}
 
-impl<T> Drop for Merge<T> {
+impl<T> Drop for InOrder<T> {
     fn drop(&mut self) {
         // What was left of an item that was dropped counts too: nobody knows how many it would have become.
         let discarded: usize = self.edges.iter_mut().map(Receiver::close).sum();
@@ -313,7 +313,7 @@ where
     {
         match self.project().fed.project() {
             FedProjection::One { lane } => lane.poll_each(cx, each),
-            FedProjection::Edges { merge } => Pin::new(merge).poll_each(cx, each),
+            FedProjection::Edges { in_order } => Pin::new(in_order).poll_each(cx, each),
         }
     }
 }
@@ -327,14 +327,14 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         match self.project().fed.project() {
             FedProjection::One { lane } => lane.poll_next(cx),
-            FedProjection::Edges { merge } => Pin::new(merge).poll_next(cx),
+            FedProjection::Edges { in_order } => Pin::new(in_order).poll_next(cx),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.fed {
             Fed::One { lane } => lane.size_hint(),
-            Fed::Edges { merge } => merge.size_hint(),
+            Fed::Edges { in_order } => in_order.size_hint(),
         }
     }
 }
@@ -346,7 +346,7 @@ where
     fn is_terminated(&self) -> bool {
         match &self.fed {
             Fed::One { lane } => lane.is_terminated(),
-            Fed::Edges { merge } => merge.is_terminated(),
+            Fed::Edges { in_order } => in_order.is_terminated(),
         }
     }
 }
@@ -356,7 +356,9 @@ impl<L: fmt::Debug, T> fmt::Debug for OrderedLane<L, T> {
         let mut debug = f.debug_struct("OrderedLane");
         match &self.fed {
             Fed::One { lane } => debug.field("lane", lane),
-            Fed::Edges { merge } => debug.field("edges", &merge.edges.len()).field("next", &merge.next),
+            Fed::Edges { in_order } => {
+                debug.field("edges", &in_order.edges.len()).field("next", &in_order.next)
+            }
         };
         debug.finish_non_exhaustive()
     }

@@ -127,6 +127,16 @@ impl Settings {
         self.lanes.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 
+    /// As many lanes as set, if that was.
+    pub(super) fn lanes_set(&self) -> Option<usize> {
+        self.lanes.map(NonZeroUsize::get)
+    }
+
+    /// The same for a layer of one lane.
+    pub(super) fn one_lane(self) -> Self {
+        Self { lanes: Some(NonZeroUsize::MIN), ..self }
+    }
+
     #[track_caller]
     pub(super) fn set_lanes(&mut self, lanes: usize) {
         self.lanes = NonZeroUsize::new(lanes);

@@ -1,0 +1,260 @@
+use crate::lane::{Each, Lane, Pace, give_way, poll_one};
+use crate::window::{Emit, Info};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// How what lanes emit for one window is brought together.
+pub trait Gather<Id, T> {
+    /// What is kept for a window.
+    type State;
+    /// What comes out for a window.
+    type Out;
+
+    #[doc(hidden)]
+    fn init(&mut self) -> Self::State;
+
+    #[doc(hidden)]
+    fn merge(&mut self, state: &mut Self::State, item: T);
+
+    #[doc(hidden)]
+    fn done(&mut self, state: Self::State, window: Id) -> Self::Out;
+}
+
+/// What goes from a lane that reduces to the one that brings windows together; the number is the lane's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece<Id, T> {
+    /// Something that was emitted for a window.
+    Item(Id, T),
+    /// A lane is done with a window.
+    Done(usize, Id),
+    /// A lane has ended.
+    End(usize),
+}
+
+/// Has what is emitted go out in pieces.
+#[derive(Debug, Clone)]
+pub struct Pieces<E>(pub(super) E);
+
+/// What comes out of a trigger, in pieces.
+#[derive(Debug)]
+pub struct PiecesOf<I, Id> {
+    items: I,
+    window: Id,
+    /// With the last trigger of a window, the lane that is done with it.
+    done: Option<usize>,
+}
+
+impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for Pieces<E> {
+    type Item = Piece<Id, E::Item>;
+    type Items = PiecesOf<E::Items, Id>;
+
+    fn early(&mut self, state: &mut S, info: Info<Id>) -> Self::Items {
+        let window = info.window.clone();
+        PiecesOf { items: self.0.early(state, info), window, done: None }
+    }
+
+    fn last(&mut self, state: S, info: Info<Id>) -> Self::Items {
+        let (window, done) = (info.window.clone(), Some(info.lane));
+        PiecesOf { items: self.0.last(state, info), window, done }
+    }
+}
+
+impl<I: Iterator, Id: Clone> Iterator for PiecesOf<I, Id> {
+    type Item = Piece<Id, I::Item>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(item) = self.items.next() {
+            return Some(Piece::Item(self.window.clone(), item));
+        }
+        Some(Piece::Done(self.done.take()?, self.window.clone()))
+    }
+}
+
+pin_project! {
+    /// A lane that says at its end which one it was.
+    #[derive(Debug)]
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct Ending<L> {
+        #[pin]
+        lane: L,
+        number: usize,
+        ended: bool,
+    }
+}
+
+impl<L> Ending<L> {
+    pub(super) fn new(lane: L, number: usize) -> Self {
+        Self { lane, number, ended: false }
+    }
+}
+
+impl<Id, T, L: Lane<Item = Piece<Id, T>>> Lane for Ending<L> {
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(Piece<Id, T>) -> ControlFlow<()>,
+    {
+        let this = self.project();
+        if *this.ended {
+            return Poll::Ready(Each::Ended);
+        }
+        let polled = this.lane.poll_each(cx, each);
+        if polled != Poll::Ready(Each::Ended) {
+            return polled;
+        }
+        *this.ended = true;
+        Poll::Ready(match each(Piece::End(*this.number)) {
+            ControlFlow::Continue(()) => Each::Ended,
+            ControlFlow::Break(()) => Each::Stopped,
+        })
+    }
+}
+
+impl<Id, T, L: Lane<Item = Piece<Id, T>>> Stream for Ending<L> {
+    type Item = Piece<Id, T>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        poll_one(self, cx)
+    }
+}
+
+pin_project! {
+    /// The lane behind [`Flow::departition`](crate::Flow::departition): brings together what lanes emit for one window.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct Departed<L, Id, G, A> {
+        #[pin]
+        lanes: L,
+        windows: Windows<Id, A>,
+        gather: G,
+        pace: Pace,
+        ended: bool,
+    }
+}
+
+/// The windows that some lane is not done with.
+struct Windows<Id, A> {
+    /// By their order.
+    open: BTreeMap<Id, A>,
+    lanes: Vec<Progress<Id>>,
+    /// Up to here, and with it, every lane is done.
+    complete: Progress<Id>,
+}
+
+/// Up to which window a lane is done: windows are done in their order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Progress<Id> {
+    Nothing,
+    Upto(Id),
+    Ended,
+}
+
+impl<L, Id, G, A> Departed<L, Id, G, A> {
+    pub(super) fn new(lane: L, all: usize, gather: G) -> Self {
+        let lanes = std::iter::repeat_with(|| Progress::Nothing).take(all).collect();
+        let windows = Windows { open: BTreeMap::new(), lanes, complete: Progress::Nothing };
+        Self { lanes: lane, windows, gather, pace: Pace::default(), ended: false }
+    }
+}
+
+impl<Id: Ord + Clone, A> Windows<Id, A> {
+    fn take<T>(&mut self, piece: Piece<Id, T>, gather: &mut impl Gather<Id, T, State = A>) {
+        let (lane, progress) = match piece {
+            Piece::Item(window, item) => {
+                let state = self.open.entry(window).or_insert_with(|| gather.init());
+                return gather.merge(state, item);
+            }
+            Piece::Done(lane, window) => {
+                // Also a window for which nothing was emitted is one.
+                self.open.entry(window.clone()).or_insert_with(|| gather.init());
+                (lane, Progress::Upto(window))
+            }
+            Piece::End(lane) => (lane, Progress::Ended),
+        };
+        let known = &mut self.lanes[lane];
+        if *known < progress {
+            let slowest = *known == self.complete;
+            *known = progress;
+            if slowest {
+                self.complete = self.lanes.iter().min().cloned().unwrap_or(Progress::Ended);
+            }
+        }
+    }
+
+    /// Whether all lanes are done with the first window.
+    fn has_complete(&self) -> bool {
+        match &self.complete {
+            Progress::Nothing => false,
+            Progress::Upto(last) => self.open.first_key_value().is_some_and(|(first, _)| first <= last),
+            Progress::Ended => !self.open.is_empty(),
+        }
+    }
+
+    /// The next window that all lanes are done with.
+    fn next_complete(&mut self) -> Option<(Id, A)> {
+        if self.has_complete() { self.open.pop_first() } else { None }
+    }
+}
+
+impl<L, Id, T, G> Lane for Departed<L, Id, G, G::State>
+where
+    L: Lane<Item = Piece<Id, T>>,
+    Id: Ord + Clone,
+    G: Gather<Id, T>,
+{
+    fn poll_each<E>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut E) -> Poll<Each>
+    where
+        E: FnMut(G::Out) -> ControlFlow<()>,
+    {
+        let mut this = self.project();
+        let (windows, gather) = (this.windows, this.gather);
+        this.pace.begin();
+        loop {
+            while let Some((window, state)) = windows.next_complete() {
+                if each(gather.done(state, window)).is_break() {
+                    return Poll::Ready(Each::Stopped);
+                }
+                if this.pace.is_over() {
+                    return give_way(cx);
+                }
+            }
+            if *this.ended {
+                return Poll::Ready(Each::Ended);
+            }
+            let polled = this.lanes.as_mut().poll_each(cx, &mut |piece| {
+                windows.take(piece, gather);
+                if windows.has_complete() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            match polled {
+                Poll::Ready(Each::Ended) => *this.ended = true,
+                Poll::Ready(Each::Stopped) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<L, Id, T, G> Stream for Departed<L, Id, G, G::State>
+where
+    L: Lane<Item = Piece<Id, T>>,
+    Id: Ord + Clone,
+    G: Gather<Id, T>,
+{
+    type Item = G::Out;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<G::Out>> {
+        poll_one(self, cx)
+    }
+}
+
+impl<L: fmt::Debug, Id, G, A> fmt::Debug for Departed<L, Id, G, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Departed")
+            .field("lanes", &self.lanes)
+            .field("windows", &self.windows.open.len())
+            .finish_non_exhaustive()
+    }
+}

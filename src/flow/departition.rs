@@ -1,0 +1,169 @@
+use super::departed::{Departed, Ending, Gather, Piece, Pieces};
+use super::driver::ShareDriver;
+use super::exchange::cross;
+use super::flow::Flow;
+use super::plan::{Layered, Plan, Reducible, Settings, open_layer};
+use super::reduce::Reduce;
+use super::tasks::Tasks;
+use crate::lane::Inlet;
+use crate::window::{Emit, Keeps, MergeStates, Reducer, Spread};
+use std::fmt;
+
+impl<P, R, E, M> Flow<Reduce<P, R, E, M>>
+where
+    P: Reducible,
+{
+    /// Brings what the lanes emit for one window together, in one lane: one item for each window.
+    ///
+    /// `init` makes a state for a window, `merge` takes into it what any lane emits for that window, and `done` makes
+    /// an item of it, once all lanes are done with the window: each has said so, has said so of a later window, or has
+    /// ended. Without windows that is one item, at the end of input.
+    ///
+    /// It belongs to the layer of the `reduce` before it: [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it
+    /// are those of the lanes that reduce. Operators behind it run in one lane; to go on in many,
+    /// [`shuffle`](Flow::shuffle).
+    ///
+    /// Windows must have an order, and be done in it: all do but [sessions](crate::window::Window::session), for which
+    /// it does not compile, and custom ones up to their kind.
+    ///
+    /// # Ordering
+    /// Windows come out in their order.
+    ///
+    /// # Panics
+    /// A panic in a closure ends the flow with that panic.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// // The numbers of each second, counted in two lanes.
+    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
+    /// let counts = Flow::from_iter([0, 300, 700, 1500])
+    ///     .lanes(1)
+    ///     .partition()
+    ///     .lanes(2)
+    ///     .window(second)
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state()
+    ///     .departition(|| 0, |all: &mut u32, n: u32| *all += n, |all, second| (second.start, all));
+    /// assert_eq!(counts.collect::<Vec<_>>().await, [(0, 3), (1000, 1)]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.departition/5`. A lane may emit any number of items for a window, also none; and a window that only some
+    /// lanes have is not held back until the end of input. What [`emit_and_reduce`](Flow::emit_and_reduce) emits at once
+    /// is of no window, and it does not compile behind that.
+    #[track_caller]
+    pub fn departition<T, A, V, I, F, D>(
+        self,
+        init: I,
+        merge: F,
+        done: D,
+    ) -> Flow<Departition<P, R, E, M, ByFns<I, F, D>>>
+    where
+        P::Id: Ord,
+        R: Keeps,
+        E: Emit<<R as Keeps>::State, P::Places, P::Id, Item = T>,
+        I: FnMut() -> A,
+        F: FnMut(&mut A, T),
+        D: FnMut(A, P::Id) -> V,
+    {
+        self.gathered(ByFns { init, merge, done })
+    }
+}
+
+impl<P, R, E, M> Flow<Reduce<P, R, E, M>> {
+    #[track_caller]
+    pub(super) fn gathered<G>(self, gather: G) -> Flow<Departition<P, R, E, M, G>> {
+        self.then(|reduce| Departition { reduce, gather })
+    }
+}
+
+/// The functions given to [`Flow::departition`].
+pub struct ByFns<I, F, D> {
+    init: I,
+    merge: F,
+    done: D,
+}
+
+impl<Id, T, A, V, I, F, D> Gather<Id, T> for ByFns<I, F, D>
+where
+    I: FnMut() -> A,
+    F: FnMut(&mut A, T),
+    D: FnMut(A, Id) -> V,
+{
+    type State = A;
+    type Out = V;
+
+    fn init(&mut self) -> A {
+        (self.init)()
+    }
+
+    fn merge(&mut self, state: &mut A, item: T) {
+        (self.merge)(state, item);
+    }
+
+    fn done(&mut self, state: A, window: Id) -> V {
+        (self.done)(state, window)
+    }
+}
+
+opaque_debug!(ByFns<I, F, D>);
+
+/// The plan behind [`Flow::departition`] and [`Flow::take_sort`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Departition<P, R, E, M, G> {
+    reduce: Reduce<P, R, E, M>,
+    gather: G,
+}
+
+impl<P: Layered, R, E, M, G> Layered for Departition<P, R, E, M, G> {
+    fn settings(&mut self) -> &mut Settings {
+        self.reduce.settings()
+    }
+}
+
+impl<P, R, E, M, G> Plan for Departition<P, R, E, M, G>
+where
+    P: Reducible<Feed: Send + 'static, In: Send + 'static, Id: Ord + Clone + Send + 'static>,
+    P::Places: Spread<P::In> + Send + 'static,
+    <P::Places as crate::window::Places>::States<<R as Keeps>::State>: Send,
+    R: Reducer<P::In, Piece<P::Id, E::Item>> + Keeps + Clone + Send + 'static,
+    <R as Reducer<P::In, Piece<P::Id, E::Item>>>::Items: Send,
+    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone + Send + 'static,
+    E::Item: Send + 'static,
+    E::Items: Send,
+    M: MergeStates<<R as Keeps>::State, P::Places> + Clone + Send + 'static,
+    G: Gather<P::Id, E::Item>,
+{
+    type Item = G::Out;
+    type Lane = Departed<Inlet<Piece<P::Id, E::Item>>, P::Id, G, G::State>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let Reduce { mut upstream, reducer, emit, merge } = self.reduce;
+        let settings = upstream.settings().clone().one_lane();
+        let reduce = Reduce { upstream, reducer, emit: Pieces(emit), merge };
+        let lanes: Vec<_> =
+            reduce.build(tasks).into_iter().enumerate().map(|(at, lane)| Ending::new(lane, at)).collect();
+        let all = lanes.len();
+        let edges = cross(tasks, lanes, &settings, ShareDriver::new).into_iter();
+        let gathers = std::iter::once(self.gather);
+        edges.zip(gathers).map(|(edges, gather)| Departed::new(edges, all, gather)).collect()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+open_layer!([P, R, E, M, G] Departition<P, R, E, M, G> where Self: Plan);
+
+impl<P: fmt::Debug, R, E, M, G> fmt::Debug for Departition<P, R, E, M, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Departition").field("reduce", &self.reduce).finish_non_exhaustive()
+    }
+}

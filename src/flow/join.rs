@@ -1,0 +1,348 @@
+use super::exchange::{Exchange, Partition};
+use super::flow::Flow;
+use super::joined::{JoinMode, Joined, Keys, Side};
+use super::merge::Merge;
+use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
+use super::step::{Step, Stepped};
+use super::tasks::Tasks;
+use super::window::InWindows;
+use crate::dispatch::{Route, hash_lane};
+use crate::lane::{Each, Lane, poll_one};
+use crate::window::{LateItems, Settled, Signal, Spread, Triggering, Window, Windowing};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The items of two flows, marked by which they come from and partitioned by their keys: the layer a join works in.
+pub type Sides<P, Q, F, G> = Exchange<
+    Merge<Stepped<P, IntoLeft<<Q as Plan>::Item>>, Stepped<Q, IntoRight<<P as Plan>::Item>>>,
+    Partition<BySide<F, G>>,
+>;
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    /// Makes a row of every two items, one of each flow, that have equal keys.
+    ///
+    /// `mode` says what becomes of items whose key the other flow does not have: [`Inner`](super::Inner) drops them,
+    /// [`LeftOuter`](super::LeftOuter), [`RightOuter`](super::RightOuter) and [`FullOuter`](super::FullOuter) make
+    /// rows of them too, at the end of input. A row comes out as soon as the second of its two items has come. Many
+    /// items may have one key: each meets each.
+    ///
+    /// It opens a layer, in which items with one key meet in one lane; rows go on as items, through any operators.
+    /// [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it are those of that layer.
+    ///
+    /// All items of both flows are kept until the end of input: for flows without end see
+    /// [`window_join`](Flow::window_join).
+    ///
+    /// # Ordering
+    /// None between keys. Rows of one key come in the order in which they are completed; left rows without a partner
+    /// before right ones.
+    ///
+    /// # Panics
+    /// A panic in a closure ends the flow with that panic. When one of the flows is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::flow::LeftOuter;
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let posts = Flow::from_iter([(1, "first"), (2, "second")]);
+    /// let comments = Flow::from_iter([(1, "nice"), (1, "really?"), (3, "lost")]);
+    /// let mut rows: Vec<(&str, Option<&str>)> = posts
+    ///     .bounded_join(LeftOuter, comments, |post| post.0, |comment| comment.0)
+    ///     .map(|(post, comment)| (post.1, comment.map(|comment| comment.1)))
+    ///     .collect()
+    ///     .await;
+    /// rows.sort();
+    /// assert_eq!(rows, [("first", Some("nice")), ("first", Some("really?")), ("second", None)]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.bounded_join/7`. Rows are pairs: what the join function of Flow does with them is `map`.
+    #[track_caller]
+    pub fn bounded_join<M, Q, K, F, G>(
+        self,
+        mode: M,
+        right: Flow<Q>,
+        left_key: F,
+        right_key: G,
+    ) -> Flow<Join<Sides<P, Q, F, G>, M, F, G>>
+    where
+        M: JoinMode<P::Item, Q::Item>,
+        Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        K: Hash + Eq,
+        F: FnMut(&P::Item) -> K + Clone + Send + 'static,
+        G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
+    {
+        let keys = Keys { left: left_key, right: right_key };
+        self.sides(right, keys.clone()).then(|upstream| Join::new(upstream, mode, keys))
+    }
+
+    /// Makes a row of every two items, one of each flow, that have equal keys and are in one window.
+    ///
+    /// Like [`bounded_join`](Flow::bounded_join), window by window: items without a partner make rows when their window
+    /// is done, and what was kept for it is dropped then, so that it works without end. `window` is given a [`Side`]:
+    /// an item of either flow; [`Side::by`] makes one time function of two. Windows that are merged, sessions, cannot
+    /// be joined.
+    ///
+    /// Rows go on as items; behind a [`reduce`](Flow::reduce), in their windows.
+    ///
+    /// # Errors
+    /// Items that are too late for their windows meet nobody: they are counted, or go where
+    /// [`late_output`](Window::late_output) says.
+    ///
+    /// # Panics
+    /// A panic in a closure ends the flow with that panic. When one of the flows is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::flow::{FullOuter, Side};
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// // Pairs of key and time.
+    /// let asked = Flow::from_iter([("a", 0), ("b", 400)]);
+    /// let answered = Flow::from_iter([("a", 900), ("b", 1100)]);
+    /// let time = Side::by(|asked: &(&str, i64)| asked.1, |answered: &(&str, i64)| answered.1);
+    /// let second = Window::fixed(Duration::from_secs(1), time);
+    /// let mut rows: Vec<_> = asked
+    ///     .window_join(FullOuter, answered, second, |asked| asked.0, |answered| answered.0)
+    ///     .map(|(asked, answered)| (asked.map(|a| a.1), answered.map(|a| a.1)))
+    ///     .collect()
+    ///     .await;
+    /// rows.sort();
+    /// assert_eq!(rows, [(None, Some(1100)), (Some(0), Some(900)), (Some(400), None)]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.window_join/8`. A trigger before the end of a window leaves what is kept as it is.
+    #[track_caller]
+    pub fn window_join<M, Q, K, F, G, W, C, O>(
+        self,
+        mode: M,
+        right: Flow<Q>,
+        window: Window<W, C, O>,
+        left_key: F,
+        right_key: G,
+    ) -> Flow<Join<InWindows<Sides<P, Q, F, G>, W, C, O>, M, F, G>>
+    where
+        M: JoinMode<P::Item, Q::Item>,
+        Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        K: Hash + Eq,
+        F: FnMut(&P::Item) -> K + Clone + Send + 'static,
+        G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
+        W: Windowing<Side<P::Item, Q::Item>, Places: Settled> + Clone,
+        C: Triggering<Side<P::Item, Q::Item>, W::Places> + Clone,
+        O: LateItems<Side<P::Item, Q::Item>> + Clone,
+    {
+        let keys = Keys { left: left_key, right: right_key };
+        self.sides(right, keys.clone()).window(window).then(|upstream| Join::new(upstream, mode, keys))
+    }
+
+    #[track_caller]
+    fn sides<Q, K, F, G>(self, right: Flow<Q>, keys: Keys<F, G>) -> Flow<Sides<P, Q, F, G>>
+    where
+        Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        K: Hash,
+        F: FnMut(&P::Item) -> K + Clone + Send + 'static,
+        G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
+    {
+        self.then_with(right, |left, right| {
+            let left = Stepped::new(left, IntoLeft(PhantomData));
+            let right = Stepped::new(right, IntoRight(PhantomData));
+            Exchange::new(Merge::new(left, right), Partition(BySide(keys)))
+        })
+    }
+}
+
+/// Marks items as of the left flow.
+#[derive(Debug)]
+pub struct IntoLeft<R>(PhantomData<fn() -> R>);
+
+/// Marks items as of the right flow.
+#[derive(Debug)]
+pub struct IntoRight<L>(PhantomData<fn() -> L>);
+
+impl<L, R> Step<L> for IntoLeft<R> {
+    type Out = Side<L, R>;
+
+    #[inline(always)]
+    fn step(&mut self, item: L) -> Option<Side<L, R>> {
+        Some(Side::Left(item))
+    }
+
+    fn size_hint(&self, upstream: (usize, Option<usize>)) -> (usize, Option<usize>) {
+        upstream
+    }
+}
+
+impl<L, R> Step<R> for IntoRight<L> {
+    type Out = Side<L, R>;
+
+    #[inline(always)]
+    fn step(&mut self, item: R) -> Option<Side<L, R>> {
+        Some(Side::Right(item))
+    }
+
+    fn size_hint(&self, upstream: (usize, Option<usize>)) -> (usize, Option<usize>) {
+        upstream
+    }
+}
+
+impl<R> Clone for IntoLeft<R> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<L> Clone for IntoRight<L> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// Routes items of two flows by their keys.
+#[derive(Debug, Clone)]
+pub struct BySide<F, G>(Keys<F, G>);
+
+impl<L, R, K, F, G> Route<Side<L, R>> for BySide<F, G>
+where
+    K: Hash,
+    F: FnMut(&L) -> K,
+    G: FnMut(&R) -> K,
+{
+    #[inline(always)]
+    fn route(&mut self, side: &Side<L, R>, lanes: usize) -> Option<usize> {
+        let key = match side {
+            Side::Left(item) => (self.0.left)(item),
+            Side::Right(item) => (self.0.right)(item),
+        };
+        Some(hash_lane(&key, lanes))
+    }
+}
+
+/// The plan behind [`Flow::bounded_join`] and [`Flow::window_join`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Join<P, M, F, G> {
+    upstream: P,
+    keys: Keys<F, G>,
+    mode: PhantomData<fn() -> M>,
+}
+
+impl<P, M, F, G> Join<P, M, F, G> {
+    fn new(upstream: P, mode: M, keys: Keys<F, G>) -> Self {
+        // Its type has said it all.
+        let _ = mode;
+        Self { upstream, keys, mode: PhantomData }
+    }
+}
+
+impl<P: Layered, M, F, G> Layered for Join<P, M, F, G> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P, M, L, R, K, F, G> Reducible for Join<P, M, F, G>
+where
+    P: Reducible<In = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
+    M: JoinMode<L, R>,
+    L: Clone,
+    R: Clone,
+    K: Hash + Eq,
+    F: FnMut(&L) -> K + Clone,
+    G: FnMut(&R) -> K + Clone,
+{
+    type In = M::Row;
+    type Places = P::Places;
+    type Id = P::Id;
+    type Feed = Joined<P::Feed, M, L, R, K, F, G, P::Places, P::Id>;
+
+    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed> {
+        let lanes = self.upstream.feed(tasks).into_iter();
+        lanes.map(|lane| Joined::new(lane, self.keys.clone())).collect()
+    }
+}
+
+impl<P, M, L, R, K, F, G> Plan for Join<P, M, F, G>
+where
+    P: Reducible<In = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
+    M: JoinMode<L, R>,
+    L: Clone,
+    R: Clone,
+    K: Hash + Eq,
+    F: FnMut(&L) -> K + Clone,
+    G: FnMut(&R) -> K + Clone,
+{
+    type Item = M::Row;
+    type Lane = Rows<<Self as Reducible>::Feed>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        self.feed(tasks).into_iter().map(|lane| Rows { lane }).collect()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<P, M, L, R, K, F, G> OpenLayer for Join<P, M, F, G>
+where
+    P: Reducible<In = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
+    M: JoinMode<L, R>,
+    L: Clone,
+    R: Clone,
+    K: Hash + Eq,
+    F: FnMut(&L) -> K + Clone,
+    G: FnMut(&R) -> K + Clone,
+{
+}
+
+pin_project! {
+    /// The rows of a join that is not reduced, without the words of windows.
+    #[derive(Debug)]
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct Rows<L> {
+        #[pin]
+        lane: L,
+    }
+}
+
+impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Lane for Rows<L> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        self.project().lane.poll_each(cx, &mut |signal| match signal {
+            Signal::Item(_, row) => each(row),
+            Signal::Fire(_) | Signal::Merge { .. } => ControlFlow::Continue(()),
+        })
+    }
+}
+
+impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Stream for Rows<L> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        poll_one(self, cx)
+    }
+}
+
+impl<P: fmt::Debug, M, F, G> fmt::Debug for Join<P, M, F, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Join").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,484 @@
+use crate::lane::{Each, Lane, Turn, give_way, poll_one};
+use crate::window::{Fire, Places, Settled, Signal, Slot, Spread, Trigger};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::Hash;
+use std::iter::Flatten;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::vec;
+
+/// An item of one of the two flows of a join.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side<L, R> {
+    /// Of the flow that is joined.
+    Left(L),
+    /// Of the flow it is joined with.
+    Right(R),
+}
+
+impl<L, R> Side<L, R> {
+    /// Makes one function of two: for the time of an item of either side, for example.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::flow::Side;
+    ///
+    /// let mut length = Side::by(|name: &String| name.len(), |number: &u32| *number as usize);
+    /// assert_eq!(length(&Side::Left("anna".into())), 4);
+    /// assert_eq!(length(&Side::Right(7)), 7);
+    /// ```
+    pub fn by<U, F, G>(mut left: F, mut right: G) -> impl FnMut(&Self) -> U + Clone + use<L, R, U, F, G>
+    where
+        F: FnMut(&L) -> U + Clone,
+        G: FnMut(&R) -> U + Clone,
+    {
+        move |side| match side {
+            Self::Left(item) => left(item),
+            Self::Right(item) => right(item),
+        }
+    }
+}
+
+/// Which rows a join makes: [`Inner`], [`LeftOuter`], [`RightOuter`] or [`FullOuter`].
+pub trait JoinMode<L, R> {
+    /// What a row is.
+    type Row;
+
+    /// Of two items with equal keys.
+    #[doc(hidden)]
+    fn both(left: L, right: R) -> Self::Row;
+
+    /// Of an item of the left flow whose key the right one does not have.
+    #[doc(hidden)]
+    fn left(left: L) -> Option<Self::Row>;
+
+    /// Of an item of the right flow whose key the left one does not have.
+    #[doc(hidden)]
+    fn right(right: R) -> Option<Self::Row>;
+}
+
+/// Rows of items with equal keys: `(left, right)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inner;
+
+/// All of [`Inner`], and the other items of the left flow: `(left, Option<right>)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOuter;
+
+/// All of [`Inner`], and the other items of the right flow: `(Option<left>, right)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RightOuter;
+
+/// All of [`Inner`], and the other items of both flows: `(Option<left>, Option<right>)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FullOuter;
+
+impl<L, R> JoinMode<L, R> for Inner {
+    type Row = (L, R);
+
+    fn both(left: L, right: R) -> (L, R) {
+        (left, right)
+    }
+
+    fn left(_: L) -> Option<(L, R)> {
+        None
+    }
+
+    fn right(_: R) -> Option<(L, R)> {
+        None
+    }
+}
+
+impl<L, R> JoinMode<L, R> for LeftOuter {
+    type Row = (L, Option<R>);
+
+    fn both(left: L, right: R) -> Self::Row {
+        (left, Some(right))
+    }
+
+    fn left(left: L) -> Option<Self::Row> {
+        Some((left, None))
+    }
+
+    fn right(_: R) -> Option<Self::Row> {
+        None
+    }
+}
+
+impl<L, R> JoinMode<L, R> for RightOuter {
+    type Row = (Option<L>, R);
+
+    fn both(left: L, right: R) -> Self::Row {
+        (Some(left), right)
+    }
+
+    fn left(_: L) -> Option<Self::Row> {
+        None
+    }
+
+    fn right(right: R) -> Option<Self::Row> {
+        Some((None, right))
+    }
+}
+
+impl<L, R> JoinMode<L, R> for FullOuter {
+    type Row = (Option<L>, Option<R>);
+
+    fn both(left: L, right: R) -> Self::Row {
+        (Some(left), Some(right))
+    }
+
+    fn left(left: L) -> Option<Self::Row> {
+        Some((Some(left), None))
+    }
+
+    fn right(right: R) -> Option<Self::Row> {
+        Some((None, Some(right)))
+    }
+}
+
+/// The keys of both sides.
+#[derive(Clone)]
+pub struct Keys<F, G> {
+    pub(super) left: F,
+    pub(super) right: G,
+}
+
+pin_project! {
+    /// A lane that joins the items of two flows, window by window.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct Joined<S, M, L, R, K, F, G, P, Id> {
+        #[pin]
+        upstream: S,
+        keys: Keys<F, G>,
+        // The items of open windows, by slot.
+        tables: Vec<Option<Table<K, L, R>>>,
+        rest: Rest<L, R, Id>,
+        // An item on its way into the other windows it belongs to.
+        spread: Vec<(Slot, Side<L, R>)>,
+        turn: Turn,
+        carries: std::marker::PhantomData<fn() -> (M, P)>,
+    }
+}
+
+/// The items of one window.
+struct Table<K, L, R> {
+    /// Where the items of a key are.
+    keys: HashMap<K, usize, foldhash::fast::RandomState>,
+    rows: Vec<(Vec<L>, Vec<R>)>,
+}
+
+/// What was to be emitted when the reader had had enough.
+enum Rest<L, R, Id> {
+    Nothing,
+    /// An item that meets those of the other side, from one of them on.
+    Matching {
+        slot: Slot,
+        row: usize,
+        at: usize,
+        item: Side<L, R>,
+    },
+    /// A window that is done: what met nobody, and then the word of it.
+    Unmatched {
+        left: Flatten<vec::IntoIter<Vec<L>>>,
+        right: Flatten<vec::IntoIter<Vec<R>>>,
+        fire: Fire<Id>,
+    },
+}
+
+impl<S, M, L, R, K, F, G, P, Id> Joined<S, M, L, R, K, F, G, P, Id> {
+    pub(super) fn new(upstream: S, keys: Keys<F, G>) -> Self {
+        Self {
+            upstream,
+            keys,
+            tables: Vec::new(),
+            rest: Rest::Nothing,
+            spread: Vec::new(),
+            turn: Turn::default(),
+            carries: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<K: Hash + Eq, L: Clone, R: Clone> Table<K, L, R> {
+    fn new() -> Self {
+        Self { keys: HashMap::default(), rows: Vec::new() }
+    }
+
+    fn row(&mut self, key: K) -> usize {
+        match self.keys.entry(key) {
+            Entry::Occupied(row) => *row.get(),
+            Entry::Vacant(vacant) => {
+                self.rows.push((Vec::new(), Vec::new()));
+                *vacant.insert(self.rows.len() - 1)
+            }
+        }
+    }
+
+    /// Lets an item meet those of the other side, from `at` on, and then keeps it. Says where `each` broke.
+    #[inline(always)]
+    fn meet<M: JoinMode<L, R>>(
+        &mut self,
+        row: usize,
+        at: usize,
+        item: Side<L, R>,
+        each: &mut impl FnMut(M::Row) -> ControlFlow<()>,
+    ) -> Result<(), (usize, Side<L, R>)> {
+        let (lefts, rights) = &mut self.rows[row];
+        match item {
+            Side::Left(left) => {
+                for (met, right) in rights.iter().enumerate().skip(at) {
+                    if each(M::both(left.clone(), right.clone())).is_break() {
+                        return Err((met + 1, Side::Left(left)));
+                    }
+                }
+                lefts.push(left);
+            }
+            Side::Right(right) => {
+                for (met, left) in lefts.iter().enumerate().skip(at) {
+                    if each(M::both(left.clone(), right.clone())).is_break() {
+                        return Err((met + 1, Side::Right(right)));
+                    }
+                }
+                rights.push(right);
+            }
+        }
+        Ok(())
+    }
+
+    /// The items of both sides that met nobody.
+    fn unmatched(self) -> (Vec<Vec<L>>, Vec<Vec<R>>) {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for (lefts, rights) in self.rows {
+            if rights.is_empty() {
+                left.push(lefts);
+            } else if lefts.is_empty() {
+                right.push(rights);
+            }
+        }
+        (left, right)
+    }
+}
+
+/// The items of a window, from its first on.
+fn table<K: Hash + Eq, L: Clone, R: Clone>(
+    tables: &mut Vec<Option<Table<K, L, R>>>,
+    slot: Slot,
+) -> &mut Table<K, L, R> {
+    if tables.len() <= slot.index() {
+        tables.resize_with(slot.index() + 1, || None);
+    }
+    tables[slot.index()].get_or_insert_with(Table::new)
+}
+
+impl<S, M, L, R, K, F, G, P, Id> Lane for Joined<S, M, L, R, K, F, G, P, Id>
+where
+    S: Lane<Item = Signal<Side<L, R>, P, Id>>,
+    M: JoinMode<L, R>,
+    L: Clone,
+    R: Clone,
+    K: Hash + Eq,
+    F: FnMut(&L) -> K,
+    G: FnMut(&R) -> K,
+    P: Spread<Side<L, R>> + Settled,
+{
+    #[inline(always)]
+    fn poll_each<E>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut E) -> Poll<Each>
+    where
+        E: FnMut(Signal<M::Row, P, Id>) -> ControlFlow<()>,
+    {
+        let this = self.project();
+        // The lane below counts the items it passes, not the rows they make: these are bounded here.
+        let mut left = this.turn.size();
+        let mut stopped = false;
+        let mut each = |signal| {
+            if each(signal).is_break() {
+                stopped = true;
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let mut work = Work { keys: this.keys, tables: this.tables, rest: this.rest, spread: this.spread };
+        let polled = if work.go_on::<M, P>(&mut each).is_break() {
+            Poll::Ready(Each::Stopped)
+        } else {
+            this.upstream.poll_each(cx, &mut |signal| match signal {
+                Signal::Item(places, item) => {
+                    let mut first = None;
+                    places.spread(item, |slot, item| match &first {
+                        None => first = Some((slot, item)),
+                        Some(_) => work.spread.push((slot, item)),
+                    });
+                    if let Some((slot, item)) = first {
+                        work.item::<M, P>(slot, item, &mut each)?;
+                    }
+                    if work.spread.is_empty() {
+                        ControlFlow::Continue(())
+                    } else {
+                        work.go_on::<M, P>(&mut each)
+                    }
+                }
+                Signal::Fire(fire) => work.fire::<M, P>(fire, &mut each),
+                // Windows whose places are settled are never merged.
+                Signal::Merge { into, from } => each(Signal::Merge { into, from }),
+            })
+        };
+        match polled {
+            Poll::Ready(Each::Stopped) if !stopped => give_way(cx),
+            polled => polled,
+        }
+    }
+}
+
+/// The parts of a lane that joins, while it works.
+struct Work<'a, L, R, K, F, G, Id> {
+    keys: &'a mut Keys<F, G>,
+    tables: &'a mut Vec<Option<Table<K, L, R>>>,
+    rest: &'a mut Rest<L, R, Id>,
+    spread: &'a mut Vec<(Slot, Side<L, R>)>,
+}
+
+impl<L, R, K, F, G, Id> Work<'_, L, R, K, F, G, Id>
+where
+    L: Clone,
+    R: Clone,
+    K: Hash + Eq,
+    F: FnMut(&L) -> K,
+    G: FnMut(&R) -> K,
+{
+    /// Emits the rows of an item that has come, and keeps it.
+    #[inline(always)]
+    fn item<M, P>(
+        &mut self,
+        slot: Slot,
+        item: Side<L, R>,
+        each: &mut impl FnMut(Signal<M::Row, P, Id>) -> ControlFlow<()>,
+    ) -> ControlFlow<()>
+    where
+        M: JoinMode<L, R>,
+        P: Places,
+    {
+        let key = match &item {
+            Side::Left(item) => (self.keys.left)(item),
+            Side::Right(item) => (self.keys.right)(item),
+        };
+        let row = table(self.tables, slot).row(key);
+        self.meet::<M, P>(slot, row, 0, item, each)
+    }
+
+    #[inline(always)]
+    fn meet<M, P>(
+        &mut self,
+        slot: Slot,
+        row: usize,
+        at: usize,
+        item: Side<L, R>,
+        each: &mut impl FnMut(Signal<M::Row, P, Id>) -> ControlFlow<()>,
+    ) -> ControlFlow<()>
+    where
+        M: JoinMode<L, R>,
+        P: Places,
+    {
+        let mut row_of = |joined| each(Signal::Item(P::at(slot), joined));
+        match table(self.tables, slot).meet::<M>(row, at, item, &mut row_of) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err((at, item)) => {
+                *self.rest = Rest::Matching { slot, row, at, item };
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// A trigger goes off; with the last one, what met nobody comes out before it.
+    fn fire<M, P>(
+        &mut self,
+        fire: Fire<Id>,
+        each: &mut impl FnMut(Signal<M::Row, P, Id>) -> ControlFlow<()>,
+    ) -> ControlFlow<()>
+    where
+        M: JoinMode<L, R>,
+        P: Places,
+    {
+        if fire.trigger != Trigger::Done {
+            return each(Signal::Fire(fire));
+        }
+        // The memory of a window goes with it.
+        let table = self.tables.get_mut(fire.slot.index()).and_then(Option::take);
+        let (left, right) = table.map(Table::unmatched).unwrap_or_default();
+        let (left, right) = (left.into_iter().flatten(), right.into_iter().flatten());
+        *self.rest = Rest::Unmatched { left, right, fire };
+        self.go_on::<M, P>(each)
+    }
+
+    /// Goes on where the reader had had enough.
+    #[inline]
+    fn go_on<M, P>(
+        &mut self,
+        each: &mut impl FnMut(Signal<M::Row, P, Id>) -> ControlFlow<()>,
+    ) -> ControlFlow<()>
+    where
+        M: JoinMode<L, R>,
+        P: Places,
+    {
+        match std::mem::replace(self.rest, Rest::Nothing) {
+            Rest::Nothing => {}
+            Rest::Matching { slot, row, at, item } => self.meet::<M, P>(slot, row, at, item, each)?,
+            Rest::Unmatched { mut left, mut right, fire } => {
+                let places = P::at(fire.slot);
+                let rows = left.by_ref().filter_map(M::left).chain(right.by_ref().filter_map(M::right));
+                let mut rows = rows.map(|row| Signal::Item(places.clone(), row));
+                let flow = rows.try_for_each(&mut *each);
+                drop(rows);
+                if flow.is_break() {
+                    *self.rest = Rest::Unmatched { left, right, fire };
+                    return flow;
+                }
+                *self.rest = Rest::Nothing;
+                each(Signal::Fire(fire))?;
+            }
+        }
+        while let Some((slot, item)) = self.spread.pop() {
+            self.item::<M, P>(slot, item, each)?;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl<S, M, L, R, K, F, G, P, Id> Stream for Joined<S, M, L, R, K, F, G, P, Id>
+where
+    S: Lane<Item = Signal<Side<L, R>, P, Id>>,
+    M: JoinMode<L, R>,
+    L: Clone,
+    R: Clone,
+    K: Hash + Eq,
+    F: FnMut(&L) -> K,
+    G: FnMut(&R) -> K,
+    P: Spread<Side<L, R>> + Settled,
+{
+    type Item = Signal<M::Row, P, Id>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        poll_one(self, cx)
+    }
+}
+
+impl<S: fmt::Debug, M, L, R, K, F, G, P, Id> fmt::Debug for Joined<S, M, L, R, K, F, G, P, Id> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.tables.iter().flatten().count();
+        f.debug_struct("Joined")
+            .field("upstream", &self.upstream)
+            .field("tables", &open)
+            .finish_non_exhaustive()
+    }
+}
+
+opaque_debug!(Keys<F, G>);

@@ -1,0 +1,205 @@
+use super::driver::ShareDriver;
+use super::exchange::cross;
+use super::flow::Flow;
+use super::plan::{Layered, Plan, Settings, open_layer};
+use super::tasks::Tasks;
+use crate::lane::{Each, Inlet, Lane, Origins};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    /// Goes on with the items of two flows, side by side.
+    ///
+    /// The layer that follows has the lanes of both, and nothing crosses, unless [`lanes`](Flow::lanes) asks for
+    /// another number: then lanes take items by demand. A partition behind it partitions the items of both together.
+    /// The runtime is that of this flow, if it names one, or else of the other.
+    ///
+    /// # Ordering
+    /// Each lane keeps its order; between the flows there is none.
+    ///
+    /// # Panics
+    /// When one of the flows is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let odd = Flow::from_iter([1, 3]).map(|n| n * 10);
+    /// let even = Flow::from_iter([2, 4]).map(|n| n * 100);
+    /// let sums = odd.merge(even).partition().lanes(1).reduce(|| 0, |sum, n| *sum += n).emit_state();
+    /// assert_eq!(sums.collect::<Vec<u32>>().await, [640]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.merge/3`, and a list of flows given to `Flow.partition/2` and `Flow.shuffle/2`.
+    #[track_caller]
+    pub fn merge<Q>(self, other: Flow<Q>) -> Flow<Merge<P, Q>>
+    where
+        Q: Plan<Lane: Send + 'static, Item = P::Item>,
+    {
+        self.then_with(other, Merge::new)
+    }
+}
+
+/// The plan behind [`Flow::merge`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Merge<P, Q> {
+    left: P,
+    right: Q,
+    settings: Settings,
+}
+
+impl<P, Q> Merge<P, Q> {
+    pub(super) fn new(left: P, right: Q) -> Self {
+        Self { left, right, settings: Settings::default() }
+    }
+}
+
+impl<P, Q> Layered for Merge<P, Q> {
+    fn settings(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+}
+
+impl<P, Q> Plan for Merge<P, Q>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    Q: Plan<Lane: Send + 'static, Item = P::Item>,
+{
+    type Item = P::Item;
+    type Lane = MergeLane<P::Lane, Q::Lane>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let left = self.left.build(tasks).into_iter().map(|lane| Side::Left { lane }.into());
+        let mut lanes: Vec<Self::Lane> = left.collect();
+        lanes.extend(self.right.build(tasks).into_iter().map(|lane| Side::Right { lane }.into()));
+        match self.settings.lanes_set() {
+            Some(wanted) if wanted != lanes.len() => {
+                let edges = cross(tasks, lanes, &self.settings, ShareDriver::new);
+                edges.into_iter().map(|edges| Side::Edges { edges }.into()).collect()
+            }
+            _ => lanes,
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let ((least, most), (l, m)) = (self.left.size_hint(), self.right.size_hint());
+        (least.saturating_add(l), most.zip(m).and_then(|(a, b)| a.checked_add(b)))
+    }
+}
+
+open_layer!([P, Q] Merge<P, Q> where Self: Plan);
+
+pin_project! {
+    /// A lane behind [`Flow::merge`]: of the one flow, of the other, or, with another number of lanes, of both.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct MergeLane<L: Lane, R> {
+        #[pin]
+        side: Side<L, R>,
+    }
+}
+
+pin_project! {
+    #[project = SideProjection]
+    enum Side<L: Lane, R> {
+        Left { #[pin] lane: L },
+        Right { #[pin] lane: R },
+        Edges { edges: Inlet<L::Item> },
+    }
+}
+
+impl<L: Lane, R> From<Side<L, R>> for MergeLane<L, R> {
+    fn from(side: Side<L, R>) -> Self {
+        Self { side }
+    }
+}
+
+impl<L: Lane, R: Lane<Item = L::Item>> Lane for MergeLane<L, R> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(L::Item) -> ControlFlow<()>,
+    {
+        match self.project().side.project() {
+            SideProjection::Left { lane } => lane.poll_each(cx, each),
+            SideProjection::Right { lane } => lane.poll_each(cx, each),
+            SideProjection::Edges { edges } => Pin::new(edges).poll_each(cx, each),
+        }
+    }
+
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<L::Item>>> {
+        match self.project().side.project() {
+            SideProjection::Left { lane } => lane.poll_batch(cx, limit),
+            SideProjection::Right { lane } => lane.poll_batch(cx, limit),
+            SideProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
+        }
+    }
+
+    fn origins(&mut self) -> Origins {
+        match &mut self.side {
+            Side::Left { lane } => lane.origins(),
+            Side::Right { lane } => lane.origins(),
+            Side::Edges { edges } => edges.origins(),
+        }
+    }
+}
+
+impl<L: Lane, R: Lane<Item = L::Item>> Stream for MergeLane<L, R> {
+    type Item = L::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
+        match self.project().side.project() {
+            SideProjection::Left { lane } => lane.poll_next(cx),
+            SideProjection::Right { lane } => lane.poll_next(cx),
+            SideProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.side {
+            Side::Left { lane } => lane.size_hint(),
+            Side::Right { lane } => lane.size_hint(),
+            Side::Edges { edges } => edges.size_hint(),
+        }
+    }
+}
+
+impl<L: Lane + FusedStream, R: Lane<Item = L::Item> + FusedStream> FusedStream for MergeLane<L, R> {
+    fn is_terminated(&self) -> bool {
+        match &self.side {
+            Side::Left { lane } => lane.is_terminated(),
+            Side::Right { lane } => lane.is_terminated(),
+            Side::Edges { edges } => edges.is_terminated(),
+        }
+    }
+}
+
+impl<P: fmt::Debug, Q: fmt::Debug> fmt::Debug for Merge<P, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Merge")
+            .field("left", &self.left)
+            .field("right", &self.right)
+            .field("settings", &self.settings)
+            .finish()
+    }
+}
+
+impl<L: Lane, R> fmt::Debug for MergeLane<L, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = match &self.side {
+            Side::Left { .. } => "left",
+            Side::Right { .. } => "right",
+            Side::Edges { .. } => "both",
+        };
+        f.debug_tuple("MergeLane").field(&side).finish()
+    }
+}
