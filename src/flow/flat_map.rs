@@ -1,5 +1,6 @@
 use super::flow::Flow;
 use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
+use super::sequence::{Expanded, Sequenced};
 use super::tasks::Tasks;
 use crate::lane::{Carried, Carry, Each, Lane, Origins, Turn, give_way};
 use crate::window::Signal;
@@ -155,6 +156,21 @@ where
     fn feed(mut self, tasks: &mut Tasks) -> Vec<Self::Feed> {
         let turn = self.layer_turn();
         let lanes = self.upstream.feed(tasks).into_iter();
+        lanes.map(|lane| Self::on(lane, Carried(self.f.clone()), turn)).collect()
+    }
+}
+
+impl<P, F, I> Sequenced for FlatMap<P, F, I>
+where
+    P: Sequenced,
+    I: Iterator,
+    F: Expand<P::Item, Items = I> + Clone,
+{
+    type TaggedLane = FlatMap<P::TaggedLane, Carried<F>, Expanded<I>>;
+
+    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let turn = self.layer_turn();
+        let lanes = self.upstream.build_tagged(tasks).into_iter();
         lanes.map(|lane| Self::on(lane, Carried(self.f.clone()), turn)).collect()
     }
 }

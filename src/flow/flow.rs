@@ -24,7 +24,8 @@ use tokio::runtime::Handle;
 /// the reader of the flow with its last layer. A reader that stops stops the lanes, and they stop the source.
 ///
 /// # Ordering
-/// A lane keeps its items in order. Between lanes there is no order. With one lane per layer, all order is kept.
+/// A lane keeps its items in order. Between lanes there is no order; [`ordered`](Flow::ordered) restores that of the
+/// source. With one lane per layer, all order is kept.
 ///
 /// # Panics
 /// A panic in the user's code stops all lanes and is raised again in the task that reads the flow. The flow has ended

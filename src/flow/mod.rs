@@ -19,6 +19,8 @@
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams) |
 //! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
+//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`for_each_async`](Flow::for_each_async) |
+//! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
@@ -36,24 +38,32 @@ mod emit_and_reduce;
 mod exchange;
 mod filter;
 mod filter_map;
+mod filter_map_async;
 mod flat_map;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
 mod flow;
+mod for_each_async;
 mod forward;
 mod group_by;
 mod inspect;
+mod jobs;
 mod join;
 mod joined;
+mod limit;
 mod map;
+mod map_async;
+mod map_async_ordered;
 mod map_batch;
 mod merge;
 mod on_trigger;
+mod ordered;
 mod outlet;
 mod partition;
 mod per_lane;
 mod plan;
 mod reduce;
 mod run;
+mod sequence;
 mod settings;
 mod shuffle;
 mod source;
@@ -70,6 +80,7 @@ pub use departition::{ByFns, Departition};
 pub use exchange::{Exchange, Partition, Shuffle};
 pub use filter::{Filter, Reject};
 pub use filter_map::FilterMap;
+pub use filter_map_async::Present;
 pub use flat_map::{ByFn, Expand, FlatMap};
 pub use flow::Flow;
 pub use group_by::{Grouping, GroupingPairs, Pair, PairWith1, Pairs, Summing};
@@ -77,11 +88,15 @@ pub use inspect::Inspect;
 pub use join::{BySide, IntoLeft, IntoRight, Join, Rows, Sides};
 pub use joined::{FullOuter, Inner, JoinMode, Joined, Keys, LeftOuter, RightOuter, Side};
 pub use map::Map;
+pub use map_async::{AsyncLane, MapAsync};
+pub use map_async_ordered::AsyncLaneInOrder;
 pub use map_batch::Batches;
 pub use merge::{Merge, MergeLane};
+pub use ordered::{Ordered, OrderedLane};
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan, Reducible};
 pub use reduce::Reduce;
+pub use sequence::{Enumerated, Expanded, Sequenced, Tagged};
 pub use source::{Source, SourceLane};
 pub use step::{Step, Stepped};
 pub use stream_flow::StreamFlow;

@@ -2,6 +2,7 @@ use super::driver::ShareDriver;
 use super::exchange::cross;
 use super::flow::Flow;
 use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
+use super::sequence::{Enumerated, Sequenced};
 use super::tasks::Tasks;
 use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf, Origins, give_way};
 use futures_core::{FusedStream, Stream};
@@ -175,6 +176,29 @@ where
 }
 
 open_layer!([L] Source<L> where Self: Plan);
+
+impl<L> Sequenced for Source<L>
+where
+    L: Leaf + Send + 'static,
+    L::Item: Send + 'static,
+{
+    type TaggedLane = SourceLane<Enumerated<SourceLane<L>>>;
+
+    /// Reads all sources in one task, which alone can tell which item came first.
+    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        for source in &mut self.sources {
+            source.set_turn(self.settings.demand.batch());
+        }
+        let sources = self.sources.into_iter().map(Box::pin).zip(0..).collect();
+        let source = Enumerated::new(SourceLane::from(Fed::Some { sources, at: 0, origins: None }));
+        if self.settings.lanes() == 1 {
+            return vec![Fed::One { source }.into()];
+        }
+        let edges = cross(tasks, vec![source], &self.settings, ShareDriver::new);
+        edges.into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
+    }
+}
+
 impl<L> LayerStart for Source<L> where Self: Plan {}
 
 impl<L> fmt::Debug for Source<L> {

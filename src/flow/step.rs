@@ -1,4 +1,5 @@
 use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
+use super::sequence::Sequenced;
 use super::tasks::Tasks;
 use crate::lane::{Carried, Carry, Each, Lane, Origins};
 use futures_core::{FusedStream, Stream};
@@ -70,6 +71,15 @@ impl<P: Reducible, Op: Step<P::In> + Clone> Reducible for Stepped<P, Op> {
 
     fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed> {
         let lanes = self.upstream.feed(tasks).into_iter();
+        lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
+    }
+}
+
+impl<P: Sequenced, Op: Step<P::Item> + Clone> Sequenced for Stepped<P, Op> {
+    type TaggedLane = Stepped<P::TaggedLane, Carried<Op>>;
+
+    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let lanes = self.upstream.build_tagged(tasks).into_iter();
         lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
     }
 }

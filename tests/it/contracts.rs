@@ -6,7 +6,10 @@ use gen_stage::dispatch::{
     Selector, StageId, Subscriber, SubscriptionId,
 };
 use gen_stage::edge::{Counts, Receiver, Sender};
-use gen_stage::flow::{Combiner, Shuffle, Source, SourceLane};
+use gen_stage::flow::{
+    AsyncLane, AsyncLaneInOrder, Combiner, Enumerated, OrderedLane, Present, Shuffle, Source, SourceLane,
+    Tagged,
+};
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;
 use gen_stage::stage::{
@@ -18,6 +21,7 @@ use gen_stage::stage::{
 use gen_stage::{Demand, DemandError};
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::future::{Ready, ready};
 
 fn send<T: Send>() {}
 fn sync<T: Sync>() {}
@@ -36,6 +40,11 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<Inlet<Unshared>>();
     send::<SourceLane<Iter<Range>>>();
     send::<Combiner<String, Unshared>>();
+    send::<AsyncLane<Iter<Range>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
+    send::<AsyncLaneInOrder<Enumerated<Iter<Range>>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
+    send::<OrderedLane<Enumerated<Iter<Range>>, u64>>();
+    send::<Tagged<Unshared>>();
+    sync::<Tagged<u64>>();
     sync::<Sender<Unshared>>();
     sync::<Demand>();
     sync::<DemandError>();
@@ -47,6 +56,13 @@ fn a_flow_can_be_moved_while_it_runs() {
     unpin::<Flow<Source<Foreign<stream::BoxStream<'static, u64>>>>>();
     unpin::<Receiver<std::marker::PhantomPinned>>();
     unpin::<Inlet<std::marker::PhantomPinned>>();
+}
+
+#[test]
+fn what_awaits_a_flow_can_be_sent() {
+    fn sent<T: Send>(_: T) {}
+    sent(Flow::from_iter(0..3).for_each_async(2, |_| ready(())));
+    sent(Flow::from_iter(0..3).map_async(2, ready).ordered().collect::<Vec<u64>>());
 }
 
 #[test]
@@ -63,6 +79,9 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Iter", Box::new(Iter::new(0..3, 1))),
         ("Foreign", Box::new(Foreign::new(stream::iter(0..3), 1))),
         ("Flow", Box::new(Flow::from_iter(0..3).map(|n| n).partition())),
+        ("Flow", Box::new(Flow::from_iter(0..3).filter_map_async(2, |n| ready(Some(n))).ordered())),
+        ("Present", Box::new(Present)),
+        ("Whole", Box::new(Tagged::Whole(3, ()))),
     ];
     for (name, value) in shown {
         let debug = format!("{value:?}");
