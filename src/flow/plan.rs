@@ -85,6 +85,11 @@ impl Settings {
         self.lanes.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 
+    /// The number of lanes, if it was set.
+    pub(super) fn lanes_set(&self) -> Option<usize> {
+        self.lanes.map(NonZeroUsize::get)
+    }
+
     #[track_caller]
     pub(super) fn set_lanes(&mut self, lanes: usize) {
         self.lanes = NonZeroUsize::new(lanes);
