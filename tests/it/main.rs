@@ -20,6 +20,7 @@ mod partition;
 mod per_lane;
 mod properties;
 mod reduce;
+mod retry;
 mod run;
 mod settings;
 mod shapes;
