@@ -26,6 +26,8 @@
 //!
 //! [`Stream`]: futures_core::Stream
 
+mod batch;
+mod bucket;
 mod collect;
 mod combine;
 mod combiner;
@@ -60,11 +62,14 @@ mod source;
 mod step;
 mod stream_flow;
 mod tasks;
+mod throttle;
 mod try_collect;
 mod try_filter_map;
 mod try_for_each;
 mod try_map;
+mod weigh;
 
+pub use batch::{Batch, BatchLane};
 pub use combine::{Combine, Merging};
 pub use combiner::Combiner;
 pub use dead_letters::{DeadLetters, DeadLettersLane};
@@ -86,5 +91,7 @@ pub use skip_errors::SkipErrors;
 pub use source::{Source, SourceLane};
 pub use step::{Step, Stepped};
 pub use stream_flow::StreamFlow;
+pub use throttle::{Throttle, Throttled, ThrottledLane};
 pub use try_filter_map::TryFilterMap;
 pub use try_map::TryMap;
+pub use weigh::{OneEach, Weigh, WeighedBy};

@@ -18,12 +18,14 @@ mod foreign;
 mod inlet;
 mod iter;
 mod next;
+mod timer;
 mod turn;
 
 pub use foreign::Foreign;
 pub use inlet::Inlet;
 pub use iter::Iter;
 pub(crate) use next::poll_next_by_each;
+pub(crate) use timer::Timer;
 pub use turn::Leaf;
 pub(crate) use turn::{Pace, Turn, give_way};
 

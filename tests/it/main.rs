@@ -1,5 +1,6 @@
 //! One test binary: a module for each operator, the contracts of all, and the scenarios of the originals.
 
+mod batch;
 mod collect;
 mod combine;
 mod common;
@@ -32,6 +33,7 @@ mod stage_failures;
 mod stage_rules;
 mod stage_streams;
 mod stages;
+mod throttle;
 mod try_collect;
 mod try_filter_map;
 mod try_for_each;
