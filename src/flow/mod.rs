@@ -17,12 +17,15 @@
 //! | to | use |
 //! |---|---|
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams) |
-//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect) |
+//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by) |
+//! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
+//! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
+//! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
-//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), or any `StreamExt` |
+//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or any `StreamExt` |
 //!
 //! [`Stream`]: futures_core::Stream
 
@@ -31,6 +34,7 @@ mod bucket;
 mod collect;
 mod combine;
 mod combiner;
+mod count;
 mod dead_letters;
 mod driver;
 mod exchange;
@@ -39,6 +43,7 @@ mod filter_map;
 mod flat_map;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
 mod flow;
+mod fold;
 mod forward;
 mod inspect;
 mod into_sinks;
@@ -46,6 +51,8 @@ mod map;
 mod map_batch;
 mod map_err;
 mod map_ok;
+mod map_values;
+mod min_by_key;
 mod outlet;
 mod partition;
 mod per_lane;
@@ -61,12 +68,14 @@ mod skip_errors;
 mod source;
 mod step;
 mod stream_flow;
+mod sum;
 mod tasks;
 mod throttle;
 mod try_collect;
 mod try_filter_map;
 mod try_for_each;
 mod try_map;
+mod uniq;
 mod weigh;
 
 pub use batch::{Batch, BatchLane};
@@ -83,6 +92,7 @@ pub use map::Map;
 pub use map_batch::Batches;
 pub use map_err::MapErr;
 pub use map_ok::MapOk;
+pub use map_values::MapValues;
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan};
 pub use reduce::{EmitState, Reduce, ReduceLane};
@@ -94,4 +104,5 @@ pub use stream_flow::StreamFlow;
 pub use throttle::{Throttle, Throttled, ThrottledLane};
 pub use try_filter_map::TryFilterMap;
 pub use try_map::TryMap;
+pub use uniq::{Uniq, UniqBy};
 pub use weigh::{OneEach, Weigh, WeighedBy};

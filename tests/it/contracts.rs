@@ -6,7 +6,10 @@ use gen_stage::dispatch::{
     Selector, StageId, Subscriber, SubscriptionId,
 };
 use gen_stage::edge::{Counts, Receiver, Sender};
-use gen_stage::flow::{Combiner, Shuffle, Source, SourceLane};
+use gen_stage::flow::{
+    AnyError, Batch, Combiner, DeadLetters, MapErr, MapOk, MapValues, OneEach, Retry, Retrying, Shuffle,
+    SkipErrors, Source, SourceLane, Stepped, Throttle, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
+};
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;
 use gen_stage::stage::{
@@ -26,6 +29,7 @@ fn unpin<T: Unpin>() {}
 /// May be sent, and not shared.
 type Unshared = Cell<u64>;
 type Range = std::ops::Range<u64>;
+type Numbers = Source<Iter<Range>>;
 
 #[test]
 fn values_can_be_sent_and_never_need_to_be_shared() {
@@ -36,6 +40,21 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<Inlet<Unshared>>();
     send::<SourceLane<Iter<Range>>>();
     send::<Combiner<String, Unshared>>();
+    send::<Flow<Batch<Numbers, OneEach>>>();
+    send::<Flow<Throttled<Numbers, OneEach>>>();
+    send::<Flow<DeadLetters<Numbers, stream::Empty<Unshared>>>>();
+    send::<Stepped<Numbers, MapOk<Unshared>>>();
+    send::<Stepped<Numbers, MapErr<Unshared>>>();
+    send::<Stepped<Numbers, TryMap<Unshared>>>();
+    send::<Stepped<Numbers, TryFilterMap<Unshared>>>();
+    send::<Stepped<Numbers, MapValues<Unshared>>>();
+    send::<Stepped<Numbers, SkipErrors>>();
+    send::<Stepped<Numbers, Uniq<Unshared>>>();
+    send::<Stepped<Numbers, UniqBy<Unshared, Unshared>>>();
+    send::<Retrying<Unshared, (), std::future::Pending<Unshared>, AnyError>>();
+    sync::<Throttle>();
+    sync::<Retry>();
+    sync::<Retry<When<()>>>();
     sync::<Sender<Unshared>>();
     sync::<Demand>();
     sync::<DemandError>();
@@ -63,6 +82,11 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Iter", Box::new(Iter::new(0..3, 1))),
         ("Foreign", Box::new(Foreign::new(stream::iter(0..3), 1))),
         ("Flow", Box::new(Flow::from_iter(0..3).map(|n| n).partition())),
+        ("Throttle", Box::new(Throttle::per_second(1))),
+        ("OneEach", Box::new(OneEach)),
+        ("Retry", Box::new(Retry::times(1).when(|_: &u64| true))),
+        ("AnyError", Box::new(AnyError)),
+        ("Retrying", Box::new(Retry::times(1).wrap(|n: u64| async move { Err::<(), _>(n) })(1))),
     ];
     for (name, value) in shown {
         let debug = format!("{value:?}");
@@ -212,6 +236,8 @@ async fn debug_of_a_sink_tells_its_state() {
 mod must_be_used {
     use super::*;
 
+    type Never = std::future::Pending<Result<(), ()>>;
+
     macro_rules! must_be_used {
         ($($name:ident: $of:ty),* $(,)?) => {$(
             #[expect(unused_must_use, reason = "it does nothing by itself, or ends when it is dropped")]
@@ -223,6 +249,8 @@ mod must_be_used {
     }
 
     must_be_used! {
+        retry: Retry,
+        retrying: Retrying<u64, fn(u64) -> Never, Never, AnyError>,
         setup: Setup<u64>,
         subscribe: Subscribe<u64>,
         subscription: Subscription<u64>,
