@@ -12,6 +12,7 @@ pub mod lane;
 pub mod prelude;
 pub mod stage;
 mod sync;
+pub mod window;
 
 pub use demand::{Demand, DemandError};
 pub use flow::{Flow, StreamFlow};

@@ -2,7 +2,9 @@
 
 pub(crate) mod fan_out;
 pub(crate) mod linear;
+pub(crate) mod map_async;
 pub(crate) mod one_by_one;
+pub(crate) mod ordered;
 pub(crate) mod partition;
 pub(crate) mod text;
 pub(crate) mod word_count;
@@ -69,6 +71,10 @@ pub(crate) fn all() -> Vec<Workload> {
         fan_out::by_demand(),
         fan_out::broadcast(),
         fan_out::partition(),
+        map_async::ready(),
+        map_async::sleeping(),
+        ordered::map(),
+        ordered::sleeping(),
         word_count::split(),
         word_count::shuffle_every_word(),
     ]

@@ -181,6 +181,23 @@ impl<T> Receiver<T> {
         self.current.next()
     }
 
+    /// The same, if the item is wanted.
+    #[inline]
+    pub(crate) fn next_held_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        if self.current.as_slice().first().is_some_and(wanted) { self.current.next() } else { None }
+    }
+
+    /// Waits for an item, without taking it: it is held then. `None` at the end.
+    pub(crate) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<Option<&T>> {
+        while self.current.len() == 0 {
+            if !ready!(self.poll_fetch(cx)) {
+                return Poll::Ready(None);
+            }
+            self.current = std::mem::take(&mut self.fetched).into_iter();
+        }
+        Poll::Ready(self.current.as_slice().first())
+    }
+
     /// Items left of the batch being read item by item.
     pub(crate) fn held(&self) -> usize {
         self.current.len()

@@ -1,8 +1,8 @@
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
 use super::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
-use crate::lane::{Each, Lane, Timer, poll_next_by_each};
+use crate::lane::{Each, Lane, Timer, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -160,7 +160,7 @@ impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Batch<P, W> {
     }
 }
 
-impl<P: OpenLayer, W> OpenLayer for Batch<P, W> where Self: Plan {}
+open_layer!([P, W] Batch<P, W> where P: OpenLayer, W: Weigh<P::Item> + Clone);
 
 /// A batch has at least one item.
 fn batched((least, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
@@ -268,7 +268,7 @@ impl<L: Lane, W: Weigh<L::Item>> Stream for BatchLane<L, W> {
     type Item = Vec<L::Item>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        poll_next_by_each(self, cx)
+        poll_one(self, cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -3,15 +3,17 @@ use super::driver::RouteDriver;
 use super::exchange::cross;
 use super::flow::Flow;
 use super::plan::{Layered, OpenLayer, Plan, Settings};
-use super::reduce::ReduceLane;
 use super::tasks::Tasks;
 use crate::dispatch::{Route, hash_lane};
 use crate::lane::{Each, Inlet, Iter, Lane, give_way};
+use crate::window::{Global, Info, Keeps, Never, OnTrigger, Reduced, Reducer, Rules, Unwindowed, Whole};
 use futures_core::Stream;
 use hashbrown::hash_table::IntoIter;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::hash::Hash;
+use std::iter;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -116,11 +118,14 @@ enum Phase<K, V> {
     Sending(Iter<IntoIter<(K, V)>>),
 }
 
-/// The second phase's table, with what adds to it.
+/// What adds to the second phase's tables.
 pub struct Merging<K, V, M> {
-    table: Combiner<K, V>,
     merge: M,
+    table: PhantomData<fn() -> Combiner<K, V>>,
 }
+
+/// Takes the pairs out of a table.
+type Pairs<K, V> = fn(&mut Combiner<K, V>, Info<Global>) -> IntoIter<(K, V)>;
 
 impl<K, V, M> fmt::Debug for Merging<K, V, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,9 +133,21 @@ impl<K, V, M> fmt::Debug for Merging<K, V, M> {
     }
 }
 
-impl<K: Hash + Eq, V, M: FnMut(&mut V, V)> Merging<K, V, M> {
-    fn add(&mut self, (key, value): (K, V)) {
-        self.table.merge(key, value, &mut self.merge);
+impl<K, V, M> Keeps for Merging<K, V, M> {
+    type State = Combiner<K, V>;
+
+    fn init(&mut self) -> Combiner<K, V> {
+        Combiner::default()
+    }
+}
+
+impl<K: Hash + Eq, V, M: FnMut(&mut V, V), U> Reducer<(K, V), U> for Merging<K, V, M> {
+    type Items = iter::Empty<U>;
+
+    #[inline(always)]
+    fn take(&mut self, table: &mut Combiner<K, V>, (key, value): (K, V)) -> iter::Empty<U> {
+        table.merge(key, value, &mut self.merge);
+        iter::empty()
     }
 }
 
@@ -158,8 +175,15 @@ where
     M: FnMut(&mut V, V) + Clone,
 {
     type Item = (K, V);
-    type Lane =
-        ReduceLane<Inlet<(K, V)>, Merging<K, V, M>, fn(&mut Merging<K, V, M>, (K, V)), IntoIter<(K, V)>>;
+    type Lane = Reduced<
+        Unwindowed<Inlet<(K, V)>>,
+        Merging<K, V, M>,
+        OnTrigger<Pairs<K, V>>,
+        Never,
+        (K, V),
+        Whole,
+        Global,
+    >;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let Local { upstream, fill, max_keys, .. } = self.local;
@@ -177,13 +201,18 @@ where
         let lanes = cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
             RouteDriver::new(upper, ByFirst, senders, demand, discarded)
         });
+        let all = lanes.len();
         lanes
             .into_iter()
-            .map(|lane| {
-                let state = Merging { table: Combiner::default(), merge: self.merge.clone() };
-                ReduceLane::new(lane, state, Merging::add as fn(&mut _, _), |merging| {
-                    merging.table.into_pairs()
-                })
+            .enumerate()
+            .map(|(at, lane)| {
+                let rules = Rules {
+                    reducer: Merging { merge: self.merge.clone(), table: PhantomData },
+                    emit: OnTrigger((|table, _| std::mem::take(table).into_pairs()) as Pairs<K, V>),
+                    merge: Never,
+                    lane: (at, all),
+                };
+                Reduced::new(Unwindowed::new(lane), rules)
             })
             .collect()
     }

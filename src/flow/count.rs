@@ -1,17 +1,18 @@
 use super::flow::Flow;
 use super::plan::Plan;
+use std::future::poll_fn;
 
 impl<P> Flow<P>
 where
-    P: Plan<Lane: Send + 'static>,
+    P: Plan<Item: Send + 'static, Lane: Send + 'static>,
 {
     /// Counts the items that come out, in every lane, and adds up what the lanes counted.
     ///
-    /// No item crosses to the task that awaits this. `StreamExt::count` on a flow that is already being read is
-    /// called as `flow.by_ref().count()`.
+    /// No item crosses to the task that awaits this. Of a flow that is already being read, what is left is read and
+    /// counted, as `StreamExt::count` does.
     ///
     /// # Panics
-    /// Like every reader of a [`Flow`]; and when the flow is already being read.
+    /// Like every reader of a [`Flow`].
     ///
     /// # Cancel safety
     /// Dropping the future drops the flow, with the items in flight.
@@ -27,7 +28,14 @@ where
     ///
     /// # Source
     /// `Enum.count/1` on a Flow.
-    pub async fn count(self) -> u64 {
+    pub async fn count(mut self) -> u64 {
+        if self.is_begun() {
+            let mut count = 0;
+            while let Some(batch) = poll_fn(|cx| self.poll_next_batch(cx)).await {
+                count += batch.len() as u64;
+            }
+            return count;
+        }
         self.fold_lanes(|| 0_u64, |count, _| *count += 1).await.into_iter().sum()
     }
 }

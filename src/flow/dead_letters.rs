@@ -1,8 +1,8 @@
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
 use super::sink_driver::SinkDriver;
 use super::tasks::Tasks;
-use crate::lane::{Each, Foreign, Lane, poll_next_by_each};
+use crate::lane::{Each, Foreign, Lane, Origins, poll_one};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
@@ -104,7 +104,12 @@ where
     }
 }
 
-impl<P: OpenLayer, Si> OpenLayer for DeadLetters<P, Si> where Self: Plan {}
+open_layer!([P, T, E, Si] DeadLetters<P, Si>
+where
+    P: OpenLayer<Item = Result<T, E>>,
+    Si: Sink<E, Error: fmt::Debug> + Send + 'static,
+    E: Send + 'static,
+);
 
 /// The errors on their way to the sink.
 struct Letters<E> {
@@ -164,6 +169,10 @@ where
             }
         }
     }
+
+    fn origins(&mut self) -> Origins {
+        self.upstream.origins()
+    }
 }
 
 /// Sends an error if there is room for it, or hands it back.
@@ -203,7 +212,7 @@ where
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        poll_next_by_each(self, cx)
+        poll_one(self, cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

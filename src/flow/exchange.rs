@@ -1,5 +1,7 @@
 use super::driver::{RouteDriver, ShareDriver};
-use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
+use super::ordered::OrderedLane;
+use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
+use super::sequence::{Enumerated, Sequenced, Tagged};
 use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::dispatch::Route;
@@ -81,6 +83,21 @@ where
     }
 }
 
+impl<P> Sequenced for Exchange<P, Shuffle>
+where
+    P: Sequenced<TaggedLane: Send + 'static, Item: Send + 'static, Lane: Send + 'static>,
+{
+    type TaggedLane = Inlet<Tagged<P::Item>>;
+
+    /// Restores the order in front of the crossing: behind it, the lanes share the items anew.
+    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let demand = self.upstream.settings().demand;
+        let uppers = self.upstream.build_tagged(tasks);
+        let ordered = Enumerated::new(OrderedLane::over(uppers, demand, tasks));
+        cross(tasks, vec![ordered], &self.settings, ShareDriver::new)
+    }
+}
+
 impl<P, R> Plan for Exchange<P, Partition<R>>
 where
     P: Plan<Lane: Send + 'static, Item: Send + 'static>,
@@ -103,7 +120,7 @@ where
     }
 }
 
-impl<P, D> OpenLayer for Exchange<P, D> where Self: Plan {}
+open_layer!([P, D] Exchange<P, D> where Self: Plan);
 impl<P, D> LayerStart for Exchange<P, D> where Self: Plan {}
 
 impl<P: fmt::Debug, D: fmt::Debug> fmt::Debug for Exchange<P, D> {

@@ -1,8 +1,8 @@
 use super::flow::Flow;
-use super::plan::OpenLayer;
+use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: OpenLayer> Flow<P> {
+impl<P: Reducible> Flow<P> {
     /// Keeps the items for which `f` says true.
     ///
     /// # Ordering
@@ -26,7 +26,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn filter<F>(self, f: F) -> Flow<Stepped<P, Filter<F>>>
     where
-        F: FnMut(&P::Item) -> bool + Clone,
+        F: FnMut(&P::In) -> bool + Clone,
     {
         self.then(|plan| Stepped::new(plan, Filter(f)))
     }
@@ -54,7 +54,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn reject<F>(self, f: F) -> Flow<Stepped<P, Reject<F>>>
     where
-        F: FnMut(&P::Item) -> bool + Clone,
+        F: FnMut(&P::In) -> bool + Clone,
     {
         self.then(|plan| Stepped::new(plan, Reject(f)))
     }

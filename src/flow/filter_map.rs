@@ -1,8 +1,8 @@
 use super::flow::Flow;
-use super::plan::OpenLayer;
+use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: OpenLayer> Flow<P> {
+impl<P: Reducible> Flow<P> {
     /// Makes at most one item of each item: `None` drops it.
     ///
     /// # Ordering
@@ -26,7 +26,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn filter_map<U, F>(self, f: F) -> Flow<Stepped<P, FilterMap<F>>>
     where
-        F: FnMut(P::Item) -> Option<U> + Clone,
+        F: FnMut(P::In) -> Option<U> + Clone,
     {
         self.then(|plan| Stepped::new(plan, FilterMap(f)))
     }

@@ -65,7 +65,7 @@ pub struct Flow<P> {
 enum State<P> {
     Planned(P),
     Running(Running),
-    Done { discarded: Arc<AtomicU64> },
+    Done { discarded: Arc<AtomicU64>, late: Arc<AtomicU64> },
 }
 
 struct Running {
@@ -114,6 +114,11 @@ impl<P> Flow<P> {
             State::Planned(plan) => plan,
             _ => panic!("a flow that is already being read cannot get {what}"),
         }
+    }
+
+    /// Whether it has been polled.
+    pub(super) fn is_begun(&self) -> bool {
+        !matches!(self.state, State::Planned(_))
     }
 
     /// Stops all lanes, and waits until they are gone with the source. Fails when one of them did.
@@ -179,7 +184,37 @@ impl<P> Flow<P> {
         match &self.state {
             State::Planned(_) => 0,
             State::Running(running) => running.tasks.discarded().load(Ordering::Relaxed),
-            State::Done { discarded } => discarded.load(Ordering::Relaxed),
+            State::Done { discarded, .. } => discarded.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many items came too late for all their [windows](Flow::window) and were dropped, so far.
+    ///
+    /// Items that go to an output of their own, or are counted elsewhere, are not in this.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut counts = Flow::from_iter([0, 1000, 999])
+    ///     .lanes(1)
+    ///     .window(Window::fixed(Duration::from_secs(1), |time: &i64| *time))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// assert_eq!(counts.by_ref().collect::<Vec<u32>>().await, [1, 1]);
+    /// assert_eq!(counts.late(), 1);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        match &self.state {
+            State::Planned(_) => 0,
+            State::Running(running) => running.tasks.late().load(Ordering::Relaxed),
+            State::Done { late, .. } => late.load(Ordering::Relaxed),
         }
     }
 }
@@ -192,7 +227,10 @@ where
     fn running(&mut self) -> Option<&mut Running> {
         if let State::Planned(_) = self.state {
             let mut tasks = Tasks::new(self.runtime.take());
-            let planned = std::mem::replace(&mut self.state, State::Done { discarded: Arc::default() });
+            let planned = std::mem::replace(
+                &mut self.state,
+                State::Done { discarded: Arc::default(), late: Arc::default() },
+            );
             if let State::Planned(mut plan) = planned {
                 let demand = plan.settings().demand;
                 let hint = plan.size_hint();
@@ -239,9 +277,9 @@ where
             }
         }));
         if read.is_none() {
-            let discarded = running.tasks.discarded().clone();
+            let (discarded, late) = (running.tasks.discarded().clone(), running.tasks.late().clone());
             // Drops what was not read, which is counted then.
-            self.state = State::Done { discarded };
+            self.state = State::Done { discarded, late };
         }
         match ended {
             Ok(()) => Poll::Ready(read),

@@ -1,8 +1,8 @@
 use super::flow::Flow;
-use super::plan::OpenLayer;
+use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: OpenLayer> Flow<P> {
+impl<P: Reducible> Flow<P> {
     /// Shows each item to `f` and passes it on unchanged.
     ///
     /// # Ordering
@@ -28,7 +28,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn inspect<F>(self, f: F) -> Flow<Stepped<P, Inspect<F>>>
     where
-        F: FnMut(&P::Item) + Clone,
+        F: FnMut(&P::In) + Clone,
     {
         self.then(|plan| Stepped::new(plan, Inspect(f)))
     }

@@ -1,8 +1,8 @@
 use super::flow::Flow;
-use super::plan::OpenLayer;
+use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: OpenLayer> Flow<P> {
+impl<P: Reducible> Flow<P> {
     /// Makes one item of each item.
     ///
     /// # Ordering
@@ -26,7 +26,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn map<U, F>(self, f: F) -> Flow<Stepped<P, Map<F>>>
     where
-        F: FnMut(P::Item) -> U + Clone,
+        F: FnMut(P::In) -> U + Clone,
     {
         self.then(|plan| Stepped::new(plan, Map(f)))
     }

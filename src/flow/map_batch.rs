@@ -1,8 +1,8 @@
-use super::flat_map::FlatMap;
+use super::flat_map::{ByFn, FlatMap};
 use super::flow::Flow;
-use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
+use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
 use super::tasks::Tasks;
-use crate::lane::{Each, Lane, give_way};
+use crate::lane::{Each, Lane, Origins, give_way};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -51,7 +51,7 @@ impl<P: LayerStart> Flow<P> {
     /// # Source
     /// `Flow.map_batch/2`.
     #[track_caller]
-    pub fn map_batch<U, F>(self, f: F) -> Flow<FlatMap<Batches<P>, U, F>>
+    pub fn map_batch<U, F>(self, f: F) -> Flow<FlatMap<Batches<P>, ByFn<F>, U::IntoIter>>
     where
         U: IntoIterator,
         F: FnMut(Vec<P::Item>) -> U + Clone,
@@ -86,10 +86,10 @@ impl<P: Plan> Plan for Batches<P> {
     }
 }
 
-impl<P: LayerStart> OpenLayer for Batches<P> {}
+open_layer!([P: LayerStart] Batches<P>);
 
 // What one batch became is the batch for the next `map_batch`.
-impl<P, U, F> LayerStart for FlatMap<Batches<P>, U, F>
+impl<P, U, F> LayerStart for FlatMap<Batches<P>, ByFn<F>, U::IntoIter>
 where
     P: LayerStart,
     U: IntoIterator,
@@ -116,6 +116,11 @@ impl<L: Lane> Lane for Batches<L> {
                 ControlFlow::Continue(()) => give_way(cx),
             },
         }
+    }
+
+    fn origins(&mut self) -> Origins {
+        // A batch is of one upstream, and what it became comes before the next is asked for.
+        self.upstream.origins()
     }
 }
 

@@ -22,6 +22,8 @@
 //! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
 //! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
+//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`for_each_async`](Flow::for_each_async), [`try_map_async`](Flow::try_map_async) |
+//! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
@@ -37,22 +39,32 @@ mod combiner;
 mod count;
 mod dead_letters;
 mod driver;
+mod emit_and_reduce;
 mod exchange;
 mod filter;
 mod filter_map;
+mod filter_map_async;
 mod flat_map;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
 mod flow;
 mod fold;
+mod for_each_async;
 mod forward;
+mod group_by;
 mod inspect;
 mod into_sinks;
+mod jobs;
+mod limit;
 mod map;
+mod map_async;
+mod map_async_ordered;
 mod map_batch;
 mod map_err;
 mod map_ok;
 mod map_values;
 mod min_by_key;
+mod on_trigger;
+mod ordered;
 mod outlet;
 mod partition;
 mod per_lane;
@@ -61,6 +73,7 @@ mod reduce;
 mod reporting;
 mod retry;
 mod run;
+mod sequence;
 mod settings;
 mod shuffle;
 mod sink_driver;
@@ -75,8 +88,10 @@ mod try_collect;
 mod try_filter_map;
 mod try_for_each;
 mod try_map;
+mod try_map_async;
 mod uniq;
 mod weigh;
+mod window;
 
 pub use batch::{Batch, BatchLane};
 pub use combine::{Combine, Merging};
@@ -85,24 +100,33 @@ pub use dead_letters::{DeadLetters, DeadLettersLane};
 pub use exchange::{Exchange, Partition, Shuffle};
 pub use filter::{Filter, Reject};
 pub use filter_map::FilterMap;
-pub use flat_map::FlatMap;
+pub use filter_map_async::Present;
+pub use flat_map::{ByFn, Expand, FlatMap};
 pub use flow::Flow;
+pub use group_by::{Grouping, GroupingPairs, Pair, PairWith1, Pairs, Summing};
 pub use inspect::Inspect;
 pub use map::Map;
+pub use map_async::{AsyncLane, MapAsync};
+pub use map_async_ordered::AsyncLaneInOrder;
 pub use map_batch::Batches;
 pub use map_err::MapErr;
 pub use map_ok::MapOk;
 pub use map_values::MapValues;
+pub use ordered::{Ordered, OrderedLane};
 pub use per_lane::PerLane;
-pub use plan::{LayerStart, Layered, OpenLayer, Plan};
-pub use reduce::{EmitState, Reduce, ReduceLane};
+pub use plan::{LayerStart, Layered, OpenLayer, Plan, Reducible};
+pub use reduce::Reduce;
 pub use retry::{AnyError, Retry, RetryWhen, Retrying, When};
+pub use sequence::{Enumerated, Expanded, Sequenced, Tagged};
 pub use skip_errors::SkipErrors;
 pub use source::{Source, SourceLane};
 pub use step::{Step, Stepped};
 pub use stream_flow::StreamFlow;
+pub(crate) use tasks::Tasks;
 pub use throttle::{Throttle, Throttled, ThrottledLane};
 pub use try_filter_map::TryFilterMap;
 pub use try_map::TryMap;
+pub use try_map_async::TryJob;
 pub use uniq::{Uniq, UniqBy};
 pub use weigh::{OneEach, Weigh, WeighedBy};
+pub use window::InWindows;

@@ -1,5 +1,5 @@
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
 use super::tasks::Tasks;
 use crate::lane::{Foreign, Leaf};
 use futures_core::Stream;
@@ -78,13 +78,7 @@ where
     }
 }
 
-impl<P, S, F> OpenLayer for PerLane<P, F>
-where
-    P: OpenLayer,
-    S: Stream,
-    F: FnMut(P::Lane) -> S,
-{
-}
+open_layer!([P, S, F] PerLane<P, F> where P: OpenLayer, S: Stream, F: FnMut(P::Lane) -> S);
 
 impl<P: fmt::Debug, F> fmt::Debug for PerLane<P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::lane::Lane;
+use crate::window::{Places, Signal};
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
@@ -34,7 +35,7 @@ pub trait Layered {
     fn settings(&mut self) -> &mut Settings;
 }
 
-/// A plan whose last layer takes further operators that work item by item.
+/// A layer that takes operators that work item by item, and can be reduced: without a window, or behind one.
 ///
 /// A `reduce`, `emit_state` or `combine` closes a layer. What comes out is read as a `Stream`, or goes into the next
 /// layer:
@@ -59,10 +60,51 @@ pub trait Layered {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the layer of this flow is closed: `{Self}` takes no more operators",
-    label = "this operator comes after a `reduce`, `emit_state` or `combine`",
+    label = "this operator comes after a `reduce`, `emit_state`, `on_trigger` or `combine`",
     note = "put it before the `reduce`, or open the next layer first with `partition`, `partition_by` or `shuffle`"
 )]
-pub trait OpenLayer: Plan {}
+pub trait Reducible: Layered {
+    /// What the next operator is given.
+    type In;
+    /// In which windows an item can be.
+    type Places: Places;
+    /// What names a window.
+    type Id;
+    /// What a lane is for a `reduce`.
+    type Feed: Lane<Item = Signal<Self::In, Self::Places, Self::Id>>;
+
+    /// Builds the lanes, and starts the tasks of the layers above them.
+    #[doc(hidden)]
+    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed>;
+}
+
+/// A plan whose last layer takes further operators, of every kind: it is not closed by a `reduce`, and has no window.
+#[diagnostic::on_unimplemented(
+    message = "the layer of this flow is closed: `{Self}` does not take this operator",
+    label = "this operator comes after a `reduce` or a `window`",
+    note = "put it before these, or open the next layer first with `partition`, `partition_by` or `shuffle`"
+)]
+pub trait OpenLayer: Plan + Reducible<In = Self::Item> {}
+
+/// Makes a plan an open layer without windows.
+macro_rules! open_layer {
+    ([$($generics:tt)*] $plan:ty $(where $($bounds:tt)*)?) => {
+        impl<$($generics)*> $crate::flow::OpenLayer for $plan $(where $($bounds)*)? {}
+
+        impl<$($generics)*> $crate::flow::Reducible for $plan $(where $($bounds)*)? {
+            type In = <Self as $crate::flow::Plan>::Item;
+            type Places = $crate::window::Whole;
+            type Id = $crate::window::Global;
+            type Feed = $crate::window::Unwindowed<<Self as $crate::flow::Plan>::Lane>;
+
+            fn feed(self, tasks: &mut $crate::flow::Tasks) -> Vec<Self::Feed> {
+                $crate::window::Unwindowed::each($crate::flow::Plan::build(self, tasks))
+            }
+        }
+    };
+}
+
+pub(crate) use open_layer;
 
 /// A plan whose last layer has no operators yet, so that batches are still as they crossed.
 #[diagnostic::on_unimplemented(

@@ -1,26 +1,26 @@
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, Plan, Reducible, Settings};
 use super::tasks::Tasks;
-use crate::lane::{Each, Iter, Lane};
-use futures_core::{FusedStream, Stream};
-use pin_project_lite::pin_project;
+use crate::window::{Emit, Fold, Items, Keeps, MergeStates, Never, Reduced, Reducer, Rules, Spread, State};
 use std::fmt;
-use std::iter;
-use std::marker::PhantomData;
-use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-impl<P: OpenLayer> Flow<P> {
-    /// Folds the items of each lane into a state; at the end of input, the items of each state come out.
+impl<P: Reducible> Flow<P> {
+    /// Folds the items of each lane, or of each window, into a state; at its end, the items of the state come out.
     ///
-    /// `init` makes the state of a lane, also of a lane that gets no item. Behind a partition, everything with one key
-    /// is in one state. What comes out are the items of the state, for example the entries of a `HashMap`; for states
-    /// themselves use [`emit_state`](Flow::emit_state). One `reduce` to a layer, after all other operators; `partition`
-    /// or `shuffle` open the next.
+    /// `init` makes a state: without windows one for each lane, also for a lane that gets no item. Behind a partition,
+    /// everything with one key is in one lane. What comes out are the items of the state, for example the entries of a
+    /// `HashMap`; for states themselves use [`emit_state`](Flow::emit_state), for anything else
+    /// [`on_trigger`](Flow::on_trigger). One `reduce` to a layer, after all other operators; `partition` or `shuffle`
+    /// open the next.
+    ///
+    /// Behind a [`window`](Flow::window) each window has a state of its own. When a trigger goes off before the window
+    /// is done, a clone of the state comes out, and the state is kept.
     ///
     /// # Demand
     /// Takes all its input once it is asked for anything, and emits only as much as is asked.
+    ///
+    /// # Ordering
+    /// What windows emit comes out in the order of the items that caused it.
     ///
     /// # Panics
     /// A panic in `init` or `f` ends the flow with that panic; no state comes out.
@@ -48,17 +48,25 @@ impl<P: OpenLayer> Flow<P> {
     /// # Source
     /// `Flow.reduce/3`. The state is changed in place, not returned.
     #[track_caller]
-    pub fn reduce<S, I, F>(self, init: I, f: F) -> Flow<Reduce<P, S, I, F>>
+    pub fn reduce<S, I, F>(self, init: I, f: F) -> Flow<Reduce<P, Fold<I, F>>>
     where
-        I: FnMut() -> S,
-        F: FnMut(&mut S, P::Item) + Clone,
+        I: FnMut() -> S + Clone,
+        F: FnMut(&mut S, P::In) + Clone,
     {
-        self.then(|upstream| Reduce { upstream, init, f, state: PhantomData })
+        self.reduce_by(Fold { init, f })
+    }
+
+    /// Puts a reducer at the end of the layer.
+    #[track_caller]
+    pub(super) fn reduce_by<R: Keeps>(self, reducer: R) -> Flow<Reduce<P, R>> {
+        self.then(|upstream| Reduce { upstream, reducer, emit: Items, merge: Never })
     }
 }
 
-impl<P, S, I, F> Flow<Reduce<P, S, I, F>> {
-    /// Makes the state of each lane the item that comes out, instead of the items of the state.
+impl<P, R, M> Flow<Reduce<P, R, Items, M>> {
+    /// Makes each state the item that comes out, instead of the items of the state.
+    ///
+    /// With windows, a trigger that goes off before the window is done emits a clone of the state.
     ///
     /// # Examples
     /// ```
@@ -73,66 +81,57 @@ impl<P, S, I, F> Flow<Reduce<P, S, I, F>> {
     /// # Source
     /// `Flow.emit(:state)`.
     #[track_caller]
-    pub fn emit_state(self) -> Flow<EmitState<P, S, I, F>> {
-        self.then(|reduce| EmitState { reduce })
+    pub fn emit_state(self) -> Flow<Reduce<P, R, State, M>> {
+        self.emit_by(State)
+    }
+
+    /// Says what comes out at triggers.
+    #[track_caller]
+    pub(super) fn emit_by<E>(self, emit: E) -> Flow<Reduce<P, R, E, M>> {
+        self.then(|reduce| Reduce {
+            upstream: reduce.upstream,
+            reducer: reduce.reducer,
+            emit,
+            merge: reduce.merge,
+        })
     }
 }
 
-/// The plan behind [`Flow::reduce`].
+/// The plan behind [`Flow::reduce`]: how items are reduced, what comes out, and how states are merged.
 #[must_use = "operators do nothing until the flow is read"]
-pub struct Reduce<P, S, I, F> {
-    upstream: P,
-    init: I,
-    f: F,
-    state: PhantomData<fn() -> S>,
+pub struct Reduce<P, R, E = Items, M = Never> {
+    pub(super) upstream: P,
+    pub(super) reducer: R,
+    pub(super) emit: E,
+    pub(super) merge: M,
 }
 
-/// The plan behind [`Flow::emit_state`].
-#[must_use = "operators do nothing until the flow is read"]
-pub struct EmitState<P, S, I, F> {
-    reduce: Reduce<P, S, I, F>,
-}
-
-impl<P, S, I, F> Reduce<P, S, I, F>
-where
-    P: OpenLayer,
-    I: FnMut() -> S,
-    F: FnMut(&mut S, P::Item) + Clone,
-{
-    fn build_with<U: IntoIterator>(
-        mut self,
-        tasks: &mut Tasks,
-        emit: fn(S) -> U,
-    ) -> Vec<ReduceLane<P::Lane, S, F, U>> {
-        let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|lane| ReduceLane::new(lane, (self.init)(), self.f.clone(), emit)).collect()
-    }
-}
-
-impl<P: Layered, S, I, F> Layered for Reduce<P, S, I, F> {
+impl<P: Layered, R, E, M> Layered for Reduce<P, R, E, M> {
     fn settings(&mut self) -> &mut Settings {
         self.upstream.settings()
     }
 }
 
-impl<P: Layered, S, I, F> Layered for EmitState<P, S, I, F> {
-    fn settings(&mut self) -> &mut Settings {
-        self.reduce.settings()
-    }
-}
-
-impl<P, S, I, F> Plan for Reduce<P, S, I, F>
+impl<P, R, E, M> Plan for Reduce<P, R, E, M>
 where
-    P: OpenLayer,
-    S: IntoIterator,
-    I: FnMut() -> S,
-    F: FnMut(&mut S, P::Item) + Clone,
+    P: Reducible<Places: Spread<P::In>>,
+    R: Reducer<P::In, E::Item> + Clone,
+    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone,
+    M: MergeStates<R::State, P::Places> + Clone,
 {
-    type Item = S::Item;
-    type Lane = ReduceLane<P::Lane, S, F, S>;
+    type Item = E::Item;
+    type Lane = Reduced<P::Feed, R, E, M, P::In, P::Places, P::Id>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        self.build_with(tasks, |state| state)
+        let lanes = self.upstream.feed(tasks);
+        let all = lanes.len();
+        let rules = |at| Rules {
+            reducer: self.reducer.clone(),
+            emit: self.emit.clone(),
+            merge: self.merge.clone(),
+            lane: (at, all),
+        };
+        lanes.into_iter().enumerate().map(|(at, lane)| Reduced::new(lane, rules(at))).collect()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -140,134 +139,8 @@ where
     }
 }
 
-impl<P, S, I, F> Plan for EmitState<P, S, I, F>
-where
-    P: OpenLayer,
-    I: FnMut() -> S,
-    F: FnMut(&mut S, P::Item) + Clone,
-{
-    type Item = S;
-    type Lane = ReduceLane<P::Lane, S, F, iter::Once<S>>;
-
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        self.reduce.build_with(tasks, iter::once)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (1, None)
-    }
-}
-
-pin_project! {
-    /// A lane of a layer that ends in [`Flow::reduce`].
-    #[must_use = "a lane does nothing until it is polled"]
-    pub struct ReduceLane<L, S, F, U: IntoIterator> {
-        #[pin]
-        upstream: L,
-        f: F,
-        stage: Stage<S, U::IntoIter>,
-        emit: fn(S) -> U,
-    }
-}
-
-enum Stage<S, I: Iterator> {
-    Reducing(S),
-    /// Only while the state is on its way from one stage to the next; a panic then leaves nothing to emit.
-    Turning,
-    Emitting(Iter<I>),
-}
-
-impl<L, S, F, U: IntoIterator> ReduceLane<L, S, F, U> {
-    pub(super) fn new(upstream: L, state: S, f: F, emit: fn(S) -> U) -> Self {
-        Self { upstream, f, stage: Stage::Reducing(state), emit }
-    }
-}
-
-impl<L, S, F, U> ReduceLane<L, S, F, U>
-where
-    L: Lane,
-    U: IntoIterator,
-    F: FnMut(&mut S, L::Item),
-{
-    /// Reduces until the input has ended; ready with what is to be emitted.
-    fn poll_reduced(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Pin<&mut Iter<U::IntoIter>>> {
-        let mut this = self.project();
-        if let Stage::Reducing(state) = this.stage {
-            let f = this.f;
-            // The closure does not break, so that this ends or pends.
-            while ready!(this.upstream.as_mut().poll_each(cx, &mut |item| {
-                f(state, item);
-                ControlFlow::Continue(())
-            })) != Each::Ended
-            {}
-            if let Stage::Reducing(state) = std::mem::replace(this.stage, Stage::Turning) {
-                *this.stage = Stage::Emitting(Iter::of((this.emit)(state).into_iter()));
-            }
-        }
-        match this.stage {
-            Stage::Emitting(items) => Poll::Ready(Pin::new(items)),
-            // A panic has ended this lane.
-            Stage::Reducing(_) | Stage::Turning => Poll::Pending,
-        }
-    }
-}
-
-impl<L, S, F, U> Lane for ReduceLane<L, S, F, U>
-where
-    L: Lane,
-    U: IntoIterator,
-    F: FnMut(&mut S, L::Item),
-{
-    #[inline(always)]
-    fn poll_each<G>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut G) -> Poll<Each>
-    where
-        G: FnMut(U::Item) -> ControlFlow<()>,
-    {
-        ready!(self.poll_reduced(cx)).poll_each(cx, each)
-    }
-}
-
-impl<L, S, F, U> Stream for ReduceLane<L, S, F, U>
-where
-    L: Lane,
-    U: IntoIterator,
-    F: FnMut(&mut S, L::Item),
-{
-    type Item = U::Item;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<U::Item>> {
-        ready!(self.poll_reduced(cx)).poll_next(cx)
-    }
-}
-
-impl<L, S, F, U> FusedStream for ReduceLane<L, S, F, U>
-where
-    L: Lane,
-    U: IntoIterator,
-    F: FnMut(&mut S, L::Item),
-{
-    fn is_terminated(&self) -> bool {
-        match &self.stage {
-            Stage::Emitting(items) => items.is_terminated(),
-            Stage::Reducing(_) | Stage::Turning => false,
-        }
-    }
-}
-
-impl<P: fmt::Debug, S, I, F> fmt::Debug for Reduce<P, S, I, F> {
+impl<P: fmt::Debug, R, E, M> fmt::Debug for Reduce<P, R, E, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reduce").field("upstream", &self.upstream).finish_non_exhaustive()
-    }
-}
-
-impl<P: fmt::Debug, S, I, F> fmt::Debug for EmitState<P, S, I, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmitState").field("reduce", &self.reduce).finish()
-    }
-}
-
-impl<L: fmt::Debug, S, F, U: IntoIterator> fmt::Debug for ReduceLane<L, S, F, U> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReduceLane").field("upstream", &self.upstream).finish_non_exhaustive()
     }
 }

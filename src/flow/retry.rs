@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 /// Tries what failed again, some times, after pauses that grow.
 ///
 /// A value to make a function of: [`wrap`](Retry::wrap) puts it around one that makes a future of an item, as
-/// `map_async` and its like take it. Before the first repetition there is a pause of 100 ms, before each other one twice
+/// [`map_async`](crate::Flow::map_async) and [`try_map_async`](crate::Flow::try_map_async) take it. Before the first repetition there is a pause of 100 ms, before each other one twice
 /// as long as before the last, and never more than 30 seconds, unless [`backoff`](Retry::backoff) and
 /// [`max_delay`](Retry::max_delay) say otherwise.
 ///

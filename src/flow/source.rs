@@ -1,9 +1,10 @@
 use super::driver::ShareDriver;
 use super::exchange::cross;
 use super::flow::Flow;
-use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings};
+use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
+use super::sequence::{Enumerated, Sequenced};
 use super::tasks::Tasks;
-use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf, give_way};
+use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf, Origins, give_way};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -163,9 +164,10 @@ where
         }
         let mut groups: Vec<Vec<_>> = (0..lanes).map(|_| Vec::new()).collect();
         for (at, source) in self.sources.into_iter().enumerate() {
-            groups[at % lanes].push(Box::pin(source));
+            let group = &mut groups[at % lanes];
+            group.push((Box::pin(source), group.len()));
         }
-        groups.into_iter().map(|sources| Fed::Some { sources, at: 0 }.into()).collect()
+        groups.into_iter().map(|sources| Fed::Some { sources, at: 0, origins: None }.into()).collect()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -173,7 +175,30 @@ where
     }
 }
 
-impl<L> OpenLayer for Source<L> where Self: Plan {}
+open_layer!([L] Source<L> where Self: Plan);
+
+impl<L> Sequenced for Source<L>
+where
+    L: Leaf + Send + 'static,
+    L::Item: Send + 'static,
+{
+    type TaggedLane = SourceLane<Enumerated<SourceLane<L>>>;
+
+    /// Reads all sources in one task, which alone can tell which item came first.
+    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        for source in &mut self.sources {
+            source.set_turn(self.settings.demand.batch());
+        }
+        let sources = self.sources.into_iter().map(Box::pin).zip(0..).collect();
+        let source = Enumerated::new(SourceLane::from(Fed::Some { sources, at: 0, origins: None }));
+        if self.settings.lanes() == 1 {
+            return vec![Fed::One { source }.into()];
+        }
+        let edges = cross(tasks, vec![source], &self.settings, ShareDriver::new);
+        edges.into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
+    }
+}
+
 impl<L> LayerStart for Source<L> where Self: Plan {}
 
 impl<L> fmt::Debug for Source<L> {
@@ -208,11 +233,15 @@ pin_project! {
         // The lane's own task runs its only source,
         One { #[pin] source: L },
         // or those that have not ended, `at` being the one whose turn it is.
-        Some { sources: Vec<Pin<Box<L>>>, at: usize },
+        // (each with its number,)
+        Some { sources: Vec<Numbered<L>>, at: usize, origins: Option<Origins> },
         // The sources have tasks of their own, with an edge from each.
         Edges { edges: Inlet<L::Item> },
     }
 }
+
+/// A source of several in one lane, and which of them it is.
+type Numbered<L> = (Pin<Box<L>>, usize);
 
 impl<L: Lane> From<Fed<L>> for SourceLane<L> {
     fn from(fed: Fed<L>) -> Self {
@@ -222,8 +251,9 @@ impl<L: Lane> From<Fed<L>> for SourceLane<L> {
 
 /// Polls the sources of one lane in turn until one has an answer; forgets those that have ended (`None`).
 fn poll_turns<L, R>(
-    sources: &mut Vec<Pin<Box<L>>>,
+    sources: &mut Vec<Numbered<L>>,
     at: &mut usize,
+    origins: Option<&Origins>,
     cx: &mut Context<'_>,
     mut poll: impl FnMut(Pin<&mut L>, &mut Context<'_>) -> Poll<Option<R>>,
 ) -> Poll<Option<R>> {
@@ -232,10 +262,18 @@ fn poll_turns<L, R>(
         if *at >= sources.len() {
             *at = 0;
         }
-        match poll(sources[*at].as_mut(), cx) {
+        let (source, number) = &mut sources[*at];
+        let number = *number;
+        if let Some(origins) = origins {
+            origins.set_current(number);
+        }
+        match poll(source.as_mut(), cx) {
             Poll::Ready(Some(answer)) => return Poll::Ready(Some(answer)),
             Poll::Ready(None) => {
                 drop(sources.remove(*at));
+                if let Some(origins) = origins {
+                    origins.set_ended(number);
+                }
                 if !sources.is_empty() {
                     // What came from one source to its end is not put in a batch with what comes from the next.
                     return give_way(cx);
@@ -259,11 +297,13 @@ impl<L: Lane> Lane for SourceLane<L> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.poll_each(cx, each),
             FedProjection::Edges { edges } => Pin::new(edges).poll_each(cx, each),
-            FedProjection::Some { sources, at } => {
-                let polled = poll_turns(sources, at, cx, |source, cx| match source.poll_each(cx, each) {
-                    Poll::Ready(Each::Stopped) => Poll::Ready(Some(())),
-                    Poll::Ready(Each::Ended) => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
+            FedProjection::Some { sources, at, origins } => {
+                let polled = poll_turns(sources, at, origins.as_ref(), cx, |source, cx| {
+                    match source.poll_each(cx, each) {
+                        Poll::Ready(Each::Stopped) => Poll::Ready(Some(())),
+                        Poll::Ready(Each::Ended) => Poll::Ready(None),
+                        Poll::Pending => Poll::Pending,
+                    }
                 });
                 *at += 1;
                 Poll::Ready(match ready!(polled) {
@@ -278,11 +318,20 @@ impl<L: Lane> Lane for SourceLane<L> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.poll_batch(cx, limit),
             FedProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
-            FedProjection::Some { sources, at } => {
-                let polled = poll_turns(sources, at, cx, |source, cx| source.poll_batch(cx, limit));
+            FedProjection::Some { sources, at, origins } => {
+                let polled =
+                    poll_turns(sources, at, origins.as_ref(), cx, |source, cx| source.poll_batch(cx, limit));
                 *at += 1;
                 polled
             }
+        }
+    }
+
+    fn origins(&mut self) -> Origins {
+        match &mut self.fed {
+            Fed::One { source } => source.origins(),
+            Fed::Some { sources, origins, .. } => origins.insert(Origins::new(sources.len())).clone(),
+            Fed::Edges { edges } => edges.origins(),
         }
     }
 }
@@ -294,8 +343,8 @@ impl<L: Lane> Stream for SourceLane<L> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.poll_next(cx),
             FedProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
-            FedProjection::Some { sources, at } => {
-                let polled = poll_turns(sources, at, cx, L::poll_next);
+            FedProjection::Some { sources, at, origins } => {
+                let polled = poll_turns(sources, at, origins.as_ref(), cx, L::poll_next);
                 *at += 1;
                 polled
             }
@@ -306,7 +355,7 @@ impl<L: Lane> Stream for SourceLane<L> {
         match &self.fed {
             Fed::One { source } => source.size_hint(),
             Fed::Edges { edges } => edges.size_hint(),
-            Fed::Some { sources, .. } => sum_hints(sources.iter().map(|source| L::size_hint(source))),
+            Fed::Some { sources, .. } => sum_hints(sources.iter().map(|(source, _)| L::size_hint(source))),
         }
     }
 }

@@ -1,6 +1,7 @@
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
+use super::sequence::Sequenced;
 use super::tasks::Tasks;
-use crate::lane::{Each, Lane};
+use crate::lane::{Carried, Carry, Each, Lane, Origins};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -62,6 +63,36 @@ impl<P: Plan, Op: Step<P::Item> + Clone> Plan for Stepped<P, Op> {
 
 impl<P: OpenLayer, Op: Step<P::Item> + Clone> OpenLayer for Stepped<P, Op> {}
 
+impl<P: Reducible, Op: Step<P::In> + Clone> Reducible for Stepped<P, Op> {
+    type In = Op::Out;
+    type Places = P::Places;
+    type Id = P::Id;
+    type Feed = Stepped<P::Feed, Carried<Op>>;
+
+    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed> {
+        let lanes = self.upstream.feed(tasks).into_iter();
+        lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
+    }
+}
+
+impl<P: Sequenced, Op: Step<P::Item> + Clone> Sequenced for Stepped<P, Op> {
+    type TaggedLane = Stepped<P::TaggedLane, Carried<Op>>;
+
+    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let lanes = self.upstream.build_tagged(tasks).into_iter();
+        lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
+    }
+}
+
+impl<C: Carry, Op: Step<C::Item>> Step<C> for Carried<Op> {
+    type Out = C::With<Op::Out>;
+
+    #[inline(always)]
+    fn step(&mut self, envelope: C) -> Option<Self::Out> {
+        envelope.step(|item| self.0.step(item))
+    }
+}
+
 impl<L: Lane, Op: Step<L::Item>> Lane for Stepped<L, Op> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
@@ -74,6 +105,10 @@ impl<L: Lane, Op: Step<L::Item>> Lane for Stepped<L, Op> {
             Some(out) => each(out),
             None => ControlFlow::Continue(()),
         })
+    }
+
+    fn origins(&mut self) -> Origins {
+        self.upstream.origins()
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Tasks {
     slots: Vec<Arc<Slot>>,
     stopped: Arc<AtomicBool>,
     discarded: Arc<AtomicU64>,
+    late: Arc<AtomicU64>,
     /// The first failure; raised once all tasks are gone.
     failure: Option<Failure>,
 }
@@ -64,6 +65,7 @@ impl Tasks {
             slots: Vec::new(),
             stopped: Arc::default(),
             discarded: Arc::default(),
+            late: Arc::default(),
             failure: None,
         }
     }
@@ -78,6 +80,11 @@ impl Tasks {
     /// Counts items that were dropped before any operator or reader took them.
     pub(super) fn discarded(&self) -> &Arc<AtomicU64> {
         &self.discarded
+    }
+
+    /// Counts items that came too late for their windows.
+    pub(super) fn late(&self) -> &Arc<AtomicU64> {
+        &self.late
     }
 
     pub(super) fn spawn(&mut self, driver: impl Future<Output = ()> + Send + 'static) {

@@ -1,9 +1,9 @@
 use super::bucket::Bucket;
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
 use super::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
-use crate::lane::{Each, Lane, Timer, give_way, poll_next_by_each};
+use crate::lane::{Each, Lane, Origins, Timer, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -197,7 +197,7 @@ impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Throttled<P, W> {
     }
 }
 
-impl<P: OpenLayer, W> OpenLayer for Throttled<P, W> where Self: Plan {}
+open_layer!([P, W] Throttled<P, W> where P: OpenLayer, W: Weigh<P::Item> + Clone);
 
 /// The bucket of all lanes.
 struct Shared {
@@ -271,13 +271,18 @@ impl<L: Lane, W: Weigh<L::Item>> Lane for ThrottledLane<L, W> {
         }
         give_way(cx)
     }
+
+    fn origins(&mut self) -> Origins {
+        // An item that waits comes before the next is asked for.
+        self.upstream.origins()
+    }
 }
 
 impl<L: Lane, W: Weigh<L::Item>> Stream for ThrottledLane<L, W> {
     type Item = L::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        poll_next_by_each(self, cx)
+        poll_one(self, cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

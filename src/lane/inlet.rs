@@ -1,5 +1,5 @@
 use super::turn::give_way;
-use super::{Each, Lane, Pace};
+use super::{Each, Lane, Origins, Pace};
 use crate::edge::{BatchRead, End, Receiver};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -37,8 +37,8 @@ const STREAK: u32 = 32;
 /// ```
 #[must_use = "a lane does nothing until it is polled"]
 pub struct Inlet<T> {
-    /// Edges that have not ended.
-    edges: Vec<Receiver<T>>,
+    /// Edges that have not ended, each with its number.
+    edges: Vec<Edge<T>>,
     /// The edge whose turn it is.
     at: usize,
     pace: Pace,
@@ -46,23 +46,29 @@ pub struct Inlet<T> {
     streak: u32,
     /// An edge broke off: this lane must not end as if it were complete.
     broken: bool,
+    /// Told which edge is read, if a window wants to know.
+    origins: Option<Origins>,
     discarded: Arc<AtomicU64>,
 }
 
+/// The receiver of an edge, and which of the lane's edges it is.
+type Edge<T> = (Receiver<T>, usize);
+
 impl<T> Inlet<T> {
     pub(crate) fn new(edges: Vec<Receiver<T>>, discarded: Arc<AtomicU64>) -> Self {
-        Self { edges, at: 0, pace: Pace::default(), streak: 0, broken: false, discarded }
+        let edges = edges.into_iter().enumerate().map(|(number, edge)| (edge, number)).collect();
+        Self { edges, at: 0, pace: Pace::default(), streak: 0, broken: false, origins: None, discarded }
     }
 
     /// The next item of the batch being read item by item, if there is one left.
     #[inline]
     pub(crate) fn next_held(&mut self) -> Option<T> {
-        self.edges.get_mut(self.at)?.next_held()
+        self.edges.get_mut(self.at)?.0.next_held()
     }
 
     /// Items left of the batch being read item by item.
     pub(crate) fn held(&self) -> usize {
-        self.edges.get(self.at).map_or(0, Receiver::held)
+        self.edges.get(self.at).map_or(0, |(edge, _)| edge.held())
     }
 
     /// Waits until there is something to read, or the end.
@@ -85,11 +91,19 @@ impl<T> Inlet<T> {
             if self.at >= self.edges.len() {
                 self.at = 0;
             }
-            match poll(&mut self.edges[self.at]) {
+            let (edge, number) = &mut self.edges[self.at];
+            if let Some(origins) = &self.origins {
+                origins.set_current(*number);
+            }
+            match poll(edge) {
                 Poll::Ready(Some(answer)) => return Poll::Ready(Some(answer)),
                 Poll::Ready(None) => {
-                    let ended = self.edges.remove(self.at);
-                    self.broken |= ended.end() != Some(End::Finished);
+                    let (ended, number) = self.edges.remove(self.at);
+                    let finished = ended.end() == Some(End::Finished);
+                    self.broken |= !finished;
+                    if let Some(origins) = self.origins.as_ref().filter(|_| finished) {
+                        origins.set_ended(number);
+                    }
                 }
                 Poll::Pending => {
                     waiting += 1;
@@ -146,6 +160,10 @@ impl<T> Lane for Inlet<T> {
         this.at += 1;
         polled
     }
+
+    fn origins(&mut self) -> Origins {
+        self.origins.insert(Origins::new(self.edges.len())).clone()
+    }
 }
 
 impl<T> Stream for Inlet<T> {
@@ -168,7 +186,7 @@ impl<T> Stream for Inlet<T> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let ready = self.edges.iter().map(|edge| edge.size_hint().0).sum();
+        let ready = self.edges.iter().map(|(edge, _)| edge.size_hint().0).sum();
         (ready, self.is_terminated().then_some(0))
     }
 }
@@ -181,7 +199,7 @@ impl<T> FusedStream for Inlet<T> {
 
 impl<T> Drop for Inlet<T> {
     fn drop(&mut self) {
-        for edge in &mut self.edges {
+        for (edge, _) in &mut self.edges {
             let discarded = edge.close();
             if discarded > 0 {
                 self.discarded.fetch_add(discarded as u64, Ordering::Relaxed);

@@ -14,17 +14,19 @@
 //! [`Flow::per_lane`]: crate::Flow::per_lane
 //! [`Stream`]: futures_core::Stream
 
+mod carry;
 mod foreign;
 mod inlet;
 mod iter;
-mod next;
+mod origins;
 mod timer;
 mod turn;
 
+pub use carry::{Carried, Carry};
 pub use foreign::Foreign;
 pub use inlet::Inlet;
 pub use iter::Iter;
-pub(crate) use next::poll_next_by_each;
+pub use origins::Origins;
 pub(crate) use timer::Timer;
 pub use turn::Leaf;
 pub(crate) use turn::{Pace, Turn, give_way};
@@ -94,6 +96,28 @@ pub trait Lane: Stream {
             // Without an item `each` was not called, so it cannot have broken.
             Poll::Ready(Each::Stopped) | Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// From which upstream the items come, for windows further down: they close when every upstream has got there.
+    ///
+    /// Asked for once, before the first poll. A lane that holds items back, or has but one upstream, is one upstream.
+    #[doc(hidden)]
+    fn origins(&mut self) -> Origins {
+        Origins::new(1)
+    }
+}
+
+/// Takes the next item through the loop face: `poll_next` for lanes that are written once.
+pub(crate) fn poll_one<L: Lane>(lane: Pin<&mut L>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
+    let mut taken = None;
+    let polled = lane.poll_each(cx, &mut |item| {
+        taken = Some(item);
+        ControlFlow::Break(())
+    });
+    match polled {
+        _ if taken.is_some() => Poll::Ready(taken),
+        Poll::Ready(Each::Ended) => Poll::Ready(None),
+        Poll::Ready(Each::Stopped) | Poll::Pending => Poll::Pending,
     }
 }
 

@@ -1,0 +1,294 @@
+//! The futures of one lane: polled in place, and those that are pending in tasks of their own.
+
+use super::limit::Permit;
+use pin_project_lite::pin_project;
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+type Payload = Box<dyn Any + Send>;
+
+/// The futures of one lane.
+///
+/// A future is polled at once where it is put, in a place on the heap that is used again and again. One that is pending
+/// moves, with that place, to a task of its own, so that it is driven whether or not the lane is polled.
+pub(super) struct Jobs<Fut: Future> {
+    /// Where the next future is put.
+    place: Place<Fut>,
+    jobs: Vec<Job<Fut>>,
+    /// Those of `jobs` that have no future.
+    idle: Vec<usize>,
+    finished: Arc<Finished<Fut::Output>>,
+    /// Taken out of `finished`, and not yet read.
+    unread: VecDeque<(usize, Outcome<Fut::Output>)>,
+    runtime: Handle,
+}
+
+struct Job<Fut> {
+    seat: Arc<Seat<Fut>>,
+    task: Option<JoinHandle<()>>,
+}
+
+/// A pending future, where both its task and its lane can get at it.
+///
+/// The lock is taken by the task for each poll, and by the lane only to stop it, without waiting.
+type Seat<Fut> = Mutex<Seated<Fut>>;
+
+struct Seated<Fut> {
+    place: Place<Fut>,
+    permit: Option<Permit>,
+}
+
+type Place<Fut> = Pin<Box<Slot<Fut>>>;
+
+pin_project! {
+    struct Slot<Fut> {
+        #[pin]
+        future: Option<Fut>,
+    }
+}
+
+impl<Fut> Slot<Fut> {
+    fn empty() -> Place<Fut> {
+        Box::pin(Self { future: None })
+    }
+
+    #[inline(always)]
+    fn put(self: Pin<&mut Self>, future: Option<Fut>) {
+        self.project().future.set(future);
+    }
+}
+
+impl<Fut: Future> Slot<Fut> {
+    /// Polls the future that was put here; one that is ready is dropped.
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fut::Output> {
+        let mut future = self.project().future;
+        let Some(running) = future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let polled = running.poll(cx);
+        if polled.is_ready() {
+            future.set(None);
+        }
+        polled
+    }
+}
+
+enum Outcome<T> {
+    Done(T),
+    Panicked(Payload),
+    /// The runtime dropped the task.
+    Gone,
+}
+
+struct Finished<T> {
+    state: Mutex<FinishedState<T>>,
+}
+
+struct FinishedState<T> {
+    queue: VecDeque<(usize, Outcome<T>)>,
+    lane: Option<Waker>,
+}
+
+impl<T> Finished<T> {
+    fn lock(&self) -> MutexGuard<'_, FinishedState<T>> {
+        // No code of users runs under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Fut> Jobs<Fut>
+where
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    pub(super) fn new(runtime: Handle) -> Self {
+        let state = Mutex::new(FinishedState { queue: VecDeque::new(), lane: None });
+        Self {
+            place: Slot::empty(),
+            jobs: Vec::new(),
+            idle: Vec::new(),
+            finished: Arc::new(Finished { state }),
+            unread: VecDeque::new(),
+            runtime,
+        }
+    }
+
+    /// How many run or were not read yet.
+    #[inline]
+    pub(super) fn outstanding(&self) -> usize {
+        self.jobs.len() - self.idle.len()
+    }
+
+    /// Polls a future for the first time. If it is pending, it is to be [spawned](Self::spawn).
+    #[inline(always)]
+    pub(super) fn begin(&mut self, future: Fut) -> Poll<Fut::Output> {
+        self.place.as_mut().put(Some(future));
+        // Nobody has to be woken by this poll: the next one, by the task, follows without a reason.
+        self.place.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Gives the future that [began](Self::begin) and is pending a task; returns its number among those outstanding.
+    #[inline(never)]
+    pub(super) fn spawn(&mut self, permit: Option<Permit>) -> usize {
+        let at = self.idle.pop().unwrap_or_else(|| {
+            let seat = Arc::new(Mutex::new(Seated { place: Slot::empty(), permit: None }));
+            self.jobs.push(Job { seat, task: None });
+            self.jobs.len() - 1
+        });
+        let job = &mut self.jobs[at];
+        let mut seated = job.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut seated.place, &mut self.place);
+        seated.permit = permit;
+        drop(seated);
+        let (seat, finished) = (Arc::clone(&job.seat), Some(Arc::clone(&self.finished)));
+        job.task = Some(self.runtime.spawn(Task { at, seat, finished }));
+        at
+    }
+
+    /// The next result, in the order they came.
+    ///
+    /// # Panics
+    /// With the panic of a future.
+    #[inline]
+    pub(super) fn next_finished(&mut self) -> Option<(usize, Fut::Output)> {
+        if self.outstanding() == 0 {
+            return None;
+        }
+        if self.unread.is_empty() {
+            std::mem::swap(&mut self.unread, &mut self.finished.lock().queue);
+        }
+        while let Some((at, outcome)) = self.unread.pop_front() {
+            match outcome {
+                Outcome::Done(output) => {
+                    self.idle.push(at);
+                    return Some((at, output));
+                }
+                Outcome::Panicked(payload) => resume_unwind(payload),
+                // It stays outstanding, so that the lane does not end: the flow hears from its own tasks.
+                Outcome::Gone => {}
+            }
+        }
+        None
+    }
+
+    /// Waits until there is a result that was not read. Only while something is outstanding.
+    pub(super) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.unread.is_empty() {
+            return Poll::Ready(());
+        }
+        let mut state = self.finished.lock();
+        if !state.queue.is_empty() {
+            return Poll::Ready(());
+        }
+        if !state.lane.as_ref().is_some_and(|lane| lane.will_wake(cx.waker())) {
+            state.lane = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl<Fut: Future> Drop for Jobs<Fut> {
+    fn drop(&mut self) {
+        let mut panicked = None;
+        for job in self.jobs.drain(..) {
+            if let Some(task) = job.task {
+                task.abort();
+            }
+            // The future that is being polled at this moment is dropped when its poll comes back.
+            let dropped = catch_unwind(AssertUnwindSafe(|| empty(&job.seat)));
+            panicked = panicked.or(dropped.err());
+        }
+        if let Some(payload) = panicked {
+            if !std::thread::panicking() {
+                resume_unwind(payload);
+            }
+        }
+    }
+}
+
+/// Drops the future and gives its permit back, unless it is being polled.
+fn empty<Fut>(seat: &Seat<Fut>) {
+    let mut seated = match seat.try_lock() {
+        Ok(seated) => seated,
+        Err(TryLockError::Poisoned(seated)) => seated.into_inner(),
+        Err(TryLockError::WouldBlock) => return,
+    };
+    let permit = seated.permit.take();
+    // Code of the user's runs outside of the lock.
+    let place = std::mem::replace(&mut seated.place, Slot::empty());
+    drop(seated);
+    drop(place);
+    drop(permit);
+}
+
+/// What drives one pending future.
+struct Task<Fut: Future> {
+    at: usize,
+    seat: Arc<Seat<Fut>>,
+    /// `None` once the lane was told.
+    finished: Option<Arc<Finished<Fut::Output>>>,
+}
+
+impl<Fut: Future> Task<Fut> {
+    fn report(&mut self, outcome: Outcome<Fut::Output>, permit: Option<Permit>) {
+        let Some(finished) = self.finished.take() else {
+            return;
+        };
+        let mut state = finished.lock();
+        state.queue.push_back((self.at, outcome));
+        let lane = state.lane.take();
+        drop(state);
+        // The result is there before the permit is free, so that the lane that takes the permit sees the result.
+        drop(permit);
+        if let Some(lane) = lane {
+            lane.wake();
+        }
+    }
+}
+
+impl<Fut: Future> Future for Task<Fut> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let mut seated = this.seat.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = match catch_unwind(AssertUnwindSafe(|| seated.place.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Outcome::Done(output),
+            Err(payload) => {
+                // The first panic is the one to be seen.
+                let _ = catch_unwind(AssertUnwindSafe(|| seated.place.as_mut().put(None)));
+                Outcome::Panicked(payload)
+            }
+        };
+        let permit = seated.permit.take();
+        drop(seated);
+        this.report(outcome, permit);
+        Poll::Ready(())
+    }
+}
+
+impl<Fut: Future> Drop for Task<Fut> {
+    fn drop(&mut self) {
+        if self.finished.is_some() {
+            self.report(Outcome::Gone, None);
+            empty(&self.seat);
+        }
+    }
+}
+
+impl<Fut: Future> fmt::Debug for Jobs<Fut> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jobs")
+            .field("outstanding", &(self.jobs.len() - self.idle.len()))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,348 @@
+use super::flow::Flow;
+use super::jobs::Jobs;
+use super::limit::{Gate, Limit};
+use super::map_async_ordered::AsyncLaneInOrder;
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
+use super::sequence::Sequenced;
+use super::tasks::Tasks;
+use crate::lane::{Each, Lane, give_way};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::runtime::Handle;
+use tokio::task::coop;
+
+impl<P: OpenLayer> Flow<P> {
+    /// Makes one item of each item by awaiting the future that `f` returns, with at most `n` futures in flight.
+    ///
+    /// `n` is at least 1, and counts over all lanes of the layer. A future is polled at once in its lane; one that is
+    /// ready then costs neither a task nor an allocation. One that is pending gets a task of the runtime of the lanes:
+    /// what was started is driven to its end on all cores, whatever the reader, the operators behind this one, or an
+    /// adapter of [`per_lane`](Flow::per_lane) do meanwhile.
+    ///
+    /// # Demand
+    /// While anything is asked for, items are taken until `n` futures are in flight, and again as soon as one has
+    /// finished. A lane holds at most `n` futures and results that were not read yet, besides what its edges hold.
+    ///
+    /// # Ordering
+    /// Results come as futures finish, within a lane too.
+    ///
+    /// # Panics
+    /// When `n` is 0. A panic in `f` or in a future ends the flow with that panic.
+    ///
+    /// # Drop
+    /// Dropping the flow drops all futures at once, but for those being polled at this moment by another thread,
+    /// which are dropped when that poll returns.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// # tokio::time::pause();
+    /// let slow = async |n: u64| {
+    ///     tokio::time::sleep(Duration::from_millis(100 - n)).await;
+    ///     n * 10
+    /// };
+    /// let start = tokio::time::Instant::now();
+    /// let results: Vec<u64> = Flow::from_iter([1, 2, 3]).lanes(1).map_async(3, slow).collect().await;
+    /// assert_eq!(results, [30, 20, 10]);
+    /// assert!(start.elapsed() < Duration::from_millis(110), "all three at the same time");
+    /// # });
+    /// ```
+    ///
+    /// What was started goes on while the reader is busy with something else. With a stream that polls its futures only
+    /// when it is polled itself, they run into their time-outs
+    /// ([futures-rs#2387](https://github.com/rust-lang/futures-rs/issues/2387)):
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::prelude::*;
+    /// use std::time::Duration;
+    /// use tokio::time::{sleep, timeout};
+    ///
+    /// /// Connects in 10 or 30 ms and is answered 10 ms later; both together may take a second.
+    /// async fn ask(n: u64) -> Option<u64> {
+    ///     let connect_and_ask = async {
+    ///         sleep(Duration::from_millis(10 + n % 2 * 20)).await;
+    ///         sleep(Duration::from_millis(10)).await;
+    ///         n
+    ///     };
+    ///     timeout(Duration::from_secs(1), connect_and_ask).await.ok()
+    /// }
+    ///
+    /// /// Spends a minute on each answer; says how many there were.
+    /// async fn read(mut answers: impl Stream<Item = Option<u64>> + Unpin) -> usize {
+    ///     let mut answered = 0;
+    ///     while let Some(answer) = answers.next().await {
+    ///         sleep(Duration::from_secs(60)).await;
+    ///         answered += usize::from(answer.is_some());
+    ///     }
+    ///     answered
+    /// }
+    /// # use futures::Stream;
+    ///
+    /// # tokio_test::block_on(async {
+    /// # tokio::time::pause();
+    /// assert_eq!(read(Flow::from_iter(0..8).map_async(2, ask)).await, 8);
+    /// assert!(read(stream::iter(0..8).map(ask).buffer_unordered(2)).await < 8);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// Nothing in Flow: there, a stage that waits for a request holds up its lane, and lanes are the concurrency. Akka's
+    /// `mapAsyncUnordered`.
+    #[track_caller]
+    pub fn map_async<Fut, F>(self, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
+    where
+        F: FnMut(P::Item) -> Fut + Clone,
+        Fut: Future<Output: Send> + Send + 'static,
+    {
+        self.map_async_named("map_async", n, f)
+    }
+
+    /// [`map_async`](Self::map_async) under the name that a bad `n` is refused with.
+    #[track_caller]
+    pub(super) fn map_async_named<Fut, F>(self, name: &str, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
+    where
+        F: FnMut(P::Item) -> Fut + Clone,
+        Fut: Future<Output: Send> + Send + 'static,
+    {
+        assert!(n > 0, "{name} needs room for at least 1 future in flight, given 0");
+        self.then(|upstream| MapAsync { upstream, n, f, future: PhantomData })
+    }
+}
+
+/// The plan behind [`Flow::map_async`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct MapAsync<P, Fut, F> {
+    upstream: P,
+    n: usize,
+    f: F,
+    future: PhantomData<fn() -> Fut>,
+}
+
+impl<P: Layered, Fut, F> Layered for MapAsync<P, Fut, F> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P, Fut, F> Plan for MapAsync<P, Fut, F>
+where
+    P: Plan,
+    F: FnMut(P::Item) -> Fut + Clone,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    type Item = Fut::Output;
+    type Lane = AsyncLane<P::Lane, Fut, F>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let limit = Limit::new(self.n);
+        let lanes = self.upstream.build(tasks).into_iter().enumerate();
+        lanes
+            .map(|(at, lane)| AsyncLane::new(lane, self.f.clone(), self.n, Gate::new(Arc::clone(&limit), at)))
+            .collect()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+open_layer!([P, Fut, F] MapAsync<P, Fut, F>
+where
+    P: OpenLayer,
+    F: FnMut(P::Item) -> Fut + Clone,
+    Fut: Future<Output: Send> + Send + 'static,
+);
+
+impl<P, Fut, F> Sequenced for MapAsync<P, Fut, F>
+where
+    P: Sequenced,
+    F: FnMut(P::Item) -> Fut + Clone,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    type TaggedLane = AsyncLaneInOrder<P::TaggedLane, Fut, F>;
+
+    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let limit = Limit::new(self.n);
+        let dropped = self.settings().demand.max();
+        let lanes = self.upstream.build_tagged(tasks).into_iter().enumerate();
+        lanes
+            .map(|(at, lane)| {
+                let gate = Gate::new(Arc::clone(&limit), at);
+                AsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, dropped)
+            })
+            .collect()
+    }
+}
+
+pin_project! {
+    /// A lane of a layer with [`Flow::map_async`].
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct AsyncLane<L, Fut: Future, F> {
+        #[pin]
+        upstream: L,
+        // The upstream has ended.
+        ended: bool,
+        f: F,
+        n: usize,
+        gate: Gate,
+        jobs: Jobs<Fut>,
+    }
+}
+
+impl<L, Fut, F> AsyncLane<L, Fut, F>
+where
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    /// In the context of the runtime of the lanes.
+    fn new(upstream: L, f: F, n: usize, gate: Gate) -> Self {
+        Self { upstream, ended: false, f, n, gate, jobs: Jobs::new(Handle::current()) }
+    }
+}
+
+impl<L, Fut, F> Lane for AsyncLane<L, Fut, F>
+where
+    L: Lane,
+    F: FnMut(L::Item) -> Fut,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    #[inline(always)]
+    fn poll_each<G>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut G) -> Poll<Each>
+    where
+        G: FnMut(Fut::Output) -> ControlFlow<()>,
+    {
+        let mut this = self.project();
+        let (f, jobs, gate, n) = (this.f, this.jobs, this.gate, *this.n);
+        while let Some((_, output)) = jobs.next_finished() {
+            if each(output).is_break() {
+                return Poll::Ready(Each::Stopped);
+            }
+        }
+        while !*this.ended && jobs.outstanding() < n {
+            // For all futures of this call that are ready at once, one after the other; it is given back at its end,
+            // for who knows when the next call is.
+            let Poll::Ready(permit) = gate.poll_permit(cx) else {
+                break;
+            };
+            let mut permit = Some(permit);
+            let (mut stopped, mut tired) = (false, false);
+            let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
+                if let Poll::Ready(output) = jobs.begin(f(item)) {
+                    let flow = each(output);
+                    stopped = flow.is_break();
+                    return flow;
+                }
+                jobs.spawn(permit.take());
+                // Out of budget, tokio's futures are pending without a reason.
+                tired = !coop::has_budget_remaining();
+                if !tired && jobs.outstanding() < n {
+                    permit = gate.try_permit();
+                }
+                if permit.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            drop(permit);
+            match polled {
+                Poll::Ready(Each::Stopped) if stopped => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Each::Stopped) if tired => return give_way(cx),
+                Poll::Ready(Each::Stopped) => {}
+                Poll::Ready(Each::Ended) => *this.ended = true,
+                Poll::Pending => break,
+            }
+        }
+        if jobs.outstanding() == 0 {
+            return if *this.ended { Poll::Ready(Each::Ended) } else { Poll::Pending };
+        }
+        if jobs.poll_finished(cx).is_ready() {
+            // Meanwhile: read in the next turn, and others started in their place.
+            return give_way(cx);
+        }
+        Poll::Pending
+    }
+}
+
+impl<L, Fut, F> Stream for AsyncLane<L, Fut, F>
+where
+    L: Lane,
+    F: FnMut(L::Item) -> Fut,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    type Item = Fut::Output;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Fut::Output>> {
+        let mut this = self.project();
+        let jobs = this.jobs;
+        if let Some((_, output)) = jobs.next_finished() {
+            return Poll::Ready(Some(output));
+        }
+        while !*this.ended && jobs.outstanding() < *this.n {
+            let Poll::Ready(permit) = this.gate.poll_permit(cx) else {
+                break;
+            };
+            match this.upstream.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    if let Poll::Ready(output) = jobs.begin((this.f)(item)) {
+                        return Poll::Ready(Some(output));
+                    }
+                    jobs.spawn(Some(permit));
+                    if !coop::has_budget_remaining() {
+                        return give_way(cx);
+                    }
+                }
+                Poll::Ready(None) => *this.ended = true,
+                Poll::Pending => break,
+            }
+        }
+        if jobs.outstanding() == 0 {
+            return if *this.ended { Poll::Ready(None) } else { Poll::Pending };
+        }
+        if jobs.poll_finished(cx).is_ready() {
+            return give_way(cx);
+        }
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let outstanding = self.jobs.outstanding();
+        let (least, most) = if self.ended { (0, Some(0)) } else { self.upstream.size_hint() };
+        (least.saturating_add(outstanding), most.and_then(|most| most.checked_add(outstanding)))
+    }
+}
+
+impl<L, Fut, F> FusedStream for AsyncLane<L, Fut, F>
+where
+    L: Lane,
+    F: FnMut(L::Item) -> Fut,
+    Fut: Future<Output: Send> + Send + 'static,
+{
+    fn is_terminated(&self) -> bool {
+        self.ended && self.jobs.outstanding() == 0
+    }
+}
+
+impl<P: fmt::Debug, Fut, F> fmt::Debug for MapAsync<P, Fut, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapAsync")
+            .field("upstream", &self.upstream)
+            .field("n", &self.n)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<L: fmt::Debug, Fut: Future, F> fmt::Debug for AsyncLane<L, Fut, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncLane")
+            .field("upstream", &self.upstream)
+            .field("n", &self.n)
+            .field("jobs", &self.jobs)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,363 @@
+use super::driver::ShareDriver;
+use super::flow::Flow;
+use super::plan::{Layered, Plan, Settings, open_layer};
+use super::sequence::{Enumerated, Sequenced, Tagged};
+use super::step::{Step, Stepped};
+use super::tasks::Tasks;
+use crate::demand::Demand;
+use crate::edge::{End, Receiver, edge};
+use crate::lane::{Each, Lane, Pace, Turn, give_way, poll_one};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+impl<P> Flow<P> {
+    /// Brings the items of all lanes into one lane, in the order of the source.
+    ///
+    /// What was made of the first item of the source comes first, in the order it was made, then what was made of the
+    /// second, and so on, as if one lane had done all the work. The source may be followed by `map`, `filter`,
+    /// `filter_map`, `inspect`, `flat_map`, `map_async`, `filter_map_async` and `shuffle`, in any number. Several
+    /// sources are read by one task, in turn; the order is that in which it reads them, and keeps that of each.
+    ///
+    /// It belongs to the layer before it: [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it are those of the
+    /// lanes that work, and operators behind it run in one lane. To go on in many, [`shuffle`](Flow::shuffle).
+    ///
+    /// # Demand
+    /// A lane that is ahead of the others waits when up to [`max_demand`](Flow::demand) of its items have not had their
+    /// turn. An item that was dropped on the way counts too: word of it is sent. Behind a `map_async(n, …)` a lane also
+    /// holds up to `n` results whose turn has not come, and word of up to `max_demand` dropped items between them.
+    ///
+    /// # Ordering
+    /// That of the source, over all lanes.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// # tokio::time::pause();
+    /// let pages = Flow::from_iter(1..=6)
+    ///     .filter(|n| n % 3 != 0)
+    ///     .map_async(64, async |n: u64| {
+    ///         tokio::time::sleep(Duration::from_millis(100 - n)).await;
+    ///         format!("page {n}")
+    ///     })
+    ///     .ordered();
+    /// assert_eq!(pages.collect::<Vec<_>>().await, ["page 1", "page 2", "page 4", "page 5"]);
+    /// # });
+    /// ```
+    ///
+    /// Behind a partition there is no order to restore:
+    /// ```compile_fail,E0277
+    /// use gen_stage::prelude::*;
+    ///
+    /// let flow = Flow::from_iter(0..9).partition().map(|n| n + 1).ordered();
+    /// ```
+    /// An adapter may do anything with the items:
+    /// ```compile_fail,E0277
+    /// use gen_stage::prelude::*;
+    ///
+    /// let flow = Flow::from_iter(0..9).per_lane(|lane| futures::StreamExt::skip(lane, 2)).ordered();
+    /// ```
+    /// And so does a `reduce`:
+    /// ```compile_fail,E0277
+    /// use gen_stage::prelude::*;
+    ///
+    /// let flow = Flow::from_iter(0..9).reduce(Vec::new, Vec::push).ordered();
+    /// ```
+    ///
+    /// # Source
+    /// Nothing in Flow, where a `departition` may sort what it takes.
+    #[track_caller]
+    pub fn ordered(self) -> Flow<Ordered<P>>
+    where
+        P: Sequenced,
+    {
+        self.then(|upstream| Ordered { upstream })
+    }
+}
+
+/// The plan behind [`Flow::ordered`].
+#[derive(Debug)]
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Ordered<P> {
+    upstream: P,
+}
+
+impl<P: Layered> Layered for Ordered<P> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P> Plan for Ordered<P>
+where
+    P: Sequenced<TaggedLane: Send + 'static, Item: Send + 'static>,
+{
+    type Item = P::Item;
+    type Lane = OrderedLane<P::TaggedLane, P::Item>;
+
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let demand = self.settings().demand;
+        let uppers = self.upstream.build_tagged(tasks);
+        vec![OrderedLane::over(uppers, demand, tasks)]
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+open_layer!([P] Ordered<P> where Self: Plan);
+
+impl<P> Sequenced for Ordered<P>
+where
+    P: Sequenced<TaggedLane: Send + 'static, Item: Send + 'static>,
+{
+    type TaggedLane = Enumerated<<Self as Plan>::Lane>;
+
+    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        self.build(tasks).into_iter().map(Enumerated::new).collect()
+    }
+}
+
+pin_project! {
+    /// The lane behind [`Flow::ordered`]: the only one of its layer.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct OrderedLane<L, T> {
+        #[pin]
+        fed: Fed<L, T>,
+    }
+}
+
+pin_project! {
+    #[project = FedProjection]
+    enum Fed<L, T> {
+        // One lane is in order: its tags are taken off in its own task.
+        One { #[pin] lane: Stepped<L, Untag> },
+        // The lanes have tasks of their own, with an edge from each.
+        Edges { merge: Merge<T> },
+    }
+}
+
+impl<L, T> OrderedLane<L, T>
+where
+    L: Lane<Item = Tagged<T>> + Send + 'static,
+    T: Send + 'static,
+{
+    /// Starts a task for each of `uppers`, if they are several.
+    pub(super) fn over(mut uppers: Vec<L>, demand: Demand, tasks: &mut Tasks) -> Self {
+        if uppers.len() == 1 {
+            let lane = Stepped::new(uppers.remove(0), Untag);
+            return Self { fed: Fed::One { lane } };
+        }
+        let discarded = tasks.discarded().clone();
+        let edges = uppers.into_iter().map(|upper| {
+            let (sender, receiver) = edge(demand);
+            tasks.spawn(ShareDriver::new(upper, vec![sender], demand, discarded.clone()));
+            receiver
+        });
+        let merge = Merge::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());
+        Self { fed: Fed::Edges { merge } }
+    }
+}
+
+/// Takes the tags off items that are in order.
+#[derive(Debug, Clone, Copy)]
+struct Untag;
+
+impl<T> Step<Tagged<T>> for Untag {
+    type Out = T;
+
+    #[inline(always)]
+    fn step(&mut self, item: Tagged<T>) -> Option<T> {
+        item.open().1
+    }
+}
+
+/// Merges edges by the places of their items.
+///
+/// The edge that has the next number is read until it has another one. Nothing is kept beside the edges: in each lane
+/// numbers only grow, so the lane that has the next one is never held up by what it sent before.
+struct Merge<T> {
+    /// Those that have not ended.
+    edges: Vec<Receiver<Tagged<T>>>,
+    /// The one that is read.
+    at: usize,
+    /// The number whose turn it is.
+    next: u64,
+    /// An edge broke off: this lane must not end as if it were complete.
+    broken: bool,
+    pace: Pace,
+    turn: Turn,
+    discarded: Arc<AtomicU64>,
+}
+
+/// After so many runs of items from one edge, the clock is asked whether the turn is over.
+const RUNS: u32 = 32;
+
+impl<T> Merge<T> {
+    fn new(edges: Vec<Receiver<Tagged<T>>>, turn: Turn, discarded: Arc<AtomicU64>) -> Self {
+        Self { edges, at: 0, next: 0, broken: false, pace: Pace::default(), turn, discarded }
+    }
+
+    /// Finds the edge that has the next number, and makes it the one that is read. `false`: all have ended.
+    fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut waiting = 0;
+        while waiting < self.edges.len() {
+            if self.at >= self.edges.len() {
+                self.at = 0;
+            }
+            match self.edges[self.at].poll_peek(cx) {
+                Poll::Ready(Some(tagged)) if tagged.number() == self.next => return Poll::Ready(true),
+                Poll::Ready(None) => {
+                    let ended = self.edges.remove(self.at);
+                    self.broken |= ended.end() != Some(End::Finished);
+                }
+                Poll::Ready(Some(_)) | Poll::Pending => {
+                    waiting += 1;
+                    self.at += 1;
+                }
+            }
+        }
+        if self.edges.is_empty() && !self.broken {
+            Poll::Ready(false)
+        } else {
+            // Broken: the flow hears of it from the task that failed, and drops this lane.
+            Poll::Pending
+        }
+    }
+}
+
+impl<T> Lane for Merge<T> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        let this = self.get_mut();
+        this.pace.begin();
+        let mut runs = 0;
+        while ready!(this.poll_find(cx)) {
+            let edge = &mut this.edges[this.at];
+            while let Some(tagged) = edge.next_held_if(|tagged| tagged.number() == this.next) {
+                let flow = match tagged {
+                    Tagged::Part(_, item) => each(item),
+                    Tagged::Whole(_, item) => {
+                        this.next += 1;
+                        each(item)
+                    }
+                    Tagged::End(_) => {
+                        this.next += 1;
+                        ControlFlow::Continue(())
+                    }
+                };
+                if flow.is_break() {
+                    return Poll::Ready(Each::Stopped);
+                }
+            }
+            runs += 1;
+            // A batch that was read to its end is a long run, as far as turns go.
+            if (edge.held() == 0 || runs % RUNS == 0) && this.pace.is_over() {
+                return give_way(cx);
+            }
+        }
+        Poll::Ready(Each::Ended)
+    }
+}
+
+impl<T> Stream for Merge<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        ready!(self.turn.poll_step(cx));
+        poll_one(self, cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, self.is_terminated().then_some(0))
+    }
+}
+
+impl<T> FusedStream for Merge<T> {
+    fn is_terminated(&self) -> bool {
+        self.edges.is_empty() && !self.broken
+    }
+}
+
+// Items are owned, never pinned.
+impl<T> Unpin for Merge<T> {}
+
+impl<T> Drop for Merge<T> {
+    fn drop(&mut self) {
+        // What was left of an item that was dropped counts too: nobody knows how many it would have become.
+        let discarded: usize = self.edges.iter_mut().map(Receiver::close).sum();
+        self.discarded.fetch_add(discarded as u64, Ordering::Relaxed);
+    }
+}
+
+impl<L, T> Lane for OrderedLane<L, T>
+where
+    L: Lane<Item = Tagged<T>>,
+{
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        match self.project().fed.project() {
+            FedProjection::One { lane } => lane.poll_each(cx, each),
+            FedProjection::Edges { merge } => Pin::new(merge).poll_each(cx, each),
+        }
+    }
+}
+
+impl<L, T> Stream for OrderedLane<L, T>
+where
+    L: Lane<Item = Tagged<T>>,
+{
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match self.project().fed.project() {
+            FedProjection::One { lane } => lane.poll_next(cx),
+            FedProjection::Edges { merge } => Pin::new(merge).poll_next(cx),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.fed {
+            Fed::One { lane } => lane.size_hint(),
+            Fed::Edges { merge } => merge.size_hint(),
+        }
+    }
+}
+
+impl<L, T> FusedStream for OrderedLane<L, T>
+where
+    L: Lane<Item = Tagged<T>> + FusedStream,
+{
+    fn is_terminated(&self) -> bool {
+        match &self.fed {
+            Fed::One { lane } => lane.is_terminated(),
+            Fed::Edges { merge } => merge.is_terminated(),
+        }
+    }
+}
+
+impl<L: fmt::Debug, T> fmt::Debug for OrderedLane<L, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("OrderedLane");
+        match &self.fed {
+            Fed::One { lane } => debug.field("lane", lane),
+            Fed::Edges { merge } => debug.field("edges", &merge.edges.len()).field("next", &merge.next),
+        };
+        debug.finish_non_exhaustive()
+    }
+}

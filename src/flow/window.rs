@@ -1,0 +1,113 @@
+use super::flow::Flow;
+use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
+use super::tasks::Tasks;
+use crate::window::{LateItems, Triggering, Window, Windowed, Windowing};
+use std::fmt;
+
+impl<P: OpenLayer> Flow<P> {
+    /// Puts the items of each lane into windows, to be reduced each by itself.
+    ///
+    /// Behind it come operators that work item by item, if any, and then a [`reduce`](Flow::reduce) or its like. Each
+    /// lane has windows of its own: behind a partition, everything with one key is in the windows of one lane. Windows
+    /// of event time are done when the slowest upstream of the lane has got past them: see
+    /// [`window`](crate::window#time).
+    ///
+    /// # Demand
+    /// Lanes take all their input, whatever the windows emit, as long as that is read.
+    ///
+    /// # Ordering
+    /// What windows emit comes out in the order of the items that caused it; windows that are done at the same item
+    /// do so in their own order.
+    ///
+    /// # Errors
+    /// Items that are too late for all their windows are counted ([`late`](Flow::late)), or go where
+    /// [`late_output`](Window::late_output) says.
+    ///
+    /// # Panics
+    /// A panic in a closure of the window ends the flow with that panic.
+    ///
+    /// # Examples
+    /// How much each user clicked, minute by minute.
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// #[derive(Clone, Copy, Hash)]
+    /// struct Click { user: u32, at: u64 }
+    ///
+    /// let clicks = [(1, 0), (2, 30_000), (1, 59_999), (1, 60_000)].map(|(user, at)| Click { user, at });
+    /// let minute = Window::fixed(Duration::from_secs(60), |click: &Click| click.at);
+    /// let mut counts: Vec<(i64, u32, u64)> = Flow::from_iter(clicks)
+    ///     .partition_by(|click| click.user)
+    ///     .window(minute)
+    ///     .count_by(|click| click.user)
+    ///     .on_trigger(|counts, info| {
+    ///         let start = info.window.start;
+    ///         std::mem::take(counts).into_iter().map(move |(user, n)| (start, user, n))
+    ///     })
+    ///     .collect()
+    ///     .await;
+    /// counts.sort();
+    /// assert_eq!(counts, [(0, 1, 2), (0, 2, 1), (60_000, 1, 1)]);
+    /// # });
+    /// ```
+    ///
+    /// A flow with windows is not read before it is reduced:
+    /// ```compile_fail,E0277
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    ///
+    /// let numbers = Flow::from_iter(1..=5).window(Window::count(2)).collect::<Vec<u32>>();
+    /// ```
+    ///
+    /// # Source
+    /// The option `window` of Flow's layers. It is in effect where it stands in the chain: operators in front of it
+    /// come before its counts and times, those behind it after.
+    #[track_caller]
+    pub fn window<K, C, O>(self, window: Window<K, C, O>) -> Flow<InWindows<P, K, C, O>>
+    where
+        K: Windowing<P::Item>,
+    {
+        self.then(|upstream| InWindows { upstream, window })
+    }
+}
+
+/// The plan behind [`Flow::window`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct InWindows<P, K, C, O> {
+    upstream: P,
+    window: Window<K, C, O>,
+}
+
+impl<P: Layered, K, C, O> Layered for InWindows<P, K, C, O> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P, K, C, O> Reducible for InWindows<P, K, C, O>
+where
+    P: Plan,
+    K: Windowing<P::Item> + Clone,
+    C: Triggering<P::Item, K::Places> + Clone,
+    O: LateItems<P::Item> + Clone,
+{
+    type In = P::Item;
+    type Places = K::Places;
+    type Id = K::Id;
+    type Feed = Windowed<P::Lane, K, C, O, P::Item, K::Places, K::Id>;
+
+    fn feed(mut self, tasks: &mut Tasks) -> Vec<Self::Feed> {
+        self.window.late.count_in(tasks.late());
+        let lanes = self.upstream.build(tasks).into_iter();
+        lanes.map(|lane| Windowed::new(lane, self.window.clone())).collect()
+    }
+}
+
+impl<P: fmt::Debug, K: fmt::Debug, C: fmt::Debug, O: fmt::Debug> fmt::Debug for InWindows<P, K, C, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InWindows").field("upstream", &self.upstream).field("window", &self.window).finish()
+    }
+}

@@ -1,0 +1,57 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// From which upstream the items of a lane come: what a watermark must know.
+///
+/// Shared by the lane where items come in, which writes it, and by a window further down the same lane, which reads it
+/// while it is given an item. Both are polled by one task, so that nothing is ever waited for.
+#[derive(Debug, Clone)]
+pub struct Origins(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// The upstream of the item now on its way, and how often an upstream has ended, in one word: a window looks at
+    /// it for every item.
+    word: AtomicU64,
+    ended: Box<[AtomicBool]>,
+}
+
+/// The low half is the upstream, the high half counts ends.
+const END: u64 = 1 << 32;
+
+impl Origins {
+    pub(crate) fn new(upstreams: usize) -> Self {
+        let ended = (0..upstreams).map(|_| AtomicBool::new(false)).collect();
+        Self(Arc::new(Inner { word: AtomicU64::new(0), ended }))
+    }
+
+    /// How many upstreams there were at the start.
+    pub(crate) fn upstreams(&self) -> usize {
+        self.0.ended.len()
+    }
+
+    /// Changes when the upstream does, and when one ends.
+    #[inline(always)]
+    pub(crate) fn word(&self) -> u64 {
+        self.0.word.load(Ordering::Relaxed)
+    }
+
+    /// The upstream of the item that is on its way.
+    pub(crate) fn current(&self) -> usize {
+        (self.word() % END) as usize
+    }
+
+    pub(crate) fn has_ended(&self, upstream: usize) -> bool {
+        self.0.ended[upstream].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_current(&self, upstream: usize) {
+        let word = self.word();
+        self.0.word.store(word - word % END + upstream as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_ended(&self, upstream: usize) {
+        self.0.ended[upstream].store(true, Ordering::Relaxed);
+        self.0.word.fetch_add(END, Ordering::Relaxed);
+    }
+}

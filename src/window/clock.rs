@@ -1,0 +1,116 @@
+use super::info::Trigger;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// What a lane with windows waits for by the clock: periodic triggers, idle upstreams, and what its windows wait for.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    periods: Vec<Period>,
+    idle: Option<Idle>,
+    alarm: Alarm,
+}
+
+/// A timer that is set again and again; without a use it needs no runtime.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Debug)]
+struct Period {
+    length: Duration,
+    next: Instant,
+}
+
+#[derive(Debug)]
+struct Idle {
+    after: Duration,
+    /// When something last came from each upstream; `None` once it counts as idle.
+    last: Vec<Option<Instant>>,
+}
+
+impl Clock {
+    /// `None` when there is nothing to wait for but windows.
+    pub(crate) fn new(periods: &[Duration], idle: Option<Duration>, upstreams: usize) -> Self {
+        // Only with a use for it is there a look at the clock: it takes a runtime with timers.
+        let now = (!periods.is_empty() || idle.is_some()).then(Instant::now);
+        let period = |length: &Duration| now.map(|now| Period { length: *length, next: later(now, *length) });
+        Self {
+            periods: periods.iter().filter_map(period).collect(),
+            idle: idle.map(|after| Idle { after, last: vec![now; upstreams] }),
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// Waits for the earliest of all; ready with the time when that has come. `None`: there is nothing to wait for.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, windows: Option<Instant>) -> Option<Poll<Instant>> {
+        let periods = self.periods.iter().map(|period| period.next);
+        let idle = self.idle.iter().flat_map(Idle::deadlines);
+        let next = periods.chain(idle).chain(windows).min()?;
+        Some(self.alarm.poll(cx, next))
+    }
+
+    /// The triggers for which it is time by now.
+    pub(crate) fn triggers(&mut self, now: Instant) -> impl Iterator<Item = Trigger> {
+        self.periods.iter_mut().filter(move |period| period.next <= now).map(move |period| {
+            // From now on, not from when it should have been: a lane that is late has not to catch up.
+            period.next = later(now, period.length);
+            Trigger::Periodically(period.length)
+        })
+    }
+
+    pub(crate) fn watches_idleness(&self) -> bool {
+        self.idle.is_some()
+    }
+
+    /// Takes note of which upstreams stirred.
+    pub(crate) fn stirred(&mut self, stirred: impl Iterator<Item = bool>) {
+        let Some(idle) = &mut self.idle else { return };
+        let mut now = None;
+        for (last, stirred) in idle.last.iter_mut().zip(stirred) {
+            if stirred {
+                *last = Some(*now.get_or_insert_with(Instant::now));
+            }
+        }
+    }
+
+    /// Takes the next upstream that is idle by now.
+    pub(crate) fn next_idle(&mut self, now: Instant) -> Option<usize> {
+        let Idle { after, last } = self.idle.as_mut()?;
+        let idle = last.iter().position(|last| last.is_some_and(|last| later(last, *after) <= now))?;
+        last[idle] = None;
+        Some(idle)
+    }
+}
+
+/// The time after so long; for what no clock will ever see, some time that it will not see either.
+pub(crate) fn later(now: Instant, after: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now + after.min(CENTURY)
+}
+
+impl Idle {
+    fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        self.last.iter().flatten().map(|last| later(*last, self.after))
+    }
+}
+
+impl Alarm {
+    fn poll(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<Instant> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx).map(|()| Instant::now().max(at))
+    }
+}
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Alarm").field("at", &self.sleep.as_ref().map(|sleep| sleep.deadline())).finish()
+    }
+}

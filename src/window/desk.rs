@@ -1,0 +1,182 @@
+use super::info::Trigger;
+use super::signal::{Fire, Slot};
+use super::watermark::Watermark;
+use std::collections::VecDeque;
+
+/// What happened to a window, until the lane passes it on.
+#[derive(Debug)]
+pub(crate) enum Event<Id> {
+    Fire(Fire<Id>),
+    Merge { into: Slot, from: Slot },
+}
+
+/// The open windows of one lane, and the watermark: what a [`Windowing`](super::Windowing) works with.
+///
+/// A window is opened at a [`Slot`], where the lane keeps its state, and closed by [`close`](Desk::close). What is
+/// fired, closed and merged comes out in the order of the calls.
+#[derive(Debug)]
+pub struct Desk<Id> {
+    open: Vec<Option<Open<Id>>>,
+    free: Vec<Slot>,
+    /// How many windows were opened so far.
+    opened: u64,
+    pub(crate) events: VecDeque<Event<Id>>,
+    pub(crate) watermark: Watermark,
+}
+
+/// An open window.
+#[derive(Debug)]
+struct Open<Id> {
+    id: Id,
+    /// By which windows are sorted when all of them fire.
+    rank: i64,
+    /// Tells a window from others that had the same slot.
+    number: u64,
+    /// Items since a trigger that counts them went off.
+    items: u64,
+}
+
+impl<Id: Clone> Desk<Id> {
+    pub(crate) fn new(watermark: Watermark) -> Self {
+        Self { open: Vec::new(), free: Vec::new(), opened: 0, events: VecDeque::new(), watermark }
+    }
+
+    /// Opens a window, and says where its state is.
+    ///
+    /// A trigger that goes off for all windows does so in the order of their `rank`: of their starts, for example.
+    pub fn open(&mut self, id: Id, rank: i64) -> Slot {
+        let window = Some(Open { id, rank, number: self.opened, items: 0 });
+        self.opened += 1;
+        if let Some(slot) = self.free.pop() {
+            self.open[slot.index()] = window;
+            return slot;
+        }
+        let slot = u32::try_from(self.open.len()).expect("more than 4 billion windows are open");
+        self.open.push(window);
+        Slot(slot)
+    }
+
+    /// What names the window.
+    ///
+    /// # Panics
+    /// When no window is open there.
+    #[track_caller]
+    #[must_use]
+    pub fn id(&self, slot: Slot) -> &Id {
+        &self.at(slot).id
+    }
+
+    /// Gives a window another name and rank: a session that became longer, for example.
+    ///
+    /// # Panics
+    /// When no window is open there.
+    #[track_caller]
+    pub fn rename(&mut self, slot: Slot, id: Id, rank: i64) {
+        let window = self.at_mut(slot);
+        (window.id, window.rank) = (id, rank);
+    }
+
+    /// Has a window emit what it has so far.
+    ///
+    /// # Panics
+    /// When no window is open there.
+    #[track_caller]
+    pub fn fire(&mut self, slot: Slot, trigger: Trigger) {
+        let window = self.id(slot).clone();
+        self.events.push_back(Event::Fire(Fire { slot, window, trigger }));
+    }
+
+    /// Has a window emit what it has, for the last time.
+    ///
+    /// # Panics
+    /// When no window is open there.
+    #[track_caller]
+    pub fn close(&mut self, slot: Slot) {
+        self.fire(slot, Trigger::Done);
+        self.free(slot);
+    }
+
+    /// Makes one window of two: `into` stays, and gets the state of `from`.
+    ///
+    /// # Panics
+    /// When `from` and `into` are not two open windows.
+    #[track_caller]
+    pub fn merge(&mut self, into: Slot, from: Slot) {
+        assert_ne!(into, from, "a window cannot be merged with itself");
+        let items = self.at(from).items;
+        self.at_mut(into).items += items;
+        self.free(from);
+        self.events.push_back(Event::Merge { into, from });
+    }
+
+    /// The highest time of which every upstream is known to have got there, if there is one; see
+    /// [`saw`](Desk::saw).
+    #[must_use]
+    pub fn watermark(&self) -> Option<i64> {
+        self.watermark.now()
+    }
+
+    /// Takes note of the time of the item that is being placed.
+    pub fn saw(&mut self, time: i64) {
+        self.watermark.saw(time);
+    }
+
+    /// How many windows are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.open.len() - self.free.len()
+    }
+
+    /// Whether no window is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Has all windows fire, in the order of their ranks.
+    pub(crate) fn fire_all(&mut self, trigger: Trigger) {
+        let mut slots: Vec<_> = self
+            .open
+            .iter()
+            .enumerate()
+            .filter_map(|(at, window)| window.as_ref().map(|window| (window.rank, window.number, at)))
+            .collect();
+        slots.sort_unstable();
+        for (_, _, at) in slots {
+            self.fire(Slot(u32::try_from(at).expect("a slot's number fits")), trigger);
+        }
+    }
+
+    /// Counts an item of a window; true at every `n`th.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, slot: Slot, n: u64) -> bool {
+        let window = self.at_mut(slot);
+        window.items += 1;
+        let full = window.items >= n;
+        if full {
+            window.items = 0;
+        }
+        full
+    }
+
+    /// Which window has the slot now.
+    pub(crate) fn number(&self, slot: Slot) -> u64 {
+        self.at(slot).number
+    }
+
+    #[track_caller]
+    fn free(&mut self, slot: Slot) {
+        self.open[slot.index()] = None;
+        self.free.push(slot);
+    }
+
+    #[track_caller]
+    fn at(&self, slot: Slot) -> &Open<Id> {
+        self.open.get(slot.index()).and_then(Option::as_ref).expect("a window is open in this slot")
+    }
+
+    #[track_caller]
+    fn at_mut(&mut self, slot: Slot) -> &mut Open<Id> {
+        self.open.get_mut(slot.index()).and_then(Option::as_mut).expect("a window is open in this slot")
+    }
+}

@@ -1,0 +1,339 @@
+use super::clock::Clock;
+use super::desk::{Desk, Event};
+use super::info::Trigger;
+use super::late::LateItems;
+use super::places::Places;
+use super::signal::{Fire, Signal};
+use super::trigger::{Act, Triggering};
+use super::triggers::{Listener, Triggers};
+use super::watermark::Watermark;
+use super::window::Window;
+use super::windowing::Windowing;
+use crate::lane::{Each, Lane, give_way, poll_one};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::time::Instant;
+
+pin_project! {
+    /// A lane that puts items into windows, and says when these emit.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct Windowed<L, K, C, O, T, P, Id> {
+        #[pin]
+        upstream: L,
+        placing: Placing<K, C, O, T, P, Id>,
+        // From what the clock is made in the first poll, when there is a runtime.
+        set: Option<Set>,
+        clock: Option<Clock>,
+        listener: Listener,
+        stage: Stage,
+    }
+}
+
+/// What is done with an item, and what waits to be passed on.
+struct Placing<K, C, O, T, P, Id> {
+    kind: K,
+    trigger: C,
+    late: O,
+    desk: Desk<Id>,
+    /// What is to happen behind what is in the desk's events.
+    acts: VecDeque<Act<T, P>>,
+    /// An item that is too late, while there is no room for it.
+    late_item: Option<T>,
+    /// Windows may have to be closed.
+    due: bool,
+}
+
+/// What is known of the clock before the first poll.
+struct Set {
+    periods: Vec<std::time::Duration>,
+    idle: Option<std::time::Duration>,
+    triggers: Vec<Triggers>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The upstream has items, or may have.
+    Running,
+    /// All upstreams are idle: what is open is being closed.
+    Idle,
+    /// The input has ended: what is open is being closed.
+    Finishing,
+    Ended,
+}
+
+impl<L, K, C, O, T, P, Id> Windowed<L, K, C, O, T, P, Id>
+where
+    L: Lane<Item = T>,
+    K: Windowing<T, Id = Id, Places = P>,
+    Id: Clone,
+{
+    pub(crate) fn new(mut upstream: L, window: Window<K, C, O>) -> Self {
+        let desk = Desk::new(Watermark::new(upstream.origins()));
+        Self {
+            upstream,
+            placing: Placing {
+                kind: window.kind,
+                trigger: window.trigger,
+                late: window.late,
+                desk,
+                acts: VecDeque::new(),
+                late_item: None,
+                due: false,
+            },
+            set: Some(Set { periods: window.periods, idle: window.idle, triggers: window.triggers }),
+            clock: None,
+            listener: Listener::default(),
+            stage: Stage::Running,
+        }
+    }
+}
+
+/// What became of passing things on.
+enum Passed {
+    /// Everything that was to be passed on was.
+    All,
+    /// Whoever reads had enough.
+    Stopped,
+    /// There is more, and it is another task's turn.
+    Turn,
+}
+
+/// So many signals in a row, with no item among them, are a turn: windows that nothing came into can be very many.
+const TURN: usize = 500;
+
+impl<K, C, O, T, P, Id> Placing<K, C, O, T, P, Id>
+where
+    K: Windowing<T, Id = Id, Places = P>,
+    C: Triggering<T, P>,
+    O: LateItems<T>,
+    P: Places,
+    Id: Clone,
+{
+    /// Places an item, and passes on what that causes. Breaks when the lane has to look after something.
+    #[inline(always)]
+    fn item(
+        &mut self,
+        item: T,
+        each: &mut impl FnMut(Signal<T, P, Id>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let ended = self.desk.watermark.turn();
+        let Some(places) = self.kind.place(&item, &mut self.desk) else {
+            self.late_item = Some(item);
+            self.due = true;
+            return ControlFlow::Break(());
+        };
+        if !self.desk.events.is_empty() {
+            // In front of the item.
+            return self.behind_events(places, item);
+        }
+        self.due = true;
+        if let Some((places, item)) = self.trigger.take(places, item, &mut self.desk, &mut self.acts) {
+            each(Signal::Item(places, item))?;
+        }
+        if !self.acts.is_empty() {
+            return ControlFlow::Break(());
+        }
+        self.due = ended || self.kind.close_next(&mut self.desk);
+        if self.due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Has an item wait behind what came before it.
+    #[inline(never)]
+    fn behind_events(&mut self, places: P, item: T) -> ControlFlow<()> {
+        self.due = true;
+        let mut behind = VecDeque::new();
+        if let Some((places, item)) = self.trigger.take(places, item, &mut self.desk, &mut behind) {
+            behind.push_front(Act::Reduce(places, item));
+        }
+        self.acts.append(&mut behind);
+        ControlFlow::Break(())
+    }
+
+    /// Passes on what waits, in order, with the windows that are due behind it.
+    #[inline(never)]
+    fn pass(&mut self, each: &mut impl FnMut(Signal<T, P, Id>) -> ControlFlow<()>) -> Passed {
+        for _ in 0..TURN {
+            while let Some(signal) = self.next_signal() {
+                if each(signal).is_break() {
+                    return Passed::Stopped;
+                }
+            }
+            if !self.due {
+                return Passed::All;
+            }
+            self.due = self.kind.close_next(&mut self.desk);
+        }
+        Passed::Turn
+    }
+
+    fn next_signal(&mut self) -> Option<Signal<T, P, Id>> {
+        if let Some(event) = self.desk.events.pop_front() {
+            return Some(match event {
+                Event::Fire(fire) => Signal::Fire(fire),
+                Event::Merge { into, from } => Signal::Merge { into, from },
+            });
+        }
+        Some(match self.acts.pop_front()? {
+            Act::Reduce(places, item) => Signal::Item(places, item),
+            Act::Fire(slot, trigger) => {
+                let window = self.desk.id(slot).clone();
+                Signal::Fire(Fire { slot, window, trigger })
+            }
+        })
+    }
+
+    /// Hands a late item on, if there is one.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.late_item.is_some() {
+            ready!(self.late.poll_ready(cx));
+            if let Some(item) = self.late_item.take() {
+                self.late.take(item);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Has windows fire for which the clock says that it is time. True when all upstreams have become idle.
+    fn on_time(&mut self, now: Instant, clock: &mut Clock) -> bool {
+        for trigger in clock.triggers(now) {
+            self.desk.fire_all(trigger);
+        }
+        let mut all_idle = false;
+        while let Some(upstream) = clock.next_idle(now) {
+            all_idle |= self.desk.watermark.idle(upstream);
+            self.due = true;
+        }
+        if self.kind.deadline().is_some_and(|at| at <= now) {
+            self.kind.on_time(now, &mut self.desk);
+            self.due = true;
+        }
+        all_idle
+    }
+}
+
+impl<L, K, C, O, T, P, Id> Lane for Windowed<L, K, C, O, T, P, Id>
+where
+    L: Lane<Item = T>,
+    K: Windowing<T, Id = Id, Places = P>,
+    C: Triggering<T, P>,
+    O: LateItems<T>,
+    P: Places,
+    Id: Clone,
+{
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(Signal<T, P, Id>) -> ControlFlow<()>,
+    {
+        let mut this = self.project();
+        let placing = this.placing;
+        let mut finished = 0;
+        if let Some(set) = this.set.take() {
+            placing.kind.start(&mut placing.desk);
+            this.listener.listen(&set.triggers);
+            *this.clock = Some(Clock::new(&set.periods, set.idle, placing.desk.watermark.upstreams()));
+        }
+        loop {
+            match placing.pass(each) {
+                Passed::All => {}
+                Passed::Stopped => return Poll::Ready(Each::Stopped),
+                Passed::Turn => return give_way(cx),
+            }
+            ready!(placing.poll_late(cx));
+            match this.stage {
+                Stage::Running => {}
+                Stage::Idle | Stage::Finishing => {
+                    finished += 1;
+                    if finished > TURN {
+                        return give_way(cx);
+                    }
+                    if placing.kind.finish_next(&mut placing.desk) {
+                        continue;
+                    }
+                    if *this.stage == Stage::Idle {
+                        *this.stage = Stage::Running;
+                        continue;
+                    }
+                    *this.stage = Stage::Ended;
+                    return Poll::Ready(Each::Ended);
+                }
+                Stage::Ended => return Poll::Ready(Each::Ended),
+            }
+            if let Some(name) = this.listener.take(cx) {
+                placing.desk.fire_all(Trigger::Named(name));
+                continue;
+            }
+            let mut passed = ControlFlow::Continue(());
+            let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
+                placing.item(item, &mut |signal| {
+                    passed = each(signal);
+                    passed
+                })
+            });
+            let clock = this.clock.as_mut().expect("made in the first poll");
+            if clock.watches_idleness() {
+                clock.stirred(placing.desk.watermark.stirred());
+            }
+            match polled {
+                Poll::Ready(Each::Ended) => *this.stage = Stage::Finishing,
+                Poll::Ready(Each::Stopped) if passed.is_break() => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Each::Stopped) => {}
+                Poll::Pending => {
+                    // An upstream may have ended behind its last item.
+                    placing.due |= placing.desk.watermark.turn();
+                    if placing.due {
+                        continue;
+                    }
+                    match clock.poll(cx, placing.kind.deadline()) {
+                        None | Some(Poll::Pending) => return Poll::Pending,
+                        Some(Poll::Ready(now)) => {
+                            if placing.on_time(now, clock) {
+                                *this.stage = Stage::Idle;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<L, K, C, O, T, P, Id> Stream for Windowed<L, K, C, O, T, P, Id>
+where
+    L: Lane<Item = T>,
+    K: Windowing<T, Id = Id, Places = P>,
+    C: Triggering<T, P>,
+    O: LateItems<T>,
+    P: Places,
+    Id: Clone,
+{
+    type Item = Signal<T, P, Id>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        poll_one(self, cx)
+    }
+}
+
+impl<L, K, C, O, T, P, Id> FusedStream for Windowed<L, K, C, O, T, P, Id>
+where
+    Self: Stream,
+{
+    fn is_terminated(&self) -> bool {
+        self.stage == Stage::Ended
+    }
+}
+
+impl<L: fmt::Debug, K, C, O, T, P, Id> fmt::Debug for Windowed<L, K, C, O, T, P, Id> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Windowed")
+            .field("upstream", &self.upstream)
+            .field("clock", &self.clock)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}

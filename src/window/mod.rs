@@ -1,0 +1,82 @@
+//! Windows: slices of a stream that are reduced each by itself, and when they say what they have.
+//!
+//! A [`Window`] says to which window an item belongs, when a window emits (its triggers) and what becomes of items that
+//! are too late. In a flow it comes in front of a [`reduce`](crate::Flow::reduce), with operators between them if
+//! need be; over any other `Stream`, by [`StreamWindow`].
+//!
+//! ```text
+//!  items ── window ── map, filter … ── reduce ── on_trigger ── what windows emit
+//!           │                          │
+//!           which windows?             a state for each open window
+//!           fire? done? too late?
+//! ```
+//!
+//! # Time
+//! Windows of event time go by a time that items carry. They are done when the *watermark* passes their end. Every lane
+//! has a watermark of its own: each of its upstreams (lanes of the layer above, or sources) has got as far as the
+//! highest time that it has sent to this lane, and the slowest of them is the watermark. An upstream that has ended
+//! holds nothing up, nor does one that is [idle](Window::idle_after). One that has sent nothing yet does: so behind a
+//! partition with few keys, windows may wait until the end of input, or until `idle_after` says.
+//!
+//! Items that come when the watermark, and the [allowed lateness](Window::allowed_lateness), have passed their windows
+//! are late: they are counted, or go to an [output of their own](Window::late_output), and never into another window.
+//!
+//! Processing time is that of tokio's clock, which tests can pause.
+
+mod carry;
+mod clock;
+mod count;
+mod desk;
+mod emit;
+mod fixed;
+mod global;
+mod info;
+mod lane;
+mod late;
+mod merge;
+mod periodic;
+mod places;
+mod reduced;
+mod reducer;
+mod session;
+mod signal;
+mod sliding;
+mod spans;
+mod states;
+mod stream_window;
+mod time;
+mod trigger;
+mod triggers;
+mod watermark;
+mod whole;
+#[allow(clippy::module_inception, reason = "the type of the module; this file only declares and explains")]
+mod window;
+mod windowing;
+
+pub use carry::Placed;
+pub use count::Count;
+pub use desk::Desk;
+pub use emit::{Emit, Items, Nothing, OnTrigger, State};
+pub use fixed::Fixed;
+pub use global::{Global, Globally};
+pub use info::{Info, Trigger};
+pub use lane::Windowed;
+pub use late::{Counted, Late, LateItems, SideOutput};
+pub use merge::{MergeBy, MergeStates, Never};
+pub use periodic::Periodic;
+pub use places::{Copies, Merging, Places, Settled, Several, Single, Spread, Whole};
+pub use reduced::Reduced;
+pub(crate) use reduced::Rules;
+pub use reducer::{EmitAndFold, Fold, Keeps, Reducer};
+pub use session::{Session, Sessions};
+pub use signal::{Fire, Signal, Slot};
+pub use sliding::Sliding;
+pub use spans::Span;
+pub use states::{One, Slab, States};
+pub use stream_window::{StreamWindow, WindowedStream};
+pub use time::EventTime;
+pub use trigger::{Act, Acts, AtEnd, Custom, Every, Triggering};
+pub use triggers::Triggers;
+pub use whole::Unwindowed;
+pub use window::{EventTimed, Rows, Window};
+pub use windowing::Windowing;

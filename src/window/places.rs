@@ -1,0 +1,187 @@
+use super::signal::Slot;
+use super::states::{One, Slab, States};
+use std::sync::Arc;
+
+/// In which windows an item can be: in the only one, in one of many, in several, or in one that may become a part of
+/// another.
+pub trait Places: Clone {
+    /// Where the states of the windows are.
+    #[doc(hidden)]
+    type States<S>: States<S>;
+
+    /// The places, one by one.
+    #[doc(hidden)]
+    fn slots(&self) -> &[Slot];
+
+    /// The same kind of places, for one slot.
+    #[doc(hidden)]
+    fn at(slot: Slot) -> Self;
+}
+
+/// Places that windows keep until they are done.
+///
+/// Sessions do not: an item between two makes one of them.
+#[diagnostic::on_unimplemented(
+    message = "the windows of this flow may be merged, and nothing says how their states become one",
+    label = "needs `merge_states`",
+    note = "an item between two sessions makes one of them: call `merge_states` behind the `reduce`"
+)]
+pub trait Settled: Places {}
+
+/// Hands an item to each of its places.
+pub trait Spread<T>: Places {
+    /// Calls `each` with every place and the item, or a clone of it.
+    #[doc(hidden)]
+    fn spread(self, item: T, each: impl FnMut(Slot, T));
+}
+
+/// Copies a state that is emitted before its window is done.
+pub trait Copies<S>: Places {
+    /// `None` where that never happens.
+    #[doc(hidden)]
+    fn copy(state: &S) -> Option<S>;
+}
+
+/// The place of every item in a layer without windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole;
+
+/// One window of many: for windows that do not overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Single(pub(crate) [Slot; 1]);
+
+/// One window of many that may be merged with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Merging(pub(crate) [Slot; 1]);
+
+/// Several windows: for windows that overlap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Several(pub(crate) Arc<[Slot]>);
+
+impl Single {
+    /// The window at that slot.
+    #[must_use]
+    pub fn new(slot: Slot) -> Self {
+        Self([slot])
+    }
+}
+
+impl Merging {
+    /// The window at that slot.
+    #[must_use]
+    pub fn new(slot: Slot) -> Self {
+        Self([slot])
+    }
+}
+
+impl Several {
+    /// The windows at these slots. Worth keeping for the items that follow: a clone is cheap.
+    #[must_use]
+    pub fn new(slots: impl IntoIterator<Item = Slot>) -> Self {
+        Self(slots.into_iter().collect())
+    }
+}
+
+impl Places for Whole {
+    type States<S> = One<S>;
+
+    fn slots(&self) -> &[Slot] {
+        &[Slot(0)]
+    }
+
+    fn at(_: Slot) -> Self {
+        Self
+    }
+}
+
+impl Places for Single {
+    type States<S> = Slab<S>;
+
+    fn slots(&self) -> &[Slot] {
+        &self.0
+    }
+
+    fn at(slot: Slot) -> Self {
+        Self([slot])
+    }
+}
+
+impl Places for Merging {
+    type States<S> = Slab<S>;
+
+    fn slots(&self) -> &[Slot] {
+        &self.0
+    }
+
+    fn at(slot: Slot) -> Self {
+        Self([slot])
+    }
+}
+
+impl Places for Several {
+    type States<S> = Slab<S>;
+
+    fn slots(&self) -> &[Slot] {
+        &self.0
+    }
+
+    fn at(slot: Slot) -> Self {
+        Self([slot].into())
+    }
+}
+
+impl Settled for Whole {}
+impl Settled for Single {}
+impl Settled for Several {}
+
+impl<T> Spread<T> for Whole {
+    #[inline(always)]
+    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+        each(Slot(0), item);
+    }
+}
+
+impl<T> Spread<T> for Single {
+    #[inline(always)]
+    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+        each(self.0[0], item);
+    }
+}
+
+impl<T> Spread<T> for Merging {
+    #[inline(always)]
+    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+        each(self.0[0], item);
+    }
+}
+
+impl<T: Clone> Spread<T> for Several {
+    #[inline]
+    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+        if let Some((last, others)) = self.0.split_last() {
+            for slot in others {
+                each(*slot, item.clone());
+            }
+            each(*last, item);
+        }
+    }
+}
+
+impl<S> Copies<S> for Whole {
+    fn copy(_: &S) -> Option<S> {
+        // Without windows there is one emission, at the end, and it takes the state itself.
+        None
+    }
+}
+
+macro_rules! copies {
+    ($($places:ty)*) => {$(
+        impl<S: Clone> Copies<S> for $places {
+            fn copy(state: &S) -> Option<S> {
+                Some(state.clone())
+            }
+        }
+    )*};
+}
+
+copies!(Single Merging Several);

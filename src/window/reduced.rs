@@ -1,0 +1,233 @@
+use super::emit::Emit;
+use super::info::{Info, Trigger};
+use super::merge::MergeStates;
+use super::places::{Places, Spread};
+use super::reducer::{Keeps, Reducer};
+use super::signal::{Fire, Signal};
+use super::states::States;
+use crate::lane::{Each, Lane, Origins, Turn, give_way, poll_one};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pin_project! {
+    /// A lane that takes items into a state for each window, and emits when triggers go off.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct Reduced<L, R: Reducer<T, E::Item>, E: Emit<<R as Keeps>::State, P, Id>, M, T, P: Places, Id> {
+        #[pin]
+        upstream: L,
+        rules: Rules<R, E, M>,
+        states: P::States<R::State>,
+        // What was to be emitted when the reader had had enough, in order.
+        rest: VecDeque<Emission<R::Items, E::Items>>,
+        turn: Turn,
+        ended: bool,
+        carries: PhantomData<fn(T) -> Id>,
+    }
+}
+
+/// What to do with items and states, in which lane of how many.
+pub(crate) struct Rules<R, E, M> {
+    pub(crate) reducer: R,
+    pub(crate) emit: E,
+    pub(crate) merge: M,
+    pub(crate) lane: (usize, usize),
+}
+
+/// Items on their way out: of an item, or of a trigger.
+enum Emission<A, B> {
+    Item(A),
+    Trigger(B),
+}
+
+impl<A, B: Iterator<Item = A::Item>> Emission<A, B>
+where
+    A: Iterator,
+{
+    #[inline]
+    fn try_for_each(&mut self, each: &mut impl FnMut(A::Item) -> ControlFlow<()>) -> ControlFlow<()> {
+        match self {
+            Self::Item(items) => items.try_for_each(each),
+            Self::Trigger(items) => items.try_for_each(each),
+        }
+    }
+}
+
+impl<L, R, E, M, T, P, Id> Reduced<L, R, E, M, T, P, Id>
+where
+    R: Reducer<T, E::Item>,
+    E: Emit<<R as Keeps>::State, P, Id>,
+    P: Places,
+{
+    pub(crate) fn new(upstream: L, mut rules: Rules<R, E, M>) -> Self {
+        Self {
+            upstream,
+            states: States::start(|| rules.reducer.init()),
+            rules,
+            rest: VecDeque::new(),
+            turn: Turn::default(),
+            ended: false,
+            carries: PhantomData,
+        }
+    }
+}
+
+impl<R, E, M> Rules<R, E, M> {
+    /// What comes out for a trigger.
+    #[inline(never)]
+    fn fire<T, P, Id>(&mut self, states: &mut P::States<R::State>, fire: Fire<Id>) -> E::Items
+    where
+        R: Reducer<T, E::Item>,
+        E: Emit<<R as Keeps>::State, P, Id>,
+        P: Places,
+    {
+        let Self { reducer, emit, .. } = self;
+        let info = Info::new(fire.window, fire.trigger, self.lane);
+        if fire.trigger == Trigger::Done {
+            let state = states.take(fire.slot).unwrap_or_else(|| reducer.init());
+            return emit.last(state, info);
+        }
+        emit.early(states.get(fire.slot, || reducer.init()), info)
+    }
+}
+
+impl<L, R, E, M, T, P, Id> Lane for Reduced<L, R, E, M, T, P, Id>
+where
+    L: Lane<Item = Signal<T, P, Id>>,
+    R: Reducer<T, E::Item>,
+    E: Emit<<R as Keeps>::State, P, Id>,
+    M: MergeStates<R::State, P>,
+    P: Spread<T>,
+{
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(E::Item) -> ControlFlow<()>,
+    {
+        let this = self.project();
+        // The lane below counts the items it passes, not what they become: that is bounded here.
+        let mut left = this.turn.size();
+        let mut stopped = false;
+        let mut each = |item| {
+            if each(item).is_break() {
+                stopped = true;
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let (rules, states, rest) = (this.rules, this.states, this.rest);
+        let mut flow = ControlFlow::Continue(());
+        while let Some(front) = rest.front_mut() {
+            flow = front.try_for_each(&mut each);
+            if flow.is_break() {
+                break;
+            }
+            rest.pop_front();
+        }
+        let polled = if flow.is_break() {
+            Poll::Ready(Each::Stopped)
+        } else if *this.ended {
+            Poll::Ready(Each::Ended)
+        } else {
+            this.upstream.poll_each(cx, &mut |signal| {
+                match signal {
+                    Signal::Item(places, item) => places.spread(item, |slot, item| {
+                        let Rules { reducer, .. } = rules;
+                        let state = states.get(slot, || reducer.init());
+                        let mut items = reducer.take(state, item);
+                        // Behind what waits already.
+                        if flow.is_continue() {
+                            flow = items.try_for_each(&mut each);
+                        }
+                        if flow.is_break() {
+                            rest.push_back(Emission::Item(items));
+                        }
+                    }),
+                    Signal::Fire(fire) => {
+                        let mut items = rules.fire::<T, P, Id>(states, fire);
+                        flow = items.try_for_each(&mut each);
+                        if flow.is_break() {
+                            rest.push_back(Emission::Trigger(items));
+                        }
+                    }
+                    Signal::Merge { into, from } => {
+                        if let Some(from) = states.take(from) {
+                            let Rules { reducer, merge, .. } = rules;
+                            merge.merge(states.get(into, || reducer.init()), from);
+                        }
+                    }
+                }
+                flow
+            })
+        };
+        if polled == Poll::Ready(Each::Ended) {
+            *this.ended = true;
+        }
+        match polled {
+            Poll::Ready(Each::Stopped) if !stopped => give_way(cx),
+            // The last signal of a lane may be one that had to be broken off.
+            Poll::Ready(Each::Ended) if !rest.is_empty() => {
+                if stopped {
+                    Poll::Ready(Each::Stopped)
+                } else {
+                    give_way(cx)
+                }
+            }
+            polled => polled,
+        }
+    }
+
+    fn origins(&mut self) -> Origins {
+        // What comes out comes at its own times, whatever fed it.
+        Origins::new(1)
+    }
+}
+
+impl<L, R, E, M, T, P, Id> Stream for Reduced<L, R, E, M, T, P, Id>
+where
+    L: Lane<Item = Signal<T, P, Id>>,
+    R: Reducer<T, E::Item>,
+    E: Emit<<R as Keeps>::State, P, Id>,
+    M: MergeStates<R::State, P>,
+    P: Spread<T>,
+{
+    type Item = E::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E::Item>> {
+        poll_one(self, cx)
+    }
+}
+
+impl<L, R, E, M, T, P, Id> FusedStream for Reduced<L, R, E, M, T, P, Id>
+where
+    L: Lane<Item = Signal<T, P, Id>>,
+    R: Reducer<T, E::Item>,
+    E: Emit<<R as Keeps>::State, P, Id>,
+    M: MergeStates<R::State, P>,
+    P: Spread<T>,
+{
+    fn is_terminated(&self) -> bool {
+        self.ended && self.rest.is_empty()
+    }
+}
+
+impl<L, R, E, M, T, P, Id> fmt::Debug for Reduced<L, R, E, M, T, P, Id>
+where
+    L: fmt::Debug,
+    R: Reducer<T, E::Item>,
+    E: Emit<<R as Keeps>::State, P, Id>,
+    P: Places,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reduced")
+            .field("upstream", &self.upstream)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,225 @@
+use super::clock::later;
+use super::desk::Desk;
+use super::info::Trigger;
+use super::signal::Slot;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What names a window of event time: its start, and its end, which is not a part of it, in milliseconds.
+///
+/// # Examples
+/// See [`Window::fixed`](super::Window::fixed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The first millisecond.
+    pub start: i64,
+    /// The first millisecond behind it.
+    pub end: i64,
+}
+
+/// How long a window takes items after the watermark has passed its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lateness {
+    None,
+    /// Until the watermark has got so much further, in milliseconds.
+    Event(i64),
+    /// For so long.
+    Clock(Duration),
+}
+
+/// The open windows of one lane, of one size, at equal steps: what fixed and sliding windows have in common.
+#[derive(Debug, Clone)]
+pub struct Spans {
+    pub(crate) size: i64,
+    pub(crate) step: i64,
+    pub(super) lateness: Lateness,
+    pub(crate) gaps: bool,
+    /// By start.
+    open: VecDeque<OpenSpan>,
+    /// Of the windows that the watermark has passed, or that were closed, the end of the row of starts.
+    passed: Option<i64>,
+    /// The same of those that were closed because all was idle: they do not come back, however late an item may be.
+    shut: Option<i64>,
+    /// Below this time nothing is to be done.
+    next_due: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OpenSpan {
+    start: i64,
+    slot: Slot,
+    /// The watermark has passed the end, and that was said.
+    marked: bool,
+    /// By the clock, when it is done.
+    done_at: Option<Instant>,
+}
+
+impl Spans {
+    pub(crate) fn new(size: i64, step: i64) -> Self {
+        Self {
+            size,
+            step,
+            lateness: Lateness::None,
+            gaps: false,
+            open: VecDeque::new(),
+            passed: None,
+            shut: None,
+            next_due: i64::MAX,
+        }
+    }
+
+    pub(crate) fn allow_lateness(&mut self, millis: i64) {
+        self.lateness = if millis > 0 { Lateness::Event(millis) } else { Lateness::None };
+    }
+
+    /// The start of the last window that has a time in it.
+    pub(crate) fn last_start(&self, time: i64) -> i64 {
+        // Rounds down, so that times around 0 are in two windows.
+        time.div_euclid(self.step) * self.step
+    }
+
+    /// The place of the window that starts there, opened if need be; `None` if it is over.
+    pub(crate) fn at(&mut self, start: i64, desk: &mut Desk<Span>) -> Option<Slot> {
+        let at = match self.find(start) {
+            Ok(at) => return Some(self.open[at].slot),
+            Err(at) => at,
+        };
+        let grace = match self.lateness {
+            Lateness::Event(grace) => grace,
+            Lateness::None | Lateness::Clock(_) => 0,
+        };
+        let over = desk.watermark().is_some_and(|now| start + self.size + grace <= now);
+        if over || self.shut.is_some_and(|shut| start < shut) {
+            return None;
+        }
+        Some(self.open_at(at, start, desk))
+    }
+
+    /// Where the window is in the row, or would be; the last ones are looked at first.
+    fn find(&self, start: i64) -> Result<usize, usize> {
+        for (at, span) in self.open.iter().enumerate().rev().take(2) {
+            if span.start == start {
+                return Ok(at);
+            }
+            if span.start < start {
+                return Err(at + 1);
+            }
+        }
+        self.open.binary_search_by_key(&start, |span| span.start)
+    }
+
+    fn open_at(&mut self, at: usize, start: i64, desk: &mut Desk<Span>) -> Slot {
+        let slot = desk.open(Span { start, end: start + self.size }, start);
+        self.open.insert(at, OpenSpan { start, slot, marked: false, done_at: None });
+        self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
+        slot
+    }
+
+    /// What is to be done next by event time, and when: something for an open window, or one that nothing is in yet.
+    fn due(&self) -> Option<(i64, Due)> {
+        let unmarked = self.open.iter().position(|span| !span.marked);
+        let mark = unmarked.map(|at| (self.open[at].start + self.size, Due::Mark(at)));
+        let gap = self.gap().map(|start| (start + self.size, Due::Gap(start)));
+        let done = match self.lateness {
+            Lateness::Event(grace) => {
+                let marked = self.open.iter().position(|span| span.marked);
+                marked.map(|at| (self.open[at].start + self.size + grace, Due::Done(at)))
+            }
+            Lateness::None | Lateness::Clock(_) => None,
+        };
+        // At the same time, the earlier window comes first.
+        [done, gap, mark].into_iter().flatten().min_by_key(|(time, _)| *time)
+    }
+
+    /// The next window of the row in which there is nothing, if these are wanted.
+    fn gap(&self) -> Option<i64> {
+        let next = self.passed.filter(|_| self.gaps)?;
+        let first = self.open.iter().find(|span| span.start >= next)?;
+        (first.start > next).then_some(next)
+    }
+
+    #[inline(always)]
+    pub(crate) fn close_next(&mut self, desk: &mut Desk<Span>) -> bool {
+        match desk.watermark() {
+            Some(now) if now >= self.next_due => self.do_next(now, desk),
+            _ => false,
+        }
+    }
+
+    #[inline(never)]
+    fn do_next(&mut self, now: i64, desk: &mut Desk<Span>) -> bool {
+        let Some((_, due)) = self.due().filter(|(time, _)| *time <= now) else {
+            return false;
+        };
+        match due {
+            Due::Gap(start) => {
+                let (Ok(at) | Err(at)) = self.find(start);
+                self.open_at(at, start, desk);
+            }
+            Due::Mark(at) if self.lateness == Lateness::None => self.close(at, desk),
+            Due::Mark(at) => {
+                let span = &mut self.open[at];
+                span.marked = true;
+                if let Lateness::Clock(grace) = self.lateness {
+                    span.done_at = Some(later(Instant::now(), grace));
+                }
+                desk.fire(span.slot, Trigger::Watermark);
+                let next = span.start + self.step;
+                self.passed = self.passed.max(Some(next));
+            }
+            Due::Done(at) => self.close(at, desk),
+        }
+        self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
+        true
+    }
+
+    /// Closes the first window of the row, whatever the time.
+    pub(crate) fn finish_next(&mut self, desk: &mut Desk<Span>) -> bool {
+        if let Some(start) = self.gap() {
+            if self.open.front().is_none_or(|first| first.start > start) {
+                self.open_at(0, start, desk);
+            }
+        }
+        if self.open.is_empty() {
+            return false;
+        }
+        self.close(0, desk);
+        self.shut = self.passed;
+        self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
+        true
+    }
+
+    fn close(&mut self, at: usize, desk: &mut Desk<Span>) {
+        if let Some(span) = self.open.remove(at) {
+            desk.close(span.slot);
+            self.passed = self.passed.max(Some(span.start + self.step));
+        }
+    }
+
+    /// When, by the clock, the next window is done.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if !matches!(self.lateness, Lateness::Clock(_)) {
+            return None;
+        }
+        self.open.iter().filter_map(|span| span.done_at).min()
+    }
+
+    pub(crate) fn on_time(&mut self, now: Instant, desk: &mut Desk<Span>) {
+        while let Some(at) = self.open.iter().position(|span| span.done_at.is_some_and(|at| at <= now)) {
+            self.close(at, desk);
+        }
+        self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
+    }
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// The watermark has passed the window at this place of the row.
+    Mark(usize),
+    /// The lateness of the window at this place of the row is over.
+    Done(usize),
+    /// A window that nothing is in is to be opened, so that it can be closed.
+    Gap(i64),
+}

@@ -1,0 +1,61 @@
+use super::signal::Slot;
+
+/// The states of open windows, by slot.
+pub trait States<S> {
+    /// Before the first item; with a state already where there is but one.
+    fn start(init: impl FnOnce() -> S) -> Self;
+
+    /// The state of a window, made when it is wanted for the first time.
+    fn get(&mut self, slot: Slot, init: impl FnOnce() -> S) -> &mut S;
+
+    /// The state of a window that is done, if it was ever made.
+    fn take(&mut self, slot: Slot) -> Option<S>;
+}
+
+/// The only state of a layer without windows.
+#[derive(Debug)]
+pub struct One<S>(Option<S>);
+
+impl<S> States<S> for One<S> {
+    fn start(init: impl FnOnce() -> S) -> Self {
+        Self(Some(init()))
+    }
+
+    #[inline(always)]
+    fn get(&mut self, _: Slot, init: impl FnOnce() -> S) -> &mut S {
+        self.0.get_or_insert_with(init)
+    }
+
+    fn take(&mut self, _: Slot) -> Option<S> {
+        self.0.take()
+    }
+}
+
+/// A state for each open window.
+#[derive(Debug)]
+pub struct Slab<S>(Vec<Option<S>>);
+
+impl<S> States<S> for Slab<S> {
+    fn start(_: impl FnOnce() -> S) -> Self {
+        Self(Vec::new())
+    }
+
+    #[inline(always)]
+    fn get(&mut self, slot: Slot, init: impl FnOnce() -> S) -> &mut S {
+        if slot.index() >= self.0.len() {
+            self.grow(slot);
+        }
+        self.0[slot.index()].get_or_insert_with(init)
+    }
+
+    fn take(&mut self, slot: Slot) -> Option<S> {
+        self.0.get_mut(slot.index())?.take()
+    }
+}
+
+impl<S> Slab<S> {
+    #[cold]
+    fn grow(&mut self, slot: Slot) {
+        self.0.resize_with(slot.index() + 1, || None);
+    }
+}

@@ -1,0 +1,177 @@
+use super::emit::{Emit, Items, OnTrigger, State};
+use super::info::Info;
+use super::lane::Windowed;
+use super::late::LateItems;
+use super::merge::{MergeBy, MergeStates, Never};
+use super::places::Spread;
+use super::reduced::{Reduced, Rules};
+use super::reducer::{Fold, Keeps, Reducer};
+use super::trigger::Triggering;
+use super::window::Window;
+use super::windowing::Windowing;
+use crate::lane::Foreign;
+use futures_core::Stream;
+use std::fmt;
+
+/// Puts windows over any `Stream`, without a flow.
+///
+/// # Examples
+/// ```
+/// use futures::{StreamExt, stream};
+/// use gen_stage::window::{StreamWindow, Window};
+///
+/// # tokio_test::block_on(async {
+/// let sums = stream::iter(1..=5)
+///     .window(Window::count(2))
+///     .reduce(|| 0, |sum, n| *sum += n)
+///     .emit_state()
+///     .into_stream();
+/// assert_eq!(sums.collect::<Vec<u32>>().await, [3, 7, 5]);
+/// # });
+/// ```
+pub trait StreamWindow: Stream + Sized {
+    /// Puts the items into windows; to be reduced.
+    ///
+    /// The stream that comes out runs in the task that polls it. Windows that go by the clock take a tokio runtime
+    /// with timers there.
+    ///
+    /// # Examples
+    /// See [`StreamWindow`].
+    fn window<K, C, O>(self, window: Window<K, C, O>) -> WindowedStream<Self, K, C, O>
+    where
+        K: Windowing<Self::Item>,
+    {
+        WindowedStream { stream: self, window, reducer: (), emit: Items, merge: Never }
+    }
+}
+
+impl<S: Stream> StreamWindow for S {}
+
+/// A stream with windows over it: what is done with them, until [`into_stream`](WindowedStream::into_stream).
+#[must_use = "windows do nothing until they are read as a stream"]
+pub struct WindowedStream<S, K, C, O, R = (), E = Items, M = Never> {
+    stream: S,
+    window: Window<K, C, O>,
+    reducer: R,
+    emit: E,
+    merge: M,
+}
+
+impl<S: Stream, K, C, O> WindowedStream<S, K, C, O> {
+    /// Folds the items of each window into a state, like [`Flow::reduce`](crate::Flow::reduce).
+    ///
+    /// # Examples
+    /// See [`StreamWindow`].
+    pub fn reduce<A, I, F>(self, init: I, f: F) -> WindowedStream<S, K, C, O, Fold<I, F>>
+    where
+        I: FnMut() -> A,
+        F: FnMut(&mut A, S::Item),
+    {
+        let reducer = Fold { init, f };
+        WindowedStream { stream: self.stream, window: self.window, reducer, emit: Items, merge: Never }
+    }
+}
+
+impl<S: Stream, K, C, O, R: Keeps, M> WindowedStream<S, K, C, O, R, Items, M> {
+    /// Makes each state the item that comes out, like [`Flow::emit_state`](crate::Flow::emit_state).
+    ///
+    /// # Examples
+    /// See [`StreamWindow`].
+    pub fn emit_state(self) -> WindowedStream<S, K, C, O, R, State, M> {
+        self.emit_by(State)
+    }
+
+    /// Emits what `f` makes of the state at triggers, like [`Flow::on_trigger`](crate::Flow::on_trigger).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::window::{StreamWindow, Window};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let sums = stream::iter(1..=5)
+    ///     .window(Window::global().every(2))
+    ///     .reduce(|| 0, |sum, n| *sum += n)
+    ///     .on_trigger(|sum, _| [std::mem::take(sum)])
+    ///     .into_stream();
+    /// assert_eq!(sums.collect::<Vec<u32>>().await, [3, 7, 5]);
+    /// # });
+    /// ```
+    pub fn on_trigger<U, F>(self, f: F) -> WindowedStream<S, K, C, O, R, OnTrigger<F>, M>
+    where
+        K: Windowing<S::Item>,
+        U: IntoIterator,
+        F: FnMut(&mut R::State, Info<K::Id>) -> U,
+    {
+        self.emit_by(OnTrigger(f))
+    }
+
+    fn emit_by<E>(self, emit: E) -> WindowedStream<S, K, C, O, R, E, M> {
+        let Self { stream, window, reducer, merge, .. } = self;
+        WindowedStream { stream, window, reducer, emit, merge }
+    }
+}
+
+impl<S: Stream, K, C, O, R: Keeps, E> WindowedStream<S, K, C, O, R, E> {
+    /// Says how the states of two sessions become one, like [`Flow::merge_states`](crate::Flow::merge_states).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::window::{StreamWindow, Window};
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let gap = Duration::from_millis(10);
+    /// let lengths = stream::iter([0, 5, 20])
+    ///     .window(Window::session(gap, |_: &i64| (), |time| *time))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .merge_states(|n, other| *n += other)
+    ///     .on_trigger(|n, info| [(info.window.start, *n)])
+    ///     .into_stream();
+    /// assert_eq!(lengths.collect::<Vec<(i64, u32)>>().await, [(0, 2), (20, 1)]);
+    /// # });
+    /// ```
+    pub fn merge_states<F>(self, f: F) -> WindowedStream<S, K, C, O, R, E, MergeBy<F>>
+    where
+        F: FnMut(&mut R::State, R::State),
+    {
+        let Self { stream, window, reducer, emit, .. } = self;
+        WindowedStream { stream, window, reducer, emit, merge: MergeBy(f) }
+    }
+}
+
+impl<S: Stream, K, C, O, R, E, M> WindowedStream<S, K, C, O, R, E, M>
+where
+    K: Windowing<S::Item, Places: Spread<S::Item>>,
+    C: Triggering<S::Item, K::Places>,
+    O: LateItems<S::Item>,
+    R: Reducer<S::Item, E::Item>,
+    E: Emit<<R as Keeps>::State, K::Places, K::Id>,
+    M: MergeStates<R::State, K::Places>,
+{
+    /// The stream of what the windows emit.
+    ///
+    /// # Panics
+    /// It panics where it is polled when a closure does.
+    ///
+    /// # Drop
+    /// The states of open windows are dropped.
+    ///
+    /// # Examples
+    /// See [`StreamWindow`].
+    pub fn into_stream(
+        self,
+    ) -> Reduced<Windowed<Foreign<S>, K, C, O, S::Item, K::Places, K::Id>, R, E, M, S::Item, K::Places, K::Id>
+    {
+        let Self { stream, window, reducer, emit, merge } = self;
+        let windowed = Windowed::new(Foreign::of(stream), window);
+        Reduced::new(windowed, Rules { reducer, emit, merge, lane: (0, 1) })
+    }
+}
+
+impl<S: fmt::Debug, K, C, O, R, E, M> fmt::Debug for WindowedStream<S, K, C, O, R, E, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WindowedStream").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}

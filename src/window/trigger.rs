@@ -1,0 +1,139 @@
+use super::desk::Desk;
+use super::info::Trigger;
+use super::places::{Places, Spread};
+use super::signal::Slot;
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+
+/// What a trigger makes of items on their way into windows.
+pub trait Triggering<T, P> {
+    /// Takes an item: gives it back to go in at once, or leaves in `acts` what is to happen instead; what is to happen
+    /// behind the item is in `acts` too.
+    #[doc(hidden)]
+    fn take<Id: Clone>(
+        &mut self,
+        places: P,
+        item: T,
+        desk: &mut Desk<Id>,
+        acts: &mut VecDeque<Act<T, P>>,
+    ) -> Option<(P, T)>;
+}
+
+/// What is to happen.
+#[derive(Debug)]
+pub enum Act<T, P> {
+    #[doc(hidden)]
+    Reduce(P, T),
+    #[doc(hidden)]
+    Fire(Slot, Trigger),
+}
+
+/// Windows emit when they are done, and not before.
+#[derive(Debug, Clone, Copy)]
+pub struct AtEnd;
+
+/// Windows emit at every so many items: see [`Window::every`](super::Window::every).
+#[derive(Debug, Clone, Copy)]
+pub struct Every(pub(crate) NonZeroUsize);
+
+/// Windows emit when a function says so: see [`Window::trigger`](super::Window::trigger).
+#[derive(Clone)]
+pub struct Custom<A, I, F> {
+    init: I,
+    f: F,
+    /// What the function keeps for each open window, and for which one at that slot.
+    kept: Vec<Option<(u64, A)>>,
+}
+
+/// What a custom trigger makes of an item: see [`Window::trigger`](super::Window::trigger).
+#[derive(Debug)]
+pub struct Acts<'a, T, P> {
+    slot: Slot,
+    acts: &'a mut VecDeque<Act<T, P>>,
+}
+
+impl<T, P: Places> Acts<'_, T, P> {
+    /// Reduces an item into the window: the one at hand or any other.
+    pub fn reduce(&mut self, item: T) {
+        self.acts.push_back(Act::Reduce(P::at(self.slot), item));
+    }
+
+    /// Has the window emit what was reduced so far.
+    pub fn fire(&mut self, name: &'static str) {
+        self.acts.push_back(Act::Fire(self.slot, Trigger::Named(name)));
+    }
+}
+
+impl<T, P> Triggering<T, P> for AtEnd {
+    #[inline(always)]
+    fn take<Id: Clone>(
+        &mut self,
+        places: P,
+        item: T,
+        _: &mut Desk<Id>,
+        _: &mut VecDeque<Act<T, P>>,
+    ) -> Option<(P, T)> {
+        Some((places, item))
+    }
+}
+
+impl<T, P: Places> Triggering<T, P> for Every {
+    #[inline(always)]
+    fn take<Id: Clone>(
+        &mut self,
+        places: P,
+        item: T,
+        desk: &mut Desk<Id>,
+        acts: &mut VecDeque<Act<T, P>>,
+    ) -> Option<(P, T)> {
+        for slot in places.slots() {
+            if desk.count(*slot, self.0.get() as u64) {
+                acts.push_back(Act::Fire(*slot, Trigger::Every(self.0)));
+            }
+        }
+        Some((places, item))
+    }
+}
+
+impl<A, I, F> Custom<A, I, F> {
+    pub(crate) fn new(init: I, f: F) -> Self {
+        Self { init, f, kept: Vec::new() }
+    }
+}
+
+impl<T, P, A, I, F> Triggering<T, P> for Custom<A, I, F>
+where
+    P: Spread<T>,
+    I: FnMut() -> A,
+    F: FnMut(&mut A, T, &mut Acts<'_, T, P>),
+{
+    fn take<Id: Clone>(
+        &mut self,
+        places: P,
+        item: T,
+        desk: &mut Desk<Id>,
+        acts: &mut VecDeque<Act<T, P>>,
+    ) -> Option<(P, T)> {
+        let Self { init, f, kept } = self;
+        places.spread(item, |slot, item| {
+            let window = desk.number(slot);
+            if kept.len() <= slot.index() {
+                kept.resize_with(slot.index() + 1, || None);
+            }
+            let at = &mut kept[slot.index()];
+            if at.as_ref().is_none_or(|(of, _)| *of != window) {
+                *at = Some((window, init()));
+            }
+            if let Some((_, kept)) = at {
+                f(kept, item, &mut Acts { slot, acts });
+            }
+        });
+        None
+    }
+}
+
+impl<A, I, F> std::fmt::Debug for Custom<A, I, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Custom").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Waker};
+
+/// Sets off windows from outside: see [`Window::triggered_by`](super::Window::triggered_by).
+///
+/// A cheap handle; clones set off the same windows.
+///
+/// # Examples
+/// ```
+/// use futures::{StreamExt, stream};
+/// use gen_stage::prelude::*;
+/// use gen_stage::window::{Triggers, Window};
+///
+/// # tokio_test::block_on(async {
+/// let sample = Triggers::new();
+/// // A source that has no more for now.
+/// let numbers = stream::iter(1..=4).chain(stream::pending());
+/// let mut sums = numbers
+///     .flow()
+///     .lanes(1)
+///     .window(Window::global().triggered_by(&sample))
+///     .reduce(|| 0, |sum, n| *sum += n)
+///     .on_trigger(|sum, info| [(*sum, info.trigger.to_string())]);
+///
+/// assert!(futures::poll!(sums.next()).is_pending(), "the first poll starts the flow");
+/// while sample.fire("sample") == 0 {
+///     tokio::task::yield_now().await;
+/// }
+/// assert_eq!(sums.next().await.unwrap().1, "sample");
+/// # });
+/// ```
+///
+/// # Source
+/// The message `{:trigger, name}` to a stage of Flow.
+#[derive(Clone, Default)]
+pub struct Triggers {
+    lanes: Arc<Mutex<Vec<Weak<Mutex<Calls>>>>>,
+}
+
+/// What one lane was told.
+#[derive(Default)]
+struct Calls {
+    names: VecDeque<&'static str>,
+    waker: Option<Waker>,
+}
+
+/// A lane's end.
+#[derive(Default)]
+pub(crate) struct Listener(Vec<Arc<Mutex<Calls>>>);
+
+impl Triggers {
+    /// Makes a handle that no window listens to yet.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(gen_stage::window::Triggers::new().fire("nobody listens"), 0);
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Has every open window of every lane that listens emit, with [`Trigger::Named`](super::Trigger::Named), and
+    /// says how many lanes that are.
+    ///
+    /// A lane does so when its task gets to it, behind the items it has in hand. When it has not got to an earlier
+    /// call with this name by then, the two are one. A lane listens from its first poll on.
+    ///
+    /// # Examples
+    /// See [`Triggers`].
+    pub fn fire(&self, name: &'static str) -> usize {
+        let mut wakers = Vec::new();
+        let mut reached = 0;
+        locked(&self.lanes).retain(|lane| {
+            let Some(lane) = lane.upgrade() else { return false };
+            let mut calls = locked(&lane);
+            if !calls.names.contains(&name) {
+                calls.names.push_back(name);
+            }
+            wakers.extend(calls.waker.take());
+            reached += 1;
+            true
+        });
+        wakers.into_iter().for_each(Waker::wake);
+        reached
+    }
+}
+
+impl Listener {
+    /// Has a lane listen to `triggers`.
+    pub(crate) fn listen(&mut self, triggers: &[Triggers]) {
+        for triggers in triggers {
+            let calls = Arc::default();
+            locked(&triggers.lanes).push(Arc::downgrade(&calls));
+            self.0.push(calls);
+        }
+    }
+
+    /// Takes the next call; with none, the task is woken by the next.
+    pub(crate) fn take(&self, cx: &Context<'_>) -> Option<&'static str> {
+        for calls in &self.0 {
+            let mut calls = locked(calls);
+            if let Some(name) = calls.names.pop_front() {
+                return Some(name);
+            }
+            calls.waker = Some(cx.waker().clone());
+        }
+        None
+    }
+}
+
+fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Triggers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Triggers").field("lanes", &locked(&self.lanes).len()).finish()
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("to", &self.0.len()).finish()
+    }
+}

@@ -1,0 +1,156 @@
+use crate::lane::Origins;
+
+/// Up to which time every upstream of a lane has got: the slowest of them tells.
+///
+/// Each upstream is taken to send items roughly in the order of their times, so that the highest time seen from it is
+/// how far it has got. Upstreams that have ended, or are idle, hold nothing up.
+#[derive(Debug)]
+pub(crate) struct Watermark {
+    origins: Origins,
+    /// What `origins` said last, to see when it says something else.
+    word: u64,
+    /// The upstream of the item that is being placed.
+    current: usize,
+    /// The highest time seen from each upstream.
+    upstreams: Vec<Upstream>,
+    /// The lowest of those that count; never goes back.
+    now: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Upstream {
+    seen: i64,
+    /// Something came since this was last asked.
+    stirred: bool,
+    holds: bool,
+    ended: bool,
+}
+
+/// Of no time at all.
+const NEVER: i64 = i64::MIN;
+
+impl Watermark {
+    pub(crate) fn new(origins: Origins) -> Self {
+        let upstream = Upstream { seen: NEVER, stirred: false, holds: true, ended: false };
+        Self {
+            word: origins.word(),
+            current: origins.current(),
+            upstreams: vec![upstream; origins.upstreams()],
+            origins,
+            now: NEVER,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn now(&self) -> Option<i64> {
+        (self.now != NEVER).then_some(self.now)
+    }
+
+    /// Looks from where the next item comes, and which upstreams have ended; true if one has.
+    #[inline(always)]
+    pub(crate) fn turn(&mut self) -> bool {
+        let word = self.origins.word();
+        if word == self.word { false } else { self.turn_to(word) }
+    }
+
+    #[inline(never)]
+    fn turn_to(&mut self, word: u64) -> bool {
+        self.word = word;
+        self.current = self.origins.current();
+        let mut some = false;
+        for (number, upstream) in self.upstreams.iter_mut().enumerate() {
+            if !upstream.ended && self.origins.has_ended(number) {
+                (upstream.ended, upstream.holds) = (true, false);
+                some = true;
+            }
+        }
+        if some {
+            self.advance();
+        }
+        some
+    }
+
+    #[inline(always)]
+    pub(crate) fn saw(&mut self, time: i64) {
+        let upstream = &mut self.upstreams[self.current];
+        upstream.stirred = true;
+        if time > upstream.seen || !upstream.holds {
+            let was = upstream.seen;
+            upstream.seen = upstream.seen.max(time);
+            upstream.holds = !upstream.ended;
+            // Only the slowest holds the watermark.
+            if was <= self.now {
+                self.advance();
+            }
+        }
+    }
+
+    fn advance(&mut self) {
+        let holding = self.upstreams.iter().filter(|upstream| upstream.holds);
+        if let Some(slowest) = holding.map(|upstream| upstream.seen).min() {
+            self.now = self.now.max(slowest);
+        }
+    }
+
+    /// Which upstreams sent something since this was last called.
+    pub(crate) fn stirred(&mut self) -> impl Iterator<Item = bool> {
+        self.upstreams.iter_mut().map(|upstream| std::mem::take(&mut upstream.stirred))
+    }
+
+    /// An upstream has sent nothing for long, and holds nothing up until it does. True if that is the last one that
+    /// did.
+    pub(crate) fn idle(&mut self, number: usize) -> bool {
+        let upstream = &mut self.upstreams[number];
+        if !upstream.holds {
+            return false;
+        }
+        upstream.holds = false;
+        self.advance();
+        !self.upstreams.iter().any(|upstream| upstream.holds)
+    }
+
+    pub(crate) fn upstreams(&self) -> usize {
+        self.upstreams.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_upstream_tells_and_it_never_goes_back() {
+        let origins = Origins::new(3);
+        let mut watermark = Watermark::new(origins.clone());
+        let mut saw = |upstream, time| {
+            origins.set_current(upstream);
+            watermark.turn();
+            watermark.saw(time);
+            watermark.now()
+        };
+        assert_eq!(saw(0, 10), None);
+        assert_eq!(saw(1, 5), None);
+        assert_eq!(saw(2, 7), Some(5));
+        assert_eq!(saw(1, 3), Some(5));
+        assert_eq!(saw(1, 9), Some(7));
+        origins.set_ended(2);
+        assert!(watermark.turn());
+        assert_eq!(watermark.now(), Some(9));
+        assert!(!watermark.idle(1));
+        assert_eq!(watermark.now(), Some(10));
+        assert!(watermark.idle(0));
+        origins.set_current(1);
+        watermark.turn();
+        watermark.saw(2);
+        assert_eq!(watermark.now(), Some(10));
+    }
+
+    #[test]
+    fn one_upstream_is_its_own_watermark() {
+        let mut watermark = Watermark::new(Origins::new(1));
+        for (time, now) in [(-5, -5), (3, 3), (1, 3), (i64::MAX, i64::MAX)] {
+            watermark.saw(time);
+            assert_eq!(watermark.now(), Some(now));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use super::global::Global;
+use super::info::Trigger;
+use super::places::Whole;
+use super::signal::{Fire, Signal, Slot};
+use crate::lane::{Each, Lane, Origins, poll_one};
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// A lane without windows, as a `reduce` reads it: everything belongs together, and is done at the end of input.
+    #[derive(Debug)]
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct Unwindowed<L> {
+        #[pin]
+        upstream: L,
+        done: bool,
+    }
+}
+
+impl<L: Lane> Unwindowed<L> {
+    pub(crate) fn new(upstream: L) -> Self {
+        Self { upstream, done: false }
+    }
+
+    /// The same for every lane of a layer.
+    pub(crate) fn each(lanes: Vec<L>) -> Vec<Self> {
+        lanes.into_iter().map(Self::new).collect()
+    }
+}
+
+impl<L: Lane> Lane for Unwindowed<L> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(Self::Item) -> ControlFlow<()>,
+    {
+        let this = self.project();
+        if *this.done {
+            return Poll::Ready(Each::Ended);
+        }
+        let upstream = this.upstream;
+        if ready!(upstream.poll_each(cx, &mut |item| each(Signal::Item(Whole, item)))) == Each::Stopped {
+            return Poll::Ready(Each::Stopped);
+        }
+        *this.done = true;
+        let done = Fire { slot: Slot(0), window: Global, trigger: Trigger::Done };
+        Poll::Ready(match each(Signal::Fire(done)) {
+            ControlFlow::Continue(()) => Each::Ended,
+            ControlFlow::Break(()) => Each::Stopped,
+        })
+    }
+
+    fn origins(&mut self) -> Origins {
+        self.upstream.origins()
+    }
+}
+
+impl<L: Lane> Stream for Unwindowed<L> {
+    type Item = Signal<L::Item, Whole, Global>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        poll_one(self, cx)
+    }
+}

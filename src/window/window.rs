@@ -1,0 +1,454 @@
+use super::late::{Counted, Late, SideOutput, side_output};
+use super::places::Places;
+use super::spans::{Lateness, Spans};
+use super::time::{period, whole_millis};
+use super::trigger::{Acts, AtEnd, Custom, Every};
+use super::triggers::Triggers;
+use super::windowing::Windowing;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// Which windows items belong to, when these emit, and what becomes of items that are too late: given to
+/// [`Flow::window`](crate::Flow::window) or [`StreamWindow::window`](super::StreamWindow::window).
+///
+/// | kind | an item is in | a window is done |
+/// |---|---|---|
+/// | [`global`](Window::global) | the only one of its lane | at the end of input |
+/// | [`count`](Window::count) | the one that is open | after so many items |
+/// | [`periodic`](Window::periodic) | the one that is open | after so much time |
+/// | [`fixed`](Window::fixed) | the one its time falls into | when the watermark has passed it |
+/// | [`sliding`](Window::sliding) | all those its time falls into | when the watermark has passed it |
+/// | [`session`](Window::session) | that of its key and time | when the watermark has passed it, and the gap behind it |
+/// | [`custom`](Window::custom) | what a [`Windowing`] says | when that says so |
+///
+/// Each lane has windows of its own. At the end of input all windows are done, in order.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::window::Window;
+/// use std::time::Duration;
+///
+/// # tokio_test::block_on(async {
+/// // Sums of all so far at every second item, for each second of the items' own time.
+/// let window = Window::fixed(Duration::from_secs(1), |item: &(u64, u32)| item.0).every(2);
+/// let sums = Flow::from_iter([(0, 1), (10, 2), (20, 3), (1000, 4)])
+///     .lanes(1)
+///     .window(window)
+///     .reduce(|| 0, |sum, (_, n)| *sum += n)
+///     .on_trigger(|sum, info| [(info.window.start, info.trigger.to_string(), *sum)]);
+/// let sums: Vec<(i64, String, u32)> = sums.collect().await;
+/// assert_eq!(sums, [
+///     (0, "every 2 items".into(), 3),
+///     (0, "done".into(), 6),
+///     (1000, "done".into(), 4),
+/// ]);
+/// # });
+/// ```
+///
+/// # Source
+/// `Flow.Window`.
+#[derive(Debug, Clone)]
+#[must_use = "a window does nothing until it is given to a flow"]
+pub struct Window<K, C = AtEnd, O = Counted> {
+    pub(crate) kind: K,
+    pub(crate) trigger: C,
+    pub(crate) late: O,
+    pub(crate) periods: Vec<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) triggers: Vec<Triggers>,
+}
+
+/// Kinds of windows that go by the times of items, up to a watermark.
+pub trait EventTimed {
+    /// Sets how many milliseconds of event time a window takes items after the watermark has passed its end.
+    fn allow_lateness(&mut self, millis: i64);
+}
+
+/// Kinds of windows that make a row in time.
+pub trait Rows: EventTimed {
+    #[doc(hidden)]
+    fn spans(&mut self) -> &mut Spans;
+}
+
+impl Window<()> {
+    /// Windows of a kind of your own.
+    ///
+    /// # Examples
+    /// See [`Windowing`].
+    pub fn custom<K>(kind: K) -> Window<K> {
+        Window {
+            kind,
+            trigger: AtEnd,
+            late: Counted::default(),
+            periods: Vec::new(),
+            idle: None,
+            triggers: Vec::new(),
+        }
+    }
+}
+
+impl<K, O> Window<K, AtEnd, O> {
+    /// Has a window emit at every `items` items that come into it, at least 1, besides when it is done.
+    ///
+    /// Items are counted per window and lane as they come in: before the operators between the window and the
+    /// `reduce`, which may drop some.
+    ///
+    /// # Panics
+    /// When `items` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let sums = Flow::from_iter(1..=5)
+    ///     .lanes(1)
+    ///     .window(Window::global().every(2))
+    ///     .reduce(|| 0, |sum, n| *sum += n)
+    ///     .emit_state();
+    /// assert_eq!(sums.collect::<Vec<u32>>().await, [3, 10, 15]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.Window.trigger_every/2`. A window has one trigger of this kind or [`trigger`](Window::trigger): a second
+    /// does not compile.
+    #[track_caller]
+    pub fn every(self, items: usize) -> Window<K, Every, O> {
+        let items = NonZeroUsize::new(items);
+        self.with_trigger(Every(items.expect("a window can emit at every 1 item or more, given 0")))
+    }
+
+    /// Has a window emit when `f` says so, and lets `f` decide which items go in.
+    ///
+    /// `f` is given each item that comes into a window, with what it keeps for that window, made by `init`. It
+    /// [reduces](Acts::reduce) the item, others in its place, or none, and [fires](Acts::fire) in front of or behind
+    /// them.
+    ///
+    /// # Panics
+    /// A panic in `init` or `f` ends the flow with that panic.
+    ///
+    /// # Examples
+    /// A window emits whenever the parity of its numbers changes.
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let changes = Window::global().trigger(|| None, |last, n: u32, acts| {
+    ///     if last.replace(n % 2).is_some_and(|last| last != n % 2) {
+    ///         acts.fire("parity");
+    ///     }
+    ///     acts.reduce(n);
+    /// });
+    /// let runs = Flow::from_iter([1, 3, 4, 5])
+    ///     .lanes(1)
+    ///     .window(changes)
+    ///     .reduce(Vec::new, Vec::push)
+    ///     .on_trigger(|run, _| [std::mem::take(run)]);
+    /// assert_eq!(runs.collect::<Vec<_>>().await, [vec![1, 3], vec![4], vec![5]]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.Window.trigger/3`, item by item instead of by lists: `{:cont, acc}` is `reduce`, `{:cont, events, acc}`
+    /// is to reduce others, `{:trigger, name, before, after, acc}` is to reduce and `fire` in that order.
+    pub fn trigger<T, A, P, I, F>(self, init: I, f: F) -> Window<K, Custom<A, I, F>, O>
+    where
+        K: Windowing<T, Places = P>,
+        P: Places,
+        I: FnMut() -> A,
+        F: FnMut(&mut A, T, &mut Acts<'_, T, P>),
+    {
+        self.with_trigger(Custom::new(init, f))
+    }
+
+    fn with_trigger<C>(self, trigger: C) -> Window<K, C, O> {
+        Window {
+            kind: self.kind,
+            trigger,
+            late: self.late,
+            periods: self.periods,
+            idle: self.idle,
+            triggers: self.triggers,
+        }
+    }
+}
+
+impl<K, C, O> Window<K, C, O> {
+    /// Has every open window emit at every `period` of tokio's clock, besides when it is done.
+    ///
+    /// One timer for each lane, which starts with the lane; windows fire whether they changed or not, in order. May be
+    /// called several times. A timer fires between items, so that a lane that never waits may be late.
+    ///
+    /// # Panics
+    /// When `period` is zero; and in the first poll when the lanes' runtime has no timer.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let sums = stream::iter(1..=4)
+    ///     .chain(stream::pending())
+    ///     .flow()
+    ///     .lanes(1)
+    ///     .window(Window::global().periodically(Duration::from_secs(60)))
+    ///     .reduce(|| 0, |sum, n| *sum += n)
+    ///     .emit_state();
+    /// assert_eq!(sums.take(2).collect::<Vec<u32>>().await, [10, 10]);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.Window.trigger_periodically/3`.
+    #[track_caller]
+    pub fn periodically(mut self, period_of: Duration) -> Self {
+        self.periods.push(period("the period of a trigger", period_of));
+        self
+    }
+
+    /// Has every open window emit whenever `triggers` is [fired](Triggers::fire).
+    ///
+    /// # Examples
+    /// See [`Triggers`].
+    ///
+    /// # Source
+    /// The message `{:trigger, name}` to a stage of Flow.
+    pub fn triggered_by(mut self, triggers: &Triggers) -> Self {
+        self.triggers.push(triggers.clone());
+        self
+    }
+}
+
+impl<K: EventTimed, C, O> Window<K, C, O> {
+    /// Lets a window take items until the watermark has got `grace` past its end: by default, none after its end.
+    ///
+    /// When the watermark gets to its end, the window emits with [`Trigger::Watermark`](super::Trigger::Watermark) and
+    /// keeps its state; late items are reduced into it; then it emits once more with
+    /// [`Trigger::Done`](super::Trigger::Done). Items that are later than that are too late. At the end of input
+    /// windows are done at once.
+    ///
+    /// # Panics
+    /// When `grace` is not a whole number of milliseconds.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
+    /// let counts = Flow::from_iter([0, 1400, 999, 1500, 998])
+    ///     .lanes(1)
+    ///     .window(second.allowed_lateness(Duration::from_millis(500)))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .on_trigger(|n, info| [(info.window.start, info.trigger.to_string(), *n)]);
+    /// let counts: Vec<(i64, String, u32)> = counts.collect().await;
+    /// assert_eq!(counts, [
+    ///     (0, "watermark".into(), 1),
+    ///     (0, "done".into(), 2),
+    ///     (1000, "done".into(), 2),
+    /// ]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.Window.allowed_lateness/3`, which counts processing time: that is
+    /// [`allowed_lateness_by_clock`](Window::allowed_lateness_by_clock).
+    #[track_caller]
+    pub fn allowed_lateness(mut self, grace: Duration) -> Self {
+        self.kind.allow_lateness(whole_millis("the allowed lateness", grace, 0));
+        self
+    }
+
+    /// Lets an upstream that has sent nothing for so long hold no watermark back, until it sends again; by default
+    /// it does for ever.
+    ///
+    /// When all upstreams are idle, every open window is done: the last window of a stream that pauses need not wait
+    /// for the next item. What comes later for these windows is too late. Time is that of tokio's clock.
+    ///
+    /// # Panics
+    /// When `after` is zero; and in the first poll when the lanes' runtime has no timer.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let hour = Window::fixed(Duration::from_secs(3600), |time: &i64| *time);
+    /// let mut counts = stream::iter([0, 1, 2])
+    ///     .chain(stream::pending())
+    ///     .flow()
+    ///     .lanes(1)
+    ///     .window(hour.idle_after(Duration::from_secs(10)))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// assert_eq!(counts.next().await, Some(3));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// Asked for in Flow, where a fixed window is done only when a later item comes.
+    #[track_caller]
+    pub fn idle_after(mut self, after: Duration) -> Self {
+        self.idle = Some(period("the time after which an upstream is idle", after));
+        self
+    }
+}
+
+impl<K: Rows, C, O> Window<K, C, O> {
+    /// Lets a window take items for `grace` of tokio's clock after the watermark has passed its end.
+    ///
+    /// Like [`allowed_lateness`](Window::allowed_lateness), and in its place, with the lateness counted from when the
+    /// window emits with [`Trigger::Watermark`](super::Trigger::Watermark).
+    ///
+    /// # Panics
+    /// When `grace` is zero; and when the lanes' runtime has no timer.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
+    /// let counts = Flow::from_iter([0, 5000, 999])
+    ///     .lanes(1)
+    ///     .window(second.allowed_lateness_by_clock(Duration::from_secs(60)))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .on_trigger(|n, info| [(info.window.start, *n)]);
+    /// assert_eq!(counts.collect::<Vec<(i64, u32)>>().await, [(0, 1), (0, 2), (5000, 1)]);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.Window.allowed_lateness/3`.
+    #[track_caller]
+    pub fn allowed_lateness_by_clock(mut self, grace: Duration) -> Self {
+        self.kind.spans().lateness = Lateness::Clock(period("the allowed lateness", grace));
+        self
+    }
+
+    /// Has windows emit that nothing came into, if windows before and after them do; by default they do not.
+    ///
+    /// Mind that a single item with a time far off makes very many of them.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
+    /// let counts = Flow::from_iter([0, 2000])
+    ///     .lanes(1)
+    ///     .window(second.fill_gaps())
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// assert_eq!(counts.collect::<Vec<u32>>().await, [1, 0, 1]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// Flow always does this for fixed windows.
+    pub fn fill_gaps(mut self) -> Self {
+        self.kind.spans().gaps = true;
+        self
+    }
+}
+
+impl<K, C> Window<K, C, Counted> {
+    /// Adds the number of items that came too late to `count`, from all lanes.
+    ///
+    /// Otherwise they are counted by the flow only: see [`Flow::late`](crate::Flow::late).
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let late = Arc::new(AtomicU64::new(0));
+    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
+    /// let counts = Flow::from_iter([0, 1000, 999])
+    ///     .lanes(1)
+    ///     .window(second.count_late(&late))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// assert_eq!(counts.collect::<Vec<u32>>().await, [1, 1]);
+    /// assert_eq!(late.load(Ordering::Relaxed), 1);
+    /// # });
+    /// ```
+    pub fn count_late(mut self, count: &Arc<AtomicU64>) -> Self {
+        self.late = Counted(Some(count.clone()));
+        self
+    }
+
+    /// Sends items that came too late to a `Stream` of their own, from all lanes; with room for `capacity` of them,
+    /// at least 1.
+    ///
+    /// A lane waits while there is no room: read both outputs.
+    ///
+    /// # Panics
+    /// When `capacity` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
+    /// let (second, late) = second.late_output(100);
+    /// let counts = Flow::from_iter([0, 1000, 999])
+    ///     .lanes(1)
+    ///     .window(second)
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// let (counts, late) = futures::join!(counts.collect::<Vec<u32>>(), late.collect::<Vec<i64>>());
+    /// assert_eq!((counts, late), (vec![1, 1], vec![999]));
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// Asked for; Flow drops them silently.
+    #[track_caller]
+    pub fn late_output<T>(self, capacity: usize) -> (Window<K, C, SideOutput<T>>, Late<T>)
+    where
+        K: Windowing<T>,
+        T: Send + 'static,
+    {
+        assert!(capacity > 0, "the output of late items must have room for at least 1 item, given 0");
+        let (late, output) = side_output(capacity, self.late);
+        let window = Window {
+            kind: self.kind,
+            trigger: self.trigger,
+            late,
+            periods: self.periods,
+            idle: self.idle,
+            triggers: self.triggers,
+        };
+        (window, output)
+    }
+}

@@ -1,0 +1,97 @@
+use super::desk::Desk;
+use super::places::Places;
+use tokio::time::Instant;
+
+/// Says to which windows items belong, and when these are done: what a kind of window is.
+///
+/// One value works for one lane. Everything it does to windows goes through the [`Desk`]: what it opens is numbered by
+/// slots, what it closes emits. The calls come in this order: [`start`](Windowing::start) once; then for each item
+/// [`place`](Windowing::place) and, behind the item, [`close_next`](Windowing::close_next) until that answers `false`;
+/// [`on_time`](Windowing::on_time) when [`deadline`](Windowing::deadline) has passed; and at the end of input
+/// [`finish_next`](Windowing::finish_next) until that answers `false`.
+///
+/// # Examples
+/// Windows that end where an item says so.
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::window::{Desk, Single, Slot, Window, Windowing};
+///
+/// #[derive(Clone, Default)]
+/// struct Sentences {
+///     number: u64,
+///     open: Option<Slot>,
+///     ended: bool,
+/// }
+///
+/// impl Windowing<&str> for Sentences {
+///     type Id = u64;
+///     type Places = Single;
+///
+///     fn place(&mut self, word: &&str, desk: &mut Desk<u64>) -> Option<Single> {
+///         let slot = *self.open.get_or_insert_with(|| desk.open(self.number, self.number as i64));
+///         self.ended = word.ends_with('.');
+///         Some(Single::new(slot))
+///     }
+///
+///     fn close_next(&mut self, desk: &mut Desk<u64>) -> bool {
+///         std::mem::take(&mut self.ended) && self.finish_next(desk)
+///     }
+///
+///     fn finish_next(&mut self, desk: &mut Desk<u64>) -> bool {
+///         let Some(slot) = self.open.take() else { return false };
+///         desk.close(slot);
+///         self.number += 1;
+///         true
+///     }
+/// }
+///
+/// # tokio_test::block_on(async {
+/// let sentences = Flow::from_iter(["It", "rains.", "It", "pours.", "Still"])
+///     .lanes(1)
+///     .window(Window::custom(Sentences::default()))
+///     .reduce(Vec::new, Vec::push)
+///     .on_trigger(|words, info| [(info.window, words.join(" "))]);
+/// let sentences: Vec<(u64, String)> = sentences.collect().await;
+/// assert_eq!(sentences, [(0, "It rains.".into()), (1, "It pours.".into()), (2, "Still".into())]);
+/// # });
+/// ```
+///
+/// # Source
+/// The kinds of `Flow.Window`, which cannot be extended there.
+pub trait Windowing<T> {
+    /// What names a window.
+    type Id: Clone;
+    /// In how many windows an item can be: [`Single`](super::Single), [`Several`](super::Several) or
+    /// [`Merging`](super::Merging).
+    type Places: Places;
+
+    /// Opens the windows that are open before the first item.
+    fn start(&mut self, desk: &mut Desk<Self::Id>) {
+        let _ = desk;
+    }
+
+    /// Says where an item belongs; `None` when it is too late for all its windows.
+    ///
+    /// What is fired, closed or merged here comes out before the item goes in.
+    fn place(&mut self, item: &T, desk: &mut Desk<Self::Id>) -> Option<Self::Places>;
+
+    /// Fires or closes the next window for which it is time; `false` when there is none.
+    ///
+    /// One at a time, so that a long row of them takes no memory.
+    fn close_next(&mut self, desk: &mut Desk<Self::Id>) -> bool;
+
+    /// Closes the next of the windows that are still open; `false` when there is none.
+    ///
+    /// Called at the end of input, and when all upstreams are idle, after which there may be more items.
+    fn finish_next(&mut self, desk: &mut Desk<Self::Id>) -> bool;
+
+    /// Until when to wait before [`on_time`](Windowing::on_time) is called; `None` for ever.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`deadline`](Windowing::deadline) has come.
+    fn on_time(&mut self, now: Instant, desk: &mut Desk<Self::Id>) {
+        let _ = (now, desk);
+    }
+}
