@@ -1,6 +1,6 @@
 use super::driver::ShareDriver;
 use super::plan::Plan;
-use super::tasks::{Tasks, poll_budgeted};
+use super::tasks::{Failure, Tasks, poll_budgeted};
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane};
 use futures_core::{FusedStream, Stream};
@@ -122,6 +122,19 @@ impl<P> Flow<P> {
         match &mut self.state {
             State::Planned(plan) => plan,
             _ => panic!("a flow that is already being read cannot get {what}"),
+        }
+    }
+
+    /// Whether it has been polled.
+    pub(super) fn is_begun(&self) -> bool {
+        !matches!(self.state, State::Planned(_))
+    }
+
+    /// Stops all lanes, and waits until they are gone with the source. Fails when one of them did.
+    pub(super) async fn stopped(self) -> Result<(), Failure> {
+        match self.state {
+            State::Running(running) => running.tasks.stopped().await,
+            State::Planned(_) | State::Done { .. } => Ok(()),
         }
     }
 

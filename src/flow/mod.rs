@@ -17,20 +17,27 @@
 //! | to | use |
 //! |---|---|
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams) |
-//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect) |
+//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by) |
+//! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
+//! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
+//! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
-//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`for_each_async`](Flow::for_each_async) |
+//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`for_each_async`](Flow::for_each_async), [`try_map_async`](Flow::try_map_async) |
 //! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
-//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), or any `StreamExt` |
+//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or any `StreamExt` |
 //!
 //! [`Stream`]: futures_core::Stream
 
+mod batch;
+mod bucket;
 mod collect;
 mod combine;
 mod combiner;
+mod count;
+mod dead_letters;
 mod departed;
 mod departition;
 mod driver;
@@ -42,10 +49,12 @@ mod filter_map_async;
 mod flat_map;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
 mod flow;
+mod fold;
 mod for_each_async;
 mod forward;
 mod group_by;
 mod inspect;
+mod into_sinks;
 mod jobs;
 mod join;
 mod joined;
@@ -54,7 +63,11 @@ mod map;
 mod map_async;
 mod map_async_ordered;
 mod map_batch;
+mod map_err;
+mod map_ok;
+mod map_values;
 mod merge;
+mod min_by_key;
 mod on_trigger;
 mod ordered;
 mod outlet;
@@ -62,19 +75,34 @@ mod partition;
 mod per_lane;
 mod plan;
 mod reduce;
+mod reporting;
+mod retry;
 mod run;
 mod sequence;
 mod settings;
 mod shuffle;
+mod sink_driver;
+mod skip_errors;
 mod source;
 mod step;
 mod stream_flow;
+mod sum;
 mod take_sort;
 mod tasks;
+mod throttle;
+mod try_collect;
+mod try_filter_map;
+mod try_for_each;
+mod try_map;
+mod try_map_async;
+mod uniq;
+mod weigh;
 mod window;
 
+pub use batch::{Batch, BatchLane};
 pub use combine::{Combine, Merging};
 pub use combiner::Combiner;
+pub use dead_letters::{DeadLetters, DeadLettersLane};
 pub use departed::{Departed, Ending, Gather, Piece, Pieces, PiecesOf};
 pub use departition::{ByFns, Departition};
 pub use exchange::{Exchange, Partition, Shuffle};
@@ -91,15 +119,26 @@ pub use map::Map;
 pub use map_async::{AsyncLane, MapAsync};
 pub use map_async_ordered::AsyncLaneInOrder;
 pub use map_batch::Batches;
+pub use map_err::MapErr;
+pub use map_ok::MapOk;
+pub use map_values::MapValues;
 pub use merge::{Merge, MergeLane};
 pub use ordered::{Ordered, OrderedLane};
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan, Reducible};
 pub use reduce::Reduce;
+pub use retry::{AnyError, Retry, RetryWhen, Retrying, When};
 pub use sequence::{Enumerated, Expanded, Sequenced, Tagged};
+pub use skip_errors::SkipErrors;
 pub use source::{Source, SourceLane};
 pub use step::{Step, Stepped};
 pub use stream_flow::StreamFlow;
 pub use take_sort::{Least, LeastOfAll};
 pub(crate) use tasks::Tasks;
+pub use throttle::{Throttle, Throttled, ThrottledLane};
+pub use try_filter_map::TryFilterMap;
+pub use try_map::TryMap;
+pub use try_map_async::TryJob;
+pub use uniq::{Uniq, UniqBy};
+pub use weigh::{OneEach, Weigh, WeighedBy};
 pub use window::InWindows;

@@ -131,6 +131,19 @@ impl Tasks {
         Poll::Ready(self.failure.take().map_or(Ok(()), Err))
     }
 
+    /// Stops all tasks, and waits until they are gone with all they had. Fails when one of them did.
+    pub(super) async fn stopped(mut self) -> Result<(), Failure> {
+        let dropped = self.stop().map(Failure::Panic);
+        let mut failure = self.failure.take().or(dropped);
+        while let Some(ended) = self.set.join_next().await {
+            // One that was cancelled was so by us.
+            if let Some(payload) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                failure.get_or_insert(Failure::Panic(payload));
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
     /// True while tasks are being stopped because of a failure.
     pub(super) fn is_failing(&self) -> bool {
         self.failure.is_some()

@@ -19,6 +19,7 @@ mod foreign;
 mod inlet;
 mod iter;
 mod origins;
+mod timer;
 mod turn;
 
 pub use carry::{Carried, Carry};
@@ -26,6 +27,7 @@ pub use foreign::Foreign;
 pub use inlet::Inlet;
 pub use iter::Iter;
 pub use origins::Origins;
+pub(crate) use timer::Timer;
 pub use turn::Leaf;
 pub(crate) use turn::{Pace, Turn, give_way};
 

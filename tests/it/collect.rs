@@ -28,8 +28,8 @@ async fn any_stream_ext_reads_a_flow() {
     assert_eq!(sorted(evens), [0, 2, 4, 6, 8]);
     let sum = StreamExt::fold(counting(5), 0, |sum, n| async move { sum + n }).await;
     assert_eq!(sum, 10);
-    let failed: Result<Vec<u64>, u64> =
-        counting(5).lanes(1).map(|n| if n < 3 { Ok(n) } else { Err(n) }).try_collect().await;
+    let results = counting(5).lanes(1).map(|n| if n < 3 { Ok(n) } else { Err(n) });
+    let failed: Result<Vec<u64>, u64> = TryStreamExt::try_collect(results).await;
     assert_eq!(failed, Err(3));
     let chunks: Vec<_> = StreamExt::collect(counting(5).lanes(1).chunks(2)).await;
     assert_eq!(chunks, [vec![0, 1], vec![2, 3], vec![4]]);

@@ -7,8 +7,9 @@ use gen_stage::dispatch::{
 };
 use gen_stage::edge::{Counts, Receiver, Sender};
 use gen_stage::flow::{
-    AsyncLane, AsyncLaneInOrder, Combiner, Enumerated, OrderedLane, Present, Shuffle, Source, SourceLane,
-    Tagged,
+    AnyError, AsyncLane, AsyncLaneInOrder, Batch, Combiner, DeadLetters, Enumerated, MapErr, MapOk,
+    MapValues, OneEach, OrderedLane, Present, Retry, Retrying, Shuffle, SkipErrors, Source, SourceLane,
+    Stepped, Tagged, Throttle, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
 };
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;
@@ -30,6 +31,7 @@ fn unpin<T: Unpin>() {}
 /// May be sent, and not shared.
 type Unshared = Cell<u64>;
 type Range = std::ops::Range<u64>;
+type Numbers = Source<Iter<Range>>;
 
 #[test]
 fn values_can_be_sent_and_never_need_to_be_shared() {
@@ -45,6 +47,21 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<OrderedLane<Enumerated<Iter<Range>>, u64>>();
     send::<Tagged<Unshared>>();
     sync::<Tagged<u64>>();
+    send::<Flow<Batch<Numbers, OneEach>>>();
+    send::<Flow<Throttled<Numbers, OneEach>>>();
+    send::<Flow<DeadLetters<Numbers, stream::Empty<Unshared>>>>();
+    send::<Stepped<Numbers, MapOk<Unshared>>>();
+    send::<Stepped<Numbers, MapErr<Unshared>>>();
+    send::<Stepped<Numbers, TryMap<Unshared>>>();
+    send::<Stepped<Numbers, TryFilterMap<Unshared>>>();
+    send::<Stepped<Numbers, MapValues<Unshared>>>();
+    send::<Stepped<Numbers, SkipErrors>>();
+    send::<Stepped<Numbers, Uniq<Unshared>>>();
+    send::<Stepped<Numbers, UniqBy<Unshared, Unshared>>>();
+    send::<Retrying<Unshared, (), std::future::Pending<Unshared>, AnyError>>();
+    sync::<Throttle>();
+    sync::<Retry>();
+    sync::<Retry<When<()>>>();
     sync::<Sender<Unshared>>();
     sync::<Demand>();
     sync::<DemandError>();
@@ -82,6 +99,11 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Flow", Box::new(Flow::from_iter(0..3).filter_map_async(2, |n| ready(Some(n))).ordered())),
         ("Present", Box::new(Present)),
         ("Whole", Box::new(Tagged::Whole(3, ()))),
+        ("Throttle", Box::new(Throttle::per_second(1))),
+        ("OneEach", Box::new(OneEach)),
+        ("Retry", Box::new(Retry::times(1).when(|_: &u64| true))),
+        ("AnyError", Box::new(AnyError)),
+        ("Retrying", Box::new(Retry::times(1).wrap(|n: u64| async move { Err::<(), _>(n) })(1))),
     ];
     for (name, value) in shown {
         let debug = format!("{value:?}");
@@ -231,6 +253,8 @@ async fn debug_of_a_sink_tells_its_state() {
 mod must_be_used {
     use super::*;
 
+    type Never = std::future::Pending<Result<(), ()>>;
+
     macro_rules! must_be_used {
         ($($name:ident: $of:ty),* $(,)?) => {$(
             #[expect(unused_must_use, reason = "it does nothing by itself, or ends when it is dropped")]
@@ -242,6 +266,8 @@ mod must_be_used {
     }
 
     must_be_used! {
+        retry: Retry,
+        retrying: Retrying<u64, fn(u64) -> Never, Never, AnyError>,
         setup: Setup<u64>,
         subscribe: Subscribe<u64>,
         subscription: Subscription<u64>,

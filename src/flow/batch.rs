@@ -1,0 +1,302 @@
+use super::flow::Flow;
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
+use super::tasks::Tasks;
+use super::weigh::{OneEach, Weigh, WeighedBy};
+use crate::lane::{Each, Lane, Timer, poll_one};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl<P: Layered, W> Layered for Batch<P, W> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P: OpenLayer> Flow<P> {
+    /// Gathers items into vectors of `size` items, at least 1, in each lane.
+    ///
+    /// At the end of the input the rest comes out as a shorter batch, never as an empty one. Without
+    /// [`within`](Flow::within) a batch waits until it is full. To work on the batches in which items cross between
+    /// layers anyway, use [`map_batch`](Flow::map_batch).
+    ///
+    /// # Demand
+    /// A lane holds at most `size` items, and less than that while it waits for more. Behind it a batch is an item: up
+    /// to [`max_demand`](Flow::demand) batches may wait to be read, so that with large ones a small demand is in place.
+    ///
+    /// # Ordering
+    /// Each lane keeps its order, within batches and between them.
+    ///
+    /// # Panics
+    /// When `size` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let batches = Flow::from_iter(1..=5).lanes(1).batch(2);
+    /// assert_eq!(batches.collect::<Vec<_>>().await, [vec![1, 2], vec![3, 4], vec![5]]);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn batch(self, size: usize) -> Flow<Batch<P, OneEach>> {
+        assert!(size > 0, "batch needs a size of at least 1 item, given 0");
+        self.batches(size as u64, OneEach)
+    }
+
+    /// Gathers items into vectors that weigh at most `max`, at least 1, together, in each lane; `weigh` says what an
+    /// item weighs, and one that would weigh 0 weighs 1.
+    ///
+    /// A batch is closed when it weighs `max`, or by the item that does not fit any more, which is the first of the next
+    /// one. An item that alone weighs more than `max` is a batch of its own. At the end of the input, and
+    /// [`within`](Flow::within) a time, it is as with [`batch`](Flow::batch).
+    ///
+    /// # Demand
+    /// As for [`batch`](Flow::batch): a lane holds what weighs at most `max`, so at most `max` items, and one item more
+    /// if that alone is heavier.
+    ///
+    /// # Ordering
+    /// Each lane keeps its order, within batches and between them.
+    ///
+    /// # Panics
+    /// When `max` is 0. A panic in `weigh` ends the flow with that panic.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let batches = Flow::from_iter(["to", "be", "or", "enormous", "not"])
+    ///     .lanes(1)
+    ///     .batch_by_weight(5, |word| word.len() as u64);
+    /// let expected = [vec!["to", "be"], vec!["or"], vec!["enormous"], vec!["not"]];
+    /// assert_eq!(batches.collect::<Vec<_>>().await, expected);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn batch_by_weight<F>(self, max: u64, weigh: F) -> Flow<Batch<P, WeighedBy<F>>>
+    where
+        F: FnMut(&P::Item) -> u64 + Clone,
+    {
+        assert!(max > 0, "batch_by_weight needs a weight of at least 1, given 0");
+        self.batches(max, WeighedBy(weigh))
+    }
+
+    #[track_caller]
+    fn batches<W>(self, max: u64, weigh: W) -> Flow<Batch<P, W>> {
+        self.then(|upstream| Batch { upstream, max, timeout: None, weigh })
+    }
+}
+
+impl<P, W> Flow<Batch<P, W>> {
+    /// Lets a batch that is not full come out a time after its first item came in.
+    ///
+    /// The time starts with the first item of each batch, so that none comes out while nothing comes in, and an item
+    /// after a pause is not alone in its batch if others follow. With a time of 0 a batch has what is ready together.
+    /// Timers go by the millisecond. A lane whose input is always ready, and slow, looks at the time when it gives way
+    /// to other tasks.
+    ///
+    /// # Panics
+    /// When the flow is already being read. The flow panics when the runtime of its lanes has no timers.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, channel::mpsc};
+    /// use gen_stage::prelude::*;
+    /// use tokio::time::{Duration, Instant};
+    ///
+    /// # tokio_test::block_on(async {
+    /// tokio::time::pause();
+    /// let (sender, receiver) = mpsc::unbounded();
+    /// let mut batches = receiver.flow().lanes(1).batch(3).within(Duration::from_secs(1));
+    /// for n in 1..=4 {
+    ///     sender.unbounded_send(n).unwrap();
+    /// }
+    /// let start = Instant::now();
+    /// assert_eq!(batches.next().await, Some(vec![1, 2, 3]));
+    /// assert_eq!(start.elapsed(), Duration::ZERO);
+    /// assert_eq!(batches.next().await, Some(vec![4]));
+    /// assert!(start.elapsed() >= Duration::from_secs(1));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.plan_mut("a time for its batches").timeout = Some(timeout);
+        self
+    }
+}
+
+/// The plan behind [`Flow::batch`] and [`Flow::batch_by_weight`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Batch<P, W> {
+    upstream: P,
+    max: u64,
+    timeout: Option<Duration>,
+    weigh: W,
+}
+
+impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Batch<P, W> {
+    type Item = Vec<P::Item>;
+    type Lane = BatchLane<P::Lane, W>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let lane = |upstream| BatchLane {
+            upstream,
+            weigh: self.weigh.clone(),
+            filling: Filling::new(self.max, self.timeout),
+            timer: Timer::default(),
+        };
+        self.upstream.build(tasks).into_iter().map(lane).collect()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        batched(self.upstream.size_hint())
+    }
+}
+
+open_layer!([P, W] Batch<P, W> where P: OpenLayer, W: Weigh<P::Item> + Clone);
+
+/// A batch has at least one item.
+fn batched((least, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
+    (usize::from(least > 0), most)
+}
+
+/// The batch that is being filled.
+struct Filling<T> {
+    items: Vec<T>,
+    weight: u64,
+    max: u64,
+    /// How many items the last batch had, for which room is made at once.
+    last: usize,
+    timeout: Option<Duration>,
+    /// When the batch comes out at the latest; only while it has items.
+    due: Option<Instant>,
+}
+
+impl<T> Filling<T> {
+    fn new(max: u64, timeout: Option<Duration>) -> Self {
+        Self { items: Vec::new(), weight: 0, max, last: 0, timeout, due: None }
+    }
+
+    fn is_full(&self) -> bool {
+        self.weight >= self.max
+    }
+
+    /// Whether an item may come in: a heavy one if it is alone.
+    fn fits(&self, weight: u64) -> bool {
+        self.items.is_empty() || weight <= self.max - self.weight
+    }
+
+    #[inline]
+    fn push(&mut self, item: T, weight: u64) {
+        if self.items.is_empty() {
+            self.begin(weight);
+        }
+        self.weight = self.weight.saturating_add(weight);
+        self.items.push(item);
+    }
+
+    fn begin(&mut self, weight: u64) {
+        self.items.reserve(self.last);
+        // A time that is too long to be told never comes.
+        let due = |timeout| Instant::now().checked_add(timeout);
+        self.due = self.timeout.filter(|_| weight < self.max).and_then(due);
+    }
+
+    fn take(&mut self) -> Vec<T> {
+        self.weight = 0;
+        self.due = None;
+        self.last = self.items.len();
+        std::mem::take(&mut self.items)
+    }
+}
+
+pin_project! {
+    /// A lane of a layer with [`Flow::batch`] or [`Flow::batch_by_weight`].
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct BatchLane<L: Stream, W> {
+        #[pin]
+        upstream: L,
+        weigh: W,
+        filling: Filling<L::Item>,
+        timer: Timer,
+    }
+}
+
+impl<L: Lane, W: Weigh<L::Item>> Lane for BatchLane<L, W> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(Self::Item) -> ControlFlow<()>,
+    {
+        let this = self.project();
+        let (filling, weigh) = (this.filling, this.weigh);
+        // A heavy item, if the reader broke off at the batch before it.
+        if filling.is_full() && each(filling.take()).is_break() {
+            return Poll::Ready(Each::Stopped);
+        }
+        let polled = this.upstream.poll_each(cx, &mut |item| {
+            let weight = weigh.weigh(&item).max(1);
+            if filling.fits(weight) {
+                filling.push(item, weight);
+            } else {
+                let batch = filling.take();
+                filling.push(item, weight);
+                each(batch)?;
+            }
+            if filling.is_full() { each(filling.take()) } else { ControlFlow::Continue(()) }
+        });
+        let complete = match polled {
+            Poll::Ready(Each::Stopped) => false,
+            Poll::Ready(Each::Ended) => !filling.items.is_empty(),
+            Poll::Pending => filling.due.is_some_and(|due| this.timer.poll_at(due, cx).is_ready()),
+        };
+        if complete && each(filling.take()).is_break() {
+            return Poll::Ready(Each::Stopped);
+        }
+        polled
+    }
+}
+
+impl<L: Lane, W: Weigh<L::Item>> Stream for BatchLane<L, W> {
+    type Item = Vec<L::Item>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        poll_one(self, cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let held = self.filling.items.len();
+        let (least, most) = self.upstream.size_hint();
+        // What is held may be one batch, or one and what is to come may be others.
+        batched((least.saturating_add(held), most.and_then(|most| most.checked_add(held.min(1)))))
+    }
+}
+
+impl<L: Lane + FusedStream, W: Weigh<L::Item>> FusedStream for BatchLane<L, W> {
+    fn is_terminated(&self) -> bool {
+        self.filling.items.is_empty() && self.upstream.is_terminated()
+    }
+}
+
+impl<P: fmt::Debug, W> fmt::Debug for Batch<P, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("upstream", &self.upstream)
+            .field("max", &self.max)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<L: Stream + fmt::Debug, W> fmt::Debug for BatchLane<L, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchLane").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+/// A token bucket, as the generic cell rate algorithm: one number instead of a level and a time.
+///
+/// The number is when the bucket will be full again if nothing is taken. Times are in nanoseconds since any start,
+/// and inside in nanoseconds times `amount`: so one token takes `per` of these units to come, which is a whole number
+/// whatever the rate, and nothing drifts.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    /// So many tokens come in the time of `per` nanoseconds.
+    amount: u128,
+    per: u128,
+    /// How many tokens it holds.
+    burst: u128,
+    full: u128,
+}
+
+impl Bucket {
+    /// All at least 1; the bucket is full.
+    pub(super) fn new(amount: u64, per: Duration, burst: u64) -> Self {
+        Self { amount: amount.into(), per: per.as_nanos(), burst: burst.into(), full: 0 }
+    }
+
+    /// Takes `cost` tokens, and says from when on what they are for may pass.
+    ///
+    /// More tokens than the bucket holds are there when it is full; it is in debt then, for what comes next. Who asks
+    /// later never passes earlier.
+    pub(super) fn take(&mut self, now: u64, cost: u64) -> u64 {
+        let cost = u128::from(cost);
+        let full = self.full.max(u128::from(now) * self.amount);
+        self.full = full.saturating_add(cost.saturating_mul(self.per));
+        let missing = self.burst - cost.min(self.burst);
+        let at = full.saturating_sub(missing.saturating_mul(self.per)).div_ceil(self.amount);
+        u64::try_from(at).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn per_second(amount: u64, burst: u64) -> Bucket {
+        Bucket::new(amount, Duration::from_secs(1), burst)
+    }
+
+    #[test]
+    fn a_burst_passes_at_once_and_the_rest_at_the_rate() {
+        let mut bucket = per_second(10, 3);
+        let at: Vec<_> = (0..6).map(|_| bucket.take(0, 1)).collect();
+        assert_eq!(at, [0, 0, 0, SECOND / 10, SECOND / 5, SECOND * 3 / 10]);
+    }
+
+    #[test]
+    fn it_fills_while_nothing_is_taken_and_never_above_the_burst() {
+        let mut bucket = per_second(10, 3);
+        assert_eq!([bucket.take(0, 3), bucket.take(SECOND / 5, 2)], [0, SECOND / 5]);
+        let late = 100 * SECOND;
+        assert_eq!([bucket.take(late, 3), bucket.take(late, 1)], [late, late + SECOND / 10]);
+    }
+
+    #[test]
+    fn what_costs_more_than_the_burst_passes_when_it_is_full_and_leaves_a_debt() {
+        let mut bucket = per_second(10, 2);
+        assert_eq!(bucket.take(0, 1), 0);
+        // One tenth until it is full; then 7 are taken, and 5 are owed.
+        assert_eq!(bucket.take(0, 7), SECOND / 10);
+        assert_eq!(bucket.take(SECOND / 10, 1), SECOND / 10 + SECOND * 6 / 10);
+    }
+
+    #[test]
+    fn what_costs_nothing_passes_at_once_but_not_before_a_debt_is_paid() {
+        let mut bucket = per_second(10, 1);
+        assert_eq!([bucket.take(0, 1), bucket.take(0, 0)], [0, 0]);
+        assert_eq!([bucket.take(SECOND, 3), bucket.take(SECOND, 0)], [SECOND, SECOND + SECOND / 5]);
+    }
+
+    #[test]
+    fn a_rate_that_does_not_divide_a_second_does_not_drift() {
+        let mut bucket = per_second(3, 1);
+        let last = (0..=3_000_000).map(|_| bucket.take(0, 1)).last();
+        assert_eq!(last, Some(1_000_000 * SECOND));
+    }
+
+    #[test]
+    fn the_largest_numbers_do_no_harm() {
+        let mut bucket = Bucket::new(u64::MAX, Duration::MAX, u64::MAX);
+        assert_eq!(bucket.take(u64::MAX, u64::MAX), u64::MAX);
+        assert_eq!(bucket.take(u64::MAX, u64::MAX), u64::MAX);
+        let mut slow = Bucket::new(1, Duration::MAX, 1);
+        assert_eq!([slow.take(5, 1), slow.take(5, 1)], [5, u64::MAX]);
+    }
+
+    /// Tokens counted one by one, by another way of counting: in fractions of a token since the last look.
+    #[test]
+    fn it_lets_through_what_a_bucket_with_a_level_does() {
+        let (amount, burst) = (7, 4);
+        let mut bucket = per_second(amount, burst);
+        let (mut level, mut since) = (burst as f64, 0.0);
+        let mut now = 0;
+        for round in 0..10_000_u64 {
+            let cost = round * 2_654_435_761 % 6;
+            let at = bucket.take(now, cost);
+            let wanted = cost.min(burst) as f64;
+            let arrived = now as f64 / 1e9;
+            level = (level + (arrived - since) * amount as f64).min(burst as f64);
+            let waits = ((wanted - level) / amount as f64).max(0.0);
+            assert!((at as f64 / 1e9 - arrived - waits).abs() < 1e-6, "round {round}");
+            (level, since) = (level - cost as f64, arrived);
+            now = at + round * 40_503 % (SECOND / 3);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use super::flow::Flow;
+use super::plan::Plan;
+use super::reporting::{Reporter, Reporting};
+use super::sink_driver::SinkDriver;
+use futures_sink::Sink;
+use std::future::Future;
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static>,
+{
+    /// Writes what comes out of each lane into a `Sink` of its own, and closes all sinks at the end.
+    ///
+    /// The last layer has as many lanes as there are sinks; behind a partition, everything with one key goes into one
+    /// sink. Each lane writes in its own task, and nothing crosses to the task that awaits this. A sink is asked first
+    /// and its lane then, so that an item is taken only when there is room for it; it is flushed whenever its lane has
+    /// nothing ready, and closed as soon as its lane has ended. For one sink in the task of the reader, there is
+    /// [`forward`](Flow::forward).
+    ///
+    /// # Demand
+    /// A sink that is not ready stops its lane, and that lane what feeds it.
+    ///
+    /// # Ordering
+    /// Each sink gets the items of its lane in order.
+    ///
+    /// # Errors
+    /// The first error of a sink stops all lanes and is returned once they are gone with the source and all sinks.
+    /// Sinks that were not closed until then are dropped as they are.
+    ///
+    /// # Panics
+    /// When there is no sink; when the number of lanes was [set](Flow::lanes) to another number than that of the sinks;
+    /// when the flow is already being read. The future panics like every reader of a [`Flow`], with the panic of a
+    /// sink too.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the flow and the sinks.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, channel::mpsc};
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (odd, odd_received) = mpsc::channel(8);
+    /// let (even, even_received) = mpsc::channel(8);
+    /// let written = Flow::from_iter(1..=5)
+    ///     .lanes(1)
+    ///     .partition_with(2, |n| Some(n % 2))
+    ///     .into_sinks(vec![even, odd]);
+    /// assert_eq!(written.await, Ok(()));
+    /// assert_eq!(even_received.collect::<Vec<_>>().await, [2, 4]);
+    /// assert_eq!(odd_received.collect::<Vec<_>>().await, [1, 3, 5]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.into_stages/3` with consumers that each get a stage of their own.
+    #[track_caller]
+    pub fn into_sinks<Si>(mut self, sinks: Vec<Si>) -> impl Future<Output = Result<(), Si::Error>>
+    where
+        Si: Sink<P::Item, Error: Send + 'static> + Send + 'static,
+    {
+        assert!(!sinks.is_empty(), "into_sinks needs at least 1 sink, given 0");
+        let settings = self.plan_mut("sinks").settings();
+        match settings.lanes_set() {
+            None => settings.set_lanes(sinks.len()),
+            Some(lanes) => assert!(
+                lanes == sinks.len(),
+                "into_sinks needs a sink for each lane: lanes was set to {lanes}, given {} sinks",
+                sinks.len()
+            ),
+        }
+        async move {
+            let mut sinks = sinks.into_iter();
+            let writing = Reporting::start(self, "written", |lane, errors: Reporter<Si::Error>| {
+                let sink = sinks.next().expect("a layer has as many lanes as were set");
+                // There is room for one of each lane, and nobody to tell when the flow is being dropped.
+                SinkDriver::new(lane, sink, move |error| _ = errors.try_send(error))
+            });
+            assert!(sinks.next().is_none(), "a layer has as many lanes as were set");
+            writing.no_error().await
+        }
+    }
+}

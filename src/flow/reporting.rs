@@ -1,0 +1,69 @@
+//! Flows that are run to their end by tasks of their own, each of which may leave something behind.
+
+use super::flow::Flow;
+use super::plan::Plan;
+use super::tasks::{Failure, Tasks};
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+use tokio::sync::mpsc;
+
+/// A driver for each lane of a flow, and what they report.
+pub(super) struct Reporting<R> {
+    tasks: Tasks,
+    reports: mpsc::Receiver<R>,
+}
+
+/// Where a driver leaves its report: there is room for one of each.
+pub(super) type Reporter<R> = mpsc::Sender<R>;
+
+impl<R> Reporting<R> {
+    /// Starts a driver for each lane. `what` is in the message of the panic when the flow is already being read.
+    pub(super) fn start<P, D>(
+        flow: Flow<P>,
+        what: &str,
+        mut driver: impl FnMut(P::Lane, Reporter<R>) -> D,
+    ) -> Self
+    where
+        P: Plan,
+        D: Future<Output = ()> + Send + 'static,
+    {
+        let (plan, runtime) = flow.into_plan(what);
+        let mut tasks = Tasks::new(runtime);
+        let reports = tasks.building(|tasks| {
+            let lanes = plan.build(tasks);
+            let (reporter, reports) = mpsc::channel(lanes.len().max(1));
+            for lane in lanes {
+                tasks.spawn(driver(lane, reporter.clone()));
+            }
+            reports
+        });
+        Self { tasks, reports }
+    }
+
+    /// Waits for all lanes, and returns what they reported.
+    pub(super) async fn all(mut self) -> Vec<R> {
+        if let Err(failure) = poll_fn(|cx| self.tasks.poll_ended(cx)).await {
+            failure.raise();
+        }
+        std::iter::from_fn(|| self.reports.try_recv().ok()).collect()
+    }
+
+    /// Waits for all lanes; a report is an error, and stops them.
+    pub(super) async fn no_error(mut self) -> Result<(), R> {
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(Some(error)) = self.reports.poll_recv(cx) {
+                return Poll::Ready(Err(error));
+            }
+            self.tasks.poll_ended(cx).map(Ok)
+        });
+        match ended.await {
+            // One may have come after the last look.
+            Ok(Ok(())) => self.reports.try_recv().map_or(Ok(()), Err),
+            Ok(Err(failure)) => failure.raise(),
+            Err(error) => {
+                self.tasks.stopped().await.unwrap_or_else(|failure| Failure::raise(failure));
+                Err(error)
+            }
+        }
+    }
+}

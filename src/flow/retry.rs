@@ -1,0 +1,332 @@
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// Tries what failed again, some times, after pauses that grow.
+///
+/// A value to make a function of: [`wrap`](Retry::wrap) puts it around one that makes a future of an item, as
+/// [`map_async`](crate::Flow::map_async) and [`try_map_async`](crate::Flow::try_map_async) take it. Before the first repetition there is a pause of 100 ms, before each other one twice
+/// as long as before the last, and never more than 30 seconds, unless [`backoff`](Retry::backoff) and
+/// [`max_delay`](Retry::max_delay) say otherwise.
+///
+/// # Examples
+/// ```
+/// use gen_stage::flow::Retry;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use tokio::time::{Duration, Instant};
+///
+/// # tokio_test::block_on(async {
+/// tokio::time::pause();
+/// let start = Instant::now();
+/// let calls = AtomicU32::new(0);
+/// let retry = Retry::times(3).backoff(Duration::from_secs(1), 3.0);
+/// let fetch = retry.wrap(|page: u32| {
+///     let call = calls.fetch_add(1, Ordering::Relaxed);
+///     async move { if call < 2 { Err("busy") } else { Ok(page * 10) } }
+/// });
+/// assert_eq!(fetch(7).await, Ok(70));
+/// assert_eq!(calls.load(Ordering::Relaxed), 3);
+/// assert!(start.elapsed() >= Duration::from_secs(1 + 3));
+/// # });
+/// ```
+#[derive(Clone)]
+#[must_use = "a retry does nothing until it is wrapped around a function"]
+pub struct Retry<W = AnyError> {
+    times: u32,
+    first: Duration,
+    factor: f64,
+    max_delay: Duration,
+    jitter: f64,
+    seed: Option<u64>,
+    when: W,
+}
+
+impl Retry {
+    /// Tries again up to `times` times, so that there are `times + 1` attempts at most; 0 for no repetition.
+    ///
+    /// ```
+    /// use gen_stage::flow::Retry;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let never = Retry::times(0).wrap(|n: u32| async move { Err::<u32, _>(n) });
+    /// assert_eq!(never(5).await, Err(5));
+    /// # });
+    /// ```
+    pub fn times(times: u32) -> Self {
+        Self {
+            times,
+            first: Duration::from_millis(100),
+            factor: 2.0,
+            max_delay: Duration::from_secs(30),
+            jitter: 0.0,
+            seed: None,
+            when: AnyError,
+        }
+    }
+
+    /// Tries again only after errors for which `when` says so; any other is returned at once. By default after all.
+    ///
+    /// ```
+    /// use gen_stage::flow::Retry;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let retry = Retry::times(1000).when(|status: &u16| *status >= 500);
+    /// let fetch = retry.wrap(|()| async { Err::<(), _>(404) });
+    /// assert_eq!(fetch(()).await, Err(404));
+    /// # });
+    /// ```
+    pub fn when<E, F>(self, when: F) -> Retry<When<F>>
+    where
+        F: Fn(&E) -> bool,
+    {
+        Retry {
+            times: self.times,
+            first: self.first,
+            factor: self.factor,
+            max_delay: self.max_delay,
+            jitter: self.jitter,
+            seed: self.seed,
+            when: When(when),
+        }
+    }
+}
+
+impl<W> Retry<W> {
+    /// Pauses for `first` before the first repetition, and before each other one `factor` times as long as before the
+    /// last; by default 100 ms and 2. A factor of 1 makes all pauses equal.
+    ///
+    /// # Panics
+    /// When `factor` is below 1, or not finite.
+    ///
+    /// ```
+    /// use gen_stage::flow::Retry;
+    /// use std::time::Duration;
+    ///
+    /// let _ = Retry::times(5).backoff(Duration::from_millis(20), 1.5);
+    /// ```
+    #[track_caller]
+    pub fn backoff(mut self, first: Duration, factor: f64) -> Self {
+        assert!(
+            factor >= 1.0 && factor.is_finite(),
+            "the factor of a backoff must be finite and at least 1, given {factor}"
+        );
+        self.first = first;
+        self.factor = factor;
+        self
+    }
+
+    /// Pauses for at most so long; by default 30 seconds.
+    ///
+    /// ```
+    /// use gen_stage::flow::Retry;
+    /// use std::time::Duration;
+    ///
+    /// let _ = Retry::times(5).max_delay(Duration::from_secs(2));
+    /// ```
+    pub fn max_delay(mut self, max_delay: Duration) -> Self {
+        self.max_delay = max_delay;
+        self
+    }
+
+    /// Makes each pause shorter by a random part of itself, of at most this share, from 0 (the default) to 1; so those
+    /// who failed together do not all come again together.
+    ///
+    /// # Panics
+    /// When `share` is not in that range.
+    ///
+    /// ```
+    /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5);
+    /// ```
+    #[track_caller]
+    pub fn jitter(mut self, share: f64) -> Self {
+        assert!((0.0..=1.0).contains(&share), "the jitter of a retry must be from 0 to 1, given {share}");
+        self.jitter = share;
+        self
+    }
+
+    /// Takes the random parts of a sequence that this number starts, the same in every run; by default they differ.
+    ///
+    /// The sequence is for all that one [`wrap`](Retry::wrap) made, in the order of their failures.
+    ///
+    /// ```
+    /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5).seed(42);
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Makes a function that calls `f` with an item, and again with a clone of it after an error.
+    ///
+    /// # Errors
+    /// The future has the error of the last attempt, as it is; or the first that [`when`](Retry::when) does not let be
+    /// tried again.
+    ///
+    /// # Panics
+    /// The future panics with `f`, which is not called again then; and when there is a pause and it is polled outside
+    /// of a tokio runtime with timers.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the attempt, and there is no other.
+    ///
+    /// # Examples
+    /// See [`Retry`].
+    pub fn wrap<T, U, E, F, Fut>(self, f: F) -> impl Fn(T) -> Retrying<T, F, Fut, W> + Clone
+    where
+        T: Clone,
+        F: Fn(T) -> Fut,
+        Fut: Future<Output = Result<U, E>>,
+        W: RetryWhen<E>,
+    {
+        // A hasher with random keys is what std has for randomness.
+        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
+        let policy = Arc::new(Policy { retry: self, f, random: AtomicU64::new(seed) });
+        move |item| {
+            let kept = (policy.retry.times > 0).then(|| item.clone());
+            let future = (policy.f)(item);
+            Retrying { policy: Arc::clone(&policy), item: kept, retries: 0, state: State::Trying { future } }
+        }
+    }
+
+    /// The pause before a repetition, of which there were `retries`; `random` is from 0 to below 1.
+    fn delay(&self, retries: u32, random: f64) -> Duration {
+        let seconds = self.first.as_secs_f64() * self.factor.powf(retries.into());
+        let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(self.max_delay);
+        if self.jitter > 0.0 { delay.mul_f64(1.0 - self.jitter * random) } else { delay }
+    }
+}
+
+/// Says whether to try again after an error: [`AnyError`], or [`When`] a closure says so.
+pub trait RetryWhen<E> {
+    /// Whether to try again.
+    #[doc(hidden)]
+    fn retry_when(&self, error: &E) -> bool;
+}
+
+/// After any error there is another attempt: the default of [`Retry`].
+#[derive(Debug, Clone, Copy)]
+pub struct AnyError;
+
+/// After some errors there is another attempt: made by [`Retry::when`].
+#[derive(Clone, Copy)]
+pub struct When<F>(F);
+
+impl<E> RetryWhen<E> for AnyError {
+    fn retry_when(&self, _: &E) -> bool {
+        true
+    }
+}
+
+impl<E, F: Fn(&E) -> bool> RetryWhen<E> for When<F> {
+    fn retry_when(&self, error: &E) -> bool {
+        (self.0)(error)
+    }
+}
+
+/// What all futures of one [`Retry::wrap`] share.
+struct Policy<F, W> {
+    retry: Retry<W>,
+    f: F,
+    random: AtomicU64,
+}
+
+impl<F, W> Policy<F, W> {
+    fn delay(&self, retries: u32) -> Duration {
+        // Splitmix64: its state only counts, so that it takes no lock.
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut mixed = self.random.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        // As many bits as an f64 has.
+        self.retry.delay(retries, (mixed >> 11) as f64 / (1_u64 << 53) as f64)
+    }
+}
+
+pin_project! {
+    /// The future of one item of [`Retry::wrap`]: one attempt after another.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Retrying<T, F, Fut, W> {
+        policy: Arc<Policy<F, W>>,
+        // For the next attempt, if there may be one.
+        item: Option<T>,
+        retries: u32,
+        #[pin]
+        state: State<Fut>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<Fut> {
+        Trying { #[pin] future: Fut },
+        Pausing { #[pin] sleep: Sleep },
+    }
+}
+
+impl<T, U, E, F, Fut, W> Future for Retrying<T, F, Fut, W>
+where
+    T: Clone,
+    F: Fn(T) -> Fut,
+    Fut: Future<Output = Result<U, E>>,
+    W: RetryWhen<E>,
+{
+    type Output = Result<U, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<U, E>> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProjection::Trying { future } => {
+                    let error = match ready!(future.poll(cx)) {
+                        Ok(made) => return Poll::Ready(Ok(made)),
+                        Err(error) => error,
+                    };
+                    if this.item.is_none() || !this.policy.retry.when.retry_when(&error) {
+                        return Poll::Ready(Err(error));
+                    }
+                    let sleep = sleep(this.policy.delay(*this.retries));
+                    this.state.set(State::Pausing { sleep });
+                }
+                StateProjection::Pausing { sleep } => {
+                    ready!(sleep.poll(cx));
+                    *this.retries += 1;
+                    let more = *this.retries < this.policy.retry.times;
+                    let item = if more { this.item.clone() } else { this.item.take() };
+                    let Some(item) = item else {
+                        unreachable!("there is a pause only with an item for the next attempt");
+                    };
+                    this.state.set(State::Trying { future: (this.policy.f)(item) });
+                }
+            }
+        }
+    }
+}
+
+impl<W> fmt::Debug for Retry<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry")
+            .field("times", &self.times)
+            .field("first", &self.first)
+            .field("factor", &self.factor)
+            .field("max_delay", &self.max_delay)
+            .field("jitter", &self.jitter)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, F, Fut, W> fmt::Debug for Retrying<T, F, Fut, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retrying").field("retries", &self.retries).finish_non_exhaustive()
+    }
+}
+
+opaque_debug!(When);

@@ -1,0 +1,86 @@
+use crate::lane::{Each, Lane, Pace, give_way};
+use futures_sink::Sink;
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+pin_project! {
+    /// Writes the items of a lane into a sink, and closes it at the end.
+    ///
+    /// An item is taken when the sink is ready for it. The sink is flushed whenever the lane has nothing ready.
+    #[must_use = "a driver does nothing until it is polled"]
+    pub(super) struct SinkDriver<L, Si, F> {
+        #[pin]
+        lane: L,
+        #[pin]
+        sink: Si,
+        closing: bool,
+        pace: Pace,
+        // Is told the first error, which ends this.
+        failed: F,
+    }
+}
+
+impl<L, Si, F> SinkDriver<L, Si, F>
+where
+    L: Lane,
+    Si: Sink<L::Item>,
+    F: FnMut(Si::Error),
+{
+    pub(super) fn new(lane: L, sink: Si, failed: F) -> Self {
+        Self { lane, sink, closing: false, pace: Pace::default(), failed }
+    }
+
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Si::Error>> {
+        let mut this = self.project();
+        this.pace.begin();
+        // A second context, as the lane has the first while the sink is asked.
+        let waker = cx.waker().clone();
+        let asking = &mut Context::from_waker(&waker);
+        while !*this.closing {
+            ready!(this.sink.as_mut().poll_ready(cx))?;
+            let sink = &mut this.sink;
+            let mut written = Ok(());
+            let polled = this.lane.as_mut().poll_each(cx, &mut |item| {
+                written = sink.as_mut().start_send(item);
+                if written.is_ok() {
+                    match sink.as_mut().poll_ready(asking) {
+                        Poll::Ready(Ok(())) => return ControlFlow::Continue(()),
+                        Poll::Ready(failed) => written = failed,
+                        Poll::Pending => {}
+                    }
+                }
+                ControlFlow::Break(())
+            });
+            written?;
+            match polled {
+                Poll::Ready(Each::Ended) => *this.closing = true,
+                Poll::Ready(Each::Stopped) if this.pace.is_over() => return give_way(cx),
+                Poll::Ready(Each::Stopped) => {}
+                Poll::Pending => {
+                    ready!(this.sink.as_mut().poll_flush(cx))?;
+                    return Poll::Pending;
+                }
+            }
+        }
+        this.sink.poll_close(cx)
+    }
+}
+
+impl<L, Si, F> Future for SinkDriver<L, Si, F>
+where
+    L: Lane,
+    Si: Sink<L::Item>,
+    F: FnMut(Si::Error),
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Err(error) = ready!(self.as_mut().poll_write(cx)) {
+            (self.project().failed)(error);
+        }
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,314 @@
+use super::bucket::Bucket;
+use super::flow::Flow;
+use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
+use super::tasks::Tasks;
+use super::weigh::{OneEach, Weigh, WeighedBy};
+use crate::lane::{Each, Lane, Origins, Timer, give_way, poll_one};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl<P: Layered, W> Layered for Throttled<P, W> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P: OpenLayer> Flow<P> {
+    /// Lets items through at a rate, over all lanes together; the others wait, and none is dropped.
+    ///
+    /// A token bucket, shared by the lanes of the layer: see [`Throttle`]. Each item takes 1 token, or what
+    /// [`cost`](Flow::cost) says, and waits in its lane until they are there.
+    ///
+    /// # Demand
+    /// A lane holds at most one item that waits. What feeds it is stopped meanwhile.
+    ///
+    /// # Ordering
+    /// Each lane keeps its order. Lanes are served in the order in which they come to the bucket.
+    ///
+    /// # Panics
+    /// The flow panics when the runtime of its lanes has no timers.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::{flow::Throttle, prelude::*};
+    /// use tokio::time::{Duration, Instant};
+    ///
+    /// # tokio_test::block_on(async {
+    /// tokio::time::pause();
+    /// let start = Instant::now();
+    /// let items = Flow::from_iter(0..30).throttle(Throttle::per_second(10).burst(5)).count().await;
+    /// assert_eq!(items, 30);
+    /// // 5 at once, and 25 at 10 per second.
+    /// assert!(start.elapsed() >= Duration::from_millis(2500));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn throttle(self, throttle: Throttle) -> Flow<Throttled<P, OneEach>> {
+        self.then(|upstream| Throttled { upstream, throttle, cost: OneEach })
+    }
+}
+
+impl<P: OpenLayer> Flow<Throttled<P, OneEach>> {
+    /// Says how many tokens an item takes from the bucket of the throttle, for example its size in bytes.
+    ///
+    /// An item that costs more than the [burst](Throttle::burst) waits until the bucket is full, and takes on a debt
+    /// that what comes after it waits for. An item that costs 0 waits for nothing but a debt.
+    ///
+    /// # Panics
+    /// When the flow is already being read. A panic in `cost` ends the flow with that panic.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::{flow::Throttle, prelude::*};
+    /// use tokio::time::{Duration, Instant};
+    ///
+    /// # tokio_test::block_on(async {
+    /// tokio::time::pause();
+    /// let start = Instant::now();
+    /// let bytes = Throttle::per_second(1000).burst(1000);
+    /// let sent = Flow::from_iter([[0; 700]; 3]).throttle(bytes).cost(|packet| packet.len() as u64);
+    /// assert_eq!(sent.count().await, 3);
+    /// assert!(start.elapsed() >= Duration::from_millis(1100));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn cost<F>(self, cost: F) -> Flow<Throttled<P, WeighedBy<F>>>
+    where
+        F: FnMut(&P::Item) -> u64 + Clone,
+    {
+        self.then(|plan| Throttled {
+            upstream: plan.upstream,
+            throttle: plan.throttle,
+            cost: WeighedBy(cost),
+        })
+    }
+}
+
+/// A rate and a burst: how many items pass in a time, and how many at once.
+///
+/// It is a bucket of tokens, full at the start. Tokens come in at the rate while there is room; each item takes out what
+/// it costs, 1 unless said otherwise. In any time, at most the burst and what the rate gives in that time passes.
+///
+/// # Examples
+/// ```
+/// use gen_stage::flow::Throttle;
+/// use std::time::Duration;
+///
+/// assert_eq!(Throttle::per_second(100), Throttle::new(100, Duration::from_secs(1)).burst(1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttle {
+    amount: u64,
+    per: Duration,
+    burst: u64,
+}
+
+/// The default burst is what comes due in so long a time: timers, which go by the millisecond, would otherwise keep a
+/// high rate from being reached.
+const DEFAULT_BURST: Duration = Duration::from_millis(10);
+
+impl Throttle {
+    /// Lets `amount` items through in a second, at least 1.
+    ///
+    /// # Panics
+    /// When `amount` is 0.
+    ///
+    /// ```
+    /// let _ = gen_stage::flow::Throttle::per_second(100);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn per_second(amount: u64) -> Self {
+        Self::new(amount, Duration::from_secs(1))
+    }
+
+    /// Lets `amount` items through, at least 1, in the time `per`, which is above 0.
+    ///
+    /// # Panics
+    /// When one of them is 0.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let _ = gen_stage::flow::Throttle::new(5000, Duration::from_secs(3600));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn new(amount: u64, per: Duration) -> Self {
+        assert!(amount > 0, "a throttle must let at least 1 item through, given 0");
+        assert!(!per.is_zero(), "the time of a throttle must be above 0, given 0");
+        let due = u128::from(amount).saturating_mul(DEFAULT_BURST.as_nanos()) / per.as_nanos();
+        Self { amount, per, burst: u64::try_from(due).unwrap_or(u64::MAX).max(1) }
+    }
+
+    /// Lets so many items through at once after a pause, at least 1; by default as many as come due in 10 ms.
+    ///
+    /// 1 spaces items evenly. Timers go by the millisecond, so that a rate of more than 1000 per second is reached only
+    /// with a burst of at least what comes due in a few of them.
+    ///
+    /// # Panics
+    /// When `burst` is 0.
+    ///
+    /// ```
+    /// let _ = gen_stage::flow::Throttle::per_second(100).burst(10);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn burst(mut self, burst: u64) -> Self {
+        assert!(burst > 0, "the burst of a throttle must be at least 1 item, given 0");
+        self.burst = burst;
+        self
+    }
+}
+
+/// The plan behind [`Flow::throttle`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Throttled<P, W> {
+    upstream: P,
+    throttle: Throttle,
+    cost: W,
+}
+
+impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Throttled<P, W> {
+    type Item = P::Item;
+    type Lane = ThrottledLane<P::Lane, W>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let lanes = self.upstream.build(tasks).into_iter();
+        let shared = Arc::new(Shared::new(self.throttle));
+        let lane = |upstream| ThrottledLane {
+            upstream,
+            cost: self.cost.clone(),
+            shared: Arc::clone(&shared),
+            waiting: None,
+            timer: Timer::default(),
+        };
+        lanes.map(lane).collect()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+open_layer!([P, W] Throttled<P, W> where P: OpenLayer, W: Weigh<P::Item> + Clone);
+
+/// The bucket of all lanes.
+struct Shared {
+    start: Instant,
+    bucket: Mutex<Bucket>,
+}
+
+impl Shared {
+    fn new(throttle: Throttle) -> Self {
+        let bucket = Mutex::new(Bucket::new(throttle.amount, throttle.per, throttle.burst));
+        Self { start: Instant::now(), bucket }
+    }
+
+    /// Takes tokens out; `None` if what they are for may pass now.
+    fn take(&self, now: Instant, cost: u64) -> Option<Instant> {
+        let since = u64::try_from(now.duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
+        let at = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(since, cost);
+        // No clock tells the end of the longest waits; nobody sees it either.
+        let far = || now + Duration::from_secs(30 * 365 * 24 * 3600);
+        (at > since).then(|| self.start.checked_add(Duration::from_nanos(at)).unwrap_or_else(far))
+    }
+}
+
+pin_project! {
+    /// A lane of a layer with [`Flow::throttle`].
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct ThrottledLane<L: Stream, W> {
+        #[pin]
+        upstream: L,
+        cost: W,
+        shared: Arc<Shared>,
+        // An item whose tokens are taken, and when they are there.
+        waiting: Option<(Instant, L::Item)>,
+        timer: Timer,
+    }
+}
+
+/// How many items may have waited before other tasks get a turn.
+const WAITS: usize = 100;
+
+impl<L: Lane, W: Weigh<L::Item>> Lane for ThrottledLane<L, W> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(Self::Item) -> ControlFlow<()>,
+    {
+        let mut this = self.project();
+        // Waits that are over at once do not end a call, so that they are counted.
+        for _ in 0..WAITS {
+            if let Some((at, _)) = this.waiting {
+                ready!(this.timer.poll_at(*at, cx));
+                if let Some((_, item)) = this.waiting.take() {
+                    if each(item).is_break() {
+                        return Poll::Ready(Each::Stopped);
+                    }
+                }
+            }
+            let (waiting, cost, shared) = (&mut *this.waiting, &mut *this.cost, &**this.shared);
+            let polled = this.upstream.as_mut().poll_each(cx, &mut |item| match shared
+                .take(Instant::now(), cost.weigh(&item))
+            {
+                None => each(item),
+                Some(at) => {
+                    *waiting = Some((at, item));
+                    ControlFlow::Break(())
+                }
+            });
+            if waiting.is_none() {
+                return polled;
+            }
+        }
+        give_way(cx)
+    }
+
+    fn origins(&mut self) -> Origins {
+        // An item that waits comes before the next is asked for.
+        self.upstream.origins()
+    }
+}
+
+impl<L: Lane, W: Weigh<L::Item>> Stream for ThrottledLane<L, W> {
+    type Item = L::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        poll_one(self, cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let waiting = usize::from(self.waiting.is_some());
+        let (least, most) = self.upstream.size_hint();
+        (least.saturating_add(waiting), most.and_then(|most| most.checked_add(waiting)))
+    }
+}
+
+impl<L: Lane + FusedStream, W: Weigh<L::Item>> FusedStream for ThrottledLane<L, W> {
+    fn is_terminated(&self) -> bool {
+        self.waiting.is_none() && self.upstream.is_terminated()
+    }
+}
+
+impl<P: fmt::Debug, W> fmt::Debug for Throttled<P, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttled")
+            .field("upstream", &self.upstream)
+            .field("throttle", &self.throttle)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<L: Stream + fmt::Debug, W> fmt::Debug for ThrottledLane<L, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThrottledLane").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}
