@@ -23,6 +23,7 @@
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
 //! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), or any `StreamExt` |
+//! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
 //!
 //! [`Stream`]: futures_core::Stream
 
@@ -45,11 +46,15 @@ mod partition;
 mod per_lane;
 mod plan;
 mod reduce;
+mod report;
 mod run;
 mod settings;
 mod shuffle;
+mod shutdown;
 mod source;
+mod start;
 mod step;
+mod stop_when;
 mod stream_flow;
 mod tasks;
 
@@ -66,6 +71,9 @@ pub use map_batch::Batches;
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan};
 pub use reduce::{EmitState, Reduce, ReduceLane};
+pub use report::{FlowEnd, FlowError, FlowReport};
 pub use source::{Source, SourceLane};
+pub use start::FlowHandle;
 pub use step::{Step, Stepped};
+pub use stop_when::StopWhen;
 pub use stream_flow::StreamFlow;

@@ -149,7 +149,7 @@ where
     fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
         let lanes = self.settings.lanes();
         for source in &mut self.sources {
-            source.set_turn(self.settings.demand.batch());
+            source.start(self.settings.demand, tasks.gate());
         }
         if self.sources.len() < lanes {
             return cross(tasks, self.sources, &self.settings, ShareDriver::new)

@@ -15,11 +15,13 @@
 //! [`Stream`]: futures_core::Stream
 
 mod foreign;
+mod gate;
 mod inlet;
 mod iter;
 mod turn;
 
 pub use foreign::Foreign;
+pub(crate) use gate::Gate;
 pub use inlet::Inlet;
 pub use iter::Iter;
 pub use turn::Leaf;
