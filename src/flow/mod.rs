@@ -16,7 +16,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams) |
+//! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
 //! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
@@ -24,6 +24,7 @@
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
 //! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), or any `StreamExt` |
 //! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
+//! | pass through stages, into stages | [`through_stages`](Flow::through_stages), [`into_stages`](Flow::into_stages), [`into_stage`](Flow::into_stage) |
 //!
 //! [`Stream`]: futures_core::Stream
 
@@ -38,7 +39,9 @@ mod flat_map;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
 mod flow;
 mod forward;
+mod from_stages;
 mod inspect;
+mod into_stages;
 mod map;
 mod map_batch;
 mod outlet;
@@ -52,11 +55,13 @@ mod settings;
 mod shuffle;
 mod shutdown;
 mod source;
+mod stages_handle;
 mod start;
 mod step;
 mod stop_when;
 mod stream_flow;
 mod tasks;
+mod through_stages;
 
 pub use combine::{Combine, Merging};
 pub use combiner::Combiner;
@@ -65,7 +70,9 @@ pub use filter::{Filter, Reject};
 pub use filter_map::FilterMap;
 pub use flat_map::FlatMap;
 pub use flow::Flow;
+pub use from_stages::FromStage;
 pub use inspect::Inspect;
+pub use into_stages::{FlowSetup, IntoStages};
 pub use map::Map;
 pub use map_batch::Batches;
 pub use per_lane::PerLane;
@@ -73,7 +80,9 @@ pub use plan::{LayerStart, Layered, OpenLayer, Plan};
 pub use reduce::{EmitState, Reduce, ReduceLane};
 pub use report::{FlowEnd, FlowError, FlowReport};
 pub use source::{Source, SourceLane};
+pub use stages_handle::StagesHandle;
 pub use start::FlowHandle;
 pub use step::{Step, Stepped};
 pub use stop_when::StopWhen;
 pub use stream_flow::StreamFlow;
+pub use through_stages::ThroughStages;

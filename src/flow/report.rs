@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// What became of a flow that was started: how it ended, and what it did.
 ///
-/// Made by [`FlowHandle`](super::FlowHandle).
+/// Made by [`FlowHandle`](super::FlowHandle) and [`StagesHandle`](super::StagesHandle).
 ///
 /// # Examples
 /// See [`FlowHandle::shutdown`](super::FlowHandle::shutdown).
