@@ -21,7 +21,7 @@
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
-//! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
+//! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
 //! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), or any `StreamExt` |
 //! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
 //! | pass through stages, into stages | [`through_stages`](Flow::through_stages), [`into_stages`](Flow::into_stages), [`into_stage`](Flow::into_stage) |
@@ -44,6 +44,7 @@ mod inspect;
 mod into_stages;
 mod map;
 mod map_batch;
+mod on_init;
 mod outlet;
 mod partition;
 mod per_lane;
@@ -75,6 +76,7 @@ pub use inspect::Inspect;
 pub use into_stages::{FlowSetup, IntoStages};
 pub use map::Map;
 pub use map_batch::Batches;
+pub use on_init::OnInit;
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan};
 pub use reduce::{EmitState, Reduce, ReduceLane};

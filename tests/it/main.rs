@@ -13,6 +13,7 @@ mod from_stages;
 mod into_stages;
 mod map;
 mod map_batch;
+mod on_init;
 mod parity;
 mod partition;
 mod per_lane;
