@@ -6,7 +6,10 @@ use gen_stage::dispatch::{
     Selector, StageId, Subscriber, SubscriptionId,
 };
 use gen_stage::edge::{Counts, Receiver, Sender};
-use gen_stage::flow::{Combiner, Shuffle, Source, SourceLane};
+use gen_stage::flow::{
+    Combiner, FlowEnd, FlowError, FlowHandle, FlowReport, FromStage, IntoStages, Shuffle, Source, SourceLane,
+    StagesHandle,
+};
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;
 use gen_stage::stage::{
@@ -18,6 +21,7 @@ use gen_stage::stage::{
 use gen_stage::{Demand, DemandError};
 use std::cell::Cell;
 use std::fmt::Debug;
+use tokio_util::sync::CancellationToken;
 
 fn send<T: Send>() {}
 fn sync<T: Sync>() {}
@@ -36,6 +40,8 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<Inlet<Unshared>>();
     send::<SourceLane<Iter<Range>>>();
     send::<Combiner<String, Unshared>>();
+    send::<FromStage<Unshared>>();
+    send::<IntoStages<Source<Iter<Range>>>>();
     sync::<Sender<Unshared>>();
     sync::<Demand>();
     sync::<DemandError>();
@@ -47,6 +53,7 @@ fn a_flow_can_be_moved_while_it_runs() {
     unpin::<Flow<Source<Foreign<stream::BoxStream<'static, u64>>>>>();
     unpin::<Receiver<std::marker::PhantomPinned>>();
     unpin::<Inlet<std::marker::PhantomPinned>>();
+    unpin::<FromStage<std::marker::PhantomPinned>>();
 }
 
 #[test]
@@ -63,6 +70,28 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Iter", Box::new(Iter::new(0..3, 1))),
         ("Foreign", Box::new(Foreign::new(stream::iter(0..3), 1))),
         ("Flow", Box::new(Flow::from_iter(0..3).map(|n| n).partition())),
+    ];
+    for (name, value) in shown {
+        let debug = format!("{value:?}");
+        assert!(debug.starts_with(name), "{name}: {debug}");
+    }
+}
+
+#[tokio::test]
+async fn debug_of_flows_that_run_by_themselves_shows_the_right_name() {
+    let numbers = || from_iter(0..3u64).stage().spawn();
+    let started = Flow::from_iter(0..3u64).start();
+    let report = started.wait().await.unwrap();
+    let shown: Vec<(&str, Box<dyn Debug>)> = vec![
+        ("FlowHandle { finished: true", Box::new(started)),
+        ("FlowReport { end: Ok(Finished), taken: 3", Box::new(report)),
+        ("RuntimeGone", Box::new(FlowError::RuntimeGone)),
+        ("IntoStages", Box::new(Flow::from_iter(0..3u64).into_stage())),
+        ("StagesHandle", Box::new(Flow::from_iter(0..3u64).into_stage().await.unwrap())),
+        (
+            "Flow",
+            Box::new(Flow::from_stages([numbers()]).on_init(|_, _| ()).stop_when(CancellationToken::new())),
+        ),
     ];
     for (name, value) in shown {
         let debug = format!("{value:?}");
@@ -109,6 +138,11 @@ fn handles_are_for_all_threads_whatever_the_stage_is_about() {
     shared::<ConsumerHandle<Unshared, Unshared>>();
     shared::<ProducerConsumerHandle<Unshared, Unshared, PartitionName<Unshared>, Unshared>>();
     shared::<Address<Unshared>>();
+    shared::<FlowHandle>();
+    shared::<StagesHandle<Unshared, Selector<Unshared>>>();
+    shared::<FlowReport>();
+    shared::<FlowError>();
+    shared::<FlowEnd>();
     shared::<Upstream>();
     shared::<Reason>();
     shared::<Panic>();
@@ -133,12 +167,14 @@ fn streams_and_sinks_of_stages_can_be_moved_while_they_run() {
 fn errors_of_stages_are_errors_and_small() {
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     error::<Reason>();
+    error::<FlowError>();
     error::<SubscribeError>();
     error::<CallError>();
     error::<CastError<Vec<u8>>>();
     error::<Ended>();
     error::<Refusal>();
     assert!(size_of::<Result<(), Reason>>() <= 48);
+    assert!(size_of::<Result<(), FlowError>>() <= 56);
 }
 
 /// Any stage that is being set up.
@@ -230,5 +266,8 @@ mod must_be_used {
         into_stream: IntoStream<u64>,
         into_sink: IntoSink<u64>,
         driver: Driver,
+        flow_handle: FlowHandle,
+        into_stages: IntoStages<Source<Iter<Range>>>,
+        from_stage: FromStage<u64>,
     }
 }
