@@ -40,7 +40,7 @@ async fn everything_of_all_producers_comes_through() {
 
 #[tokio::test]
 async fn nothing_and_one_item_come_through() {
-    assert_eq!(producers([0..0]).collect::<Vec<_>>().await, [0; 0]);
+    assert_eq!(producers(std::iter::once(0..0)).collect::<Vec<_>>().await, [0; 0]);
     assert_eq!(producers(std::iter::once(7..8)).collect::<Vec<_>>().await, [7]);
 }
 

@@ -1,11 +1,14 @@
 use crate::common::{Numbers, Watched, counting, numbers, settle, seven, sorted};
 use crate::stages::{Log, Say, block, collect, count, double, until};
 use futures::{FutureExt, StreamExt, stream};
+use gen_stage::Flow;
 use gen_stage::dispatch::Broadcast;
 use gen_stage::flow::{FlowEnd, FlowError};
 use gen_stage::prelude::*;
-use gen_stage::stage::{CancelMode, Reason, SubscribeError};
+use gen_stage::stage::{CancelMode, Reason, Setup, SubscribeError, from_iter};
 use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -115,8 +118,7 @@ async fn items_that_nobody_asked_for_wait_in_their_lanes_and_are_never_discarded
 
 #[tokio::test]
 async fn batches_go_out_as_their_lanes_sent_them() {
-    let flow =
-        gen_stage::Flow::from_iters([vec![1, 2, 3], vec![4, 5, 6, 7]]).lanes(2).into_stage().await.unwrap();
+    let flow = Flow::from_iters([vec![1, 2, 3], vec![4, 5, 6, 7]]).lanes(2).into_stage().await.unwrap();
     let mut late = flow.subscribe().await.unwrap();
     let batches = [late.next_batch().await.unwrap(), late.next_batch().await.unwrap()];
     assert_eq!(sorted(batches), [vec![1, 2, 3], vec![4, 5, 6, 7]]);
@@ -129,7 +131,7 @@ async fn nothing_begins_before_it_is_forwarded() {
     let log = consumer.log();
     let consumer = consumer.stage().spawn();
     let flow = numbers(watched.endless().take(10)).lanes(1).into_stages([consumer.clone()]);
-    let flow = flow.set_up(|stage| stage.accumulate()).await.unwrap();
+    let flow = flow.set_up(Setup::accumulate).await.unwrap();
     settle().await;
     assert_eq!((watched.taken(), log.items().len()), (0, 0));
     flow.forward();
@@ -258,7 +260,7 @@ async fn a_flow_of_which_nobody_asked_anything_ends_at_once() {
 #[tokio::test(start_paused = true)]
 async fn demand_that_was_held_back_is_forwarded_by_a_shutdown() {
     let sums = then_silent(5).lanes(1).reduce(|| 100, |sum, n| *sum += n).emit_state().into_stage();
-    let sums = sums.set_up(|stage| stage.accumulate()).await.unwrap();
+    let sums = sums.set_up(Setup::accumulate).await.unwrap();
     let late = tokio::spawn(sums.subscribe().await.unwrap().collect::<Vec<_>>());
     settle().await;
     let report = sums.shutdown(LONG).await;
@@ -366,6 +368,38 @@ async fn a_consumer_that_fails_is_no_failure_of_the_flow() {
     assert!(flow.wait().await.is_ok());
     assert!(matches!(bad.wait().await, Reason::Panicked(_)));
     assert!(good.status().await.is_ok());
+}
+
+/// Knows how many of its kind there are, and how many there have been at most.
+struct Counted(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Counted {
+    fn new(counts: &Arc<(AtomicUsize, AtomicUsize)>) -> Self {
+        let now = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
+        counts.1.fetch_max(now, Ordering::SeqCst);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_is_bounded_by_the_demand_from_stage_to_stage() {
+    let counts = Arc::default();
+    let counting = Arc::clone(&counts);
+    let source = from_iter((0..20_000).map(move |_| Counted::new(&counting))).stage().spawn();
+    let flow =
+        Flow::from_stages([source]).lanes(2).demand(10, 5).map(|item| item).into_stage().await.unwrap();
+    let late = flow.subscribe().demand(10, 5).await.unwrap();
+    assert_eq!(late.count().await, 20_000);
+    let (now, most) = (counts.0.load(Ordering::SeqCst), counts.1.load(Ordering::SeqCst));
+    // 10 of each subscription, of the edges to two lanes and of those from them; at both ends of each, a batch of 5.
+    assert!(most <= 10 * (1 + 2 + 2 + 1) + 5 * 12, "{most} items at once");
+    assert_eq!(now, 0);
 }
 
 proptest! {

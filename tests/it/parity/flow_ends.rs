@@ -11,7 +11,7 @@ use futures::StreamExt;
 use gen_stage::Flow;
 use gen_stage::flow::{FlowEnd, FlowError};
 use gen_stage::prelude::*;
-use gen_stage::stage::Reason;
+use gen_stage::stage::{Reason, Setup};
 use std::time::Duration;
 
 macro_rules! s2 {
@@ -26,6 +26,7 @@ macro_rules! p4 {
     };
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "a filter is given a reference")]
 fn even(n: &u64) -> bool {
     n % 2 == 0
 }
@@ -179,7 +180,7 @@ async fn scenario_277_a_flow_may_end_with_its_last_consumer() {
         let source = count(0).stage().spawn();
         let flow =
             Flow::from_stages([source.clone()]).lanes(1).map(|n| n * 2).into_stages([consumer.clone()]);
-        let flow = flow.demand(4, 2).set_up(|stage| stage.stop_when_alone()).await.unwrap();
+        let flow = flow.demand(4, 2).set_up(Setup::stop_when_alone).await.unwrap();
         until("it reads", || !log.batches().is_empty()).await;
         assert_eq!(log.batches()[0], [0, 2]);
         consumer.stop(reason).await;
@@ -203,7 +204,7 @@ async fn scenario_280_a_flow_that_is_started_holding_demand_back() {
     let log = consumer.log();
     let consumer = consumer.stage().spawn();
     let flow = Flow::from_iter([1u64]).into_stages([consumer.clone()]);
-    let flow = flow.set_up(|stage| stage.accumulate()).await.unwrap();
+    let flow = flow.set_up(Setup::accumulate).await.unwrap();
     settle().await;
     assert!(log.batches().is_empty() && !flow.is_finished());
     flow.forward();
