@@ -323,10 +323,7 @@ where
 
     /// Takes the next batch whole, as a lane sent it.
     pub(super) fn poll_next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<P::Item>>> {
-        let held = self.held();
-        let batch = ready!(self.poll_read(cx, |outcome, cx| outcome.poll_batch(cx, usize::MAX)));
-        self.count_read(held, batch.as_ref().map_or(0, Vec::len));
-        Poll::Ready(batch)
+        Pin::new(self).poll_batch(cx, usize::MAX)
     }
 }
 
@@ -356,6 +353,14 @@ where
             Some(()) => Each::Stopped,
             None => Each::Ended,
         })
+    }
+
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<P::Item>>> {
+        let this = self.get_mut();
+        let held = this.held();
+        let batch = ready!(this.poll_read(cx, |outcome, cx| outcome.poll_batch(cx, limit)));
+        this.count_read(held, batch.as_ref().map_or(0, Vec::len));
+        Poll::Ready(batch)
     }
 }
 

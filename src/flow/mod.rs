@@ -16,18 +16,24 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams) |
+//! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
 //! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by) |
+//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`try_map_async`](Flow::try_map_async) |
+//! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
 //! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
 //! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
-//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`for_each_async`](Flow::for_each_async), [`try_map_async`](Flow::try_map_async) |
-//! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
-//! | bring items together | [`reduce`](Flow::reduce), [`emit_state`](Flow::emit_state), [`combine`](Flow::combine) |
-//! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on) |
-//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or any `StreamExt` |
+//! | bring flows together | [`merge`](Flow::merge), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
+//! | cut into windows | [`window`](Flow::window), and the module [`window`](crate::window) |
+//! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`combine`](Flow::combine) |
+//! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
+//! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
+//! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
+//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`for_each_async`](Flow::for_each_async), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or any `StreamExt` |
+//! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
+//! | pass through stages, into stages | [`through_stages`](Flow::through_stages), [`into_stages`](Flow::into_stages), [`into_stage`](Flow::into_stage) |
 //!
 //! [`Stream`]: futures_core::Stream
 
@@ -52,9 +58,11 @@ mod flow;
 mod fold;
 mod for_each_async;
 mod forward;
+mod from_stages;
 mod group_by;
 mod inspect;
 mod into_sinks;
+mod into_stages;
 mod jobs;
 mod join;
 mod joined;
@@ -68,6 +76,7 @@ mod map_ok;
 mod map_values;
 mod merge;
 mod min_by_key;
+mod on_init;
 mod on_trigger;
 mod ordered;
 mod outlet;
@@ -75,21 +84,27 @@ mod partition;
 mod per_lane;
 mod plan;
 mod reduce;
+mod report;
 mod reporting;
 mod retry;
 mod run;
 mod sequence;
 mod settings;
 mod shuffle;
+mod shutdown;
 mod sink_driver;
 mod skip_errors;
 mod source;
+mod stages_handle;
+mod start;
 mod step;
+mod stop_when;
 mod stream_flow;
 mod sum;
 mod take_sort;
 mod tasks;
 mod throttle;
+mod through_stages;
 mod try_collect;
 mod try_filter_map;
 mod try_for_each;
@@ -111,8 +126,10 @@ pub use filter_map::FilterMap;
 pub use filter_map_async::Present;
 pub use flat_map::{ByFn, Expand, FlatMap};
 pub use flow::Flow;
+pub use from_stages::FromStage;
 pub use group_by::{Grouping, GroupingPairs, Pair, PairWith1, Pairs, Summing};
 pub use inspect::Inspect;
+pub use into_stages::{FlowSetup, IntoStages};
 pub use join::{BySide, IntoLeft, IntoRight, Join, Rows, Sides};
 pub use joined::{FullOuter, Inner, JoinMode, Joined, Keys, LeftOuter, RightOuter, Side};
 pub use map::Map;
@@ -123,19 +140,25 @@ pub use map_err::MapErr;
 pub use map_ok::MapOk;
 pub use map_values::MapValues;
 pub use merge::{Merge, MergeLane};
+pub use on_init::OnInit;
 pub use ordered::{Ordered, OrderedLane};
 pub use per_lane::PerLane;
 pub use plan::{LayerStart, Layered, OpenLayer, Plan, Reducible};
 pub use reduce::Reduce;
+pub use report::{FlowEnd, FlowError, FlowReport};
 pub use retry::{AnyError, Retry, RetryWhen, Retrying, When};
 pub use sequence::{Enumerated, Expanded, Sequenced, Tagged};
 pub use skip_errors::SkipErrors;
 pub use source::{Source, SourceLane};
+pub use stages_handle::StagesHandle;
+pub use start::FlowHandle;
 pub use step::{Step, Stepped};
+pub use stop_when::StopWhen;
 pub use stream_flow::StreamFlow;
 pub use take_sort::{Least, LeastOfAll};
 pub(crate) use tasks::Tasks;
 pub use throttle::{Throttle, Throttled, ThrottledLane};
+pub use through_stages::ThroughStages;
 pub use try_filter_map::TryFilterMap;
 pub use try_map::TryMap;
 pub use try_map_async::TryJob;

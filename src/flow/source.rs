@@ -150,7 +150,7 @@ where
     fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
         let lanes = self.settings.lanes();
         for source in &mut self.sources {
-            source.set_turn(self.settings.demand.batch());
+            source.start(self.settings.demand, tasks.gate());
         }
         if self.sources.len() < lanes {
             return cross(tasks, self.sources, &self.settings, ShareDriver::new)
@@ -187,7 +187,7 @@ where
     /// Reads all sources in one task, which alone can tell which item came first.
     fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
         for source in &mut self.sources {
-            source.set_turn(self.settings.demand.batch());
+            source.start(self.settings.demand, tasks.gate());
         }
         let sources = self.sources.into_iter().map(Box::pin).zip(0..).collect();
         let source = Enumerated::new(SourceLane::from(Fed::Some { sources, at: 0, origins: None }));

@@ -1,5 +1,6 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
+use crate::lane::Gate;
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, coop};
+use tokio_util::sync::CancellationToken;
 
 type Payload = Box<dyn Any + Send>;
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -27,6 +29,11 @@ pub struct Tasks {
     stopped: Arc<AtomicBool>,
     discarded: Arc<AtomicU64>,
     late: Arc<AtomicU64>,
+    /// What ends the sources that are built now.
+    signals: Vec<CancellationToken>,
+    /// What counts the items of the sources that are built now.
+    counters: Vec<Arc<AtomicU64>>,
+    aborted: bool,
     /// The first failure; raised once all tasks are gone.
     failure: Option<Failure>,
 }
@@ -66,6 +73,9 @@ impl Tasks {
             stopped: Arc::default(),
             discarded: Arc::default(),
             late: Arc::default(),
+            signals: Vec::new(),
+            counters: Vec::new(),
+            aborted: false,
             failure: None,
         }
     }
@@ -77,6 +87,10 @@ impl Tasks {
         build(self)
     }
 
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Counts items that were dropped before any operator or reader took them.
     pub(super) fn discarded(&self) -> &Arc<AtomicU64> {
         &self.discarded
@@ -85,6 +99,35 @@ impl Tasks {
     /// Counts items that came too late for their windows.
     pub(super) fn late(&self) -> &Arc<AtomicU64> {
         &self.late
+    }
+
+    /// Builds a plan whose sources end when `signal` is cancelled, and count the items taken in `counter`, if any.
+    pub(super) fn gated<R>(
+        &mut self,
+        signal: CancellationToken,
+        counter: Option<Arc<AtomicU64>>,
+        build: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        let (signals, counters) = (self.signals.len(), self.counters.len());
+        self.signals.push(signal);
+        self.counters.extend(counter);
+        let built = build(self);
+        self.signals.truncate(signals);
+        self.counters.truncate(counters);
+        built
+    }
+
+    /// Builds a plan whose sources nothing ends but themselves.
+    pub(super) fn ungated<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let signals = std::mem::take(&mut self.signals);
+        let built = build(self);
+        self.signals = signals;
+        built
+    }
+
+    /// The gate of a source that is built now.
+    pub(super) fn gate(&self) -> Gate {
+        Gate::new(&self.signals, &self.counters)
     }
 
     pub(super) fn spawn(&mut self, driver: impl Future<Output = ()> + Send + 'static) {
@@ -118,12 +161,14 @@ impl Tasks {
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         while let Some(ended) = ready!(self.set.poll_join_next(cx)) {
             let Err(error) = ended else { continue };
-            if self.failure.is_none() {
-                self.failure = Some(match error.try_into_panic() {
-                    Ok(payload) => Failure::Panic(payload),
-                    // Nobody but us has the handles, so this is a runtime that is shutting down.
-                    Err(_cancelled) => Failure::RuntimeGone,
-                });
+            let failure = match error.try_into_panic() {
+                Ok(payload) => Failure::Panic(payload),
+                // Nobody but us has the handles, so this is a runtime that is shutting down.
+                Err(_cancelled) => Failure::RuntimeGone,
+            };
+            let hides_nothing = matches!(self.failure, Some(Failure::RuntimeGone));
+            if self.failure.is_none() || (hides_nothing && matches!(failure, Failure::Panic(_))) {
+                self.failure = Some(failure);
                 // The first failure is raised; one of dropping the rest would hide it.
                 let _ = self.stop();
             }
@@ -142,6 +187,28 @@ impl Tasks {
             }
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Stops what has not ended. Should it panic when it is dropped, that is the failure, or returned.
+    pub(super) fn abort(&mut self, keep_panic: bool) -> Option<Payload> {
+        let ended = |slot: &Arc<Slot>| matches!(slot.try_lock(), Ok(driver) if driver.is_none());
+        if self.slots.iter().all(ended) {
+            return None;
+        }
+        self.aborted = true;
+        let panicked = self.stop();
+        if !keep_panic {
+            return panicked;
+        }
+        if self.failure.is_none() {
+            self.failure = panicked.map(Failure::Panic);
+        }
+        None
+    }
+
+    /// Whether it was stopped before its end by [`abort`](Self::abort).
+    pub(super) fn was_aborted(&self) -> bool {
+        self.aborted
     }
 
     /// True while tasks are being stopped because of a failure.

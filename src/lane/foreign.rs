@@ -1,5 +1,6 @@
 use super::turn::give_way;
-use super::{Each, Lane, Leaf, Turn};
+use super::{Each, Gate, Lane, Leaf, Turn};
+use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ pin_project! {
         stream: S,
         ended: bool,
         turn: Turn,
+        gate: Gate,
     }
 }
 
@@ -45,13 +47,18 @@ impl<S> Foreign<S> {
 
     /// Leaves the turn for later.
     pub(crate) fn of(stream: S) -> Self {
-        Self { stream, ended: false, turn: Turn::default() }
+        Self { stream, ended: false, turn: Turn::default(), gate: Gate::default() }
     }
 }
 
 impl<S: Stream> Leaf for Foreign<S> {
     fn set_turn(&mut self, turn: usize) {
         self.turn = Turn::new(turn);
+    }
+
+    fn start(&mut self, demand: Demand, gate: Gate) {
+        self.set_turn(demand.batch());
+        self.gate = gate;
     }
 }
 
@@ -66,6 +73,24 @@ impl<S: Stream> Foreign<S> {
         *this.ended = item.is_none();
         Poll::Ready(item)
     }
+
+    /// Looks at the gate before anything is taken: when it is shut, that is the end.
+    #[inline]
+    fn has_ended(self: Pin<&mut Self>) -> bool {
+        let this = self.project();
+        *this.ended |= this.gate.is_shut();
+        *this.ended
+    }
+
+    /// Counts what has passed when the stream has nothing ready, and waits for the gate as well: ready at the end.
+    #[cold]
+    fn poll_idle(self: Pin<&mut Self>, cx: &mut Context<'_>, passed: usize) -> Poll<()> {
+        let this = self.project();
+        this.gate.count(passed);
+        ready!(this.gate.poll_shut(cx));
+        *this.ended = true;
+        Poll::Ready(())
+    }
 }
 
 impl<S: Stream> Lane for Foreign<S> {
@@ -74,14 +99,25 @@ impl<S: Stream> Lane for Foreign<S> {
     where
         F: FnMut(Self::Item) -> ControlFlow<()>,
     {
-        for _ in 0..self.turn.size() {
-            let Some(item) = ready!(self.as_mut().poll_fused(cx)) else {
-                return Poll::Ready(Each::Ended);
+        if self.as_mut().has_ended() {
+            return Poll::Ready(Each::Ended);
+        }
+        let size = self.turn.size();
+        for passed in 0..size {
+            let item = match self.as_mut().poll_fused(cx) {
+                Poll::Ready(Some(item)) => item,
+                Poll::Ready(None) => {
+                    self.gate.count(passed);
+                    return Poll::Ready(Each::Ended);
+                }
+                Poll::Pending => return self.poll_idle(cx, passed).map(|()| Each::Ended),
             };
             if each(item).is_break() {
+                self.gate.count(passed + 1);
                 return Poll::Ready(Each::Stopped);
             }
         }
+        self.gate.count(size);
         give_way(cx)
     }
 }
@@ -91,7 +127,16 @@ impl<S: Stream> Stream for Foreign<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         ready!(self.as_mut().project().turn.poll_step(cx));
-        self.poll_fused(cx)
+        if self.as_mut().has_ended() {
+            return Poll::Ready(None);
+        }
+        match self.as_mut().poll_fused(cx) {
+            Poll::Ready(item) => {
+                self.gate.count(usize::from(item.is_some()));
+                Poll::Ready(item)
+            }
+            Poll::Pending => self.poll_idle(cx, 0).map(|()| None),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -189,7 +189,9 @@ impl<T> Lane for Inlet<T> {
     fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<T>>> {
         let this = self.get_mut();
         let polled = this.poll_edges(|edge| Pin::new(edge).poll_batch(cx, limit));
-        this.at += 1;
+        if this.held() == 0 {
+            this.at += 1;
+        }
         polled
     }
 

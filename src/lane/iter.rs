@@ -1,5 +1,6 @@
 use super::turn::give_way;
-use super::{Each, Lane, Leaf, Turn};
+use super::{Each, Gate, Lane, Leaf, Turn};
+use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
 use std::iter::Fuse;
 use std::ops::ControlFlow;
@@ -24,6 +25,7 @@ pub struct Iter<I: Iterator> {
     iter: Fuse<I>,
     ended: bool,
     turn: Turn,
+    gate: Gate,
 }
 
 impl<I: Iterator> Iter<I> {
@@ -44,15 +46,27 @@ impl<I: Iterator> Iter<I> {
         lane
     }
 
+    /// Looks at the gate before anything is taken: when it is shut, that is the end.
+    #[inline]
+    fn has_ended(&mut self) -> bool {
+        self.ended |= self.gate.is_shut();
+        self.ended
+    }
+
     /// Leaves the turn for later.
     pub(crate) fn of(iter: I) -> Self {
-        Self { iter: iter.fuse(), ended: false, turn: Turn::default() }
+        Self { iter: iter.fuse(), ended: false, turn: Turn::default(), gate: Gate::default() }
     }
 }
 
 impl<I: Iterator> Leaf for Iter<I> {
     fn set_turn(&mut self, turn: usize) {
         self.turn = Turn::new(turn);
+    }
+
+    fn start(&mut self, demand: Demand, gate: Gate) {
+        self.set_turn(demand.batch());
+        self.gate = gate;
     }
 }
 
@@ -66,7 +80,11 @@ impl<I: Iterator> Lane for Iter<I> {
         F: FnMut(Self::Item) -> ControlFlow<()>,
     {
         let this = &mut *self;
-        let mut left = this.turn.size();
+        if this.has_ended() {
+            return Poll::Ready(Each::Ended);
+        }
+        let size = this.turn.size();
+        let mut left = size;
         let flow = this.iter.try_for_each(|item| {
             if each(item).is_break() {
                 return ControlFlow::Break(Each::Stopped);
@@ -81,10 +99,17 @@ impl<I: Iterator> Lane for Iter<I> {
         match flow {
             ControlFlow::Continue(()) => {
                 this.ended = true;
+                this.gate.count(size - left);
                 Poll::Ready(Each::Ended)
             }
-            ControlFlow::Break(Each::Stopped) => Poll::Ready(Each::Stopped),
-            ControlFlow::Break(Each::Ended) => give_way(cx),
+            ControlFlow::Break(Each::Stopped) => {
+                this.gate.count(size - left + 1);
+                Poll::Ready(Each::Stopped)
+            }
+            ControlFlow::Break(Each::Ended) => {
+                this.gate.count(size);
+                give_way(cx)
+            }
         }
     }
 }
@@ -94,13 +119,17 @@ impl<I: Iterator> Stream for Iter<I> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
         ready!(self.turn.poll_step(cx));
+        if self.has_ended() {
+            return Poll::Ready(None);
+        }
         let item = self.iter.next();
         self.ended = item.is_none();
+        self.gate.count(usize::from(item.is_some()));
         Poll::Ready(item)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.iter.size_hint()
+        if self.ended { (0, Some(0)) } else { self.iter.size_hint() }
     }
 }
 

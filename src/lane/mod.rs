@@ -16,6 +16,7 @@
 
 mod carry;
 mod foreign;
+mod gate;
 mod inlet;
 mod iter;
 mod origins;
@@ -24,6 +25,7 @@ mod turn;
 
 pub use carry::{Carried, Carry};
 pub use foreign::Foreign;
+pub(crate) use gate::Gate;
 pub use inlet::Inlet;
 pub use iter::Iter;
 pub use origins::Origins;

@@ -1,4 +1,4 @@
-use super::Lane;
+use super::{Gate, Lane};
 use crate::demand::Demand;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -47,6 +47,10 @@ pub trait Leaf: Lane {
     /// Sets how many items to pass before other tasks get a turn, at least 1.
     #[doc(hidden)]
     fn set_turn(&mut self, turn: usize);
+
+    /// Makes it the source of a flow that starts: of a layer with this demand, and behind this gate.
+    #[doc(hidden)]
+    fn start(&mut self, demand: Demand, gate: Gate);
 }
 
 /// How long a task that has more to read goes on before it lets others run, batch by batch.

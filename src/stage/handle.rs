@@ -4,7 +4,7 @@ use super::letter::{Answer, Letter, Lifeline, Mailbox, Target, Upward};
 use super::reason::Reason;
 use super::role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
 use super::status::Status;
-use super::subscribe::{Source, Subscribe, SubscribeError, taken};
+use super::subscribe::{Request, Source, Subscribe, SubscribeError, taken};
 use super::tally::{Counts, Tally};
 use crate::dispatch::{StageId, SubscriptionId};
 use std::convert::Infallible;
@@ -246,6 +246,11 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         self.running.ended.borrow().clone()
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        // Without a sender it was dropped in the middle, as by a runtime that shuts down.
+        self.ended_with().is_some() || self.running.ended.has_changed().is_err()
+    }
+
     /// Asks for the status without waiting for it.
     pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
         let (answer, status) = oneshot::channel();
@@ -415,7 +420,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         &self,
         to: Subscribe<R::Input, O>,
     ) -> impl Future<Output = Result<SubscriptionId, SubscribeError>> + Send + use<R, M, O> {
-        self.request(to, None)
+        self.request(to.into_request(), None)
     }
 
     /// Makes this stage subscribe anew in place of the subscription `old`, which ends, with `reason`, just before.
@@ -436,7 +441,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         to: Subscribe<R::Input, O>,
         reason: Reason,
     ) -> impl Future<Output = Result<SubscriptionId, SubscribeError>> + Send + use<R, M, O> {
-        self.request(to, Some((old, reason)))
+        self.request(to.into_request(), Some((old, reason)))
     }
 
     /// Asks for `items` more on a subscription of this stage that is in manual mode; see [`Upstream::ask`].
@@ -480,13 +485,12 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         self.running.mailbox.post(Letter::CancelProducer(subscription, reason));
     }
 
-    fn request<O: Send + 'static>(
+    pub(super) fn request(
         &self,
-        to: Subscribe<R::Input, O>,
+        request: Request<R::Input>,
         replaces: Option<(SubscriptionId, Reason)>,
-    ) -> impl Future<Output = Result<SubscriptionId, SubscribeError>> + Send + use<R, M, O> {
+    ) -> impl Future<Output = Result<SubscriptionId, SubscribeError>> + Send + use<R, M> {
         let (answer, answered) = oneshot::channel();
-        let request = to.into_request();
         let id = request.upstream.id();
         let letter = Letter::SubscribeTo(Box::new(request), replaces, Answer::of_consumer(answer));
         // Not delivered, it is dropped, and with it the answer, which says why.

@@ -159,6 +159,15 @@ impl<B: Behaviour, D> Setup<B, D> {
         self
     }
 
+    /// The runtime that [`spawn`](Self::spawn) uses.
+    #[track_caller]
+    pub(crate) fn home(&self) -> runtime::Handle {
+        self.runtime.clone().or_else(|| runtime::Handle::try_current().ok()).expect(
+            "a stage needs a tokio runtime and was spawned outside of one: spawn it in `#[tokio::main]`, \
+             `#[tokio::test]` or `Runtime::block_on`, name a runtime with `Setup::on`, or take `into_parts`",
+        )
+    }
+
     /// Sets the runtime that [`spawn`](Self::spawn) uses; by default the one it is called in.
     pub fn on(mut self, runtime: runtime::Handle) -> Self {
         self.runtime = Some(runtime);
@@ -232,6 +241,12 @@ impl<S: Producer<M>, M: Send + 'static, D> Setup<AsProducer<S, M>, D> {
         self.mode = DemandMode::Accumulate;
         self
     }
+
+    /// Holds demand back in any case, and says whether it would have been forwarded.
+    pub(crate) fn accumulating(mut self) -> (Self, bool) {
+        let mode = std::mem::replace(&mut self.mode, DemandMode::Accumulate);
+        (self, mode == DemandMode::Forward)
+    }
 }
 
 impl<B: Receives, D> Setup<B, D> {
@@ -268,11 +283,8 @@ where
     /// # Panics
     /// Outside of a tokio runtime, when none was [named](Self::on).
     #[track_caller]
-    pub fn spawn(mut self) -> Handle<B::Role, B::Message> {
-        let runtime = self.runtime.take().or_else(|| runtime::Handle::try_current().ok()).expect(
-            "a stage needs a tokio runtime and was spawned outside of one: spawn it in `#[tokio::main]`, \
-             `#[tokio::test]` or `Runtime::block_on`, name a runtime with `Setup::on`, or take `into_parts`",
-        );
+    pub fn spawn(self) -> Handle<B::Role, B::Message> {
+        let runtime = self.home();
         let (handle, driver) = self.into_parts();
         runtime.spawn(driver);
         handle

@@ -117,7 +117,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     }
 
     /// Makes the subscription for a stage, which does not know what its producer's dispatcher takes for options.
-    pub(super) fn into_request(self) -> Request<T> {
+    pub(crate) fn into_request(self) -> Request<T> {
         let id = SubscriptionId::next();
         let Self { source, demand, cancel, mode, options } = self;
         let Source { stage: from, target, producer, lifeline, label } = source;

@@ -97,6 +97,11 @@ impl<T: Send> Downward<T> for mpsc::UnboundedSender<ToReader<T>> {
 }
 
 impl<T: Send + 'static> Subscription<T> {
+    /// Subscribes without waiting for the producer to agree.
+    pub(crate) fn begin<O: Send + 'static>(to: Subscribe<T, O>) -> Self {
+        Self::open(to.into_request(), None)
+    }
+
     pub(super) fn open(request: Request<T>, answer: Option<Answer>) -> Self {
         let (door, inbox) = mpsc::unbounded_channel();
         let (upstream, link) = connect(request, &door, None, answer);

@@ -7,9 +7,10 @@ use gen_stage::dispatch::{
 };
 use gen_stage::edge::{Counts, Receiver, Sender};
 use gen_stage::flow::{
-    AnyError, AsyncLane, AsyncLaneInOrder, Batch, Combiner, DeadLetters, Enumerated, MapErr, MapOk,
-    MapValues, OneEach, OrderedLane, Present, Retry, Retrying, Shuffle, SkipErrors, Source, SourceLane,
-    Stepped, Tagged, Throttle, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
+    AnyError, AsyncLane, AsyncLaneInOrder, Batch, Combiner, DeadLetters, Enumerated, FlowEnd, FlowError,
+    FlowHandle, FlowReport, FromStage, IntoStages, MapErr, MapOk, MapValues, OneEach, OrderedLane, Present,
+    Retry, Retrying, Shuffle, SkipErrors, Source, SourceLane, StagesHandle, Stepped, Tagged, Throttle,
+    Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
 };
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;
@@ -23,6 +24,7 @@ use gen_stage::{Demand, DemandError};
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::{Ready, ready};
+use tokio_util::sync::CancellationToken;
 
 fn send<T: Send>() {}
 fn sync<T: Sync>() {}
@@ -62,6 +64,8 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     sync::<Throttle>();
     sync::<Retry>();
     sync::<Retry<When<()>>>();
+    send::<FromStage<Unshared>>();
+    send::<IntoStages<Source<Iter<Range>>>>();
     sync::<Sender<Unshared>>();
     sync::<Demand>();
     sync::<DemandError>();
@@ -73,6 +77,7 @@ fn a_flow_can_be_moved_while_it_runs() {
     unpin::<Flow<Source<Foreign<stream::BoxStream<'static, u64>>>>>();
     unpin::<Receiver<std::marker::PhantomPinned>>();
     unpin::<Inlet<std::marker::PhantomPinned>>();
+    unpin::<FromStage<std::marker::PhantomPinned>>();
 }
 
 #[test]
@@ -104,6 +109,28 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Retry", Box::new(Retry::times(1).when(|_: &u64| true))),
         ("AnyError", Box::new(AnyError)),
         ("Retrying", Box::new(Retry::times(1).wrap(|n: u64| async move { Err::<(), _>(n) })(1))),
+    ];
+    for (name, value) in shown {
+        let debug = format!("{value:?}");
+        assert!(debug.starts_with(name), "{name}: {debug}");
+    }
+}
+
+#[tokio::test]
+async fn debug_of_flows_that_run_by_themselves_shows_the_right_name() {
+    let numbers = || from_iter(0..3u64).stage().spawn();
+    let started = Flow::from_iter(0..3u64).start();
+    let report = started.wait().await.unwrap();
+    let shown: Vec<(&str, Box<dyn Debug>)> = vec![
+        ("FlowHandle { finished: true", Box::new(started)),
+        ("FlowReport { end: Ok(Finished), taken: 3", Box::new(report)),
+        ("RuntimeGone", Box::new(FlowError::RuntimeGone)),
+        ("IntoStages", Box::new(Flow::from_iter(0..3u64).into_stage())),
+        ("StagesHandle", Box::new(Flow::from_iter(0..3u64).into_stage().await.unwrap())),
+        (
+            "Flow",
+            Box::new(Flow::from_stages([numbers()]).on_init(|_, _| ()).stop_when(CancellationToken::new())),
+        ),
     ];
     for (name, value) in shown {
         let debug = format!("{value:?}");
@@ -150,6 +177,11 @@ fn handles_are_for_all_threads_whatever_the_stage_is_about() {
     shared::<ConsumerHandle<Unshared, Unshared>>();
     shared::<ProducerConsumerHandle<Unshared, Unshared, PartitionName<Unshared>, Unshared>>();
     shared::<Address<Unshared>>();
+    shared::<FlowHandle>();
+    shared::<StagesHandle<Unshared, Selector<Unshared>>>();
+    shared::<FlowReport>();
+    shared::<FlowError>();
+    shared::<FlowEnd>();
     shared::<Upstream>();
     shared::<Reason>();
     shared::<Panic>();
@@ -174,12 +206,14 @@ fn streams_and_sinks_of_stages_can_be_moved_while_they_run() {
 fn errors_of_stages_are_errors_and_small() {
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     error::<Reason>();
+    error::<FlowError>();
     error::<SubscribeError>();
     error::<CallError>();
     error::<CastError<Vec<u8>>>();
     error::<Ended>();
     error::<Refusal>();
     assert!(size_of::<Result<(), Reason>>() <= 48);
+    assert!(size_of::<Result<(), FlowError>>() <= 56);
 }
 
 /// Any stage that is being set up.
@@ -275,5 +309,8 @@ mod must_be_used {
         into_stream: IntoStream<u64>,
         into_sink: IntoSink<u64>,
         driver: Driver,
+        flow_handle: FlowHandle,
+        into_stages: IntoStages<Source<Iter<Range>>>,
+        from_stage: FromStage<u64>,
     }
 }

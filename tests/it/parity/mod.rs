@@ -2,6 +2,7 @@
 
 mod buffer;
 mod dispatch;
+mod flow_ends;
 mod flow_ops;
 mod stage;
 mod stream;

@@ -1,0 +1,232 @@
+use super::flow::Flow;
+use super::source::Source;
+use crate::demand::Demand;
+use crate::lane::{Each, Gate, Lane, Leaf, Pace, give_way};
+use crate::stage::{Handle, Produces, Reason, Role, Subscription};
+use futures_core::{FusedStream, Stream};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::vec;
+
+impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
+    /// Spreads the items of running producers over lanes that run on all cores.
+    ///
+    /// The flow subscribes to each of them when it starts, and keeps them alive as any subscription does; it does not
+    /// end them. Subscriptions with options, as for a partition or with a selector, are streams: see
+    /// [`from_streams`](Self::from_streams).
+    ///
+    /// With at least as many producers as lanes, each lane reads its share of the producers itself. With fewer, each
+    /// subscription gets a task.
+    ///
+    /// # Demand
+    /// Each subscription has the [`demand`](Self::demand) of the layer, and as many items again are on their way to the
+    /// lanes where subscriptions have tasks of their own.
+    ///
+    /// # Ordering
+    /// As for [`from_iters`](Self::from_iters); batches that come over a subscription are those of
+    /// [`map_batch`](Self::map_batch).
+    ///
+    /// # Panics
+    /// When there is no producer at all. When a producer fails, or refuses the subscription, the flow fails as by a panic
+    /// of its own: with the panic of the producer, or one that says why. A clean end is the end of that source.
+    ///
+    /// # Drop
+    /// The subscriptions are cancelled. A flow that is told to stop ([`stop_when`](Self::stop_when)) cancels them too, and
+    /// takes what has already been sent to it.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let low = from_iter(0..3).stage().spawn();
+    /// let high = from_iter(10..13).stage().spawn();
+    /// let mut doubled: Vec<u32> = Flow::from_stages([low, high]).map(|n| n * 2).collect().await;
+    /// doubled.sort();
+    /// assert_eq!(doubled, [0, 2, 4, 20, 22, 24]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.from_stages/2`.
+    #[track_caller]
+    pub fn from_stages<R, M>(producers: impl IntoIterator<Item = Handle<R, M>>) -> Self
+    where
+        R: Produces + Role<Item = T, Options: Default>,
+        M: Send + 'static,
+    {
+        let sources: Vec<_> = producers.into_iter().map(FromStage::new).collect();
+        assert!(!sources.is_empty(), "from_stages needs at least 1 producer, given 0");
+        Flow::new(Source::new(sources))
+    }
+}
+
+/// A lane that reads a running producer; see [`Flow::from_stages`].
+#[must_use = "a lane does nothing until it is polled"]
+pub struct FromStage<T> {
+    state: State<T>,
+    /// The rest of the batch being read.
+    batch: vec::IntoIter<T>,
+    gate: Gate,
+    pace: Pace,
+}
+
+enum State<T> {
+    Planned(Box<dyn FnOnce(Demand) -> Subscription<T> + Send>),
+    Reading(Subscription<T>),
+    /// Cancelled: what is there is read, and nothing is waited for.
+    Leaving(Subscription<T>),
+    Ended,
+}
+
+impl<T: Send + 'static> FromStage<T> {
+    pub(super) fn new<R, M>(producer: Handle<R, M>) -> Self
+    where
+        R: Produces + Role<Item = T, Options: Default>,
+        M: Send + 'static,
+    {
+        let subscribe = move |demand| Subscription::begin(producer.subscribe().with_demand(demand));
+        Self {
+            state: State::Planned(Box::new(subscribe)),
+            batch: Vec::new().into_iter(),
+            gate: Gate::default(),
+            pace: Pace::default(),
+        }
+    }
+
+    fn begin(&mut self, demand: Demand) {
+        if let State::Planned(_) = self.state {
+            if let State::Planned(subscribe) = std::mem::replace(&mut self.state, State::Ended) {
+                self.state = State::Reading(subscribe(demand));
+            }
+        }
+    }
+
+    /// Tells the producer that nothing more is wanted.
+    fn leave(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Reading(mut subscription) => {
+                subscription.cancel(Reason::Normal);
+                State::Leaving(subscription)
+            }
+            state => state,
+        };
+    }
+
+    /// Waits for the next batch, once the last one was read: `false` at the end.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.batch.len() > 0 {
+            return Poll::Ready(true);
+        }
+        if self.gate.is_shut() {
+            self.leave();
+        }
+        loop {
+            let batch = match &mut self.state {
+                State::Reading(subscription) => match subscription.poll_batch(cx) {
+                    Poll::Pending => {
+                        ready!(self.gate.poll_shut(cx));
+                        self.leave();
+                        continue;
+                    }
+                    Poll::Ready(batch) => batch,
+                },
+                State::Leaving(subscription) => match subscription.poll_batch(cx) {
+                    Poll::Pending => None,
+                    Poll::Ready(batch) => batch,
+                },
+                State::Planned(_) | State::Ended => None,
+            };
+            return Poll::Ready(match batch {
+                Some(batch) => {
+                    self.gate.count(batch.len());
+                    self.batch = batch.into_iter();
+                    true
+                }
+                None => {
+                    self.state = State::Ended;
+                    false
+                }
+            });
+        }
+    }
+}
+
+impl<T: Send + 'static> Leaf for FromStage<T> {
+    // Its batches are its turns.
+    fn set_turn(&mut self, _: usize) {}
+
+    fn start(&mut self, demand: Demand, gate: Gate) {
+        self.gate = gate;
+        self.begin(demand);
+    }
+}
+
+impl<T: Send + 'static> Lane for FromStage<T> {
+    #[inline(always)]
+    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        let this = self.get_mut();
+        this.pace.begin();
+        loop {
+            if !ready!(this.poll_more(cx)) {
+                return Poll::Ready(Each::Ended);
+            }
+            if this.batch.try_for_each(&mut *each).is_break() {
+                return Poll::Ready(Each::Stopped);
+            }
+            if this.pace.is_over() {
+                return give_way(cx);
+            }
+        }
+    }
+
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<T>>> {
+        let this = self.get_mut();
+        if !ready!(this.poll_more(cx)) {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(this.batch.by_ref().take(limit).collect()))
+    }
+}
+
+impl<T: Send + 'static> Stream for FromStage<T> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let this = self.get_mut();
+        ready!(this.poll_more(cx));
+        Poll::Ready(this.batch.next())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let held = self.batch.len();
+        (held, matches!(self.state, State::Ended).then_some(held))
+    }
+}
+
+impl<T: Send + 'static> FusedStream for FromStage<T> {
+    fn is_terminated(&self) -> bool {
+        self.batch.len() == 0 && matches!(self.state, State::Ended)
+    }
+}
+
+// Items are owned, never pinned.
+impl<T> Unpin for FromStage<T> {}
+
+impl<T> fmt::Debug for FromStage<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Planned(_) => "planned",
+            State::Reading(_) => "reading",
+            State::Leaving(_) => "leaving",
+            State::Ended => "ended",
+        };
+        f.debug_struct("FromStage").field("state", &state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+use super::flow::Flow;
+use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings, open_layer};
+use super::sequence::Sequenced;
+use super::tasks::Tasks;
+use std::fmt;
+
+impl<P: Layered, F> Layered for OnInit<P, F> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P: OpenLayer> Flow<P> {
+    /// Calls `f` once for every lane of the layer when the flow starts, with the number of the lane and how many there
+    /// are.
+    ///
+    /// The numbers are those of the lanes that a partition routes to, from 0. The calls come in their order, in the
+    /// task that starts the flow and in the context of the runtime of the lanes; those of a layer before the closures of
+    /// [`per_lane`](Self::per_lane) and the `init` of [`reduce`](Self::reduce) behind it, which are called in that order too.
+    /// What passes is not touched, and costs nothing.
+    ///
+    /// # Panics
+    /// A panic in `f` is raised in who starts the flow.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use std::sync::mpsc;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, calls) = mpsc::channel();
+    /// Flow::from_iter(0..10).lanes(3).on_init(move |lane, lanes| sender.send((lane, lanes)).unwrap()).run().await;
+    /// assert_eq!(calls.iter().collect::<Vec<_>>(), [(0, 3), (1, 3), (2, 3)]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// The option `on_init`, which is called in the process of each stage.
+    #[track_caller]
+    pub fn on_init<F>(self, f: F) -> Flow<OnInit<P, F>>
+    where
+        F: FnMut(usize, usize),
+    {
+        self.then(|upstream| OnInit { upstream, f })
+    }
+}
+
+/// The plan behind [`Flow::on_init`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct OnInit<P, F> {
+    upstream: P,
+    f: F,
+}
+
+impl<P: Plan, F: FnMut(usize, usize)> Plan for OnInit<P, F> {
+    type Item = P::Item;
+    type Lane = P::Lane;
+
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let lanes = self.upstream.build(tasks);
+        told(lanes, &mut self.f)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+impl<P: Sequenced, F: FnMut(usize, usize)> Sequenced for OnInit<P, F> {
+    type TaggedLane = P::TaggedLane;
+
+    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        let lanes = self.upstream.build_tagged(tasks);
+        told(lanes, &mut self.f)
+    }
+}
+
+/// The lanes, after each was told its number.
+fn told<L>(lanes: Vec<L>, f: &mut impl FnMut(usize, usize)) -> Vec<L> {
+    for lane in 0..lanes.len() {
+        f(lane, lanes.len());
+    }
+    lanes
+}
+
+open_layer!([P: OpenLayer, F: FnMut(usize, usize)] OnInit<P, F>);
+impl<P: LayerStart, F: FnMut(usize, usize)> LayerStart for OnInit<P, F> {}
+
+impl<P: fmt::Debug, F> fmt::Debug for OnInit<P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnInit").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+use super::tasks::Failure;
+use crate::stage::{Panic, Reason};
+use std::time::Duration;
+use thiserror::Error;
+
+/// What became of a flow that was started: how it ended, and what it did.
+///
+/// Made by [`FlowHandle`](super::FlowHandle) and [`StagesHandle`](super::StagesHandle).
+///
+/// # Examples
+/// See [`FlowHandle::shutdown`](super::FlowHandle::shutdown).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FlowReport {
+    /// How it ended.
+    pub end: Result<FlowEnd, FlowError>,
+    /// How many items were taken from the sources. Of a flow that did not come to its end, those of a batch in the
+    /// middle of which a lane panicked may be missing.
+    pub taken: u64,
+    /// How many items were dropped before an operator or a reader took them; see [`Flow::discarded`](crate::Flow::discarded),
+    /// also for those that are not counted. Of a flow with subscribers, those that its stage discarded as well.
+    pub discarded: u64,
+    /// The time from its start to its end, by tokio's clock.
+    pub ran: Duration,
+    /// The time from when it was first told to shut down to its end, by tokio's clock; `None` when it was not told.
+    pub drained_for: Option<Duration>,
+}
+
+impl FlowReport {
+    /// Makes an error of the report of a flow that did not come to its end.
+    ///
+    /// # Errors
+    /// Why it did not.
+    ///
+    /// # Examples
+    /// See [`FlowHandle::wait`](super::FlowHandle::wait).
+    pub fn into_result(self) -> Result<Self, FlowError> {
+        match self.end {
+            Ok(_) => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// How a flow came to its end, with everything that was taken from its sources.
+///
+/// # Examples
+/// See [`FlowHandle::shutdown`](super::FlowHandle::shutdown).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FlowEnd {
+    /// Its sources had ended.
+    Finished,
+    /// It was told to shut down, and has drained.
+    Drained,
+}
+
+/// Why a flow did not come to its end.
+///
+/// # Examples
+/// ```
+/// use gen_stage::flow::FlowError;
+/// use gen_stage::prelude::*;
+///
+/// # tokio_test::block_on(async {
+/// let flow = Flow::from_iter([1, 0]).map(|n| 1 / n).start();
+/// let error = flow.wait().await.unwrap_err();
+/// assert_eq!(error.to_string(), "a lane of the flow panicked: attempt to divide by zero");
+/// # });
+/// ```
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum FlowError {
+    /// Code of the user's panicked. [`Panic::resume`] goes on with it.
+    #[error("a lane of the flow panicked: {}", .0.message())]
+    Panicked(Panic),
+    /// It was aborted: by [`abort`](super::FlowHandle::abort), by the last handle being dropped, or after the deadline
+    /// of a shutdown.
+    #[error("the flow was aborted")]
+    Aborted,
+    /// Its runtime was shut down.
+    #[error("the runtime of the flow was shut down before the flow came to its end")]
+    RuntimeGone,
+    /// Its stage was ended before: by a handle of the stage, or with the last consumer, if it was set up to.
+    #[error("the stage of the flow was ended before the flow came to its end: {0}")]
+    Stopped(Reason),
+}
+
+impl From<Failure> for FlowError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Panic(payload) => Self::Panicked(Panic::new(payload)),
+            Failure::RuntimeGone => Self::RuntimeGone,
+        }
+    }
+}

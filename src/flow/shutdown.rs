@@ -1,0 +1,85 @@
+//! What flows that run by themselves have in common: being told to stop, and for how long that may take.
+
+use super::report::{FlowEnd, FlowError, FlowReport};
+use super::stop_when::Meter;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// When a flow was started and told to stop, and its counters.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) runtime: Handle,
+    /// Ends the sources.
+    pub(super) stop: CancellationToken,
+    pub(super) meter: Arc<Meter>,
+    started: Instant,
+    told: OnceLock<Instant>,
+}
+
+impl Course {
+    pub(super) fn new(runtime: Handle, stop: CancellationToken, meter: Arc<Meter>) -> Self {
+        Self { runtime, stop, meter, started: Instant::now(), told: OnceLock::new() }
+    }
+
+    /// Ends the sources.
+    pub(super) fn tell(&self) {
+        let _ = self.told.set(Instant::now());
+        self.stop.cancel();
+    }
+
+    /// What a flow that came to its end ended with.
+    pub(super) fn end(&self) -> FlowEnd {
+        if self.told.get().is_some_and(|told| *told <= self.meter.ended()) {
+            FlowEnd::Drained
+        } else {
+            FlowEnd::Finished
+        }
+    }
+
+    /// The report of a flow that has ended; `lost` is what others know to be discarded.
+    pub(super) fn report(&self, end: Result<FlowEnd, FlowError>, lost: u64) -> FlowReport {
+        let ended = self.meter.ended();
+        FlowReport {
+            end,
+            taken: self.meter.taken(),
+            discarded: self.meter.discarded() + lost,
+            ran: ended - self.started,
+            drained_for: self.told.get().filter(|told| **told <= ended).map(|told| ended - *told),
+        }
+    }
+
+    /// A timer of the flow's runtime, whoever polls it.
+    pub(super) fn sleep(&self, duration: Duration) -> Pin<Box<Sleep>> {
+        let _context = self.runtime.enter();
+        Box::pin(sleep(duration))
+    }
+}
+
+/// Waits for an end, and sees to it with `abort` that it comes when the deadline has passed.
+pub(super) async fn or_abort<R>(
+    ended: impl Future<Output = R>,
+    mut deadline: Pin<Box<Sleep>>,
+    abort: impl FnOnce(),
+) -> R {
+    let (mut ended, mut abort) = (pin!(ended), Some(abort));
+    poll_fn(|cx| {
+        // The end first: what has ended in time is not aborted.
+        if let Poll::Ready(end) = ended.as_mut().poll(cx) {
+            return Poll::Ready(end);
+        }
+        if abort.is_some() && deadline.as_mut().poll(cx).is_ready() {
+            if let Some(abort) = abort.take() {
+                abort();
+            }
+            return ended.as_mut().poll(cx);
+        }
+        Poll::Pending
+    })
+    .await
+}

@@ -1,0 +1,168 @@
+use super::report::{FlowEnd, FlowError, FlowReport};
+use super::shutdown::{Course, or_abort};
+use crate::stage::{ProducerHandle, Reads, Reason, Subscribe};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A flow that is a producer: to subscribe to, to wait for, to shut down. Cheap to clone.
+///
+/// # Drop
+/// As of any stage: it lives as long as a handle of it or a subscription to it. [`detach`](Self::detach) lets it live
+/// without. This handle holds handles of the consumers it was given, and so keeps them alive too: who wants them to
+/// outlive it holds others.
+///
+/// # Examples
+/// ```
+/// use futures::{StreamExt, stream};
+/// use gen_stage::flow::FlowEnd;
+/// use gen_stage::prelude::*;
+/// use std::time::Duration;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let silent = stream::iter(0..5).chain(stream::pending());
+/// let sums = silent.flow().lanes(1).reduce(|| 0, |sum, n| *sum += n).emit_state();
+/// let sums = sums.into_stage().await?;
+/// let late = tokio::spawn(sums.subscribe().await?.collect::<Vec<u32>>());
+/// tokio::time::sleep(Duration::from_secs(1)).await;
+///
+/// let report = sums.shutdown(Duration::from_secs(5)).await;
+/// assert!(matches!(report.end, Ok(FlowEnd::Drained)));
+/// assert_eq!((report.taken, late.await.unwrap()), (5, vec![10]));
+/// # Ok::<(), gen_stage::stage::SubscribeError>(())
+/// # }).unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct StagesHandle<T: Send + 'static, O: Send + 'static = ()> {
+    stage: ProducerHandle<T, O>,
+    /// Their handles may be the only ones.
+    consumers: Arc<[Box<dyn Reads<T>>]>,
+    course: Arc<Course>,
+}
+
+impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
+    pub(super) fn new(
+        stage: ProducerHandle<T, O>,
+        consumers: Arc<[Box<dyn Reads<T>>]>,
+        course: Arc<Course>,
+    ) -> Self {
+        Self { stage, consumers, course }
+    }
+
+    /// The stage that the flow has become, for its status and counts.
+    ///
+    /// Ending it by this handle ends the flow where it is: [`FlowError::Stopped`].
+    #[must_use]
+    pub fn stage(&self) -> &ProducerHandle<T, O> {
+        &self.stage
+    }
+
+    /// Begins a subscription; see [`Handle::subscribe`](crate::stage::Handle::subscribe).
+    pub fn subscribe(&self) -> Subscribe<T, O>
+    where
+        O: Default,
+    {
+        self.stage.subscribe()
+    }
+
+    /// Holds demand back; see [`Handle::accumulate`](crate::stage::Handle::accumulate).
+    ///
+    /// # Source
+    /// The option `demand: :accumulate` of `start_link`.
+    pub fn accumulate(&self) {
+        self.stage.accumulate();
+    }
+
+    /// Passes on the demand that was held back; see [`Handle::forward`](crate::stage::Handle::forward).
+    pub fn forward(&self) {
+        self.stage.forward();
+    }
+
+    /// Waits until the flow has ended and everything it made has gone out.
+    ///
+    /// # Errors
+    /// [`FlowError`] when it did not come to its end.
+    ///
+    /// # Cancel safety
+    /// Waiting changes nothing.
+    ///
+    /// # Examples
+    /// See [`Flow::into_stages`](crate::Flow::into_stages).
+    pub fn wait(&self) -> impl Future<Output = Result<FlowReport, FlowError>> + Send + use<T, O> {
+        let handle = self.clone();
+        async move { handle.report(handle.stage.wait().await).into_result() }
+    }
+
+    /// Shuts the flow down: ends its sources, lets everything that was taken go out to those who ask for it, ends the
+    /// stage, and aborts what is left after `deadline`.
+    ///
+    /// What is held back is forwarded. A flow that nobody has asked anything of ends at once. Where nobody asks any more,
+    /// what is in the lanes waits for the deadline.
+    ///
+    /// A second call changes nothing about the first: the earlier deadline counts.
+    ///
+    /// # Panics
+    /// When the timers of the flow's runtime are disabled.
+    ///
+    /// # Cancel safety
+    /// The sources are told at once, and the deadline counts from the call; it is kept only while this is polled.
+    ///
+    /// # Examples
+    /// See [`StagesHandle`].
+    pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<T, O> {
+        let handle = self.clone();
+        let deadline = self.course.sleep(deadline);
+        self.course.tell();
+        self.stage.forward();
+        async move {
+            let reason = or_abort(handle.stage.wait(), deadline, || handle.abort()).await;
+            handle.report(reason)
+        }
+    }
+
+    /// Drops the flow where it is; see [`Handle::abort`](crate::stage::Handle::abort).
+    pub fn abort(&self) {
+        self.stage.abort();
+    }
+
+    /// Whether the flow has ended and everything it made has gone out.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.stage.has_ended()
+    }
+
+    /// Lets the flow live on without handles and subscriptions, until it ends; see [`Handle::detach`](crate::stage::Handle::detach).
+    pub fn detach(self) {
+        self.stage.detach();
+    }
+
+    fn report(&self, reason: Reason) -> FlowReport {
+        let end: Result<FlowEnd, FlowError> = match reason {
+            Reason::Normal if self.course.meter.is_complete() => Ok(self.course.end()),
+            Reason::Panicked(panic) => Err(FlowError::Panicked(panic)),
+            Reason::Aborted => Err(FlowError::Aborted),
+            other => Err(FlowError::Stopped(other)),
+        };
+        self.course.report(end, self.stage.counts().discarded)
+    }
+}
+
+impl<T: Send + 'static, O: Send + 'static> Clone for StagesHandle<T, O> {
+    fn clone(&self) -> Self {
+        Self {
+            stage: self.stage.clone(),
+            consumers: Arc::clone(&self.consumers),
+            course: Arc::clone(&self.course),
+        }
+    }
+}
+
+impl<T: Send + 'static, O: Send + 'static> fmt::Debug for StagesHandle<T, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagesHandle")
+            .field("stage", &self.stage)
+            .field("consumers", &self.consumers.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,290 @@
+use super::driver::DrainDriver;
+use super::flow::Flow;
+use super::plan::Plan;
+use super::report::{FlowError, FlowReport};
+use super::shutdown::{Course, or_abort};
+use super::stop_when::{Meter, StopWhen};
+use super::tasks::{Failure, Tasks};
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static>,
+{
+    /// Runs the flow in the background for its side effects: every lane, until all have ended. What comes out is
+    /// dropped.
+    ///
+    /// Unlike [`run`](Self::run) it starts at once, and need not be awaited. The handle says how it went, and shuts it
+    /// down.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, when none was named by [`on`](Self::on); and when the flow is already being read.
+    /// A panic in the user's code stops all lanes and is in the flow's [report](FlowReport); it is logged as well, for
+    /// flows whose report nobody reads.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use tokio::sync::mpsc;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, mut receiver) = mpsc::unbounded_channel();
+    /// let flow = Flow::from_iter(1..=3).lanes(1).inspect(move |n| sender.send(*n).unwrap()).start();
+    /// assert_eq!(receiver.recv().await, Some(1));
+    /// assert_eq!(flow.wait().await?.taken, 3);
+    /// # Ok::<(), gen_stage::flow::FlowError>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.start_link/2`. Consumers are given by [`into_stages`](Self::into_stages).
+    #[track_caller]
+    pub fn start(self) -> FlowHandle {
+        let (plan, runtime) = self.into_plan("started");
+        let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
+        let plan = StopWhen::metered(plan, stop.clone(), Arc::clone(&meter));
+        let mut tasks = Tasks::new(runtime);
+        tasks.building(|tasks| {
+            for lane in plan.build(tasks) {
+                tasks.spawn(DrainDriver::new(lane));
+            }
+        });
+        let runtime = tasks.runtime().clone();
+        let (report, ended) = watch::channel(None);
+        let running = Arc::new(Running {
+            course: Course::new(runtime.clone(), stop, meter),
+            tasks: Mutex::new(Some(tasks)),
+            watcher: Mutex::new(Waker::noop().clone()),
+            aborting: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
+            ended,
+        });
+        runtime.spawn(watch_over(Arc::clone(&running), report));
+        FlowHandle { lifeline: Arc::new(Lifeline(running)) }
+    }
+}
+
+/// A flow that runs in the background: to wait for, to shut down. Cheap to clone.
+///
+/// # Drop
+/// The flow lives as long as a handle of it, or a future of [`wait`](Self::wait) or [`shutdown`](Self::shutdown). When
+/// the last of these is dropped, it is [aborted](Self::abort). [`detach`](Self::detach) lets it live without. A lane
+/// that holds a handle of its own flow keeps it alive to its end.
+///
+/// # Examples
+/// See [`Flow::start`].
+#[derive(Clone)]
+#[must_use = "a flow is aborted when its last handle is dropped; see detach"]
+pub struct FlowHandle {
+    lifeline: Arc<Lifeline>,
+}
+
+impl FlowHandle {
+    /// Waits until the flow has ended, and all of its tasks are gone.
+    ///
+    /// # Errors
+    /// [`FlowError`] when it did not come to its end.
+    ///
+    /// # Cancel safety
+    /// Waiting changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let report = Flow::from_iter(0..10).start().wait().await?;
+    /// assert_eq!(report.taken, 10);
+    /// # Ok::<(), gen_stage::flow::FlowError>(())
+    /// # });
+    /// ```
+    pub fn wait(&self) -> impl Future<Output = Result<FlowReport, FlowError>> + Send + use<> {
+        let lifeline = Arc::clone(&self.lifeline);
+        async move { lifeline.0.ended().await.into_result() }
+    }
+
+    /// Shuts the flow down: ends its sources, lets everything that was taken come to its end, and aborts what is left
+    /// after `deadline`.
+    ///
+    /// To the lanes it is the end of input: a [`reduce`](Flow::reduce) emits its state, for example. A source that waits
+    /// ends at once, one that is just being read at the end of that batch. After the deadline the flow is
+    /// [aborted](Self::abort). A lane that blocks its thread holds this up, also after the deadline, until its poll
+    /// returns, for it cannot be dropped before. Any time is a deadline: 0 aborts what does not end in the same moment.
+    ///
+    /// A second call changes nothing about the first: the earlier deadline counts, and both get the same report.
+    ///
+    /// # Panics
+    /// When the timers of the flow's runtime are disabled.
+    ///
+    /// # Cancel safety
+    /// The sources are told at once, and the deadline counts from the call; it is kept only while this is polled.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::flow::FlowEnd;
+    /// use gen_stage::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let silent = stream::iter(0..10).chain(stream::pending());
+    /// let flow = silent.flow().lanes(1).per_lane(|lane| lane.chunks(3)).start();
+    /// tokio::time::sleep(Duration::from_secs(1)).await;
+    ///
+    /// let report = flow.shutdown(Duration::from_secs(5)).await;
+    /// assert!(matches!(report.end, Ok(FlowEnd::Drained)));
+    /// assert_eq!((report.taken, report.discarded), (10, 0));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<> {
+        let lifeline = Arc::clone(&self.lifeline);
+        let deadline = lifeline.0.course.sleep(deadline);
+        lifeline.0.course.tell();
+        async move {
+            let running = &lifeline.0;
+            or_abort(running.ended(), deadline, || drop(running.abort(true))).await
+        }
+    }
+
+    /// Drops all lanes where they are, at once: those that are just being polled by another thread when that poll
+    /// returns. The report says [`FlowError::Aborted`], unless the flow had ended.
+    ///
+    /// # Panics
+    /// It does not: should dropping a lane panic, the report says so.
+    pub fn abort(&self) {
+        drop(self.lifeline.0.abort(true));
+    }
+
+    /// Whether the flow has ended and all of its tasks are gone.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.lifeline.0.ended.borrow().is_some() || self.lifeline.0.ended.has_changed().is_err()
+    }
+
+    /// Lets the flow live on without handles, until it ends. Should it fail, that is logged.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use tokio::sync::mpsc;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, mut receiver) = mpsc::unbounded_channel();
+    /// Flow::from_iter(1..=3).lanes(1).inspect(move |n| sender.send(*n).unwrap()).start().detach();
+    /// assert_eq!(receiver.recv().await, Some(1));
+    /// # });
+    /// ```
+    pub fn detach(self) {
+        self.lifeline.0.detached.store(true, Ordering::SeqCst);
+    }
+}
+
+impl fmt::Debug for FlowHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlowHandle").field("finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}
+
+/// The right to have a flow alive.
+struct Lifeline(Arc<Running>);
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        if self.0.detached.load(Ordering::SeqCst) {
+            return;
+        }
+        // Nobody is left who could read in a report what panicked.
+        if let Some(payload) = self.0.abort(false) {
+            if !std::thread::panicking() {
+                resume_unwind(payload);
+            }
+        }
+    }
+}
+
+struct Running {
+    course: Course,
+    /// Taken for each look at the tasks: by whoever watches over them, and by those who abort.
+    tasks: Mutex<Option<Tasks>>,
+    /// Wakes who watches over the tasks.
+    watcher: Mutex<Waker>,
+    aborting: AtomicBool,
+    detached: AtomicBool,
+    ended: watch::Receiver<Option<FlowReport>>,
+}
+
+impl Running {
+    async fn ended(&self) -> FlowReport {
+        let mut ended = self.ended.clone();
+        let report = match ended.wait_for(Option::is_some).await {
+            Ok(report) => report.clone(),
+            // Who watches over the flow was dropped.
+            Err(_) => None,
+        };
+        report.unwrap_or_else(|| self.course.report(Err(FlowError::RuntimeGone), 0))
+    }
+
+    /// Drops the lanes. Should one panic at that, it is in the report, or returned.
+    fn abort(&self, report: bool) -> Option<Box<dyn Any + Send>> {
+        self.aborting.store(true, Ordering::SeqCst);
+        let panicked = match self.tasks.try_lock() {
+            Ok(tasks) => stop(tasks, report),
+            Err(TryLockError::Poisoned(tasks)) => stop(tasks.into_inner(), report),
+            // Who watches over them has them, or somebody who is dropped with them.
+            Err(TryLockError::WouldBlock) => None,
+        };
+        let watcher = lock(&self.watcher).clone();
+        watcher.wake();
+        panicked
+    }
+}
+
+/// Stops the tasks of a flow that is to be aborted.
+fn stop(mut tasks: MutexGuard<'_, Option<Tasks>>, report: bool) -> Option<Box<dyn Any + Send>> {
+    tasks.as_mut()?.abort(report)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the end of a flow, stops all of it when a lane fails, and reports.
+async fn watch_over(running: Arc<Running>, report: watch::Sender<Option<FlowReport>>) {
+    let end = poll_fn(|cx| running.poll_end(cx)).await;
+    let tasks = lock(&running.tasks).take();
+    drop(tasks);
+    match &end {
+        Ok(()) => tracing::debug!("a flow has ended"),
+        Err(FlowError::Aborted) => tracing::debug!("a flow was aborted"),
+        Err(error) => tracing::error!(%error, "a flow has failed"),
+    }
+    let end = end.map(|()| running.course.end());
+    report.send_replace(Some(running.course.report(end, 0)));
+}
+
+impl Running {
+    fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
+        lock(&self.watcher).clone_from(cx.waker());
+        let mut tasks = lock(&self.tasks);
+        let Some(tasks) = tasks.as_mut() else {
+            return Poll::Ready(Err(FlowError::RuntimeGone));
+        };
+        if self.aborting.load(Ordering::SeqCst) {
+            tasks.abort(true);
+        }
+        Poll::Ready(match ready!(tasks.poll_ended(cx)) {
+            Ok(()) | Err(Failure::RuntimeGone) if tasks.was_aborted() => Err(FlowError::Aborted),
+            ended => ended.map_err(FlowError::from),
+        })
+    }
+}

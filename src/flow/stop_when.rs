@@ -1,0 +1,151 @@
+use super::flow::Flow;
+use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings, open_layer};
+use super::sequence::Sequenced;
+use super::tasks::Tasks;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+impl<P: Layered> Layered for StopWhen<P> {
+    fn settings(&mut self) -> &mut Settings {
+        self.upstream.settings()
+    }
+}
+
+impl<P: Plan> Flow<P> {
+    /// Ends the sources of the flow when `token` is cancelled; what was taken by then still comes out, and then the
+    /// flow ends as it does at the end of its input.
+    ///
+    /// A source that waits ends at once, one that is just being read at the end of that batch. The sources are those
+    /// of all layers above this call. Several tokens may be given, of which any ends them, and one token may end many
+    /// flows. A source that is a flow itself is dropped with what is in it: give that the token, too.
+    ///
+    /// # Demand
+    /// Items in the lanes come out as they are asked for: a flow that nobody reads does not end by this.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::prelude::*;
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let token = CancellationToken::new();
+    /// let endless = stream::iter([3, 1, 2]).chain(stream::pending());
+    /// let sums = endless.flow().lanes(1).stop_when(token.clone()).reduce(|| 0, |sum, n| *sum += n).emit_state();
+    /// let cancel = async {
+    ///     tokio::task::yield_now().await;
+    ///     token.cancel();
+    /// };
+    /// assert_eq!(futures::join!(sums.collect::<Vec<u32>>(), cancel).0, [3 + 1 + 2]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// Flow has nothing like it: a flow ends when its coordinator is stopped, with what is in it.
+    #[track_caller]
+    pub fn stop_when(self, token: CancellationToken) -> Flow<StopWhen<P>> {
+        self.then(|upstream| StopWhen { upstream, token, meter: None })
+    }
+}
+
+/// The plan behind [`Flow::stop_when`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct StopWhen<P> {
+    upstream: P,
+    token: CancellationToken,
+    meter: Option<Arc<Meter>>,
+}
+
+impl<P> StopWhen<P> {
+    /// As [`Flow::stop_when`], and counts.
+    pub(super) fn metered(upstream: P, token: CancellationToken, meter: Arc<Meter>) -> Self {
+        Self { upstream, token, meter: Some(meter) }
+    }
+}
+
+/// The counters of a flow, for those who hold its handle.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    taken: Arc<AtomicU64>,
+    /// Known once the flow runs.
+    discarded: OnceLock<Arc<AtomicU64>>,
+    ended: OnceLock<Instant>,
+    complete: AtomicBool,
+}
+
+impl Meter {
+    /// Items taken from the sources.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Items dropped before any operator or reader took them.
+    pub(super) fn discarded(&self) -> u64 {
+        self.discarded.get().map_or(0, |discarded| discarded.load(Ordering::Relaxed))
+    }
+
+    /// When it ended: the first to ask says when.
+    pub(super) fn ended(&self) -> Instant {
+        *self.ended.get_or_init(Instant::now)
+    }
+
+    /// Notes that everything has come out.
+    pub(super) fn complete(&self) {
+        self.complete.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn has_started(&self) -> bool {
+        self.discarded.get().is_some()
+    }
+}
+
+impl<P: Plan> Plan for StopWhen<P> {
+    type Item = P::Item;
+    type Lane = P::Lane;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        self.gated(tasks, P::build)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // It may end before its sources do.
+        (0, self.upstream.size_hint().1)
+    }
+}
+
+impl<P> StopWhen<P> {
+    /// Builds what is upstream so that the token ends its sources.
+    fn gated<R>(self, tasks: &mut Tasks, build: impl FnOnce(P, &mut Tasks) -> R) -> R {
+        let Self { upstream, token, meter } = self;
+        let counter = meter.map(|meter| {
+            let _ = meter.discarded.set(Arc::clone(tasks.discarded()));
+            Arc::clone(&meter.taken)
+        });
+        tasks.gated(token, counter, |tasks| build(upstream, tasks))
+    }
+}
+
+open_layer!([P: OpenLayer] StopWhen<P>);
+
+impl<P: Sequenced> Sequenced for StopWhen<P> {
+    type TaggedLane = P::TaggedLane;
+
+    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+        self.gated(tasks, P::build_tagged)
+    }
+}
+
+impl<P: LayerStart> LayerStart for StopWhen<P> {}
+
+impl<P: fmt::Debug> fmt::Debug for StopWhen<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StopWhen").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,220 @@
+use super::flow::Flow;
+use super::from_stages::FromStage;
+use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
+use super::source::{Source, SourceLane};
+use super::tasks::Tasks;
+use crate::demand::Demand;
+use crate::lane::Lane;
+use crate::stage::{
+    Consumes, Driver, FromLane, Handle, Producer, ProducerHandle, Produces, Reads, Role, SubscribeError,
+    Subscribing, Watch,
+};
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+impl<P> Flow<P>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+{
+    /// Sends everything through running producer-consumers, and goes on with what they make.
+    ///
+    /// When the flow starts, each of `stages` subscribes to every lane of the layer above, and the lanes of the new layer
+    /// read from the stages. An item goes to the stage with the most open demand.
+    ///
+    /// The stages are not the flow's: they live on after it, may read and serve others as well, and however the flow ends
+    /// above them, they do not: their subscriptions are [temporary](crate::stage::CancelMode::Temporary). So a **finite flow comes to its end only if the stages do**: set them up with
+    /// [`stop_when_alone`](crate::stage::Setup::stop_when_alone), which ends them after the last lane. This goes for a
+    /// [`shutdown`](crate::flow::FlowHandle::shutdown) too: without, it waits for its deadline. For a stage that is to belong
+    /// to the flow, one in each lane, put it on the lane: `flow.per_lane(|lane| MyStage::new().through(lane))`.
+    ///
+    /// # Demand
+    /// That of the new layer, of the subscriptions to the lanes as of those to the stages. Stages ask when they are handled
+    /// by somebody, so as many items again wait in front of them.
+    ///
+    /// # Ordering
+    /// One stage behind one lane keeps the order, as far as it does so itself.
+    ///
+    /// # Panics
+    /// When there is no stage at all. When a stage fails, or had ended, the flow fails as by a panic of its own. A failure
+    /// of the flow is raised in its reader, and does not end the stages.
+    ///
+    /// # Drop
+    /// The subscriptions are cancelled. What is in the stages then stays in them, for their other readers.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Output, StageError, Upstream};
+    ///
+    /// struct Running(u64);
+    /// impl ProducerConsumer for Running {
+    ///     type Input = u64;
+    ///     type Item = u64;
+    ///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, out: &mut Output<u64>) -> Result<(), StageError> {
+    ///         out.extend(items.into_iter().map(|n| { self.0 += n; self.0 }));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # tokio_test::block_on(async {
+    /// let sums = Running(0).stage().stop_when_alone().spawn();
+    /// let flow = Flow::from_iter(1..=4).lanes(1).through_stages([sums]).lanes(1).map(|sum| sum * 10);
+    /// assert_eq!(flow.collect::<Vec<_>>().await, [10, 30, 60, 100]);
+    ///
+    /// // One in every lane, which belongs to the flow.
+    /// let flow = Flow::from_iter(1..=4).lanes(1).per_lane(|lane| Running(0).through(lane)).map(|sum| sum * 10);
+    /// assert_eq!(flow.collect::<Vec<_>>().await, [10, 30, 60, 100]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `Flow.through_stages/3`; in place of `Flow.through_specs/3`, [`per_lane`](Self::per_lane).
+    #[track_caller]
+    pub fn through_stages<T, R, M>(
+        self,
+        stages: impl IntoIterator<Item = Handle<R, M>>,
+    ) -> Flow<ThroughStages<P, T>>
+    where
+        T: Send + 'static,
+        R: Consumes + Produces + Role<Input = P::Item, Item = T, Options: Default>,
+        M: Send + 'static,
+    {
+        let (mut readers, mut sources) = (Vec::<Box<dyn Reads<P::Item>>>::new(), Vec::new());
+        for stage in stages {
+            readers.push(Box::new(stage.clone()));
+            sources.push(FromStage::new(stage));
+        }
+        assert!(!sources.is_empty(), "through_stages needs at least 1 stage, given 0");
+        self.then(|upstream| ThroughStages { upstream, readers, source: Source::new(sources) })
+    }
+}
+
+/// The plan behind [`Flow::through_stages`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct ThroughStages<P: Plan, T> {
+    upstream: P,
+    readers: Vec<Box<dyn Reads<P::Item>>>,
+    source: Source<FromStage<T>>,
+}
+
+impl<P: Plan, T> Layered for ThroughStages<P, T> {
+    fn settings(&mut self) -> &mut Settings {
+        self.source.settings()
+    }
+}
+
+impl<P, T> Plan for ThroughStages<P, T>
+where
+    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    T: Send + 'static,
+{
+    type Item = T;
+    type Lane = SourceLane<FromStage<T>>;
+
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let demand = self.source.settings().demand;
+        let lanes = self.upstream.build(tasks);
+        feed(tasks, lanes, &self.readers, demand);
+        // They end when the stages do, which is when all that went into them has come out.
+        tasks.ungated(|tasks| self.source.build(tasks))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+/// Makes producers of the lanes, each with a task, and subscribes the stages to them.
+fn feed<L>(tasks: &mut Tasks, lanes: Vec<L>, readers: &[Box<dyn Reads<L::Item>>], demand: Demand)
+where
+    L: Lane<Item: Send + 'static> + Send + 'static,
+{
+    let (mut producers, mut subscribing) = (Vec::new(), Vec::new());
+    for lane in lanes {
+        let panicked = Arc::default();
+        let stage =
+            FromLane::new(lane, Readers { left: readers.len(), panicked: Arc::clone(&panicked) }).stage();
+        let (producer, driver) = stage.label("lane of a flow").accumulate().into_parts();
+        for reader in readers {
+            let subscribe = producer.subscribe().with_demand(demand).temporary();
+            subscribing.push(reader.read(subscribe.into_request()));
+        }
+        tasks.spawn(LaneTask { _producer: producer.clone(), driver, panicked });
+        producers.push(producer);
+    }
+    tasks.spawn(forward(subscribing, producers));
+}
+
+/// Ends a lane with its last reader. That is not the last one for now, as others may not have subscribed yet.
+struct Readers {
+    left: usize,
+    panicked: Panicked,
+}
+
+type Panicked = Arc<Mutex<Option<Box<dyn Any + Send>>>>;
+
+impl Watch for Readers {
+    fn left(&mut self) -> bool {
+        self.left -= 1;
+        self.left == 0
+    }
+
+    fn panicked(&self, payload: Box<dyn Any + Send>) {
+        *self.panicked.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
+    }
+}
+
+/// Runs the producer that a lane became, and fails when the lane does: before the stages hear of an end, so that the
+/// flow knows of its failure before anything behind them could take that for the end of the input.
+struct LaneTask<T: Send + 'static> {
+    /// Keeps it alive.
+    _producer: ProducerHandle<T>,
+    driver: Driver,
+    panicked: Panicked,
+}
+
+impl<T: Send + 'static> Future for LaneTask<T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = Pin::new(&mut self.driver).poll(cx);
+        let payload = self.panicked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match payload {
+            Some(payload) => resume_unwind(payload),
+            None => polled,
+        }
+    }
+}
+
+/// Lets the lanes begin once all stages have subscribed, so that a short input is not all for the first.
+async fn forward<T: Send + 'static>(subscribing: Vec<Subscribing>, producers: Vec<ProducerHandle<T>>) {
+    for subscribed in subscribing {
+        match subscribed.await {
+            Err(SubscribeError::Refused(refusal)) => {
+                panic!("a lane of a flow refused a stage of through_stages: {refusal}")
+            }
+            // One has ended: whoever reads the stage hears why.
+            Ok(_) | Err(SubscribeError::Gone | SubscribeError::ConsumerGone) => {}
+        }
+    }
+    for producer in producers {
+        producer.forward();
+    }
+}
+
+open_layer!([P: Plan, T] ThroughStages<P, T> where Self: Plan);
+impl<P: Plan, T> LayerStart for ThroughStages<P, T> where Self: Plan {}
+
+impl<P: Plan + fmt::Debug, T> fmt::Debug for ThroughStages<P, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThroughStages")
+            .field("upstream", &self.upstream)
+            .field("stages", &self.readers.len())
+            .finish_non_exhaustive()
+    }
+}
