@@ -292,3 +292,56 @@ impl<Fut: Future> fmt::Debug for Jobs<Fut> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::limit::{Gate, Limit};
+    use super::Jobs;
+    use futures::future::{BoxFuture, FutureExt, pending, ready};
+    use std::future::poll_fn;
+    use tokio::runtime::{Builder, Handle};
+
+    type Numbers = Jobs<BoxFuture<'static, u32>>;
+
+    #[tokio::test]
+    async fn a_place_is_used_again() {
+        let mut jobs = Numbers::new(Handle::current());
+        assert!(jobs.begin(ready(1).boxed()).is_ready());
+        assert_eq!(jobs.outstanding(), 0);
+        for round in 0..3 {
+            for at in 0..2 {
+                let later = async move {
+                    tokio::task::yield_now().await;
+                    round
+                };
+                assert!(jobs.begin(later.boxed()).is_pending());
+                assert!(jobs.spawn(None) < 2, "job {at} of 2");
+            }
+            assert_eq!((jobs.outstanding(), jobs.jobs.len()), (2, 2));
+            for _ in 0..2 {
+                poll_fn(|cx| jobs.poll_finished(cx)).await;
+                assert_eq!(jobs.next_finished().map(|(_, output)| output), Some(round));
+            }
+            assert_eq!(jobs.outstanding(), 0);
+        }
+    }
+
+    #[test]
+    fn what_a_runtime_dropped_never_looks_done_and_gives_its_permit_back() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let mut jobs = Numbers::new(runtime.handle().clone());
+        let mut gate = Gate::new(Limit::new(1), 0);
+        assert!(jobs.begin(pending().boxed()).is_pending());
+        jobs.spawn(gate.try_permit());
+        assert!(gate.try_permit().is_none());
+        drop(runtime);
+        assert!(gate.try_permit().is_some());
+        assert!(jobs.next_finished().is_none());
+        assert_eq!(jobs.outstanding(), 1, "its lane does not end");
+        // The runtime is gone already: neither does this one look done.
+        assert!(jobs.begin(pending().boxed()).is_pending());
+        jobs.spawn(None);
+        assert!(jobs.next_finished().is_none());
+        assert_eq!(jobs.outstanding(), 2);
+    }
+}
