@@ -18,7 +18,7 @@ impl<P: Layered, W> Layered for Batch<P, W> {
     }
 }
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Gathers items into vectors of `size` items, at least 1, in each lane.
     ///
     /// At the end of the input the rest comes out as a shorter batch, never as an empty one. Without
@@ -45,7 +45,10 @@ impl<P: OpenLayer> Flow<P> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn batch(self, size: usize) -> Flow<Batch<P, OneEach>> {
+    pub fn batch(self, size: usize) -> Flow<Batch<P, OneEach>>
+    where
+        P: OpenLayer,
+    {
         assert!(size > 0, "batch needs a size of at least 1 item, given 0");
         self.batches(size as u64, OneEach)
     }
@@ -82,6 +85,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn batch_by_weight<F>(self, max: u64, weigh: F) -> Flow<Batch<P, WeighedBy<F>>>
     where
+        P: OpenLayer,
         F: FnMut(&P::Item) -> u64 + Clone,
     {
         assert!(max > 0, "batch_by_weight needs a weight of at least 1, given 0");
@@ -89,7 +93,10 @@ impl<P: OpenLayer> Flow<P> {
     }
 
     #[track_caller]
-    fn batches<W>(self, max: u64, weigh: W) -> Flow<Batch<P, W>> {
+    fn batches<W>(self, max: u64, weigh: W) -> Flow<Batch<P, W>>
+    where
+        P: OpenLayer,
+    {
         self.then(|upstream| Batch { upstream, max, timeout: None, weigh })
     }
 }

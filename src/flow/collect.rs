@@ -2,10 +2,7 @@ use super::flow::Flow;
 use super::plan::Plan;
 use std::future::poll_fn;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Gathers everything that comes out into a collection.
     ///
     /// Like `StreamExt::collect`, which need not be imported for it, and by batches.
@@ -33,6 +30,7 @@ where
     /// `Enum.to_list/1` and `Enum.into/2` on a Flow.
     pub async fn collect<C>(mut self) -> C
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         C: Default + Extend<P::Item>,
     {
         let mut gathered = C::default();

@@ -18,10 +18,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-impl<P> Flow<P>
-where
-    P: OpenLayer,
-{
+impl<P> Flow<P> {
     /// Reduces to one value per key in two phases: first on each lane, then across lanes.
     ///
     /// `fill` puts an item into the [`Combiner`] of its lane, a table from keys to values, under as many keys as it
@@ -74,6 +71,7 @@ where
     #[track_caller]
     pub fn combine<K, V, F, M>(self, max_keys: usize, fill: F, merge: M) -> Flow<Combine<P, K, V, F, M>>
     where
+        P: OpenLayer,
         F: FnMut(&mut Combiner<K, V>, P::Item) + Clone,
         M: FnMut(&mut V, V) + Clone,
     {

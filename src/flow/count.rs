@@ -2,10 +2,7 @@ use super::flow::Flow;
 use super::plan::Plan;
 use std::future::poll_fn;
 
-impl<P> Flow<P>
-where
-    P: Plan<Item: Send + 'static, Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Counts the items that come out, in every lane, and adds up what the lanes counted.
     ///
     /// No item crosses to the task that awaits this. Of a flow that is already being read, what is left is read and
@@ -28,7 +25,10 @@ where
     ///
     /// # Source
     /// `Enum.count/1` on a Flow.
-    pub async fn count(mut self) -> u64 {
+    pub async fn count(mut self) -> u64
+    where
+        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
+    {
         if self.is_begun() {
             let mut count = 0;
             while let Some(batch) = poll_fn(|cx| self.poll_next_batch(cx)).await {

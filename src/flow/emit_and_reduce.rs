@@ -4,7 +4,7 @@ use super::reduce::Reduce;
 use crate::window::{EmitAndFold, Nothing, Reducer};
 use std::marker::PhantomData;
 
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Folds items into a state as [`reduce`](Flow::reduce) does, and emits what `f` returns at once.
     ///
     /// At triggers, and at the end, what [`reduce`](Flow::reduce) says of the state comes out besides, unless
@@ -41,6 +41,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn emit_and_reduce<S, V, I, F>(self, init: I, f: F) -> Flow<Reduce<P, EmitAndFold<I, F>>>
     where
+        P: Reducible,
         V: IntoIterator,
         I: FnMut() -> S + Clone,
         F: FnMut(&mut S, P::In) -> V + Clone,

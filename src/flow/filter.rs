@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Keeps the items for which `f` says true.
     ///
     /// # Ordering
@@ -26,6 +26,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn filter<F>(self, f: F) -> Flow<Stepped<P, Filter<F>>>
     where
+        P: Reducible,
         F: FnMut(&P::In) -> bool + Clone,
     {
         self.then(|plan| Stepped::new(plan, Filter(f)))
@@ -54,6 +55,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn reject<F>(self, f: F) -> Flow<Stepped<P, Reject<F>>>
     where
+        P: Reducible,
         F: FnMut(&P::In) -> bool + Clone,
     {
         self.then(|plan| Stepped::new(plan, Reject(f)))

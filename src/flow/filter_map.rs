@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Makes at most one item of each item: `None` drops it.
     ///
     /// # Ordering
@@ -26,6 +26,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn filter_map<U, F>(self, f: F) -> Flow<Stepped<P, FilterMap<F>>>
     where
+        P: Reducible,
         F: FnMut(P::In) -> Option<U> + Clone,
     {
         self.then(|plan| Stepped::new(plan, FilterMap(f)))

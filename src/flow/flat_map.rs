@@ -17,7 +17,7 @@ impl<P: Layered, F, I> Layered for FlatMap<P, F, I> {
     }
 }
 
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Makes any number of items of each item: those of the iterator that `f` returns.
     ///
     /// The iterator is run as its items are wanted, so that a huge one takes no more memory than a small one.
@@ -43,6 +43,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn flat_map<U, F>(self, f: F) -> Flow<FlatMap<P, ByFn<F>, U::IntoIter>>
     where
+        P: Reducible,
         U: IntoIterator,
         F: FnMut(P::In) -> U + Clone,
     {

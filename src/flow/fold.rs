@@ -8,13 +8,11 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Folds what comes out of each lane into a state, in the lane's own task; returns the states.
     pub(super) async fn fold_lanes<S, F>(self, init: impl Fn() -> S, f: F) -> Vec<S>
     where
+        P: Plan<Lane: Send + 'static>,
         S: Send + 'static,
         F: FnMut(&mut S, P::Item) + Clone + Send + 'static,
     {

@@ -2,10 +2,7 @@ use super::flow::Flow;
 use super::plan::{OpenLayer, Plan};
 use std::future::Future;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Awaits the future that `f` returns for every item that comes out, with at most `n` in flight, until all are done.
     ///
     /// `n` is at least 1, and counts over all lanes. `f` runs on the lanes and its futures in tasks, as with
@@ -44,6 +41,7 @@ where
     #[track_caller]
     pub fn for_each_async<Fut, F>(self, n: usize, f: F) -> impl Future<Output = ()>
     where
+        P: Plan<Lane: Send + 'static>,
         P: OpenLayer,
         F: FnMut(P::Item) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,

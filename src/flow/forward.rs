@@ -6,10 +6,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Sends everything that comes out into a `Sink`, and closes it at the end.
     ///
     /// The sink is asked first and the flow then, so that an item is taken only when there is room for it. It is
@@ -44,6 +41,7 @@ where
     /// `Flow.into_stages/3` with one consumer.
     pub async fn forward<Si>(mut self, sink: Si) -> Result<(), Si::Error>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         Si: Sink<P::Item>,
     {
         let mut sink = pin!(sink);

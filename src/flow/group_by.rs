@@ -10,7 +10,7 @@ use std::ops::AddAssign;
 
 /// Reduces by key. What comes out are pairs of keys and states, at the end of input or of each window; behind a
 /// partition by the same key, each key once.
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Gathers the items of each key in a vector, oldest first.
     ///
     /// # Panics
@@ -33,6 +33,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn group_by<K, F>(self, key: F) -> Flow<Reduce<P, Grouping<K, P::In, F>>>
     where
+        P: Reducible,
         K: Hash + Eq,
         F: FnMut(&P::In) -> K + Clone,
     {
@@ -58,6 +59,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn group_by_key<K, V>(self) -> Flow<Reduce<P, GroupingPairs<K, V>>>
     where
+        P: Reducible,
         P: Reducible<In = (K, V)>,
         K: Hash + Eq,
     {
@@ -82,6 +84,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn count_by<K, F>(self, key: F) -> Flow<Reduce<P, Summing<K, u64, PairWith1<F>>>>
     where
+        P: Reducible,
         K: Hash + Eq,
         F: FnMut(&P::In) -> K + Clone,
     {
@@ -107,6 +110,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn sum_by<K, V, F>(self, pair: F) -> Flow<Reduce<P, Summing<K, V, Pair<F>>>>
     where
+        P: Reducible,
         K: Hash + Eq,
         V: Default + AddAssign,
         F: FnMut(P::In) -> (K, V) + Clone,

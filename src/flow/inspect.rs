@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Shows each item to `f` and passes it on unchanged.
     ///
     /// # Ordering
@@ -28,6 +28,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn inspect<F>(self, f: F) -> Flow<Stepped<P, Inspect<F>>>
     where
+        P: Reducible,
         F: FnMut(&P::In) + Clone,
     {
         self.then(|plan| Stepped::new(plan, Inspect(f)))

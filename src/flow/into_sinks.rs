@@ -5,10 +5,7 @@ use super::sink_driver::SinkDriver;
 use futures_sink::Sink;
 use std::future::Future;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Writes what comes out of each lane into a `Sink` of its own, and closes all sinks at the end.
     ///
     /// The last layer has as many lanes as there are sinks; behind a partition, everything with one key goes into one
@@ -58,6 +55,7 @@ where
     #[track_caller]
     pub fn into_sinks<Si>(mut self, sinks: Vec<Si>) -> impl Future<Output = Result<(), Si::Error>>
     where
+        P: Plan<Lane: Send + 'static>,
         Si: Sink<P::Item, Error: Send + 'static> + Send + 'static,
     {
         assert!(!sinks.is_empty(), "into_sinks needs at least 1 sink, given 0");

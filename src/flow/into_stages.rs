@@ -15,10 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
-{
+impl<P> Flow<P> {
     /// Makes the flow a producer to which any number of consumers may subscribe, at any time; awaiting this starts it.
     ///
     /// The same as [`into_stages`](Self::into_stages) without consumers. The flow runs when the first of them asks, and
@@ -49,7 +46,10 @@ where
     /// # Source
     /// `Flow.start_link/2`, whose coordinator sends subscribers on to all stages of the last layer.
     #[track_caller]
-    pub fn into_stage(self) -> IntoStages<P> {
+    pub fn into_stage(self) -> IntoStages<P>
+    where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
+    {
         let (plan, runtime) = self.into_plan("made a stage");
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let idle = Idle { stop: stop.clone(), meter: Arc::clone(&meter) };
@@ -115,6 +115,7 @@ where
     #[track_caller]
     pub fn into_stages<R, M>(self, consumers: impl IntoIterator<Item = Handle<R, M>>) -> IntoStages<P>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
         R: Consumes + Role<Input = P::Item>,
         M: Send + 'static,
     {

@@ -24,10 +24,7 @@ pub type Sides<P, Q, F, G> = Exchange<
     Partition<BySide<F, G>>,
 >;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Makes a row of every two items, one of each flow, that have equal keys.
     ///
     /// `mode` says what becomes of items whose key the other flow does not have: [`Inner`](super::Inner) drops them,
@@ -77,6 +74,7 @@ where
         right_key: G,
     ) -> Flow<Join<Sides<P, Q, F, G>, M, F, G>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         M: JoinMode<P::Item, Q::Item>,
         Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
         K: Hash + Eq,
@@ -138,6 +136,7 @@ where
         right_key: G,
     ) -> Flow<Join<InWindows<Sides<P, Q, F, G>, W, C, O>, M, F, G>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         M: JoinMode<P::Item, Q::Item>,
         Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
         K: Hash + Eq,
@@ -154,6 +153,7 @@ where
     #[track_caller]
     fn sides<Q, K, F, G>(self, right: Flow<Q>, keys: Keys<F, G>) -> Flow<Sides<P, Q, F, G>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
         K: Hash,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
@@ -242,9 +242,7 @@ pub struct Join<P, M, F, G> {
 }
 
 impl<P, M, F, G> Join<P, M, F, G> {
-    fn new(upstream: P, mode: M, keys: Keys<F, G>) -> Self {
-        // Its type has said it all.
-        let _ = mode;
+    fn new(upstream: P, _mode: M, keys: Keys<F, G>) -> Self {
         Self { upstream, keys, mode: PhantomData }
     }
 }

@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Makes one item of each item.
     ///
     /// # Ordering
@@ -26,6 +26,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn map<U, F>(self, f: F) -> Flow<Stepped<P, Map<F>>>
     where
+        P: Reducible,
         F: FnMut(P::In) -> U + Clone,
     {
         self.then(|plan| Stepped::new(plan, Map(f)))

@@ -16,7 +16,7 @@ impl<P: Layered> Layered for Batches<P> {
     }
 }
 
-impl<P: LayerStart> Flow<P> {
+impl<P> Flow<P> {
     /// Makes a batch of items of each batch, as it came into the layer.
     ///
     /// A batch is what a lane of the layer above, or the source, had ready at once: at least one item, at most
@@ -53,6 +53,7 @@ impl<P: LayerStart> Flow<P> {
     #[track_caller]
     pub fn map_batch<U, F>(self, f: F) -> Flow<FlatMap<Batches<P>, ByFn<F>, U::IntoIter>>
     where
+        P: LayerStart,
         U: IntoIterator,
         F: FnMut(Vec<P::Item>) -> U + Clone,
     {

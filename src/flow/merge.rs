@@ -11,10 +11,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Goes on with the items of two flows, side by side.
     ///
     /// The layer that follows has the lanes of both, and nothing crosses, unless [`lanes`](Flow::lanes) asks for
@@ -44,6 +41,7 @@ where
     #[track_caller]
     pub fn merge<Q>(self, other: Flow<Q>) -> Flow<Merge<P, Q>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         Q: Plan<Lane: Send + 'static, Item = P::Item>,
     {
         self.then_with(other, Merge::new)

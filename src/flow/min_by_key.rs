@@ -1,10 +1,7 @@
 use super::flow::Flow;
 use super::plan::Plan;
 
-impl<P> Flow<P>
-where
-    P: Plan<Item: Send + 'static, Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Finds the item with the least key in every lane, and among these; `None` if nothing comes out.
     ///
     /// # Ordering
@@ -29,6 +26,7 @@ where
     /// `Enum.min_by/2` on a Flow.
     pub async fn min_by_key<K, F>(self, key: F) -> Option<P::Item>
     where
+        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
         K: Ord + Send + 'static,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
@@ -59,6 +57,7 @@ where
     /// `Enum.max_by/2` on a Flow, which takes the first of equal ones.
     pub async fn max_by_key<K, F>(self, key: F) -> Option<P::Item>
     where
+        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
         K: Ord + Send + 'static,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
@@ -67,6 +66,7 @@ where
 
     async fn best_by_key<K, F>(self, mut key: F, better: fn(&K, &K) -> bool) -> Option<P::Item>
     where
+        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
         K: Send + 'static,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {

@@ -10,7 +10,7 @@ impl<P: Layered, F> Layered for OnInit<P, F> {
     }
 }
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Calls `f` once for every lane of the layer when the flow starts, with the number of the lane and how many there
     /// are.
     ///
@@ -39,6 +39,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn on_init<F>(self, f: F) -> Flow<OnInit<P, F>>
     where
+        P: OpenLayer,
         F: FnMut(usize, usize),
     {
         self.then(|upstream| OnInit { upstream, f })

@@ -14,10 +14,7 @@ use std::hash::Hash;
 /// # Ordering
 /// Items with one key keep the order that they had in their lane above. With one lane above, that is the order of the
 /// source.
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Sends each item to the lane that its hash says, so that equal items meet in one lane.
     ///
     /// The number of lanes is that of the cores, unless [`lanes`](Flow::lanes) says otherwise. The hash is the same in
@@ -44,6 +41,7 @@ where
     #[track_caller]
     pub fn partition(self) -> Flow<Exchange<P, Partition<ByHash>>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         P::Item: Hash,
     {
         self.then(|plan| Exchange::new(plan, Partition(ByHash)))
@@ -75,6 +73,7 @@ where
     #[track_caller]
     pub fn partition_by<K, F>(self, key: F) -> Flow<Exchange<P, Partition<ByKey<F>>>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         K: Hash,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
@@ -111,6 +110,7 @@ where
     #[track_caller]
     pub fn partition_by_ref<K, F>(self, key: F) -> Flow<Exchange<P, Partition<ByKeyRef<F>>>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         K: Hash + ?Sized,
         F: FnMut(&P::Item) -> &K + Clone + Send + 'static,
     {
@@ -146,6 +146,7 @@ where
     #[track_caller]
     pub fn partition_with<F>(self, lanes: usize, router: F) -> Flow<Exchange<P, Partition<ByRouter<F>>>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         F: FnMut(&P::Item) -> Option<usize> + Clone + Send + 'static,
     {
         self.then(|plan| Exchange::new(plan, Partition(ByRouter::new(router)))).lanes(lanes)

@@ -11,7 +11,7 @@ impl<P: Layered, F> Layered for PerLane<P, F> {
     }
 }
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Puts any `Stream` adapter, of any crate, on every lane.
     ///
     /// `f` is called once per lane, in the context of the runtime of the lanes. The lane is a `Stream`; what `f`
@@ -37,6 +37,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn per_lane<S, F>(self, f: F) -> Flow<PerLane<P, F>>
     where
+        P: OpenLayer,
         S: Stream,
         F: FnMut(P::Lane) -> S,
     {

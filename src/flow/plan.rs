@@ -11,7 +11,8 @@ use std::thread::available_parallelism;
 #[diagnostic::on_unimplemented(
     message = "this flow cannot be read yet: `{Self}` says nothing of what comes out",
     note = "the state of a `reduce` is emitted item by item, so it must be something to iterate over; \
-            for the states themselves call `emit_state` behind the `reduce`"
+            for the states themselves call `emit_state` behind the `reduce`",
+    note = "behind a `window` comes a `reduce`, or another operator that brings items together"
 )]
 pub trait Plan: Layered {
     /// What comes out of the flow.

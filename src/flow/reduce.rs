@@ -4,7 +4,7 @@ use super::tasks::Tasks;
 use crate::window::{Emit, Fold, Items, Keeps, MergeStates, Never, Reduced, Reducer, Rules, Spread, State};
 use std::fmt;
 
-impl<P: Reducible> Flow<P> {
+impl<P> Flow<P> {
     /// Folds the items of each lane, or of each window, into a state; at its end, the items of the state come out.
     ///
     /// `init` makes a state: without windows one for each lane, also for a lane that gets no item. Behind a partition,
@@ -50,6 +50,7 @@ impl<P: Reducible> Flow<P> {
     #[track_caller]
     pub fn reduce<S, I, F>(self, init: I, f: F) -> Flow<Reduce<P, Fold<I, F>>>
     where
+        P: Reducible,
         I: FnMut() -> S + Clone,
         F: FnMut(&mut S, P::In) + Clone,
     {
@@ -58,7 +59,10 @@ impl<P: Reducible> Flow<P> {
 
     /// Puts a reducer at the end of the layer.
     #[track_caller]
-    pub(super) fn reduce_by<R: Keeps>(self, reducer: R) -> Flow<Reduce<P, R>> {
+    pub(super) fn reduce_by<R: Keeps>(self, reducer: R) -> Flow<Reduce<P, R>>
+    where
+        P: Reducible,
+    {
         self.then(|upstream| Reduce { upstream, reducer, emit: Items, merge: Never })
     }
 }

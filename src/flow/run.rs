@@ -4,10 +4,7 @@ use super::plan::{OpenLayer, Plan};
 use super::tasks::{Failure, Tasks};
 use std::future::poll_fn;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Runs the flow for its side effects: every lane, until all have ended. What comes out is dropped.
     ///
     /// Nothing crosses to the task that awaits this; items need not be `Send` in the last layer.
@@ -23,7 +20,10 @@ where
     ///
     /// # Source
     /// `Flow.run/2`.
-    pub async fn run(self) {
+    pub async fn run(self)
+    where
+        P: Plan<Lane: Send + 'static>,
+    {
         let (plan, runtime) = self.into_plan("run");
         let mut tasks = Tasks::new(runtime);
         tasks.building(|tasks| {
@@ -67,6 +67,7 @@ where
     /// `Flow.each/2` and `Flow.run/2`.
     pub async fn for_each<F>(self, f: F)
     where
+        P: Plan<Lane: Send + 'static>,
         P: OpenLayer,
         F: FnMut(P::Item) + Clone + Send + 'static,
     {

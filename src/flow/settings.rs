@@ -3,7 +3,7 @@ use super::plan::Layered;
 use crate::demand::Demand;
 
 /// Settings of one layer: from the last source, `partition…` or `shuffle` before the call to the next one after it.
-impl<P: Layered> Flow<P> {
+impl<P> Flow<P> {
     /// Sets how many lanes this layer has, each run by a task: at least 1, by default as many as there are cores.
     ///
     /// After [`partition_with`](Flow::partition_with) it replaces the number of lanes given there.
@@ -32,7 +32,10 @@ impl<P: Layered> Flow<P> {
     /// # Source
     /// The option `stages` of Flow.
     #[track_caller]
-    pub fn lanes(mut self, lanes: usize) -> Self {
+    pub fn lanes(mut self, lanes: usize) -> Self
+    where
+        P: Layered,
+    {
         self.plan_mut("other lanes").settings().set_lanes(lanes);
         self
     }
@@ -61,7 +64,10 @@ impl<P: Layered> Flow<P> {
     /// The options `max_demand` and `min_demand` of Flow, which leave the reader of the flow at the defaults; here
     /// what was set for the last layer bounds the last step too.
     #[track_caller]
-    pub fn demand(self, max: usize, min: usize) -> Self {
+    pub fn demand(self, max: usize, min: usize) -> Self
+    where
+        P: Layered,
+    {
         match Demand::new(max, min) {
             Ok(demand) => self.with_demand(demand),
             Err(error) => panic!("{error}"),
@@ -85,7 +91,10 @@ impl<P: Layered> Flow<P> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn with_demand(mut self, demand: Demand) -> Self {
+    pub fn with_demand(mut self, demand: Demand) -> Self
+    where
+        P: Layered,
+    {
         self.plan_mut("another demand").settings().demand = demand;
         self
     }

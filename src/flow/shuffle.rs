@@ -2,10 +2,7 @@ use super::exchange::{Exchange, Shuffle};
 use super::flow::Flow;
 use super::plan::Plan;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Opens a layer whose lanes take items by demand: a batch goes to the lane that wants most.
     ///
     /// Use it to change the number of lanes, to even out lanes that got unequal shares, or to let two halves of a
@@ -31,7 +28,10 @@ where
     /// # Source
     /// `Flow.shuffle/2`.
     #[track_caller]
-    pub fn shuffle(self) -> Flow<Exchange<P, Shuffle>> {
+    pub fn shuffle(self) -> Flow<Exchange<P, Shuffle>>
+    where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    {
         self.then(|plan| Exchange::new(plan, Shuffle))
     }
 }

@@ -16,10 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Runs the flow in the background for its side effects: every lane, until all have ended. What comes out is
     /// dropped.
     ///
@@ -48,7 +45,10 @@ where
     /// # Source
     /// `Flow.start_link/2`. Consumers are given by [`into_stages`](Self::into_stages).
     #[track_caller]
-    pub fn start(self) -> FlowHandle {
+    pub fn start(self) -> FlowHandle
+    where
+        P: Plan<Lane: Send + 'static>,
+    {
         let (plan, runtime) = self.into_plan("started");
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let plan = StopWhen::metered(plan, stop.clone(), Arc::clone(&meter));

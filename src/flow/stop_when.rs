@@ -14,7 +14,7 @@ impl<P: Layered> Layered for StopWhen<P> {
     }
 }
 
-impl<P: Plan> Flow<P> {
+impl<P> Flow<P> {
     /// Ends the sources of the flow when `token` is cancelled; what was taken by then still comes out, and then the
     /// flow ends as it does at the end of its input.
     ///
@@ -46,7 +46,10 @@ impl<P: Plan> Flow<P> {
     /// # Source
     /// Flow has nothing like it: a flow ends when its coordinator is stopped, with what is in it.
     #[track_caller]
-    pub fn stop_when(self, token: CancellationToken) -> Flow<StopWhen<P>> {
+    pub fn stop_when(self, token: CancellationToken) -> Flow<StopWhen<P>>
+    where
+        P: Plan,
+    {
         self.then(|upstream| StopWhen { upstream, token, meter: None })
     }
 }

@@ -2,10 +2,7 @@ use super::flow::Flow;
 use super::plan::Plan;
 use std::iter::{self, Sum};
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Adds up the items that come out, in every lane, and then the sums of the lanes.
     ///
     /// `S` is a type that `Iterator::sum` makes of such items, and of such sums; of nothing too.
@@ -34,6 +31,7 @@ where
     /// `Enum.sum/1` on a Flow.
     pub async fn sum<S>(self) -> S
     where
+        P: Plan<Lane: Send + 'static>,
         S: Sum<P::Item> + Sum<S> + Send + 'static,
     {
         // The state is empty only while it is being added to.

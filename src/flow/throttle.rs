@@ -20,7 +20,7 @@ impl<P: Layered, W> Layered for Throttled<P, W> {
     }
 }
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Lets items through at a rate, over all lanes together; the others wait, and none is dropped.
     ///
     /// A token bucket, shared by the lanes of the layer: see [`Throttle`]. Each item takes 1 token, or what
@@ -50,7 +50,10 @@ impl<P: OpenLayer> Flow<P> {
     /// # });
     /// ```
     #[track_caller]
-    pub fn throttle(self, throttle: Throttle) -> Flow<Throttled<P, OneEach>> {
+    pub fn throttle(self, throttle: Throttle) -> Flow<Throttled<P, OneEach>>
+    where
+        P: OpenLayer,
+    {
         self.then(|upstream| Throttled { upstream, throttle, cost: OneEach })
     }
 }

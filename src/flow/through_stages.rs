@@ -17,10 +17,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-impl<P> Flow<P>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P> Flow<P> {
     /// Sends everything through running producer-consumers, and goes on with what they make.
     ///
     /// When the flow starts, each of `stages` subscribes to every lane of the layer above, and the lanes of the new layer
@@ -80,6 +77,7 @@ where
         stages: impl IntoIterator<Item = Handle<R, M>>,
     ) -> Flow<ThroughStages<P, T>>
     where
+        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
         T: Send + 'static,
         R: Consumes + Produces + Role<Input = P::Item, Item = T, Options: Default>,
         M: Send + 'static,

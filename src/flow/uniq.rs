@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Passes on the first of equal items at once, and drops the others.
     ///
     /// Each lane knows its own items only: put [`partition`](Flow::partition) before it, or set one
@@ -37,6 +37,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn uniq(self) -> Flow<Stepped<P, Uniq<P::Item>>>
     where
+        P: OpenLayer,
         P::Item: Hash + Eq + Clone,
     {
         self.then(|plan| Stepped::new(plan, Uniq { seen: HashSet::default() }))
@@ -71,6 +72,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn uniq_by<K, F>(self, key: F) -> Flow<Stepped<P, UniqBy<K, F>>>
     where
+        P: OpenLayer,
         K: Hash + Eq,
         F: FnMut(&P::Item) -> K + Clone,
     {

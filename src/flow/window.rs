@@ -4,7 +4,7 @@ use super::tasks::Tasks;
 use crate::window::{LateItems, Triggering, Window, Windowed, Windowing};
 use std::fmt;
 
-impl<P: OpenLayer> Flow<P> {
+impl<P> Flow<P> {
     /// Puts the items of each lane into windows, to be reduced each by itself.
     ///
     /// Behind it come operators that work item by item, if any, and then a [`reduce`](Flow::reduce) or its like. Each
@@ -68,6 +68,7 @@ impl<P: OpenLayer> Flow<P> {
     #[track_caller]
     pub fn window<K, C, O>(self, window: Window<K, C, O>) -> Flow<InWindows<P, K, C, O>>
     where
+        P: OpenLayer,
         K: Windowing<P::Item>,
     {
         self.then(|upstream| InWindows { upstream, window })
