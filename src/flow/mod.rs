@@ -31,7 +31,7 @@
 //! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
-//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`for_each_async`](Flow::for_each_async), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or any `StreamExt` |
+//! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`for_each_async`](Flow::for_each_async), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or [`into_stream`](Flow::into_stream) and any `StreamExt` |
 //! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
 //! | pass through stages, into stages | [`through_stages`](Flow::through_stages), [`into_stages`](Flow::into_stages), [`into_stage`](Flow::into_stage) |
 //!
@@ -63,6 +63,7 @@ mod group_by;
 mod inspect;
 mod into_sinks;
 mod into_stages;
+mod into_stream;
 mod jobs;
 mod join;
 mod joined;
@@ -130,6 +131,7 @@ pub use from_stages::FromStage;
 pub use group_by::{Grouping, GroupingPairs, Pair, PairWith1, Pairs, Summing};
 pub use inspect::Inspect;
 pub use into_stages::{FlowSetup, IntoStages};
+pub use into_stream::FlowStream;
 pub use join::{BySide, IntoLeft, IntoRight, Join, Rows, Sides};
 pub use joined::{FullOuter, Inner, JoinMode, Joined, Keys, LeftOuter, RightOuter, Side};
 pub use map::Map;

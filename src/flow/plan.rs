@@ -62,7 +62,8 @@ pub trait Layered {
 #[diagnostic::on_unimplemented(
     message = "the layer of this flow is closed: `{Self}` takes no more operators",
     label = "this operator comes after a `reduce`, `emit_state`, `on_trigger` or `combine`",
-    note = "put it before the `reduce`, or open the next layer first with `partition`, `partition_by` or `shuffle`"
+    note = "put it before the `reduce`, or open the next layer first with `partition`, `partition_by` or `shuffle`; \
+            for the adapter of this name of `StreamExt`, leave the flow with `into_stream`"
 )]
 pub trait Reducible: Layered {
     /// What the next operator is given.

@@ -104,9 +104,11 @@ impl<S: Stream> Lane for Foreign<S> {
         }
         let size = self.turn.size();
         for passed in 0..size {
-            let item = match self.as_mut().poll_fused(cx) {
+            // Not by `poll_fused`, which looks at each item for what was seen above.
+            let item = match self.as_mut().project().stream.poll_next(cx) {
                 Poll::Ready(Some(item)) => item,
                 Poll::Ready(None) => {
+                    *self.as_mut().project().ended = true;
                     self.gate.count(passed);
                     return Poll::Ready(Each::Ended);
                 }
