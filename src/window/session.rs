@@ -88,7 +88,7 @@ pub struct Sessions<K, G, F> {
     /// The allowed lateness.
     grace: i64,
     /// By key: few at a time, mostly one.
-    open: HashMap<K, Vec<OpenSession>, foldhash::fast::FixedState>,
+    open: HashMap<K, Vec<OpenSession>, foldhash::fast::RandomState>,
     /// When something may have to be done for a session; it may have become longer since, or a part of another. Told
     /// apart by the number of the window.
     due: BTreeMap<(i64, u64), K>,
