@@ -17,6 +17,7 @@ mod per_lane;
 mod properties;
 mod reduce;
 mod run;
+mod session_order;
 mod settings;
 mod shuffle;
 mod source;
