@@ -25,3 +25,5 @@ mod stage_failures;
 mod stage_rules;
 mod stage_streams;
 mod stages;
+mod window_model;
+mod window_properties;
