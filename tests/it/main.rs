@@ -27,3 +27,4 @@ mod stage_streams;
 mod stages;
 mod window_model;
 mod window_properties;
+mod windows_program;
