@@ -18,7 +18,8 @@ impl Window<()> {
     /// [`merge_states`](crate::Flow::merge_states). Behind a partition by the same key, sessions are whole; within a
     /// lane each key has sessions of its own.
     ///
-    /// A session is done when the watermark has got `gap` past its last item.
+    /// A session is done when the watermark has got `gap` past its last item. An item that is near an open session is
+    /// not late, however old: so a session may reach back to where another, which is done, has been.
     ///
     /// Names of windows: [`Session`].
     ///
@@ -63,6 +64,7 @@ impl Window<()> {
             grace: 0,
             open: HashMap::default(),
             due: BTreeMap::new(),
+            finishing: false,
             shut: None,
         })
     }
@@ -92,6 +94,8 @@ pub struct Sessions<K, G, F> {
     /// When something may have to be done for a session; it may have become longer since, or a part of another. Told
     /// apart by the number of the window.
     due: BTreeMap<(i64, u64), K>,
+    /// What is due are the ends of the sessions, which are being closed.
+    finishing: bool,
     /// What ended before was closed as all was idle: it does not come back.
     shut: Option<i64>,
 }
@@ -104,15 +108,11 @@ struct OpenSession {
     number: u64,
     /// The watermark has passed the end, and that was said.
     marked: bool,
+    /// Under which time it is in what is due.
+    due: i64,
 }
 
 impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
-    /// When something is to be done for a session, at the earliest.
-    fn due_at(&self, session: &OpenSession) -> i64 {
-        let end = session.last + self.gap;
-        if session.marked { end + self.grace } else { end }
-    }
-
     /// Does what is due for the first session in the row, if its time has come; `now` of `None` is the end of time.
     ///
     /// `None` when there is nothing more to do.
@@ -127,31 +127,40 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
             // It has become a part of another.
             return Some(Done::Nothing);
         };
-        let mut session = sessions[place];
+        let session = &mut sessions[place];
         if now.is_some() {
             let end = session.last + self.gap;
             let due = if session.marked { end + self.grace } else { end };
             if due > at {
                 // It has become longer.
+                session.due = due;
                 self.due.insert((due, number), key);
                 return Some(Done::Nothing);
             }
             if self.grace > 0 && !session.marked {
-                session.marked = true;
-                sessions[place] = session;
+                (session.marked, session.due) = (true, end + self.grace);
                 desk.fire(session.slot, Trigger::Watermark);
-                self.due.insert((self.due_at(&session), number), key);
+                self.due.insert((session.due, number), key);
                 return Some(Done::Something);
             }
         } else {
             self.shut = self.shut.max(Some(session.last + self.gap));
         }
-        sessions.swap_remove(place);
+        let session = sessions.swap_remove(place);
         if sessions.is_empty() {
             self.open.remove(&key);
         }
         desk.close(session.slot);
         Some(Done::Something)
+    }
+
+    /// Puts the open sessions into the order of their ends.
+    fn sort_by_end(&mut self) {
+        let gap = self.gap;
+        let ends = self.open.iter().flat_map(|(key, sessions)| {
+            sessions.iter().map(move |session| ((session.last + gap, session.number), key.clone()))
+        });
+        self.due = ends.collect();
     }
 }
 
@@ -196,7 +205,12 @@ where
                     desk.merge(session.slot, from.slot);
                 }
                 let ahead = desk.watermark().is_none_or(|now| session.last + gap > now);
-                session.marked &= !ahead;
+                if session.marked && ahead {
+                    // Its end comes before that of its lateness, for which it is in the row.
+                    self.due.remove(&(session.due, session.number));
+                    (session.marked, session.due) = (false, session.last + gap);
+                    self.due.insert((session.due, session.number), key.clone());
+                }
                 sessions[at] = session;
                 if let Some(other) = other {
                     sessions.swap_remove(other);
@@ -212,8 +226,9 @@ where
         }
         let id = Session { key: key.clone(), start: time, end: time + gap };
         let slot = desk.open(id, time);
-        let session = OpenSession { first: time, last: time, slot, number: desk.number(slot), marked: false };
-        self.due.insert((time + gap, session.number), key.clone());
+        let (number, due) = (desk.number(slot), time + gap);
+        let session = OpenSession { first: time, last: time, slot, number, marked: false, due };
+        self.due.insert((due, number), key.clone());
         self.open.entry(key).or_default().push(session);
         Some(Merging([slot]))
     }
@@ -230,9 +245,16 @@ where
     }
 
     fn finish_next(&mut self, desk: &mut Desk<Session<K>>) -> bool {
+        if !self.finishing {
+            self.sort_by_end();
+            self.finishing = true;
+        }
         loop {
             match self.do_first(None, desk) {
-                None => return false,
+                None => {
+                    self.finishing = false;
+                    return false;
+                }
                 Some(Done::Something) => return true,
                 Some(Done::Nothing) => {}
             }

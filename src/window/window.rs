@@ -129,6 +129,8 @@ impl<K, O> Window<K, AtEnd, O> {
     /// [reduces](Acts::reduce) the item, others in its place, or none, and [fires](Acts::fire) in front of or behind
     /// them.
     ///
+    /// When two sessions become one, what is kept for the one that is no more is dropped.
+    ///
     /// # Panics
     /// A panic in `init` or `f` ends the flow with that panic.
     ///
@@ -347,7 +349,8 @@ impl<K: Rows, C, O> Window<K, C, O> {
 
     /// Has windows emit that nothing came into, if windows before and after them do; by default they do not.
     ///
-    /// Mind that a single item with a time far off makes very many of them.
+    /// Mind that a single item with a time far off makes very many of them. A window that a late item opens, earlier than
+    /// all that have emitted, does not fill the row from there on.
     ///
     /// # Examples
     /// ```
