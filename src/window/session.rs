@@ -63,6 +63,7 @@ impl Window<()> {
             grace: 0,
             open: HashMap::default(),
             due: BTreeMap::new(),
+            finishing: false,
             shut: None,
         })
     }
@@ -92,6 +93,8 @@ pub struct Sessions<K, G, F> {
     /// When something may have to be done for a session; it may have become longer since, or a part of another. Told
     /// apart by the number of the window.
     due: BTreeMap<(i64, u64), K>,
+    /// All is being closed: `due` has the ends of sessions as they are.
+    finishing: bool,
     /// What ended before was closed as all was idle: it does not come back.
     shut: Option<i64>,
 }
@@ -196,7 +199,11 @@ where
                     desk.merge(session.slot, from.slot);
                 }
                 let ahead = desk.watermark().is_none_or(|now| session.last + gap > now);
-                session.marked &= !ahead;
+                if session.marked && ahead {
+                    // It is to be told again, and earlier than it would be done.
+                    session.marked = false;
+                    self.due.insert((session.last + gap, session.number), key.clone());
+                }
                 sessions[at] = session;
                 if let Some(other) = other {
                     sessions.swap_remove(other);
@@ -230,9 +237,20 @@ where
     }
 
     fn finish_next(&mut self, desk: &mut Desk<Session<K>>) -> bool {
+        if !self.finishing {
+            // In the order of their ends, and not of when they were to be looked at.
+            self.finishing = true;
+            let open =
+                self.open.iter().flat_map(|(key, sessions)| sessions.iter().map(move |one| (key, one)));
+            let ends = open.map(|(key, one)| ((one.last + self.gap, one.number), key.clone()));
+            self.due = ends.collect();
+        }
         loop {
             match self.do_first(None, desk) {
-                None => return false,
+                None => {
+                    self.finishing = false;
+                    return false;
+                }
                 Some(Done::Something) => return true,
                 Some(Done::Nothing) => {}
             }

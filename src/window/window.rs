@@ -274,8 +274,9 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
     /// Lets an upstream that has sent nothing for so long hold no watermark back, until it sends again; by default
     /// it does for ever.
     ///
-    /// When all upstreams are idle, every open window is done: the last window of a stream that pauses need not wait
-    /// for the next item. What comes later for these windows is too late. Time is that of tokio's clock.
+    /// When all upstreams that have not ended are idle, every open window is done: the last window of a stream that
+    /// pauses need not wait for the next item. What comes later for these windows is too late. Time is that of tokio's
+    /// clock.
     ///
     /// # Panics
     /// When `after` is zero; and in the first poll when the lanes' runtime has no timer.
