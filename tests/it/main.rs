@@ -24,3 +24,4 @@ mod stage_failures;
 mod stage_rules;
 mod stage_streams;
 mod stages;
+mod window;

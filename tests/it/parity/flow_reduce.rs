@@ -41,12 +41,7 @@ async fn scenario_224_what_becomes_of_the_states_with_their_lanes() {
         .reduce(Vec::new, Vec::push)
         .on_trigger(|state, info| [(info.lane, info.lanes, sorted(state.drain(..)))]);
     let states = sorted(flow.collect::<Vec<(usize, usize, Vec<u64>)>>().await);
-    assert_eq!(states, [
-        (0, 4, vec![6, 14, 18]),
-        (1, 4, vec![22]),
-        (2, 4, vec![]),
-        (3, 4, vec![10]),
-    ]);
+    assert_eq!(states, [(0, 4, vec![6, 14, 18]), (1, 4, vec![22]), (2, 4, vec![]), (3, 4, vec![10]),]);
 }
 
 #[tokio::test]
@@ -78,16 +73,10 @@ async fn scenario_242_the_last_three_each_time_and_their_items_in_the_end() {
             [last.clone()]
         })
         .on_trigger(|last, _| last.iter().rev().map(|n| vec![*n]).collect::<Vec<_>>());
-    assert_eq!(lasts.collect::<Vec<_>>().await, [
-        vec![1],
-        vec![1, 2],
-        vec![1, 2, 3],
-        vec![2, 3, 4],
-        vec![3, 4, 5],
-        vec![5],
-        vec![4],
-        vec![3],
-    ]);
+    assert_eq!(
+        lasts.collect::<Vec<_>>().await,
+        [vec![1], vec![1, 2], vec![1, 2, 3], vec![2, 3, 4], vec![3, 4, 5], vec![5], vec![4], vec![3],]
+    );
 }
 
 #[tokio::test]

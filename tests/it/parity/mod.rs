@@ -5,11 +5,7 @@
 macro_rules! one_partition {
     ($items:expr, $demand:expr) => {{
         let (max, min) = $demand;
-        Flow::from_iter($items)
-            .lanes(1)
-            .demand(max, min)
-            .partition_with(1, |_| Some(0))
-            .demand(max, min)
+        Flow::from_iter($items).lanes(1).demand(max, min).partition_with(1, |_| Some(0)).demand(max, min)
     }};
     ($items:expr) => {
         one_partition!($items, $crate::parity::LARGE)

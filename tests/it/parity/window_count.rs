@@ -102,10 +102,8 @@ async fn scenario_308_windows_of_fifty() {
 
 #[tokio::test]
 async fn scenario_310_windows_of_ten() {
-    let sums = one_partition!(1..=100u64)
-        .window(Window::count(10))
-        .reduce(|| 0, |sum, n| *sum += n)
-        .emit_state();
+    let sums =
+        one_partition!(1..=100u64).window(Window::count(10)).reduce(|| 0, |sum, n| *sum += n).emit_state();
     let expected = [55, 155, 255, 355, 455, 555, 655, 755, 855, 955, 0];
     assert_eq!(sums.collect::<Vec<u64>>().await, expected);
 }

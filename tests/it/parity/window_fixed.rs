@@ -20,10 +20,12 @@ use tokio::sync::oneshot;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "a window is given a reference")]
 fn w2(n: &u64) -> u64 {
     if *n <= 50 { *n } else { 1000 + n }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "a window is given a reference")]
 fn w3(n: &u64) -> u64 {
     if (41..=80).contains(n) { 2000 } else { 0 }
 }
@@ -300,10 +302,10 @@ async fn scenario_341_words_by_the_hour() {
         ("erlang", 5_000_000),
         ("erlang", 6_000_000),
     ];
-    assert_eq!(words!(words), [
-        vec![("concurrency", 1), ("elixir", 2), ("erlang", 1)],
-        vec![("elixir", 1), ("erlang", 2)],
-    ]);
+    assert_eq!(
+        words!(words),
+        [vec![("concurrency", 1), ("elixir", 2), ("erlang", 1)], vec![("elixir", 1), ("erlang", 2)],]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -317,16 +319,19 @@ async fn scenario_343_words_by_the_hour_of_which_one_is_late() {
         ("erlang", 6_000_000),
         ("elixir", 0),
     ];
-    assert_eq!(words!(words, allowed_lateness_by_clock, Duration::from_secs(300)), [
-        vec![("concurrency", 1), ("elixir", 1), ("erlang", 1)],
-        vec![("concurrency", 1), ("elixir", 2), ("erlang", 1)],
-        vec![("elixir", 1), ("erlang", 2)],
-    ]);
+    assert_eq!(
+        words!(words, allowed_lateness_by_clock, Duration::from_secs(300)),
+        [
+            vec![("concurrency", 1), ("elixir", 1), ("erlang", 1)],
+            vec![("concurrency", 1), ("elixir", 2), ("erlang", 1)],
+            vec![("elixir", 1), ("erlang", 2)],
+        ]
+    );
     // Without lateness it is counted and in no window.
-    assert_eq!(words!(words), [
-        vec![("concurrency", 1), ("elixir", 1), ("erlang", 1)],
-        vec![("elixir", 1), ("erlang", 2)],
-    ]);
+    assert_eq!(
+        words!(words),
+        [vec![("concurrency", 1), ("elixir", 1), ("erlang", 1)], vec![("elixir", 1), ("erlang", 2)],]
+    );
 }
 
 #[tokio::test]
@@ -354,12 +359,15 @@ macro_rules! lists {
 async fn scenario_346_times_are_rounded_down() {
     // The original rounds towards 0, so that -500 and 500 are in one window (design 6.4).
     let (lists, late) = lists!([-1500, -500, 500, 1500], LARGE);
-    assert_eq!(lists, [
-        (-2000, vec![-1500], true),
-        (-1000, vec![-500], true),
-        (0, vec![500], true),
-        (1000, vec![1500], true),
-    ]);
+    assert_eq!(
+        lists,
+        [
+            (-2000, vec![-1500], true),
+            (-1000, vec![-500], true),
+            (0, vec![500], true),
+            (1000, vec![1500], true),
+        ]
+    );
     assert_eq!(late, 0);
 }
 
@@ -391,10 +399,13 @@ async fn scenario_349_lateness_goes_by_the_clock() {
         .reduce(Vec::new, Vec::push)
         .on_trigger(|list, info| [(info.window.start, info.trigger, list.clone())]);
     let got: Vec<(i64, Trigger, Vec<i64>)> = lists.by_ref().collect().await;
-    assert_eq!(got, [
-        (0, Trigger::Watermark, vec![0]),
-        (0, Trigger::Done, vec![0]),
-        (1000, Trigger::Done, vec![1000, 1200]),
-    ]);
+    assert_eq!(
+        got,
+        [
+            (0, Trigger::Watermark, vec![0]),
+            (0, Trigger::Done, vec![0]),
+            (1000, Trigger::Done, vec![1000, 1200]),
+        ]
+    );
     assert_eq!(lists.late(), 1);
 }
