@@ -31,6 +31,8 @@ struct Idle {
     after: Duration,
     /// When something last came from each upstream; `None` once it counts as idle.
     last: Vec<Option<Instant>>,
+    /// How often the lane was polled since one of them is overdue.
+    asked: usize,
 }
 
 impl Clock {
@@ -41,7 +43,7 @@ impl Clock {
         let period = |length: &Duration| now.map(|now| Period { length: *length, next: later(now, *length) });
         Self {
             periods: periods.iter().filter_map(period).collect(),
-            idle: idle.map(|after| Idle { after, last: vec![now; upstreams] }),
+            idle: idle.map(|after| Idle { after, last: vec![now; upstreams], asked: 0 }),
             alarm: Alarm::default(),
         }
     }
@@ -79,9 +81,20 @@ impl Clock {
     }
 
     /// Takes the next upstream that is idle by now.
+    ///
+    /// A lane that gave way, or was held up by its reader, may not have got to what an upstream has sent long ago: so
+    /// every upstream has a turn first.
     pub(crate) fn next_idle(&mut self, now: Instant) -> Option<usize> {
-        let Idle { after, last } = self.idle.as_mut()?;
-        let idle = last.iter().position(|last| last.is_some_and(|last| later(last, *after) <= now))?;
+        let Idle { after, last, asked } = self.idle.as_mut()?;
+        let Some(idle) = last.iter().position(|last| last.is_some_and(|last| later(last, *after) <= now))
+        else {
+            *asked = 0;
+            return None;
+        };
+        if *asked < last.len() {
+            *asked += 1;
+            return None;
+        }
         last[idle] = None;
         Some(idle)
     }

@@ -31,6 +31,8 @@ pin_project! {
         clock: Option<Clock>,
         listener: Listener,
         stage: Stage,
+        // Polls in a row that ended with the reader having had enough.
+        streak: u32,
     }
 }
 
@@ -89,6 +91,7 @@ where
             clock: None,
             listener: Listener::default(),
             stage: Stage::Running,
+            streak: 0,
         }
     }
 }
@@ -105,6 +108,10 @@ enum Passed {
 
 /// So many signals in a row, with no item among them, are a turn: windows that nothing came into can be very many.
 const TURN: usize = 500;
+
+/// After so many polls in a row in which the upstream had always more than the reader wanted, the lane looks at the
+/// clock: it may never come to wait for anything.
+const STREAK: u32 = 32;
 
 impl<K, C, O, T, P, Id> Placing<K, C, O, T, P, Id>
 where
@@ -268,6 +275,16 @@ where
                 placing.desk.fire_all(Trigger::Named(name));
                 continue;
             }
+            let clock = this.clock.as_mut().expect("made in the first poll");
+            if *this.streak == STREAK {
+                *this.streak = 0;
+                if let Some(Poll::Ready(now)) = clock.poll(cx, placing.kind.deadline()) {
+                    if placing.on_time(now, clock) {
+                        *this.stage = Stage::Idle;
+                    }
+                    continue;
+                }
+            }
             let mut passed = ControlFlow::Continue(());
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
                 placing.item(item, &mut |signal| {
@@ -275,17 +292,26 @@ where
                     passed
                 })
             });
-            let clock = this.clock.as_mut().expect("made in the first poll");
             if clock.watches_idleness() {
                 clock.stirred(placing.desk.watermark.stirred());
             }
             match polled {
                 Poll::Ready(Each::Ended) => *this.stage = Stage::Finishing,
-                Poll::Ready(Each::Stopped) if passed.is_break() => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Each::Stopped) if passed.is_break() => {
+                    *this.streak += 1;
+                    return Poll::Ready(Each::Stopped);
+                }
                 Poll::Ready(Each::Stopped) => {}
                 Poll::Pending => {
+                    *this.streak = 0;
                     // An upstream may have ended behind its last item.
-                    placing.due |= placing.desk.watermark.turn();
+                    if placing.desk.watermark.turn() {
+                        placing.due = true;
+                        if clock.watches_idleness() && placing.desk.watermark.all_idle() {
+                            // What has ended does not become idle: it was the last that others waited for.
+                            *this.stage = Stage::Idle;
+                        }
+                    }
                     if placing.due {
                         continue;
                     }

@@ -110,6 +110,12 @@ impl Watermark {
         !self.upstreams.iter().any(|upstream| upstream.holds)
     }
 
+    /// Whether all upstreams that have not ended are idle.
+    pub(crate) fn all_idle(&self) -> bool {
+        !self.upstreams.iter().any(|upstream| upstream.holds)
+            && self.upstreams.iter().any(|upstream| !upstream.ended)
+    }
+
     pub(crate) fn upstreams(&self) -> usize {
         self.upstreams.len()
     }
