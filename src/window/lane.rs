@@ -130,9 +130,7 @@ where
     ) -> ControlFlow<()> {
         let ended = self.desk.watermark.turn();
         let Some(places) = self.kind.place(&item, &mut self.desk) else {
-            self.late_item = Some(item);
-            self.due = true;
-            return ControlFlow::Break(());
+            return self.too_late(item);
         };
         if !self.desk.events.is_empty() {
             // In front of the item.
@@ -147,6 +145,14 @@ where
         }
         self.due = ended || self.kind.close_next(&mut self.desk);
         if self.due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Keeps an item that is too late, for the lane to look after.
+    #[cold]
+    fn too_late(&mut self, item: T) -> ControlFlow<()> {
+        self.late_item = Some(item);
+        self.due = true;
+        ControlFlow::Break(())
     }
 
     /// Has an item wait behind what came before it.

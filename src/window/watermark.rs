@@ -85,6 +85,7 @@ impl Watermark {
         }
     }
 
+    #[inline(never)]
     fn advance(&mut self) {
         let holding = self.upstreams.iter().enumerate().filter(|(_, upstream)| upstream.holds);
         if let Some((number, slowest)) = holding.min_by_key(|(_, upstream)| upstream.seen) {
