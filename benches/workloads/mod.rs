@@ -1,6 +1,7 @@
 //! What is measured: the same job done by this crate and by others, each checked against the expected result.
 
 pub(crate) mod fan_out;
+pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod one_by_one;
 pub(crate) mod partition;
@@ -71,6 +72,7 @@ pub(crate) fn all() -> Vec<Workload> {
         fan_out::partition(),
         word_count::split(),
         word_count::shuffle_every_word(),
+        join::workload(),
     ]
 }
 
