@@ -19,10 +19,12 @@ const LARGE: (usize, usize) = (1000, 500);
 const SMALL: (usize, usize) = (5, 0);
 
 mod buffer;
+mod departition;
 mod dispatch;
 mod flow_ends;
 mod flow_ops;
 mod flow_reduce;
+mod join;
 mod stage;
 mod stream;
 mod trigger;
