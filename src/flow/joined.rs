@@ -1,16 +1,13 @@
+use super::join_table::{Meeting, Table, Unmatched};
 use crate::lane::{Each, Lane, Turn, give_way, poll_one};
 use crate::window::{Fire, Places, Settled, Signal, Slot, Spread, Trigger};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::Hash;
-use std::iter::Flatten;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::vec;
 
 /// An item of one of the two flows of a join.
 ///
@@ -169,27 +166,15 @@ pin_project! {
     }
 }
 
-/// The items of one window.
-struct Table<K, L, R> {
-    /// Where the items of a key are.
-    keys: HashMap<K, usize, foldhash::fast::RandomState>,
-    rows: Vec<(Vec<L>, Vec<R>)>,
-}
-
 /// What was to be emitted when the reader had had enough.
 enum Rest<L, R, Id> {
     Nothing,
-    /// An item that meets those of the other side, from one of them on.
-    Matching {
-        slot: Slot,
-        row: usize,
-        at: usize,
-        item: Side<L, R>,
-    },
+    /// An item that has met some of the other side.
+    Matching(Slot, Meeting),
     /// A window that is done: what met nobody, and then the word of it.
     Unmatched {
-        left: Flatten<vec::IntoIter<Vec<L>>>,
-        right: Flatten<vec::IntoIter<Vec<R>>>,
+        left: Unmatched<L>,
+        right: Unmatched<R>,
         fire: Fire<Id>,
     },
 }
@@ -208,71 +193,8 @@ impl<S, M, L, R, K, F, G, P, Id> Joined<S, M, L, R, K, F, G, P, Id> {
     }
 }
 
-impl<K: Hash + Eq, L: Clone, R: Clone> Table<K, L, R> {
-    fn new() -> Self {
-        Self { keys: HashMap::default(), rows: Vec::new() }
-    }
-
-    fn row(&mut self, key: K) -> usize {
-        match self.keys.entry(key) {
-            Entry::Occupied(row) => *row.get(),
-            Entry::Vacant(vacant) => {
-                self.rows.push((Vec::new(), Vec::new()));
-                *vacant.insert(self.rows.len() - 1)
-            }
-        }
-    }
-
-    /// Lets an item meet those of the other side, from `at` on, and then keeps it. Says where `each` broke.
-    #[inline(always)]
-    fn meet<M: JoinMode<L, R>>(
-        &mut self,
-        row: usize,
-        at: usize,
-        item: Side<L, R>,
-        each: &mut impl FnMut(M::Row) -> ControlFlow<()>,
-    ) -> Result<(), (usize, Side<L, R>)> {
-        let (lefts, rights) = &mut self.rows[row];
-        match item {
-            Side::Left(left) => {
-                for (met, right) in rights.iter().enumerate().skip(at) {
-                    if each(M::both(left.clone(), right.clone())).is_break() {
-                        return Err((met + 1, Side::Left(left)));
-                    }
-                }
-                lefts.push(left);
-            }
-            Side::Right(right) => {
-                for (met, left) in lefts.iter().enumerate().skip(at) {
-                    if each(M::both(left.clone(), right.clone())).is_break() {
-                        return Err((met + 1, Side::Right(right)));
-                    }
-                }
-                rights.push(right);
-            }
-        }
-        Ok(())
-    }
-
-    /// The items of both sides that met nobody.
-    fn unmatched(self) -> (Vec<Vec<L>>, Vec<Vec<R>>) {
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        for (lefts, rights) in self.rows {
-            if rights.is_empty() {
-                left.push(lefts);
-            } else if lefts.is_empty() {
-                right.push(rights);
-            }
-        }
-        (left, right)
-    }
-}
-
 /// The items of a window, from its first on.
-fn table<K: Hash + Eq, L: Clone, R: Clone>(
-    tables: &mut Vec<Option<Table<K, L, R>>>,
-    slot: Slot,
-) -> &mut Table<K, L, R> {
+fn table<K: Hash + Eq, L, R>(tables: &mut Vec<Option<Table<K, L, R>>>, slot: Slot) -> &mut Table<K, L, R> {
     if tables.len() <= slot.index() {
         tables.resize_with(slot.index() + 1, || None);
     }
@@ -371,17 +293,17 @@ where
             Side::Left(item) => (self.keys.left)(item),
             Side::Right(item) => (self.keys.right)(item),
         };
-        let row = table(self.tables, slot).row(key);
-        self.meet::<M, P>(slot, row, 0, item, each)
+        match table(self.tables, slot).add(key, item) {
+            Some(meeting) => self.meet::<M, P>(slot, meeting, each),
+            None => ControlFlow::Continue(()),
+        }
     }
 
     #[inline(always)]
     fn meet<M, P>(
         &mut self,
         slot: Slot,
-        row: usize,
-        at: usize,
-        item: Side<L, R>,
+        meeting: Meeting,
         each: &mut impl FnMut(Signal<M::Row, P, Id>) -> ControlFlow<()>,
     ) -> ControlFlow<()>
     where
@@ -389,10 +311,10 @@ where
         P: Places,
     {
         let mut row_of = |joined| each(Signal::Item(P::at(slot), joined));
-        match table(self.tables, slot).meet::<M>(row, at, item, &mut row_of) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err((at, item)) => {
-                *self.rest = Rest::Matching { slot, row, at, item };
+        match table(self.tables, slot).meet::<M>(meeting, &mut row_of) {
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
+            ControlFlow::Break(rest) => {
+                *self.rest = rest.map_or(Rest::Nothing, |meeting| Rest::Matching(slot, meeting));
                 ControlFlow::Break(())
             }
         }
@@ -413,8 +335,8 @@ where
         }
         // The memory of a window goes with it.
         let table = self.tables.get_mut(fire.slot.index()).and_then(Option::take);
-        let (left, right) = table.map(Table::unmatched).unwrap_or_default();
-        let (left, right) = (left.into_iter().flatten(), right.into_iter().flatten());
+        let none = || (Unmatched::none(), Unmatched::none());
+        let (left, right) = table.map_or_else(none, Table::unmatched);
         *self.rest = Rest::Unmatched { left, right, fire };
         self.go_on::<M, P>(each)
     }
@@ -431,7 +353,7 @@ where
     {
         match std::mem::replace(self.rest, Rest::Nothing) {
             Rest::Nothing => {}
-            Rest::Matching { slot, row, at, item } => self.meet::<M, P>(slot, row, at, item, each)?,
+            Rest::Matching(slot, meeting) => self.meet::<M, P>(slot, meeting, each)?,
             Rest::Unmatched { mut left, mut right, fire } => {
                 let places = P::at(fire.slot);
                 let rows = left.by_ref().filter_map(M::left).chain(right.by_ref().filter_map(M::right));

@@ -66,6 +66,7 @@ mod into_stages;
 mod into_stream;
 mod jobs;
 mod join;
+mod join_table;
 mod joined;
 mod limit;
 mod map;

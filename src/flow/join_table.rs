@@ -1,0 +1,168 @@
+use super::joined::{JoinMode, Side};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::ops::ControlFlow;
+use std::vec;
+
+/// What a join keeps for one window: the items of both sides, by key.
+///
+/// Items lie in the order they came, and those of a key are chained. A vector for each key and side would cost an
+/// allocation for every item where keys are few times there, and a miss of the caches more to look at it.
+pub(super) struct Table<K, L, R> {
+    keys: HashMap<K, Ends, foldhash::fast::RandomState>,
+    lefts: Chains<L>,
+    rights: Chains<R>,
+}
+
+/// The last item of a key on either side, or [`NONE`].
+struct Ends {
+    left: usize,
+    right: usize,
+}
+
+/// Where there is no item; and, in place of the next one, the mark of an item that met nobody.
+const NONE: usize = usize::MAX;
+
+/// Items, and for each where the next of its chain is: behind the last one comes the first.
+struct Chains<T>(Vec<(T, usize)>);
+
+/// An item on its way along a chain of the other side.
+pub(super) struct Meeting {
+    own: Side<usize, usize>,
+    next: usize,
+    last: usize,
+}
+
+impl<K: Hash + Eq, L, R> Table<K, L, R> {
+    pub(super) fn new() -> Self {
+        Self { keys: HashMap::default(), lefts: Chains(Vec::new()), rights: Chains(Vec::new()) }
+    }
+
+    /// Keeps an item; says whom it is to meet, if there is anybody.
+    #[inline(always)]
+    pub(super) fn add(&mut self, key: K, item: Side<L, R>) -> Option<Meeting> {
+        let ends = self.keys.entry(key).or_insert(Ends { left: NONE, right: NONE });
+        match item {
+            Side::Left(item) => {
+                let own = Side::Left(self.lefts.add(item, &mut ends.left));
+                self.rights.first(ends.right).map(|next| Meeting { own, next, last: ends.right })
+            }
+            Side::Right(item) => {
+                let own = Side::Right(self.rights.add(item, &mut ends.right));
+                self.lefts.first(ends.left).map(|next| Meeting { own, next, last: ends.left })
+            }
+        }
+    }
+
+    /// Makes rows of an item and those it meets. When `each` breaks, says whom it is still to meet.
+    #[inline(always)]
+    pub(super) fn meet<M>(
+        &self,
+        Meeting { own, next, last }: Meeting,
+        each: &mut impl FnMut(M::Row) -> ControlFlow<()>,
+    ) -> ControlFlow<Option<Meeting>>
+    where
+        M: JoinMode<L, R>,
+        L: Clone,
+        R: Clone,
+    {
+        let met = match own {
+            Side::Left(at) => {
+                let left = &self.lefts.0[at].0;
+                self.rights.try_for_each(next, last, |right| each(M::both(left.clone(), right.clone())))
+            }
+            Side::Right(at) => {
+                let right = &self.rights.0[at].0;
+                self.lefts.try_for_each(next, last, |left| each(M::both(left.clone(), right.clone())))
+            }
+        };
+        match met {
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
+            ControlFlow::Break(next) => ControlFlow::Break(next.map(|next| Meeting { own, next, last })),
+        }
+    }
+
+    /// The items of both sides that met nobody, in the order they came.
+    pub(super) fn unmatched(mut self) -> (Unmatched<L>, Unmatched<R>) {
+        for ends in self.keys.values() {
+            if ends.right == NONE {
+                self.lefts.mark(ends.left);
+            } else if ends.left == NONE {
+                self.rights.mark(ends.right);
+            }
+        }
+        (Unmatched(self.lefts.0.into_iter()), Unmatched(self.rights.0.into_iter()))
+    }
+}
+
+impl<T> Chains<T> {
+    /// Adds an item at the end of the chain whose last item is given, and makes it that.
+    #[inline(always)]
+    fn add(&mut self, item: T, last: &mut usize) -> usize {
+        let at = self.0.len();
+        let first = if *last == NONE { at } else { std::mem::replace(&mut self.0[*last].1, at) };
+        self.0.push((item, first));
+        *last = at;
+        at
+    }
+
+    fn first(&self, last: usize) -> Option<usize> {
+        (last != NONE).then(|| self.0[last].1)
+    }
+
+    /// Goes along a chain; when `each` breaks, says where to go on, unless that was the last.
+    #[inline(always)]
+    fn try_for_each(
+        &self,
+        mut at: usize,
+        last: usize,
+        mut each: impl FnMut(&T) -> ControlFlow<()>,
+    ) -> ControlFlow<Option<usize>> {
+        loop {
+            let (item, next) = &self.0[at];
+            let flow = each(item);
+            let rest = (at != last).then_some(*next);
+            match (flow, rest) {
+                (ControlFlow::Break(()), rest) => return ControlFlow::Break(rest),
+                (ControlFlow::Continue(()), None) => return ControlFlow::Continue(()),
+                (ControlFlow::Continue(()), Some(next)) => at = next,
+            }
+        }
+    }
+
+    /// Marks the items of a chain as those that met nobody.
+    fn mark(&mut self, last: usize) {
+        let mut at = last;
+        loop {
+            let next = std::mem::replace(&mut self.0[at].1, NONE);
+            if next == last {
+                return;
+            }
+            at = next;
+        }
+    }
+}
+
+/// The items of a side that met nobody.
+pub(super) struct Unmatched<T>(vec::IntoIter<(T, usize)>);
+
+impl<T> Unmatched<T> {
+    pub(super) fn none() -> Self {
+        Self(Vec::new().into_iter())
+    }
+}
+
+impl<T> Iterator for Unmatched<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.find(|(_, next)| *next == NONE).map(|(item, _)| item)
+    }
+}
+
+impl<K, L, R> fmt::Debug for Table<K, L, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
