@@ -9,7 +9,7 @@ use super::triggers::{Listener, Triggers};
 use super::watermark::Watermark;
 use super::window::Window;
 use super::windowing::Windowing;
-use crate::lane::{Each, Lane, give_way, poll_one};
+use crate::lane::{Each, Lane, Pace, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -30,6 +30,7 @@ pin_project! {
         set: Option<Set>,
         clock: Option<Clock>,
         listener: Listener,
+        pace: Pace,
         stage: Stage,
     }
 }
@@ -88,6 +89,7 @@ where
             set: Some(Set { periods: window.periods, idle: window.idle, triggers: window.triggers }),
             clock: None,
             listener: Listener::default(),
+            pace: Pace::default(),
             stage: Stage::Running,
         }
     }
@@ -105,6 +107,9 @@ enum Passed {
 
 /// So many signals in a row, with no item among them, are a turn: windows that nothing came into can be very many.
 const TURN: usize = 500;
+
+/// So often a lane goes on behind what had to be looked after, before it looks whether its turn is over.
+const GOES_ON: usize = 8;
 
 impl<K, C, O, T, P, Id> Placing<K, C, O, T, P, Id>
 where
@@ -232,7 +237,8 @@ where
     {
         let mut this = self.project();
         let placing = this.placing;
-        let mut finished = 0;
+        let (mut finished, mut interrupted) = (0, 0);
+        this.pace.begin();
         if let Some(set) = this.set.take() {
             placing.kind.start(&mut placing.desk);
             this.listener.listen(&set.triggers);
@@ -282,7 +288,13 @@ where
             match polled {
                 Poll::Ready(Each::Ended) => *this.stage = Stage::Finishing,
                 Poll::Ready(Each::Stopped) if passed.is_break() => return Poll::Ready(Each::Stopped),
-                Poll::Ready(Each::Stopped) => {}
+                Poll::Ready(Each::Stopped) => {
+                    // The lane below counts what it passes in one call; this may go on for ever.
+                    if interrupted % GOES_ON == 0 && this.pace.is_over() {
+                        return give_way(cx);
+                    }
+                    interrupted += 1;
+                }
                 Poll::Pending => {
                     // An upstream may have ended behind its last item.
                     placing.due |= placing.desk.watermark.turn();

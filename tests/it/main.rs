@@ -52,6 +52,7 @@ mod try_for_each;
 mod try_map;
 mod try_map_async;
 mod uniq;
+mod window_lanes;
 mod window_model;
 mod window_properties;
 mod windows_program;

@@ -1,0 +1,31 @@
+//! Lanes with windows: when they give way, when their timers go off, and when they are done.
+
+use futures::{Stream, StreamExt, stream};
+use gen_stage::window::{StreamWindow, Window};
+use std::cell::Cell;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+#[test]
+fn a_lane_whose_windows_emit_nothing_lets_other_tasks_run() {
+    let taken = Cell::new(0);
+    let numbers = stream::iter(0..1_000_000).inspect(|_| taken.set(taken.get() + 1));
+    let nothing =
+        numbers.window(Window::count(1)).reduce(|| (), |(), _: i32| ()).on_trigger(|(), _| None::<u8>);
+    let mut nothing = pin!(nothing.into_stream());
+    assert!(nothing.as_mut().poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(taken.get() < 1_000_000, "it gave way after {} items", taken.get());
+}
+
+#[test]
+fn a_lane_of_late_items_lets_other_tasks_run() {
+    let taken = Cell::new(0);
+    let times = stream::iter(0..1_000_000_i64)
+        .inspect(|_| taken.set(taken.get() + 1))
+        .map(|at| 1_000_000 - 1000 * at.min(1));
+    let second = Window::fixed(Duration::from_secs(1), |at: &i64| *at);
+    let mut counts = pin!(times.window(second).reduce(|| 0, |n, _| *n += 1).emit_state().into_stream());
+    assert!(counts.as_mut().poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(taken.get() < 1_000_000, "it gave way after {} items", taken.get());
+}
