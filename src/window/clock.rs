@@ -54,6 +54,14 @@ impl Clock {
         Some(self.alarm.poll(cx, next))
     }
 
+    /// The time, if a trigger's or a window's has come: for a lane that does not get to wait. Upstreams are not idle
+    /// because nobody asked them.
+    pub(crate) fn has_come(&self, windows: Option<Instant>) -> Option<Instant> {
+        let next = self.periods.iter().map(|period| period.next).chain(windows).min()?;
+        // Not by the timer: while a task does not wait, nobody turns its wheel.
+        Some(Instant::now()).filter(|now| *now >= next)
+    }
+
     /// The triggers for which it is time by now.
     pub(crate) fn triggers(&mut self, now: Instant) -> impl Iterator<Item = Trigger> {
         self.periods.iter_mut().filter(move |period| period.next <= now).map(move |period| {

@@ -31,6 +31,8 @@ pin_project! {
         clock: Option<Clock>,
         listener: Listener,
         pace: Pace,
+        // How often the upstream was read since there was last a look at the clock.
+        unlooked: u32,
         stage: Stage,
     }
 }
@@ -90,6 +92,7 @@ where
             clock: None,
             listener: Listener::default(),
             pace: Pace::default(),
+            unlooked: 0,
             stage: Stage::Running,
         }
     }
@@ -110,6 +113,9 @@ const TURN: usize = 500;
 
 /// So often a lane goes on behind what had to be looked after, before it looks whether its turn is over.
 const GOES_ON: usize = 8;
+
+/// So often the upstream is read before there is a look at the clock, if it always has something.
+const LOOKS: u32 = 32;
 
 impl<K, C, O, T, P, Id> Placing<K, C, O, T, P, Id>
 where
@@ -203,18 +209,22 @@ where
         Poll::Ready(())
     }
 
-    /// Has windows fire for which the clock says that it is time. True when all upstreams have become idle.
-    fn on_time(&mut self, now: Instant, clock: &mut Clock) -> bool {
+    /// Has windows fire for which the clock says that it is time.
+    fn on_time(&mut self, now: Instant, clock: &mut Clock) {
         for trigger in clock.triggers(now) {
             self.desk.fire_all(trigger);
         }
+        if self.kind.deadline().is_some_and(|at| at <= now) {
+            self.kind.on_time(now, &mut self.desk);
+            self.due = true;
+        }
+    }
+
+    /// Takes note of upstreams that are idle: only where all of them were asked. True when all have become it.
+    fn on_idle(&mut self, now: Instant, clock: &mut Clock) -> bool {
         let mut all_idle = false;
         while let Some(upstream) = clock.next_idle(now) {
             all_idle |= self.desk.watermark.idle(upstream);
-            self.due = true;
-        }
-        if self.kind.deadline().is_some_and(|at| at <= now) {
-            self.kind.on_time(now, &mut self.desk);
             self.due = true;
         }
         all_idle
@@ -274,6 +284,15 @@ where
                 placing.desk.fire_all(Trigger::Named(name));
                 continue;
             }
+            let clock = this.clock.as_mut().expect("made in the first poll");
+            *this.unlooked += 1;
+            if *this.unlooked > LOOKS {
+                *this.unlooked = 0;
+                if let Some(now) = clock.has_come(placing.kind.deadline()) {
+                    placing.on_time(now, clock);
+                    continue;
+                }
+            }
             let mut passed = ControlFlow::Continue(());
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
                 placing.item(item, &mut |signal| {
@@ -281,7 +300,6 @@ where
                     passed
                 })
             });
-            let clock = this.clock.as_mut().expect("made in the first poll");
             if clock.watches_idleness() {
                 clock.stirred(placing.desk.watermark.stirred());
             }
@@ -301,10 +319,12 @@ where
                     if placing.due {
                         continue;
                     }
+                    *this.unlooked = 0;
                     match clock.poll(cx, placing.kind.deadline()) {
                         None | Some(Poll::Pending) => return Poll::Pending,
                         Some(Poll::Ready(now)) => {
-                            if placing.on_time(now, clock) {
+                            placing.on_time(now, clock);
+                            if placing.on_idle(now, clock) {
                                 *this.stage = Stage::Idle;
                             }
                         }

@@ -1,7 +1,7 @@
 //! Lanes with windows: when they give way, when their timers go off, and when they are done.
 
 use futures::{Stream, StreamExt, stream};
-use gen_stage::window::{StreamWindow, Window};
+use gen_stage::window::{StreamWindow, Trigger, Window};
 use std::cell::Cell;
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -28,4 +28,19 @@ fn a_lane_of_late_items_lets_other_tasks_run() {
     let mut counts = pin!(times.window(second).reduce(|| 0, |n, _| *n += 1).emit_state().into_stream());
     assert!(counts.as_mut().poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(taken.get() < 1_000_000, "it gave way after {} items", taken.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_of_a_lane_that_never_waits_goes_off() {
+    let each = Window::global().every(1).periodically(Duration::from_secs(60));
+    let fired =
+        stream::iter(0..).window(each).reduce(|| (), |(), _: u32| ()).on_trigger(|(), info| [info.trigger]);
+    let mut fired = pin!(fired.into_stream());
+    for _ in 0..1000 {
+        if fired.next().await.unwrap() == Trigger::Periodically(Duration::from_secs(60)) {
+            return;
+        }
+        tokio::time::advance(Duration::from_secs(60)).await;
+    }
+    panic!("a thousand periods have passed");
 }
