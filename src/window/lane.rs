@@ -315,7 +315,11 @@ where
                 }
                 Poll::Pending => {
                     // An upstream may have ended behind its last item.
-                    placing.due |= placing.desk.watermark.turn();
+                    let ended = placing.desk.watermark.turn();
+                    placing.due |= ended;
+                    if ended && clock.watches_idleness() && placing.desk.watermark.is_idle() {
+                        *this.stage = Stage::Idle;
+                    }
                     if placing.due {
                         continue;
                     }

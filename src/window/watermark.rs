@@ -107,6 +107,11 @@ impl Watermark {
         }
         upstream.holds = false;
         self.advance();
+        self.is_idle()
+    }
+
+    /// Whether every upstream has ended or is idle.
+    pub(crate) fn is_idle(&self) -> bool {
         !self.upstreams.iter().any(|upstream| upstream.holds)
     }
 

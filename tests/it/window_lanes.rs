@@ -1,6 +1,7 @@
 //! Lanes with windows: when they give way, when their timers go off, and when they are done.
 
 use futures::{Stream, StreamExt, stream};
+use gen_stage::Flow;
 use gen_stage::window::{StreamWindow, Trigger, Window};
 use std::cell::Cell;
 use std::pin::pin;
@@ -28,6 +29,24 @@ fn a_lane_of_late_items_lets_other_tasks_run() {
     let mut counts = pin!(times.window(second).reduce(|| 0, |n, _| *n += 1).emit_state().into_stream());
     assert!(counts.as_mut().poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(taken.get() < 1_000_000, "it gave way after {} items", taken.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_last_upstream_that_is_not_idle_ends_what_is_open_is_done() {
+    let quiet = stream::iter([0_i64]).chain(stream::pending()).boxed();
+    let ends = stream::iter([5000_i64, 5001, 5002]).then(|at| async move {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        at
+    });
+    let second = Window::fixed(Duration::from_secs(1), |at: &i64| *at).idle_after(Duration::from_secs(10));
+    let counts = Flow::from_streams([quiet, ends.boxed()])
+        .lanes(1)
+        .window(second)
+        .reduce(|| 0, |n, _| *n += 1)
+        .on_trigger(|n, info| [(info.window.start, *n)]);
+    let first = counts.take(2).collect::<Vec<(i64, u32)>>();
+    let first = tokio::time::timeout(Duration::from_secs(3600), first).await;
+    assert_eq!(first.unwrap(), [(0, 1), (5000, 3)]);
 }
 
 #[tokio::test(start_paused = true)]
