@@ -276,6 +276,7 @@ where
                         continue;
                     }
                     *this.stage = Stage::Ended;
+                    placing.late.close();
                     return Poll::Ready(Each::Ended);
                 }
                 Stage::Ended => return Poll::Ready(Each::Ended),

@@ -1,6 +1,6 @@
 //! Lanes with windows: when they give way, when their timers go off, and when they are done.
 
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use gen_stage::Flow;
 use gen_stage::window::{StreamWindow, Trigger, Window};
 use std::cell::Cell;
@@ -62,4 +62,15 @@ async fn a_timer_of_a_lane_that_never_waits_goes_off() {
         tokio::time::advance(Duration::from_secs(60)).await;
     }
     panic!("a thousand periods have passed");
+}
+
+#[test]
+fn late_items_end_with_the_stream_that_has_windows() {
+    let second = Window::fixed(Duration::from_secs(1), |at: &i64| *at);
+    let (second, late) = second.late_output(10);
+    let counts = stream::iter([0, 1000, 999]).window(second).reduce(|| 0, |n, _| *n += 1).emit_state();
+    let mut counts = pin!(counts.into_stream());
+    let read = counts.by_ref().collect::<Vec<u32>>().now_or_never().unwrap();
+    assert_eq!(read, [1, 1]);
+    assert_eq!(late.collect::<Vec<i64>>().now_or_never().unwrap(), [999]);
 }
