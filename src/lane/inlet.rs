@@ -144,6 +144,9 @@ impl<T> Inlet<T> {
                     }
                 }
                 Poll::Pending => {
+                    if let Some(origins) = &self.origins {
+                        origins.set_waiting(*number);
+                    }
                     waiting += 1;
                     self.at += 1;
                 }
@@ -202,7 +205,7 @@ impl<T> Lane for Inlet<T> {
     }
 
     fn origins(&mut self) -> Origins {
-        self.origins.insert(Origins::new(self.edges.len())).clone()
+        self.origins.insert(Origins::told(self.edges.len())).clone()
     }
 }
 

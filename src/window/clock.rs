@@ -47,9 +47,16 @@ impl Clock {
     }
 
     /// Waits for the earliest of all; ready with the time when that has come. `None`: there is nothing to wait for.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, windows: Option<Instant>) -> Option<Poll<Instant>> {
+    ///
+    /// Of upstreams, only for those that `waiting` says have nothing: the others are going to be asked first.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        windows: Option<Instant>,
+        waiting: impl Fn(usize) -> bool,
+    ) -> Option<Poll<Instant>> {
         let periods = self.periods.iter().map(|period| period.next);
-        let idle = self.idle.iter().flat_map(Idle::deadlines);
+        let idle = self.idle.iter().flat_map(|idle| idle.deadlines(&waiting));
         let next = periods.chain(idle).chain(windows).min()?;
         Some(self.alarm.poll(cx, next))
     }
@@ -87,11 +94,13 @@ impl Clock {
     }
 
     /// Takes the next upstream that is idle by now.
-    pub(crate) fn next_idle(&mut self, now: Instant) -> Option<usize> {
-        let Idle { after, last } = self.idle.as_mut()?;
-        let idle = last.iter().position(|last| last.is_some_and(|last| later(last, *after) <= now))?;
-        last[idle] = None;
-        Some(idle)
+    pub(crate) fn next_idle(&mut self, now: Instant, waiting: impl Fn(usize) -> bool) -> Option<usize> {
+        let idle = self.idle.as_mut()?;
+        let mut over = idle.last.iter().enumerate();
+        let is_over = |last: Option<Instant>| last.is_some_and(|last| later(last, idle.after) <= now);
+        let (number, _) = over.find(|(number, last)| is_over(**last) && waiting(*number))?;
+        idle.last[number] = None;
+        Some(number)
     }
 }
 
@@ -102,8 +111,9 @@ pub(crate) fn later(now: Instant, after: Duration) -> Instant {
 }
 
 impl Idle {
-    fn deadlines(&self) -> impl Iterator<Item = Instant> {
-        self.last.iter().flatten().map(|last| later(*last, self.after))
+    fn deadlines(&self, waiting: impl Fn(usize) -> bool) -> impl Iterator<Item = Instant> {
+        let waiting = self.last.iter().enumerate().filter(move |(number, _)| waiting(*number));
+        waiting.filter_map(|(_, last)| last.map(|last| later(last, self.after)))
     }
 }
 

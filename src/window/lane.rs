@@ -220,10 +220,11 @@ where
         }
     }
 
-    /// Takes note of upstreams that are idle: only where all of them were asked. True when all have become it.
+    /// Takes note of upstreams that are idle. True when all have become it.
     fn on_idle(&mut self, now: Instant, clock: &mut Clock) -> bool {
         let mut all_idle = false;
-        while let Some(upstream) = clock.next_idle(now) {
+        // What was not asked, as the lane gave way before that, may have something.
+        while let Some(upstream) = clock.next_idle(now, |number| self.desk.watermark.is_waiting(number)) {
             all_idle |= self.desk.watermark.idle(upstream);
             self.due = true;
         }
@@ -294,6 +295,9 @@ where
                     continue;
                 }
             }
+            if clock.watches_idleness() {
+                placing.desk.watermark.ask();
+            }
             let mut passed = ControlFlow::Continue(());
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
                 placing.item(item, &mut |signal| {
@@ -325,7 +329,8 @@ where
                         continue;
                     }
                     *this.unlooked = 0;
-                    match clock.poll(cx, placing.kind.deadline()) {
+                    let watermark = &placing.desk.watermark;
+                    match clock.poll(cx, placing.kind.deadline(), |number| watermark.is_waiting(number)) {
                         None | Some(Poll::Pending) => return Poll::Pending,
                         Some(Poll::Ready(now)) => {
                             placing.on_time(now, clock);

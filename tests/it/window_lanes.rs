@@ -74,3 +74,26 @@ fn late_items_end_with_the_stream_that_has_windows() {
     assert_eq!(read, [1, 1]);
     assert_eq!(late.collect::<Vec<i64>>().now_or_never().unwrap(), [999]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_is_not_idle_while_nobody_reads_the_lane() {
+    let times = || (0..50).map(|n| n * 1000_i64).collect::<Vec<_>>();
+    let second = Window::fixed(Duration::from_secs(1), |at: &i64| *at).idle_after(Duration::from_secs(10));
+    let mut counts = Flow::from_iters([times(), times()])
+        .lanes(2)
+        .map(|at| at)
+        .partition_by(|_| 0)
+        .lanes(1)
+        .demand(2, 1)
+        .map_batch(|batch| batch)
+        .window(second)
+        .reduce(|| 0, |n, _| *n += 1)
+        .on_trigger(|n, info| [(info.window.start, *n)]);
+    let mut got = Vec::new();
+    while let Some(count) = counts.next().await {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        got.push(count);
+    }
+    assert_eq!(counts.late(), 0);
+    assert_eq!(got, (0..50).map(|n| (n * 1000, 2_u32)).collect::<Vec<_>>());
+}
