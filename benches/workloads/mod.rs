@@ -1,6 +1,7 @@
 //! What is measured: the same job done by this crate and by others, each checked against the expected result.
 
 pub(crate) mod fan_out;
+pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod map_async;
 pub(crate) mod one_by_one;
@@ -79,6 +80,7 @@ pub(crate) fn all() -> Vec<Workload> {
         windows::workload(),
         word_count::split(),
         word_count::shuffle_every_word(),
+        join::workload(),
     ]
 }
 

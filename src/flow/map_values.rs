@@ -1,10 +1,10 @@
 use super::flow::Flow;
-use super::plan::OpenLayer;
+use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
 impl<P, K, V> Flow<P>
 where
-    P: OpenLayer<Item = (K, V)>,
+    P: Reducible<In = (K, V)>,
 {
     /// Makes another value of the value of each pair, and leaves its key as it is.
     ///

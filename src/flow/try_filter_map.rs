@@ -1,10 +1,10 @@
 use super::flow::Flow;
-use super::plan::OpenLayer;
+use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
 impl<P, T, E> Flow<P>
 where
-    P: OpenLayer<Item = Result<T, E>>,
+    P: Reducible<In = Result<T, E>>,
 {
     /// Makes at most one result of the value of each `Ok`: `Ok(None)` drops it; errors pass through untouched, in
     /// their places.

@@ -32,8 +32,25 @@ impl<P> Flow<P> {
     /// # });
     /// ```
     ///
+    /// In windows, the first of equal items of each:
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::collections::HashSet;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let different = Flow::from_iter([1, 1, 1, 1, 2])
+    ///     .lanes(1)
+    ///     .window(Window::count(2))
+    ///     .emit_and_reduce(HashSet::new, |seen, n| seen.insert(n).then_some(n))
+    ///     .emit_nothing();
+    /// assert_eq!(different.collect::<Vec<_>>().await, [1, 1, 2]);
+    /// # });
+    /// ```
+    ///
     /// # Source
-    /// `Flow.uniq/1`, which alone in a layer holds everything back to its end, and then emits it in reverse.
+    /// `Flow.uniq/1`, which alone in a layer holds everything back to its end, and then emits it in reverse. It goes
+    /// in front of a window, or is a part of what reduces it, as above.
     #[track_caller]
     pub fn uniq(self) -> Flow<Stepped<P, Uniq<P::Item>>>
     where

@@ -61,8 +61,7 @@ impl Clock {
         Some(self.alarm.poll(cx, next))
     }
 
-    /// The time, if a trigger's or a window's has come: for a lane that does not get to wait. Upstreams are not idle
-    /// because nobody asked them.
+    /// The time, if a trigger's or a window's has come: for a lane that does not get to wait.
     pub(crate) fn has_come(&self, windows: Option<Instant>) -> Option<Instant> {
         let next = self.periods.iter().map(|period| period.next).chain(windows).min()?;
         // Not by the timer: while a task does not wait, nobody turns its wheel.

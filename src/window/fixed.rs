@@ -65,6 +65,17 @@ pub struct Fixed<F> {
     last: Option<(i64, Slot)>,
 }
 
+impl<F> Fixed<F> {
+    /// The window of a time that is in another than the last item's.
+    #[inline(never)]
+    fn find(&mut self, time: i64, desk: &mut Desk<Span>) -> Option<Single> {
+        let start = self.spans.last_start(time);
+        let slot = self.spans.at(start, desk)?;
+        self.last = Some((start, slot));
+        Some(Single([slot]))
+    }
+}
+
 impl<T, A, F> Windowing<T> for Fixed<F>
 where
     A: EventTime,
@@ -83,10 +94,7 @@ where
                 return Some(Single([slot]));
             }
         }
-        let start = self.spans.last_start(time);
-        let slot = self.spans.at(start, desk)?;
-        self.last = Some((start, slot));
-        Some(Single([slot]))
+        self.find(time, desk)
     }
 
     #[inline(always)]

@@ -134,9 +134,7 @@ where
     ) -> ControlFlow<()> {
         let ended = self.desk.watermark.turn();
         let Some(places) = self.kind.place(&item, &mut self.desk) else {
-            self.late_item = Some(item);
-            self.due = true;
-            return ControlFlow::Break(());
+            return self.too_late(item);
         };
         if !self.desk.events.is_empty() {
             // In front of the item.
@@ -151,6 +149,14 @@ where
         }
         self.due = ended || self.kind.close_next(&mut self.desk);
         if self.due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Keeps an item that is too late, for the lane to look after.
+    #[cold]
+    fn too_late(&mut self, item: T) -> ControlFlow<()> {
+        self.late_item = Some(item);
+        self.due = true;
+        ControlFlow::Break(())
     }
 
     /// Has an item wait behind what came before it.
@@ -307,6 +313,10 @@ where
             });
             if clock.watches_idleness() {
                 clock.stirred(placing.desk.watermark.stirred());
+                // Where one upstream always has something, the lane never waits for the others.
+                if polled == Poll::Ready(Each::Stopped) && placing.on_idle(Instant::now(), clock) {
+                    *this.stage = Stage::Idle;
+                }
             }
             match polled {
                 Poll::Ready(Each::Ended) => *this.stage = Stage::Finishing,
@@ -322,7 +332,7 @@ where
                     // An upstream may have ended behind its last item.
                     let ended = placing.desk.watermark.turn();
                     placing.due |= ended;
-                    if ended && clock.watches_idleness() && placing.desk.watermark.is_idle() {
+                    if ended && clock.watches_idleness() && placing.desk.watermark.all_idle() {
                         *this.stage = Stage::Idle;
                     }
                     if placing.due {

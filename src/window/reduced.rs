@@ -77,9 +77,55 @@ where
     }
 }
 
+/// The state of a window that is new.
+#[cold]
+fn init<R: Keeps>(reducer: &mut R) -> R::State {
+    reducer.init()
+}
+
+/// Keeps what the reader had no more room for.
+#[cold]
+fn keep<A, B>(rest: &mut VecDeque<Emission<A, B>>, emission: Emission<A, B>) {
+    rest.push_back(emission);
+}
+
 impl<R, E, M> Rules<R, E, M> {
-    /// What comes out for a trigger.
+    /// Does what is to be done to a window.
     #[inline(never)]
+    fn signal<T, P, Id>(
+        &mut self,
+        states: &mut P::States<R::State>,
+        rest: &mut VecDeque<Emission<R::Items, E::Items>>,
+        signal: Signal<T, P, Id>,
+        each: &mut impl FnMut(E::Item) -> ControlFlow<()>,
+    ) -> ControlFlow<()>
+    where
+        R: Reducer<T, E::Item>,
+        E: Emit<<R as Keeps>::State, P, Id>,
+        M: MergeStates<R::State, P>,
+        P: Places,
+    {
+        match signal {
+            // Items are taken where they come.
+            Signal::Item(..) => {}
+            Signal::Fire(fire) => {
+                let mut items = self.fire::<T, P, Id>(states, fire);
+                if items.try_for_each(each).is_break() {
+                    rest.push_back(Emission::Trigger(items));
+                    return ControlFlow::Break(());
+                }
+            }
+            Signal::Merge { into, from } => {
+                if let Some(from) = states.take(from) {
+                    let Self { reducer, merge, .. } = self;
+                    merge.merge(states.get(into, || reducer.init()), from);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// What comes out for a trigger.
     fn fire<T, P, Id>(&mut self, states: &mut P::States<R::State>, fire: Fire<Id>) -> E::Items
     where
         R: Reducer<T, E::Item>,
@@ -135,35 +181,27 @@ where
         } else if *this.ended {
             Poll::Ready(Each::Ended)
         } else {
-            this.upstream.poll_each(cx, &mut |signal| {
-                match signal {
-                    Signal::Item(places, item) => places.spread(item, |slot, item| {
+            // Short, with all that is rare elsewhere, so that it becomes a part of the loop that calls it.
+            this.upstream.poll_each(cx, &mut |signal| match signal {
+                Signal::Item(places, item) => {
+                    places.spread(item, |slot, item| {
                         let Rules { reducer, .. } = rules;
-                        let state = states.get(slot, || reducer.init());
+                        let state = states.get(slot, || init(reducer));
                         let mut items = reducer.take(state, item);
                         // Behind what waits already.
                         if flow.is_continue() {
                             flow = items.try_for_each(&mut each);
                         }
                         if flow.is_break() {
-                            rest.push_back(Emission::Item(items));
+                            keep(rest, Emission::Item(items));
                         }
-                    }),
-                    Signal::Fire(fire) => {
-                        let mut items = rules.fire::<T, P, Id>(states, fire);
-                        flow = items.try_for_each(&mut each);
-                        if flow.is_break() {
-                            rest.push_back(Emission::Trigger(items));
-                        }
-                    }
-                    Signal::Merge { into, from } => {
-                        if let Some(from) = states.take(from) {
-                            let Rules { reducer, merge, .. } = rules;
-                            merge.merge(states.get(into, || reducer.init()), from);
-                        }
-                    }
+                    });
+                    flow
                 }
-                flow
+                signal => {
+                    flow = rules.signal::<T, P, Id>(states, rest, signal, &mut each);
+                    flow
+                }
             })
         };
         if polled == Poll::Ready(Each::Ended) {

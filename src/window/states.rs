@@ -45,7 +45,8 @@ impl<S> States<S> for Slab<S> {
         if slot.index() >= self.0.len() {
             self.grow(slot);
         }
-        self.0[slot.index()].get_or_insert_with(init)
+        let state = &mut self.0[slot.index()];
+        state.get_or_insert_with(init)
     }
 
     fn take(&mut self, slot: Slot) -> Option<S> {

@@ -37,7 +37,6 @@ pub struct AtEnd;
 pub struct Every(pub(crate) NonZeroUsize);
 
 /// Windows emit when a function says so: see [`Window::trigger`](super::Window::trigger).
-#[derive(Clone)]
 pub struct Custom<A, I, F> {
     init: I,
     f: F,
@@ -129,6 +128,13 @@ where
             }
         });
         None
+    }
+}
+
+/// A lane has nothing kept to start with: so what is kept need not be `Clone`.
+impl<A, I: Clone, F: Clone> Clone for Custom<A, I, F> {
+    fn clone(&self) -> Self {
+        Self::new(self.init.clone(), self.f.clone())
     }
 }
 

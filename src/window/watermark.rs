@@ -85,6 +85,7 @@ impl Watermark {
         }
     }
 
+    #[inline(never)]
     fn advance(&mut self) {
         let holding = self.upstreams.iter().enumerate().filter(|(_, upstream)| upstream.holds);
         if let Some((number, slowest)) = holding.min_by_key(|(_, upstream)| upstream.seen) {
@@ -117,12 +118,13 @@ impl Watermark {
         }
         upstream.holds = false;
         self.advance();
-        self.is_idle()
+        !self.upstreams.iter().any(|upstream| upstream.holds)
     }
 
-    /// Whether every upstream has ended or is idle.
-    pub(crate) fn is_idle(&self) -> bool {
+    /// Whether all upstreams that have not ended are idle.
+    pub(crate) fn all_idle(&self) -> bool {
         !self.upstreams.iter().any(|upstream| upstream.holds)
+            && self.upstreams.iter().any(|upstream| !upstream.ended)
     }
 
     pub(crate) fn upstreams(&self) -> usize {

@@ -276,8 +276,9 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
     /// Lets an upstream that has sent nothing for so long hold no watermark back, until it sends again; by default
     /// it does for ever.
     ///
-    /// When all upstreams are idle, every open window is done: the last window of a stream that pauses need not wait
-    /// for the next item. What comes later for these windows is too late. Time is that of tokio's clock.
+    /// When all upstreams that have not ended are idle, every open window is done: the last window of a stream that
+    /// pauses need not wait for the next item. What comes later for these windows is too late. Time is that of tokio's
+    /// clock.
     ///
     /// # Panics
     /// When `after` is zero; and in the first poll when the lanes' runtime has no timer.
@@ -316,7 +317,9 @@ impl<K: Rows, C, O> Window<K, C, O> {
     /// Lets a window take items for `grace` of tokio's clock after the watermark has passed its end.
     ///
     /// Like [`allowed_lateness`](Window::allowed_lateness), and in its place, with the lateness counted from when the
-    /// window emits with [`Trigger::Watermark`](super::Trigger::Watermark).
+    /// window emits with [`Trigger::Watermark`](super::Trigger::Watermark). A window that nothing had come into by then
+    /// takes nothing later, unless gaps are [filled](Window::fill_gaps): these windows are kept for `grace`, too, so
+    /// that memory grows with the gap.
     ///
     /// # Panics
     /// When `grace` is zero; and when the lanes' runtime has no timer.

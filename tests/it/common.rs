@@ -228,3 +228,103 @@ pub(crate) fn seven(n: u64) {
         std::panic::panic_any("seven");
     }
 }
+
+/// How many of some items are alive, were at most, and how often one was cloned.
+#[derive(Debug, Default)]
+pub(crate) struct Lives {
+    now: AtomicUsize,
+    peak: AtomicUsize,
+    clones: AtomicUsize,
+}
+
+impl Lives {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn now(&self) -> usize {
+        self.now.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn peak(&self) -> usize {
+        self.peak.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn clones(&self) -> usize {
+        self.clones.load(Ordering::SeqCst)
+    }
+
+    fn one_more(&self) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.peak.fetch_max(now, Ordering::SeqCst);
+    }
+}
+
+/// A number that is counted while it, or a clone of it, is alive.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) n: u64,
+    lives: Arc<Lives>,
+}
+
+impl Live {
+    pub(crate) fn new(n: u64, lives: &Arc<Lives>) -> Self {
+        lives.one_more();
+        Self { n, lives: lives.clone() }
+    }
+}
+
+impl Clone for Live {
+    fn clone(&self) -> Self {
+        self.lives.clones.fetch_add(1, Ordering::SeqCst);
+        Self::new(self.n, &self.lives)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.lives.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A row of a join of any mode, as one of the full outer join.
+pub(crate) trait Paired<L, R> {
+    fn paired(self) -> (Option<L>, Option<R>);
+}
+
+impl<L, R> Paired<L, R> for (L, R) {
+    fn paired(self) -> (Option<L>, Option<R>) {
+        (Some(self.0), Some(self.1))
+    }
+}
+
+impl<L, R> Paired<L, R> for (L, Option<R>) {
+    fn paired(self) -> (Option<L>, Option<R>) {
+        (Some(self.0), self.1)
+    }
+}
+
+impl<L, R> Paired<L, R> for (Option<L>, R) {
+    fn paired(self) -> (Option<L>, Option<R>) {
+        (self.0, Some(self.1))
+    }
+}
+
+impl<L, R> Paired<L, R> for (Option<L>, Option<R>) {
+    fn paired(self) -> Self {
+        self
+    }
+}
+
+/// The rows of a join of `$l` and `$r`, in any mode, sorted.
+macro_rules! rows {
+    ($flow:expr; $l:ty, $r:ty) => {
+        $crate::common::sorted(
+            $flow
+                .map(|row| -> (Option<$l>, Option<$r>) { $crate::common::Paired::paired(row) })
+                .collect::<Vec<_>>()
+                .await,
+        )
+    };
+}
+pub(crate) use rows;

@@ -7,10 +7,11 @@ use gen_stage::dispatch::{
 };
 use gen_stage::edge::{Counts, Receiver, Sender};
 use gen_stage::flow::{
-    AnyError, AsyncLane, AsyncLaneInOrder, Batch, Combiner, DeadLetters, Enumerated, FlowEnd, FlowError,
-    FlowHandle, FlowReport, FromStage, IntoStages, MapErr, MapOk, MapValues, OneEach, OrderedLane, Present,
-    Retry, Retrying, Shuffle, SkipErrors, Source, SourceLane, StagesHandle, Stepped, Tagged, Throttle,
-    Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
+    AnyError, AsyncLane, AsyncLaneInOrder, Batch, Combiner, DeadLetters, Departed, Ending, Enumerated,
+    FlowEnd, FlowError, FlowHandle, FlowReport, FromStage, FullOuter, Inner, IntoStages, Join, Joined,
+    LeftOuter, MapErr, MapOk, MapValues, Merge, MergeLane, OneEach, OrderedLane, Piece, Present, Retry,
+    Retrying, RightOuter, Rows, Shuffle, Side, SkipErrors, Source, SourceLane, StagesHandle, Stepped, Tagged,
+    Throttle, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
 };
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;
@@ -20,10 +21,12 @@ use gen_stage::stage::{
     Mode, Output, Panic, ProducerConsumerHandle, ProducerHandle, Reason, Reply, Status, Subscribe,
     SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
 };
+use gen_stage::window::Window;
 use gen_stage::{Demand, DemandError};
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::{Ready, ready};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 fn send<T: Send>() {}
@@ -146,6 +149,39 @@ async fn debug_of_a_flow_tells_its_state() {
     assert!(format!("{flow:?}").contains("running"));
     while futures::StreamExt::next(&mut flow).await.is_some() {}
     assert!(format!("{flow:?}").contains("done"));
+}
+
+#[test]
+fn what_is_joined_merged_and_brought_together_is_sent_and_never_shared() {
+    fn is_send<T: Send>(_: &T) {}
+    let cells = || Flow::from_iter([Unshared::new(1)]);
+    let key = |cell: &Unshared| cell.get();
+    let window = || Window::fixed(Duration::from_millis(1), Side::by(key, key));
+    is_send(&cells().bounded_join(Inner, cells(), key, key));
+    is_send(&cells().window_join(FullOuter, cells(), window(), key, key));
+    is_send(&cells().merge(cells()));
+    let reduced = || cells().reduce(Vec::new, Vec::push);
+    is_send(&reduced().departition(Vec::new, Vec::push, |cells: Vec<Unshared>, _| cells));
+    is_send(&reduced().take_sort(1));
+    is_send(&cells().group_by(key));
+    is_send(&cells().count_by(key));
+}
+
+#[test]
+fn debug_of_joins_needs_nothing_of_what_they_join() {
+    let shown: Vec<(&str, Box<dyn Debug>)> = vec![
+        ("Inner", Box::new(Inner)),
+        ("LeftOuter", Box::new(LeftOuter)),
+        ("RightOuter", Box::new(RightOuter)),
+        ("FullOuter", Box::new(FullOuter)),
+        ("Left(1)", Box::new(Side::<_, ()>::Left(1))),
+        ("Right(1)", Box::new(Side::<(), _>::Right(1))),
+        ("Done(0, 1)", Box::new(Piece::<_, ()>::Done(0, 1))),
+    ];
+    for (name, value) in shown {
+        let debug = format!("{value:?}");
+        assert!(debug.starts_with(name), "{name}: {debug}");
+    }
 }
 
 #[test]
@@ -312,5 +348,12 @@ mod must_be_used {
         flow_handle: FlowHandle,
         into_stages: IntoStages<Source<Iter<Range>>>,
         from_stage: FromStage<u64>,
+        join: Join<Source<Iter<Range>>, Inner, (), ()>,
+        joined: Joined<Inlet<u64>, Inner, u64, u64, u64, (), (), (), ()>,
+        rows: Rows<Inlet<u64>>,
+        merge: Merge<Source<Iter<Range>>, Source<Iter<Range>>>,
+        merge_lane: MergeLane<Inlet<u64>, Inlet<u64>>,
+        ending: Ending<Inlet<u64>>,
+        departed: Departed<Inlet<u64>, u64, (), u64>,
     }
 }
