@@ -88,7 +88,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let written = reports.forward(FramedWrite::new(near, LinesCodec::new()));
     let mut text = String::new();
     let (written, read) = futures::join!(written, far.read_to_string(&mut text));
-    (written?, read?);
+    written?;
+    read?;
     let mut reports: Vec<&str> = text.lines().collect();
     reports.sort_unstable();
     reports.iter().for_each(|report| println!("{report}"));

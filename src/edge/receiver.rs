@@ -203,6 +203,11 @@ impl<T> Receiver<T> {
         self.current.len()
     }
 
+    /// Whether there is a batch in hand, begun or not.
+    pub(crate) fn has_batch(&self) -> bool {
+        self.current.len() > 0 || !self.fetched.is_empty()
+    }
+
     /// Of the batch being read, the items that the reader has got.
     fn handed_out(&self) -> usize {
         self.reading - self.fetched.len() - self.current.len()

@@ -4,6 +4,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::Fuse;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -43,7 +44,8 @@ pub struct Pieces<E>(pub(super) E);
 /// What comes out of a trigger, in pieces.
 #[derive(Debug)]
 pub struct PiecesOf<I, Id> {
-    items: I,
+    /// What comes behind its end would come behind the word that the lane is done.
+    items: Fuse<I>,
     window: Id,
     /// With the last trigger of a window, the lane that is done with it.
     done: Option<usize>,
@@ -55,12 +57,12 @@ impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for Pieces<E> {
 
     fn early(&mut self, state: &mut S, info: Info<Id>) -> Self::Items {
         let window = info.window.clone();
-        PiecesOf { items: self.0.early(state, info), window, done: None }
+        PiecesOf { items: self.0.early(state, info).fuse(), window, done: None }
     }
 
     fn last(&mut self, state: S, info: Info<Id>) -> Self::Items {
         let (window, done) = (info.window.clone(), Some(info.lane));
-        PiecesOf { items: self.0.last(state, info), window, done }
+        PiecesOf { items: self.0.last(state, info).fuse(), window, done }
     }
 }
 
@@ -256,5 +258,24 @@ impl<L: fmt::Debug, Id, G, A> fmt::Debug for Departed<L, Id, G, A> {
             .field("lanes", &self.lanes)
             .field("windows", &self.windows.open.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_comes_behind_the_word_that_a_lane_is_done() {
+        let mut at = 0;
+        // An iterator that goes on behind its end.
+        let items = std::iter::from_fn(move || {
+            at += 1;
+            (at != 2).then_some(at)
+        });
+        let mut pieces = PiecesOf { items: items.fuse(), window: 'w', done: Some(0) };
+        assert_eq!(pieces.next(), Some(Piece::Item('w', 1)));
+        assert_eq!(pieces.next(), Some(Piece::Done(0, 'w')));
+        assert_eq!([pieces.next(), pieces.next()], [None, None]);
     }
 }

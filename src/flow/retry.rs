@@ -197,6 +197,10 @@ impl<W> Retry<W> {
 
     /// The pause before a repetition, of which there were `retries`; `random` is from 0 to below 1.
     fn delay(&self, retries: u32, random: f64) -> Duration {
+        if self.first.is_zero() {
+            // A factor that has grown out of bounds would make something of it.
+            return Duration::ZERO;
+        }
         let seconds = self.first.as_secs_f64() * self.factor.powf(retries.into());
         let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(self.max_delay);
         if self.jitter > 0.0 { delay.mul_f64(1.0 - self.jitter * random) } else { delay }

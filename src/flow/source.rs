@@ -280,6 +280,9 @@ fn poll_turns<L, R>(
                 }
             }
             Poll::Pending => {
+                if let Some(origins) = origins {
+                    origins.set_waiting(number);
+                }
                 waiting += 1;
                 *at += 1;
             }
@@ -330,7 +333,7 @@ impl<L: Lane> Lane for SourceLane<L> {
     fn origins(&mut self) -> Origins {
         match &mut self.fed {
             Fed::One { source } => source.origins(),
-            Fed::Some { sources, origins, .. } => origins.insert(Origins::new(sources.len())).clone(),
+            Fed::Some { sources, origins, .. } => origins.insert(Origins::told(sources.len())).clone(),
             Fed::Edges { edges } => edges.origins(),
         }
     }

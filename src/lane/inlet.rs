@@ -50,6 +50,8 @@ pub struct Inlet<T> {
     origins: Option<Origins>,
     /// How often in a row the slowest upstream was read before its turn.
     preferred: u32,
+    /// The edge that had its turn when that was enough.
+    other: usize,
     discarded: Arc<AtomicU64>,
 }
 
@@ -67,6 +69,7 @@ impl<T> Inlet<T> {
             broken: false,
             origins: None,
             preferred: 0,
+            other: 0,
             discarded,
         }
     }
@@ -94,12 +97,15 @@ impl<T> Inlet<T> {
     /// Starts with the upstream whose times are behind: so little is kept for windows that wait for it. Now and then
     /// the others have their turn, for its times may not go up at all.
     fn prefer_slowest(&mut self) {
-        // A batch that was begun goes on.
-        if self.held() > 0 {
+        // A batch that was begun goes on, and one that was fetched is read.
+        if self.edges.get(self.at).is_some_and(|(edge, _)| edge.has_batch()) {
             return;
         }
         if self.preferred == STREAK {
             self.preferred = 0;
+            // Not by where the last call left off: that is always next to the slowest.
+            self.other = (self.other + 1) % self.edges.len().max(1);
+            self.at = self.other;
             return;
         }
         self.preferred += 1;
@@ -138,6 +144,9 @@ impl<T> Inlet<T> {
                     }
                 }
                 Poll::Pending => {
+                    if let Some(origins) = &self.origins {
+                        origins.set_waiting(*number);
+                    }
                     waiting += 1;
                     self.at += 1;
                 }
@@ -196,7 +205,7 @@ impl<T> Lane for Inlet<T> {
     }
 
     fn origins(&mut self) -> Origins {
-        self.origins.insert(Origins::new(self.edges.len())).clone()
+        self.origins.insert(Origins::told(self.edges.len())).clone()
     }
 }
 
@@ -248,5 +257,46 @@ impl<T> fmt::Debug for Inlet<T> {
             .field("edges", &self.edges)
             .field("broken", &self.broken)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demand::Demand;
+    use crate::edge::{Sender, edge};
+    use std::task::Waker;
+
+    fn send(sender: &mut Sender<usize>, item: usize) {
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(Ok(_)) = sender.poll_ready(&mut cx) {
+            sender.send(&mut vec![item]).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_edge_has_its_turn_though_the_slowest_always_has_more() {
+        let demand = Demand::new(8, 4).unwrap();
+        let (mut senders, edges): (Vec<_>, Vec<_>) = (0..4).map(|_| edge(demand)).unzip();
+        let mut inlet = Inlet::new(edges, Arc::default());
+        let origins = inlet.origins();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut inlet).poll_each(&mut cx, &mut |_| ControlFlow::Continue(())).is_pending());
+        for (number, sender) in senders.iter_mut().enumerate() {
+            send(sender, number);
+            send(sender, number);
+        }
+        origins.set_slowest(1);
+        let mut seen = [0; 4];
+        while seen.contains(&0) && seen[1] < 10_000 {
+            let _ = Pin::new(&mut inlet).poll_each(&mut cx, &mut |number| {
+                seen[number] += 1;
+                // Before the next batch is looked for.
+                send(&mut senders[number], number);
+                if seen[1] < 10_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+        }
+        assert!(!seen.contains(&0), "read of each edge: {seen:?}");
+        assert!(seen[1] > seen[0] + seen[2] + seen[3], "and the slowest comes first: {seen:?}");
     }
 }

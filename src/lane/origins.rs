@@ -16,6 +16,8 @@ struct Inner {
     /// The upstream whose times are behind those of the others.
     slowest: AtomicUsize,
     ended: Box<[AtomicBool]>,
+    /// Which had nothing when they were asked; empty where nobody tells.
+    waiting: Box<[AtomicBool]>,
 }
 
 /// The low half is the upstream, the high half counts ends.
@@ -23,8 +25,18 @@ const END: u64 = 1 << 32;
 
 impl Origins {
     pub(crate) fn new(upstreams: usize) -> Self {
-        let ended = (0..upstreams).map(|_| AtomicBool::new(false)).collect();
-        Self(Arc::new(Inner { word: AtomicU64::new(0), slowest: AtomicUsize::new(0), ended }))
+        Self::with(upstreams, 0)
+    }
+
+    /// Of a lane that tells which upstreams had nothing, by [`set_waiting`](Origins::set_waiting).
+    pub(crate) fn told(upstreams: usize) -> Self {
+        Self::with(upstreams, upstreams)
+    }
+
+    fn with(upstreams: usize, told: usize) -> Self {
+        let flags = |length| (0..length).map(|_| AtomicBool::new(false)).collect();
+        let (word, slowest) = (AtomicU64::new(0), AtomicUsize::new(0));
+        Self(Arc::new(Inner { word, slowest, ended: flags(upstreams), waiting: flags(told) }))
     }
 
     /// How many upstreams there were at the start.
@@ -45,6 +57,22 @@ impl Origins {
 
     pub(crate) fn has_ended(&self, upstream: usize) -> bool {
         self.0.ended[upstream].load(Ordering::Relaxed)
+    }
+
+    /// Whether the upstream had nothing since the last [`ask`](Origins::ask): one that nobody asked may have something.
+    pub(crate) fn is_waiting(&self, upstream: usize) -> bool {
+        self.0.waiting.get(upstream).is_none_or(|waiting| waiting.load(Ordering::Relaxed))
+    }
+
+    /// Forgets which upstreams had nothing.
+    pub(crate) fn ask(&self) {
+        for waiting in &self.0.waiting {
+            waiting.store(false, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn set_waiting(&self, upstream: usize) {
+        self.0.waiting[upstream].store(true, Ordering::Relaxed);
     }
 
     /// The upstream to be read first: what the others send is kept until it has got as far.

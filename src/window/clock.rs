@@ -31,8 +31,6 @@ struct Idle {
     after: Duration,
     /// When something last came from each upstream; `None` once it counts as idle.
     last: Vec<Option<Instant>>,
-    /// How often the lane was polled since one of them is overdue.
-    asked: usize,
 }
 
 impl Clock {
@@ -43,17 +41,31 @@ impl Clock {
         let period = |length: &Duration| now.map(|now| Period { length: *length, next: later(now, *length) });
         Self {
             periods: periods.iter().filter_map(period).collect(),
-            idle: idle.map(|after| Idle { after, last: vec![now; upstreams], asked: 0 }),
+            idle: idle.map(|after| Idle { after, last: vec![now; upstreams] }),
             alarm: Alarm::default(),
         }
     }
 
     /// Waits for the earliest of all; ready with the time when that has come. `None`: there is nothing to wait for.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, windows: Option<Instant>) -> Option<Poll<Instant>> {
+    ///
+    /// Of upstreams, only for those that `waiting` says have nothing: the others are going to be asked first.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        windows: Option<Instant>,
+        waiting: impl Fn(usize) -> bool,
+    ) -> Option<Poll<Instant>> {
         let periods = self.periods.iter().map(|period| period.next);
-        let idle = self.idle.iter().flat_map(Idle::deadlines);
+        let idle = self.idle.iter().flat_map(|idle| idle.deadlines(&waiting));
         let next = periods.chain(idle).chain(windows).min()?;
         Some(self.alarm.poll(cx, next))
+    }
+
+    /// The time, if a trigger's or a window's has come: for a lane that does not get to wait.
+    pub(crate) fn has_come(&self, windows: Option<Instant>) -> Option<Instant> {
+        let next = self.periods.iter().map(|period| period.next).chain(windows).min()?;
+        // Not by the timer: while a task does not wait, nobody turns its wheel.
+        Some(Instant::now()).filter(|now| *now >= next)
     }
 
     /// The triggers for which it is time by now.
@@ -81,22 +93,13 @@ impl Clock {
     }
 
     /// Takes the next upstream that is idle by now.
-    ///
-    /// A lane that gave way, or was held up by its reader, may not have got to what an upstream has sent long ago: so
-    /// every upstream has a turn first.
-    pub(crate) fn next_idle(&mut self, now: Instant) -> Option<usize> {
-        let Idle { after, last, asked } = self.idle.as_mut()?;
-        let Some(idle) = last.iter().position(|last| last.is_some_and(|last| later(last, *after) <= now))
-        else {
-            *asked = 0;
-            return None;
-        };
-        if *asked < last.len() {
-            *asked += 1;
-            return None;
-        }
-        last[idle] = None;
-        Some(idle)
+    pub(crate) fn next_idle(&mut self, now: Instant, waiting: impl Fn(usize) -> bool) -> Option<usize> {
+        let idle = self.idle.as_mut()?;
+        let mut over = idle.last.iter().enumerate();
+        let is_over = |last: Option<Instant>| last.is_some_and(|last| later(last, idle.after) <= now);
+        let (number, _) = over.find(|(number, last)| is_over(**last) && waiting(*number))?;
+        idle.last[number] = None;
+        Some(number)
     }
 }
 
@@ -107,8 +110,9 @@ pub(crate) fn later(now: Instant, after: Duration) -> Instant {
 }
 
 impl Idle {
-    fn deadlines(&self) -> impl Iterator<Item = Instant> {
-        self.last.iter().flatten().map(|last| later(*last, self.after))
+    fn deadlines(&self, waiting: impl Fn(usize) -> bool) -> impl Iterator<Item = Instant> {
+        let waiting = self.last.iter().enumerate().filter(move |(number, _)| waiting(*number));
+        waiting.filter_map(|(_, last)| last.map(|last| later(last, self.after)))
     }
 }
 

@@ -9,7 +9,7 @@ use super::triggers::{Listener, Triggers};
 use super::watermark::Watermark;
 use super::window::Window;
 use super::windowing::Windowing;
-use crate::lane::{Each, Lane, give_way, poll_one};
+use crate::lane::{Each, Lane, Pace, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -30,9 +30,10 @@ pin_project! {
         set: Option<Set>,
         clock: Option<Clock>,
         listener: Listener,
+        pace: Pace,
+        // How often the upstream was read since there was last a look at the clock.
+        unlooked: u32,
         stage: Stage,
-        // Polls in a row that ended with the reader having had enough.
-        streak: u32,
     }
 }
 
@@ -90,8 +91,9 @@ where
             set: Some(Set { periods: window.periods, idle: window.idle, triggers: window.triggers }),
             clock: None,
             listener: Listener::default(),
+            pace: Pace::default(),
+            unlooked: 0,
             stage: Stage::Running,
-            streak: 0,
         }
     }
 }
@@ -109,9 +111,11 @@ enum Passed {
 /// So many signals in a row, with no item among them, are a turn: windows that nothing came into can be very many.
 const TURN: usize = 500;
 
-/// After so many polls in a row in which the upstream had always more than the reader wanted, the lane looks at the
-/// clock: it may never come to wait for anything.
-const STREAK: u32 = 32;
+/// So often a lane goes on behind what had to be looked after, before it looks whether its turn is over.
+const GOES_ON: usize = 8;
+
+/// So often the upstream is read before there is a look at the clock, if it always has something.
+const LOOKS: u32 = 32;
 
 impl<K, C, O, T, P, Id> Placing<K, C, O, T, P, Id>
 where
@@ -211,18 +215,23 @@ where
         Poll::Ready(())
     }
 
-    /// Has windows fire for which the clock says that it is time. True when all upstreams have become idle.
-    fn on_time(&mut self, now: Instant, clock: &mut Clock) -> bool {
+    /// Has windows fire for which the clock says that it is time.
+    fn on_time(&mut self, now: Instant, clock: &mut Clock) {
         for trigger in clock.triggers(now) {
             self.desk.fire_all(trigger);
         }
-        let mut all_idle = false;
-        while let Some(upstream) = clock.next_idle(now) {
-            all_idle |= self.desk.watermark.idle(upstream);
-            self.due = true;
-        }
         if self.kind.deadline().is_some_and(|at| at <= now) {
             self.kind.on_time(now, &mut self.desk);
+            self.due = true;
+        }
+    }
+
+    /// Takes note of upstreams that are idle. True when all have become it.
+    fn on_idle(&mut self, now: Instant, clock: &mut Clock) -> bool {
+        let mut all_idle = false;
+        // What was not asked, as the lane gave way before that, may have something.
+        while let Some(upstream) = clock.next_idle(now, |number| self.desk.watermark.is_waiting(number)) {
+            all_idle |= self.desk.watermark.idle(upstream);
             self.due = true;
         }
         all_idle
@@ -245,7 +254,8 @@ where
     {
         let mut this = self.project();
         let placing = this.placing;
-        let mut finished = 0;
+        let (mut finished, mut interrupted) = (0, 0);
+        this.pace.begin();
         if let Some(set) = this.set.take() {
             placing.kind.start(&mut placing.desk);
             this.listener.listen(&set.triggers);
@@ -273,6 +283,7 @@ where
                         continue;
                     }
                     *this.stage = Stage::Ended;
+                    placing.late.close();
                     return Poll::Ready(Each::Ended);
                 }
                 Stage::Ended => return Poll::Ready(Each::Ended),
@@ -282,14 +293,16 @@ where
                 continue;
             }
             let clock = this.clock.as_mut().expect("made in the first poll");
-            if *this.streak == STREAK {
-                *this.streak = 0;
-                if let Some(Poll::Ready(now)) = clock.poll(cx, placing.kind.deadline()) {
-                    if placing.on_time(now, clock) {
-                        *this.stage = Stage::Idle;
-                    }
+            *this.unlooked += 1;
+            if *this.unlooked > LOOKS {
+                *this.unlooked = 0;
+                if let Some(now) = clock.has_come(placing.kind.deadline()) {
+                    placing.on_time(now, clock);
                     continue;
                 }
+            }
+            if clock.watches_idleness() {
+                placing.desk.watermark.ask();
             }
             let mut passed = ControlFlow::Continue(());
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
@@ -300,31 +313,38 @@ where
             });
             if clock.watches_idleness() {
                 clock.stirred(placing.desk.watermark.stirred());
+                // Where one upstream always has something, the lane never waits for the others.
+                if polled == Poll::Ready(Each::Stopped) && placing.on_idle(Instant::now(), clock) {
+                    *this.stage = Stage::Idle;
+                }
             }
             match polled {
                 Poll::Ready(Each::Ended) => *this.stage = Stage::Finishing,
-                Poll::Ready(Each::Stopped) if passed.is_break() => {
-                    *this.streak += 1;
-                    return Poll::Ready(Each::Stopped);
+                Poll::Ready(Each::Stopped) if passed.is_break() => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Each::Stopped) => {
+                    // The lane below counts what it passes in one call; this may go on for ever.
+                    if interrupted % GOES_ON == 0 && this.pace.is_over() {
+                        return give_way(cx);
+                    }
+                    interrupted += 1;
                 }
-                Poll::Ready(Each::Stopped) => {}
                 Poll::Pending => {
-                    *this.streak = 0;
                     // An upstream may have ended behind its last item.
-                    if placing.desk.watermark.turn() {
-                        placing.due = true;
-                        if clock.watches_idleness() && placing.desk.watermark.all_idle() {
-                            // What has ended does not become idle: it was the last that others waited for.
-                            *this.stage = Stage::Idle;
-                        }
+                    let ended = placing.desk.watermark.turn();
+                    placing.due |= ended;
+                    if ended && clock.watches_idleness() && placing.desk.watermark.all_idle() {
+                        *this.stage = Stage::Idle;
                     }
                     if placing.due {
                         continue;
                     }
-                    match clock.poll(cx, placing.kind.deadline()) {
+                    *this.unlooked = 0;
+                    let watermark = &placing.desk.watermark;
+                    match clock.poll(cx, placing.kind.deadline(), |number| watermark.is_waiting(number)) {
                         None | Some(Poll::Pending) => return Poll::Pending,
                         Some(Poll::Ready(now)) => {
-                            if placing.on_time(now, clock) {
+                            placing.on_time(now, clock);
+                            if placing.on_idle(now, clock) {
                                 *this.stage = Stage::Idle;
                             }
                         }

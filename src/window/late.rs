@@ -17,6 +17,10 @@ pub trait LateItems<T> {
     #[doc(hidden)]
     fn take(&mut self, item: T);
 
+    /// There are no more.
+    #[doc(hidden)]
+    fn close(&mut self);
+
     /// Counts in `count` what is dropped, unless it is counted elsewhere.
     #[doc(hidden)]
     fn count_in(&mut self, count: &Arc<AtomicU64>);
@@ -62,6 +66,8 @@ impl<T> LateItems<T> for Counted {
         }
     }
 
+    fn close(&mut self) {}
+
     fn count_in(&mut self, count: &Arc<AtomicU64>) {
         self.0.get_or_insert_with(|| count.clone());
     }
@@ -80,6 +86,10 @@ impl<T: Send + 'static> LateItems<T> for SideOutput<T> {
                 self.counted.take(item);
             }
         }
+    }
+
+    fn close(&mut self) {
+        self.sender.close();
     }
 
     fn count_in(&mut self, count: &Arc<AtomicU64>) {

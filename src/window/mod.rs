@@ -18,6 +18,11 @@
 //! holds nothing up, nor does one that is [idle](Window::idle_after). One that has sent nothing yet does: so behind a
 //! partition with few keys, windows may wait until the end of input, or until `idle_after` says.
 //!
+//! This goes through operators that pass an item on before they take the next. Behind one that holds items back or may
+//! bring them into another order (`map_async` and its like, `batch`, `per_lane`, `ordered`, a join) nobody knows any more
+//! from where an item came: all count as one upstream, and where several were brought together before, what the slower
+//! ones send is late. Put the window in front of such an operator, or one upstream, or allow enough lateness.
+//!
 //! Items that come when the watermark, and the [allowed lateness](Window::allowed_lateness), have passed their windows
 //! are late: they are counted, or go to an [output of their own](Window::late_output), and never into another window.
 //!

@@ -94,6 +94,16 @@ impl Watermark {
         }
     }
 
+    /// Before the upstreams are read: forgets which of them had nothing.
+    pub(crate) fn ask(&self) {
+        self.origins.ask();
+    }
+
+    /// Whether the upstream was asked, and had nothing.
+    pub(crate) fn is_waiting(&self, upstream: usize) -> bool {
+        self.origins.is_waiting(upstream)
+    }
+
     /// Which upstreams sent something since this was last called.
     pub(crate) fn stirred(&mut self) -> impl Iterator<Item = bool> {
         self.upstreams.iter_mut().map(|upstream| std::mem::take(&mut upstream.stirred))

@@ -60,6 +60,7 @@ mod try_map_async;
 mod uniq;
 mod window;
 mod window_join;
+mod window_lanes;
 mod window_model;
 mod window_properties;
 mod windows_program;

@@ -159,3 +159,12 @@ fn a_backoff_that_shrinks_is_refused() {
 fn a_jitter_that_is_no_share_is_refused() {
     let _ = Retry::times(1).jitter(f64::NAN);
 }
+
+#[tokio::test(start_paused = true)]
+async fn pauses_of_zero_stay_zero_however_often_it_is_tried() {
+    let start = tokio::time::Instant::now();
+    let retry = Retry::times(1100).backoff(Duration::ZERO, 2.0);
+    let failing = retry.wrap(|(): ()| async { Err::<(), ()>(()) });
+    assert_eq!(failing(()).await, Err(()));
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
