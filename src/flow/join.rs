@@ -92,7 +92,11 @@ impl<P> Flow<P> {
     /// an item of either flow; [`Side::by`] makes one time function of two. Windows that are merged, sessions, cannot
     /// be joined.
     ///
-    /// Rows go on as items; behind a [`reduce`](Flow::reduce), in their windows.
+    /// A window waits for the slower of the two flows, and items of the faster one are kept until then: a lane that one
+    /// of them sends nothing to needs [`idle_after`](Window::idle_after).
+    ///
+    /// Rows go on as items; behind a [`reduce`](Flow::reduce), in their windows. They are not in the order of time: a
+    /// window of event time behind them takes some for late.
     ///
     /// # Errors
     /// Items that are too late for their windows meet nobody: they are counted, or go where
