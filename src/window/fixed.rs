@@ -1,13 +1,11 @@
 use super::desk::Desk;
 use super::places::Single;
+use super::row::{Found, Row};
 use super::signal::Slot;
 use super::spans::{Span, Spans};
-use super::time::{EventTime, time_of, whole_millis};
-use super::window::{EventTimed, Rows, Window};
-use super::windowing::Windowing;
-use std::fmt;
+use super::time::{EventTime, whole_millis};
+use super::window::Window;
 use std::time::Duration;
-use tokio::time::Instant;
 
 impl Window<()> {
     /// Windows of `size` each, one after the other: an item is in the one that its time falls into.
@@ -52,89 +50,32 @@ impl Window<()> {
         F: FnMut(&T) -> A,
     {
         let size = whole_millis("the size of a fixed window", size, 1);
-        Window::custom(Fixed { by, spans: Spans::new(size, size), last: None })
+        Window::custom(Row::new(by, Spans::new(size, size)))
     }
 }
 
 /// Windows of equal size, side by side: see [`Window::fixed`].
-#[derive(Clone)]
-pub struct Fixed<F> {
-    by: F,
-    spans: Spans,
-    /// The window of the last item, while it is open: most often that of the next.
-    last: Option<(i64, Slot)>,
+pub type Fixed<F> = Row<F, OneSpan>;
+
+/// The window of an item.
+#[derive(Debug, Clone, Copy)]
+pub struct OneSpan {
+    start: i64,
+    slot: Slot,
 }
 
-impl<F> Fixed<F> {
-    /// The window of a time that is in another than the last item's.
-    #[inline(never)]
-    fn find(&mut self, time: i64, desk: &mut Desk<Span>) -> Option<Single> {
-        let start = self.spans.last_start(time);
-        let slot = self.spans.at(start, desk)?;
-        self.last = Some((start, slot));
-        Some(Single([slot]))
-    }
-}
-
-impl<T, A, F> Windowing<T> for Fixed<F>
-where
-    A: EventTime,
-    F: FnMut(&T) -> A,
-{
-    type Id = Span;
+impl Found for OneSpan {
     type Places = Single;
 
-    #[inline(always)]
-    fn place(&mut self, item: &T, desk: &mut Desk<Span>) -> Option<Single> {
-        let time = time_of((self.by)(item));
-        desk.saw(time);
-        if let Some((start, slot)) = self.last {
-            // Wraps for times before the start, which are then out of reach.
-            if (time.wrapping_sub(start) as u64) < self.spans.size as u64 {
-                return Some(Single([slot]));
-            }
-        }
-        self.find(time, desk)
+    fn find(time: i64, spans: &mut Spans, desk: &mut Desk<Span>) -> Option<Self> {
+        let start = spans.last_start(time);
+        let slot = spans.at(start, desk)?;
+        Some(Self { start, slot })
     }
 
     #[inline(always)]
-    fn close_next(&mut self, desk: &mut Desk<Span>) -> bool {
-        let some = self.spans.close_next(desk);
-        if some {
-            self.last = None;
-        }
-        some
-    }
-
-    fn finish_next(&mut self, desk: &mut Desk<Span>) -> bool {
-        self.last = None;
-        self.spans.finish_next(desk)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.spans.deadline()
-    }
-
-    fn on_time(&mut self, now: Instant, desk: &mut Desk<Span>) {
-        self.last = None;
-        self.spans.on_time(now, desk);
-    }
-}
-
-impl<F> EventTimed for Fixed<F> {
-    fn allow_lateness(&mut self, millis: i64) {
-        self.spans.allow_lateness(millis);
-    }
-}
-
-impl<F> Rows for Fixed<F> {
-    fn spans(&mut self) -> &mut Spans {
-        &mut self.spans
-    }
-}
-
-impl<F> fmt::Debug for Fixed<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fixed").field("spans", &self.spans).finish_non_exhaustive()
+    fn at(&self, time: i64, spans: &Spans) -> Option<Single> {
+        // Wraps for times before the start, which are then out of reach.
+        ((time.wrapping_sub(self.start) as u64) < spans.size as u64).then_some(Single([self.slot]))
     }
 }

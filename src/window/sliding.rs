@@ -1,12 +1,11 @@
 use super::desk::Desk;
 use super::places::Several;
+use super::row::{Found, Row};
 use super::spans::{Span, Spans};
-use super::time::{EventTime, time_of, whole_millis};
-use super::window::{EventTimed, Rows, Window};
-use super::windowing::Windowing;
-use std::fmt;
+use super::time::{EventTime, whole_millis};
+use super::window::Window;
+use std::ops::Range;
 use std::time::Duration;
-use tokio::time::Instant;
 
 impl Window<()> {
     /// Windows of `size` each, one at every `step`: an item is in all those that its time falls into.
@@ -51,97 +50,39 @@ impl Window<()> {
             step_ms <= size_ms,
             "the step of a sliding window must be at most its size, {size:?}, given {step:?}"
         );
-        Window::custom(Sliding { by, spans: Spans::new(size_ms, step_ms), last: None })
+        Window::custom(Row::new(by, Spans::new(size_ms, step_ms)))
     }
 }
 
 /// Windows of equal size that overlap: see [`Window::sliding`].
-#[derive(Clone)]
-pub struct Sliding<F> {
-    by: F,
-    spans: Spans,
-    /// From when to when items are in the same windows as the last one, and which these are.
-    last: Option<(i64, i64, Several)>,
+pub type Sliding<F> = Row<F, SomeSpans>;
+
+/// The windows of an item, and the times that are in the same ones.
+#[derive(Debug, Clone)]
+pub struct SomeSpans {
+    times: Range<i64>,
+    places: Several,
 }
 
-impl<F> Sliding<F> {
-    /// The windows of a time, and from when to when they are the windows of all times.
-    fn windows(&mut self, time: i64, desk: &mut Desk<Span>) -> Option<(i64, i64, Several)> {
-        let Spans { size, step, .. } = self.spans;
-        let last = self.spans.last_start(time);
-        let first = self.spans.last_start(time - size) + step;
+impl Found for SomeSpans {
+    type Places = Several;
+
+    fn find(time: i64, spans: &mut Spans, desk: &mut Desk<Span>) -> Option<Self> {
+        let (size, step) = (spans.size, spans.step);
+        let last = spans.last_start(time);
+        let first = spans.last_start(time - size) + step;
         let mut slots = Vec::new();
         let mut start = first;
         while start <= last {
-            slots.extend(self.spans.at(start, desk));
+            slots.extend(spans.at(start, desk));
             start += step;
         }
         // The next window opens at the next step, and the first of these ends at `first + size`.
-        let until = (last + step).min(first + size);
-        let since = last.max(first - step + size);
-        let places = Several::new(slots);
-        (!places.0.is_empty()).then_some((since, until, places))
-    }
-}
-
-impl<T, A, F> Windowing<T> for Sliding<F>
-where
-    A: EventTime,
-    F: FnMut(&T) -> A,
-{
-    type Id = Span;
-    type Places = Several;
-
-    fn place(&mut self, item: &T, desk: &mut Desk<Span>) -> Option<Several> {
-        let time = time_of((self.by)(item));
-        desk.saw(time);
-        if let Some((since, until, places)) = &self.last {
-            if (*since..*until).contains(&time) {
-                return Some(places.clone());
-            }
-        }
-        let (since, until, places) = self.windows(time, desk)?;
-        self.last = Some((since, until, places.clone()));
-        Some(places)
+        let times = last.max(first - step + size)..(last + step).min(first + size);
+        (!slots.is_empty()).then(|| Self { times, places: Several::new(slots) })
     }
 
-    fn close_next(&mut self, desk: &mut Desk<Span>) -> bool {
-        let some = self.spans.close_next(desk);
-        if some {
-            self.last = None;
-        }
-        some
-    }
-
-    fn finish_next(&mut self, desk: &mut Desk<Span>) -> bool {
-        self.last = None;
-        self.spans.finish_next(desk)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.spans.deadline()
-    }
-
-    fn on_time(&mut self, now: Instant, desk: &mut Desk<Span>) {
-        self.last = None;
-        self.spans.on_time(now, desk);
-    }
-}
-
-impl<F> EventTimed for Sliding<F> {
-    fn allow_lateness(&mut self, millis: i64) {
-        self.spans.allow_lateness(millis);
-    }
-}
-
-impl<F> Rows for Sliding<F> {
-    fn spans(&mut self) -> &mut Spans {
-        &mut self.spans
-    }
-}
-
-impl<F> fmt::Debug for Sliding<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sliding").field("spans", &self.spans).finish_non_exhaustive()
+    fn at(&self, time: i64, _: &Spans) -> Option<Several> {
+        self.times.contains(&time).then(|| self.places.clone())
     }
 }
