@@ -22,6 +22,8 @@
 //! UTF-8) are skipped, and reported on standard error with their file and number. Files are read line by line. The join
 //! keeps the lines of both, as any line may still meet one to come, and rows are kept to be sorted; they share bytes.
 
+#![allow(clippy::tabs_in_doc_comments, reason = "what it prints has tabs in it")]
+
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use futures::{Stream, stream};
