@@ -19,6 +19,9 @@ where
     /// an item of it, once all lanes are done with the window: each has said so, has said so of a later window, or has
     /// ended. Without windows that is one item, at the end of input.
     ///
+    /// A lane that nothing comes to has no windows to be done with: behind a partition with a lane that has no keys, all
+    /// windows wait for the end of input, and are kept till then.
+    ///
     /// It belongs to the layer of the `reduce` before it: [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it
     /// are those of the lanes that reduce. Operators behind it run in one lane; to go on in many,
     /// [`shuffle`](Flow::shuffle).

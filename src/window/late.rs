@@ -38,10 +38,11 @@ pub struct SideOutput<T> {
 
 /// The items that came too late for all their windows, from all lanes, as a `Stream`.
 ///
-/// Made by [`Window::late_output`](super::Window::late_output). Ends when the flow has ended, or was dropped.
+/// Made by [`Window::late_output`](super::Window::late_output). Ends when all lanes have ended, or were dropped.
 ///
 /// # Drop
-/// Late items are dropped from then on, and counted if [`count_late`](super::Window::count_late) says where.
+/// Late items are dropped from then on, and counted: where [`count_late`](super::Window::count_late) says, or by the
+/// flow, see [`Flow::late`](crate::Flow::late).
 #[must_use = "lanes wait when nobody reads the late items"]
 pub struct Late<T> {
     receiver: mpsc::Receiver<T>,
