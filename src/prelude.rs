@@ -10,3 +10,4 @@
 
 pub use crate::flow::{Flow, StreamFlow as _};
 pub use crate::stage::{Consumer, Producer, ProducerConsumer};
+pub use crate::window::Window;

@@ -19,7 +19,8 @@ pub(crate) fn workload() -> Workload {
         name: "keyed fixed windows",
         expected: one_loop,
         peers: vec![
-            Peer::task("gen_stage", 2_000_000, ours),
+            Peer::task("gen_stage, a lane of windows", 2_000_000, ours::<1>),
+            Peer::task("gen_stage, two lanes of windows", 2_000_000, ours::<LANES>),
             Peer::blocking("one loop", 2_000_000, one_loop),
             Peer::task("a task of windows, by hand", 2_000_000, by_hand::<1>),
             Peer::task("two tasks of windows, by hand", 2_000_000, by_hand::<LANES>),
@@ -54,12 +55,12 @@ fn check(start: i64, sums: &Sums) -> u64 {
     sums.iter().map(of_key).fold(0, u64::wrapping_add)
 }
 
-fn ours(items: u64) -> BoxFuture<'static, u64> {
+fn ours<const TASKS: usize>(items: u64) -> BoxFuture<'static, u64> {
     let second = Window::fixed(Duration::from_millis(WINDOW as u64), |event: &Event| event.at);
     let windows = Flow::from_iter((0..items).map(event))
         .lanes(1)
         .partition_by(|event| event.key)
-        .lanes(LANES)
+        .lanes(TASKS)
         .window(second)
         .reduce(Sums::default, add)
         .on_trigger(|sums, info| [check(info.window.start, sums)]);

@@ -8,7 +8,22 @@ use thiserror::Error;
 /// Made by [`FlowHandle`](super::FlowHandle) and [`StagesHandle`](super::StagesHandle).
 ///
 /// # Examples
-/// See [`FlowHandle::shutdown`](super::FlowHandle::shutdown).
+/// ```
+/// use gen_stage::prelude::*;
+/// use std::time::Duration;
+///
+/// # tokio_test::block_on(async {
+/// let flow = Flow::from_iter([0, 1000, 999])
+///     .lanes(1)
+///     .window(Window::fixed(Duration::from_secs(1), |time: &i64| *time))
+///     .reduce(|| 0, |n, _| *n += 1)
+///     .emit_state();
+/// let report = flow.start().wait().await?;
+/// assert_eq!((report.taken, report.discarded, report.late), (3, 0, 1));
+/// # Ok::<(), gen_stage::flow::FlowError>(())
+/// # });
+/// ```
+/// See also [`FlowHandle::shutdown`](super::FlowHandle::shutdown).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct FlowReport {
@@ -20,6 +35,8 @@ pub struct FlowReport {
     /// How many items were dropped before an operator or a reader took them; see [`Flow::discarded`](crate::Flow::discarded),
     /// also for those that are not counted. Of a flow with subscribers, those that its stage discarded as well.
     pub discarded: u64,
+    /// How many items came too late for their windows and were dropped; see [`Flow::late`](crate::Flow::late).
+    pub late: u64,
     /// The time from its start to its end, by tokio's clock.
     pub ran: Duration,
     /// The time from when it was first told to shut down to its end, by tokio's clock; `None` when it was not told.

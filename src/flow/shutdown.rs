@@ -49,6 +49,7 @@ impl Course {
             end,
             taken: self.meter.taken(),
             discarded: self.meter.discarded() + lost,
+            late: self.meter.late(),
             ran: ended - self.started,
             drained_for: self.told.get().filter(|told| **told <= ended).map(|told| ended - *told),
         }

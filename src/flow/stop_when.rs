@@ -75,6 +75,7 @@ pub(super) struct Meter {
     taken: Arc<AtomicU64>,
     /// Known once the flow runs.
     discarded: OnceLock<Arc<AtomicU64>>,
+    late: OnceLock<Arc<AtomicU64>>,
     ended: OnceLock<Instant>,
     complete: AtomicBool,
 }
@@ -88,6 +89,11 @@ impl Meter {
     /// Items dropped before any operator or reader took them.
     pub(super) fn discarded(&self) -> u64 {
         self.discarded.get().map_or(0, |discarded| discarded.load(Ordering::Relaxed))
+    }
+
+    /// Items that came too late for their windows.
+    pub(super) fn late(&self) -> u64 {
+        self.late.get().map_or(0, |late| late.load(Ordering::Relaxed))
     }
 
     /// When it ended: the first to ask says when.
@@ -129,6 +135,7 @@ impl<P> StopWhen<P> {
         let Self { upstream, token, meter } = self;
         let counter = meter.map(|meter| {
             let _ = meter.discarded.set(Arc::clone(tasks.discarded()));
+            let _ = meter.late.set(Arc::clone(tasks.late()));
             Arc::clone(&meter.taken)
         });
         tasks.gated(token, counter, |tasks| build(upstream, tasks))
