@@ -278,17 +278,11 @@ where
     }
 }
 
-impl<P, M, L, R, K, F, G> Plan for Join<P, M, F, G>
+impl<P: Layered, M, F, G> Plan for Join<P, M, F, G>
 where
-    P: Reducible<In = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
-    M: JoinMode<L, R>,
-    L: Clone,
-    R: Clone,
-    K: Hash + Eq,
-    F: FnMut(&L) -> K + Clone,
-    G: FnMut(&R) -> K + Clone,
+    Self: Reducible,
 {
-    type Item = M::Row;
+    type Item = <Self as Reducible>::In;
     type Lane = Rows<<Self as Reducible>::Feed>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -300,17 +294,7 @@ where
     }
 }
 
-impl<P, M, L, R, K, F, G> OpenLayer for Join<P, M, F, G>
-where
-    P: Reducible<In = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
-    M: JoinMode<L, R>,
-    L: Clone,
-    R: Clone,
-    K: Hash + Eq,
-    F: FnMut(&L) -> K + Clone,
-    G: FnMut(&R) -> K + Clone,
-{
-}
+impl<P: Layered, M, F, G> OpenLayer for Join<P, M, F, G> where Self: Reducible {}
 
 pin_project! {
     /// The rows of a join that is not reduced, without the words of windows.
