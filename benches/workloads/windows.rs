@@ -4,23 +4,30 @@
 use super::{BATCH, LANES, Peer, Workload, work};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use gen_stage::Flow;
 use gen_stage::dispatch::hash_lane;
 use gen_stage::window::Window;
+use gen_stage::{Demand, Flow};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 const KEYS: u64 = 1000;
 const WINDOW: i64 = 1000;
+/// Batches that wait between two tasks by hand.
+const QUEUED: usize = 4;
 
 pub(crate) fn workload() -> Workload {
     Workload {
         name: "keyed fixed windows",
         expected: one_loop,
         peers: vec![
-            Peer::task("gen_stage, a lane of windows", 2_000_000, ours::<1>),
-            Peer::task("gen_stage, two lanes of windows", 2_000_000, ours::<LANES>),
+            Peer::task("gen_stage, a lane of windows, 6 batches as by hand", 2_000_000, as_by_hand),
+            Peer::task("gen_stage, a lane of windows", 2_000_000, |items| {
+                ours::<1>(items, Demand::default())
+            }),
+            Peer::task("gen_stage, two lanes of windows", 2_000_000, |items| {
+                ours::<LANES>(items, Demand::default())
+            }),
             Peer::blocking("one loop", 2_000_000, one_loop),
             Peer::task("a task of windows, by hand", 2_000_000, by_hand::<1>),
             Peer::task("two tasks of windows, by hand", 2_000_000, by_hand::<LANES>),
@@ -55,12 +62,20 @@ fn check(start: i64, sums: &Sums) -> u64 {
     sums.iter().map(of_key).fold(0, u64::wrapping_add)
 }
 
-fn ours<const TASKS: usize>(items: u64) -> BoxFuture<'static, u64> {
+/// With as many batches on their way as the tasks by hand have: `QUEUED`, one being filled and one being read.
+fn as_by_hand(items: u64) -> BoxFuture<'static, u64> {
+    let batch = BATCH as usize;
+    let max = (QUEUED + 2) * batch;
+    ours::<1>(items, Demand::new(max, max - batch).unwrap())
+}
+
+fn ours<const TASKS: usize>(items: u64, demand: Demand) -> BoxFuture<'static, u64> {
     let second = Window::fixed(Duration::from_millis(WINDOW as u64), |event: &Event| event.at);
     let windows = Flow::from_iter((0..items).map(event))
         .lanes(1)
         .partition_by(|event| event.key)
         .lanes(TASKS)
+        .demand(demand.max(), demand.min())
         .window(second)
         .reduce(Sums::default, add)
         .on_trigger(|sums, info| [check(info.window.start, sums)]);
@@ -100,7 +115,7 @@ fn one_loop(items: u64) -> u64 {
 fn by_hand<const TASKS: usize>(items: u64) -> BoxFuture<'static, u64> {
     async move {
         let (senders, receivers): (Vec<_>, Vec<_>) =
-            (0..TASKS).map(|_| mpsc::channel::<Vec<Event>>(4)).unzip();
+            (0..TASKS).map(|_| mpsc::channel::<Vec<Event>>(QUEUED)).unzip();
         tokio::spawn(async move {
             let batch = || Vec::with_capacity(BATCH as usize);
             let mut batches: [Vec<Event>; TASKS] = std::array::from_fn(|_| batch());

@@ -219,20 +219,17 @@ impl<T> Receiver<T> {
     where
         F: FnMut(T) -> ControlFlow<()>,
     {
-        let flow = if self.current.len() > 0 {
-            // A panic in `each` leaves the rest in place.
-            self.current.try_for_each(each)
-        } else {
-            if !ready!(self.poll_fetch(cx)) {
-                return Poll::Ready(BatchRead::Ended);
-            }
-            let mut batch = std::mem::take(&mut self.fetched);
-            let mut reading = KeepRest { items: batch.drain(..), rest: &mut self.current };
-            let flow = reading.items.try_for_each(each);
-            drop(reading);
-            self.emptied = batch;
-            flow
-        };
+        if !ready!(self.poll_fetch(cx)) {
+            return Poll::Ready(BatchRead::Ended);
+        }
+        if self.current.len() == 0 {
+            self.current = std::mem::take(&mut self.fetched).into_iter();
+        }
+        let items = std::mem::take(&mut self.current);
+        let mut reading = Reading { items, rest: &mut self.current, emptied: &mut self.emptied };
+        // The only call of `each`, and not through a reference to it: so it becomes a part of the loop, however long.
+        let flow = reading.items.try_for_each(|item| each(item));
+        drop(reading);
         Poll::Ready(match flow {
             ControlFlow::Continue(()) => BatchRead::Whole,
             ControlFlow::Break(()) => {
@@ -312,17 +309,22 @@ impl<T> Receiver<T> {
     }
 }
 
-/// Keeps what a loop over a batch leaves when it breaks off, or unwinds.
-struct KeepRest<'a, T> {
-    items: vec::Drain<'a, T>,
+/// A batch in a loop, which keeps to registers: what the loop leaves when it breaks off, or unwinds, goes back.
+struct Reading<'a, T> {
+    items: vec::IntoIter<T>,
     rest: &'a mut vec::IntoIter<T>,
+    emptied: &'a mut Vec<T>,
 }
 
-impl<T> Drop for KeepRest<'_, T> {
+impl<T> Drop for Reading<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        // Rare: once for each time an outlet is full in the middle of a batch.
-        if self.items.len() > 0 {
-            *self.rest = self.items.by_ref().collect::<Vec<T>>().into_iter();
+        let items = std::mem::take(&mut self.items);
+        if items.len() > 0 {
+            *self.rest = items;
+        } else {
+            // Collects nothing, in place: that is how to get at the buffer.
+            *self.emptied = items.map(std::convert::identity).collect();
         }
     }
 }

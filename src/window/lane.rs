@@ -140,15 +140,16 @@ where
             // In front of the item.
             return self.behind_events(places, item);
         }
-        self.due = true;
+        let mut flow = ControlFlow::Continue(());
         if let Some((places, item)) = self.trigger.take(places, item, &mut self.desk, &mut self.acts) {
-            each(Signal::Item(places, item))?;
+            flow = each(Signal::Item(places, item));
         }
-        if !self.acts.is_empty() {
+        // Windows are closed behind what goes with the item.
+        if flow.is_break() || !self.acts.is_empty() || ended || self.kind.close_next(&mut self.desk) {
+            self.due = true;
             return ControlFlow::Break(());
         }
-        self.due = ended || self.kind.close_next(&mut self.desk);
-        if self.due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        ControlFlow::Continue(())
     }
 
     /// Keeps an item that is too late, for the lane to look after.
