@@ -4,6 +4,7 @@
 #[macro_use]
 mod macros;
 
+mod backoff;
 pub mod demand;
 pub mod dispatch;
 pub mod edge;
@@ -14,5 +15,6 @@ pub mod stage;
 mod sync;
 pub mod window;
 
+pub use backoff::Backoff;
 pub use demand::{Demand, DemandError};
 pub use flow::{Flow, StreamFlow};

@@ -1,10 +1,9 @@
+use crate::backoff::{Backoff, Pauses};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
@@ -40,11 +39,7 @@ use tokio::time::{Sleep, sleep};
 #[must_use = "a retry does nothing until it is wrapped around a function"]
 pub struct Retry<W = AnyError> {
     times: u32,
-    first: Duration,
-    factor: f64,
-    max_delay: Duration,
-    jitter: f64,
-    seed: Option<u64>,
+    backoff: Backoff,
     when: W,
 }
 
@@ -60,15 +55,7 @@ impl Retry {
     /// # });
     /// ```
     pub fn times(times: u32) -> Self {
-        Self {
-            times,
-            first: Duration::from_millis(100),
-            factor: 2.0,
-            max_delay: Duration::from_secs(30),
-            jitter: 0.0,
-            seed: None,
-            when: AnyError,
-        }
+        Self { times, backoff: Backoff::default(), when: AnyError }
     }
 
     /// Tries again only after errors for which `when` says so; any other is returned at once. By default after all.
@@ -86,15 +73,7 @@ impl Retry {
     where
         F: Fn(&E) -> bool,
     {
-        Retry {
-            times: self.times,
-            first: self.first,
-            factor: self.factor,
-            max_delay: self.max_delay,
-            jitter: self.jitter,
-            seed: self.seed,
-            when: When(when),
-        }
+        Retry { times: self.times, backoff: self.backoff, when: When(when) }
     }
 }
 
@@ -113,12 +92,7 @@ impl<W> Retry<W> {
     /// ```
     #[track_caller]
     pub fn backoff(mut self, first: Duration, factor: f64) -> Self {
-        assert!(
-            factor >= 1.0 && factor.is_finite(),
-            "the factor of a backoff must be finite and at least 1, given {factor}"
-        );
-        self.first = first;
-        self.factor = factor;
+        self.backoff = self.backoff.growing(first, factor);
         self
     }
 
@@ -131,7 +105,7 @@ impl<W> Retry<W> {
     /// let _ = Retry::times(5).max_delay(Duration::from_secs(2));
     /// ```
     pub fn max_delay(mut self, max_delay: Duration) -> Self {
-        self.max_delay = max_delay;
+        self.backoff = self.backoff.max_delay(max_delay);
         self
     }
 
@@ -146,8 +120,7 @@ impl<W> Retry<W> {
     /// ```
     #[track_caller]
     pub fn jitter(mut self, share: f64) -> Self {
-        assert!((0.0..=1.0).contains(&share), "the jitter of a retry must be from 0 to 1, given {share}");
-        self.jitter = share;
+        self.backoff = self.backoff.jitter(share);
         self
     }
 
@@ -159,7 +132,7 @@ impl<W> Retry<W> {
     /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5).seed(42);
     /// ```
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
+        self.backoff = self.backoff.seed(seed);
         self
     }
 
@@ -185,25 +158,13 @@ impl<W> Retry<W> {
         Fut: Future<Output = Result<U, E>>,
         W: RetryWhen<E>,
     {
-        // A hasher with random keys is what std has for randomness.
-        let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
-        let policy = Arc::new(Policy { retry: self, f, random: AtomicU64::new(seed) });
+        let Self { times, backoff, when } = self;
+        let policy = Arc::new(Policy { times, pauses: backoff.start(), when, f });
         move |item| {
-            let kept = (policy.retry.times > 0).then(|| item.clone());
+            let kept = (policy.times > 0).then(|| item.clone());
             let future = (policy.f)(item);
             Retrying { policy: Arc::clone(&policy), item: kept, retries: 0, state: State::Trying { future } }
         }
-    }
-
-    /// The pause before a repetition, of which there were `retries`; `random` is from 0 to below 1.
-    fn delay(&self, retries: u32, random: f64) -> Duration {
-        if self.first.is_zero() {
-            // A factor that has grown out of bounds would make something of it.
-            return Duration::ZERO;
-        }
-        let seconds = self.first.as_secs_f64() * self.factor.powf(retries.into());
-        let delay = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).min(self.max_delay);
-        if self.jitter > 0.0 { delay.mul_f64(1.0 - self.jitter * random) } else { delay }
     }
 }
 
@@ -236,22 +197,10 @@ impl<E, F: Fn(&E) -> bool> RetryWhen<E> for When<F> {
 
 /// What all futures of one [`Retry::wrap`] share.
 struct Policy<F, W> {
-    retry: Retry<W>,
+    times: u32,
+    pauses: Pauses,
+    when: W,
     f: F,
-    random: AtomicU64,
-}
-
-impl<F, W> Policy<F, W> {
-    fn delay(&self, retries: u32) -> Duration {
-        // Splitmix64: its state only counts, so that it takes no lock.
-        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut mixed = self.random.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        // As many bits as an f64 has.
-        self.retry.delay(retries, (mixed >> 11) as f64 / (1_u64 << 53) as f64)
-    }
 }
 
 pin_project! {
@@ -293,16 +242,16 @@ where
                         Ok(made) => return Poll::Ready(Ok(made)),
                         Err(error) => error,
                     };
-                    if this.item.is_none() || !this.policy.retry.when.retry_when(&error) {
+                    if this.item.is_none() || !this.policy.when.retry_when(&error) {
                         return Poll::Ready(Err(error));
                     }
-                    let sleep = sleep(this.policy.delay(*this.retries));
+                    let sleep = sleep(this.policy.pauses.pause(*this.retries));
                     this.state.set(State::Pausing { sleep });
                 }
                 StateProjection::Pausing { sleep } => {
                     ready!(sleep.poll(cx));
                     *this.retries += 1;
-                    let more = *this.retries < this.policy.retry.times;
+                    let more = *this.retries < this.policy.times;
                     let item = if more { this.item.clone() } else { this.item.take() };
                     let Some(item) = item else {
                         unreachable!("there is a pause only with an item for the next attempt");
@@ -318,11 +267,7 @@ impl<W> fmt::Debug for Retry<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry")
             .field("times", &self.times)
-            .field("first", &self.first)
-            .field("factor", &self.factor)
-            .field("max_delay", &self.max_delay)
-            .field("jitter", &self.jitter)
-            .field("seed", &self.seed)
+            .field("backoff", &self.backoff)
             .finish_non_exhaustive()
     }
 }
