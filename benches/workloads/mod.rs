@@ -7,6 +7,7 @@ pub(crate) mod map_async;
 pub(crate) mod one_by_one;
 pub(crate) mod ordered;
 pub(crate) mod partition;
+pub(crate) mod supervisor;
 pub(crate) mod text;
 pub(crate) mod windows;
 pub(crate) mod word_count;
@@ -78,6 +79,7 @@ pub(crate) fn all() -> Vec<Workload> {
         ordered::map(),
         ordered::sleeping(),
         windows::workload(),
+        supervisor::workload(),
         word_count::split(),
         word_count::shuffle_every_word(),
         join::workload(),

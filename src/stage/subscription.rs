@@ -2,7 +2,7 @@ use super::letter::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
 use super::reason::{How, Reason};
 use super::subscribe::{Request, Subscribe, SubscribeError, taken};
 use super::upstream::{CancelMode, Mode, Upstream};
-use crate::demand::Ledger;
+use crate::demand::{Demand, Ledger};
 use crate::dispatch::SubscriptionId;
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -126,6 +126,14 @@ impl<T: Send + 'static> Subscription<T> {
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
         self.upstream.id()
+    }
+
+    pub(crate) fn demand(&self) -> Demand {
+        self.upstream.demand()
+    }
+
+    pub(crate) fn cancel_mode(&self) -> CancelMode {
+        self.upstream.cancel_mode()
     }
 
     /// Asks for `items` more, for a subscription in [manual](Subscribe::manual) mode.
@@ -306,7 +314,7 @@ impl<T: Send + 'static> Subscription<T> {
     }
 
     /// Takes the next batch, or the reason why there will be none, once.
-    pub(super) fn poll_fallible(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<T>, Reason>>> {
+    pub(crate) fn poll_fallible(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<T>, Reason>>> {
         if self.batch.len() > 0 {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.batch).collect())));
         }

@@ -1,0 +1,121 @@
+//! A task for each item, which has next to nothing to do: what it costs to start, watch and reap one.
+
+use super::{Peer, Workload, sum_of_work, work};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use gen_stage::supervisor::DynamicSupervisor;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+
+const ITEMS: u64 = 1_000_000;
+/// How many tasks there may be at a time.
+const TASKS: usize = 1000;
+
+pub(crate) fn workload() -> Workload {
+    Workload {
+        name: "a task for each item",
+        expected: sum_of_work,
+        peers: vec![
+            Peer::task("gen_stage, DynamicSupervisor", ITEMS, ours),
+            Peer::task("tokio spawn and Semaphore", ITEMS, spawned),
+            Peer::task("tokio JoinSet and Semaphore", ITEMS, join_set),
+            Peer::task("tokio-util TaskTracker and Semaphore", ITEMS, task_tracker),
+            Peer::task("futures for_each_concurrent", ITEMS, for_each_concurrent),
+        ],
+    }
+}
+
+async fn add(n: u64, sum: &AtomicU64) {
+    sum.fetch_add(work(n), Ordering::Relaxed);
+}
+
+fn total(sum: Arc<AtomicU64>) -> u64 {
+    sum.load(Ordering::Relaxed)
+}
+
+fn ours(items: u64) -> BoxFuture<'static, u64> {
+    async move {
+        let sum = Arc::new(AtomicU64::new(0));
+        let added = Arc::clone(&sum);
+        let supervisor = DynamicSupervisor::new(move |n| {
+            let sum = Arc::clone(&added);
+            async move { add(n, &sum).await }
+        })
+        .max_demand(TASKS, TASKS / 2);
+        stream::iter(0..items).map(Ok).forward(supervisor).await.unwrap();
+        total(sum)
+    }
+    .boxed()
+}
+
+fn spawned(items: u64) -> BoxFuture<'static, u64> {
+    async move {
+        let sum = Arc::new(AtomicU64::new(0));
+        let places = Arc::new(Semaphore::new(TASKS));
+        for n in 0..items {
+            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            let sum = Arc::clone(&sum);
+            tokio::spawn(async move {
+                add(n, &sum).await;
+                drop(place);
+            });
+        }
+        let _all = places.acquire_many(TASKS as u32).await.unwrap();
+        total(sum)
+    }
+    .boxed()
+}
+
+fn join_set(items: u64) -> BoxFuture<'static, u64> {
+    async move {
+        let sum = Arc::new(AtomicU64::new(0));
+        let places = Arc::new(Semaphore::new(TASKS));
+        let mut tasks = JoinSet::new();
+        for n in 0..items {
+            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            while let Some(ended) = tasks.try_join_next() {
+                ended.unwrap();
+            }
+            let sum = Arc::clone(&sum);
+            tasks.spawn(async move {
+                add(n, &sum).await;
+                drop(place);
+            });
+        }
+        tasks.join_all().await;
+        total(sum)
+    }
+    .boxed()
+}
+
+fn task_tracker(items: u64) -> BoxFuture<'static, u64> {
+    async move {
+        let sum = Arc::new(AtomicU64::new(0));
+        let places = Arc::new(Semaphore::new(TASKS));
+        let tasks = TaskTracker::new();
+        for n in 0..items {
+            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            let sum = Arc::clone(&sum);
+            tasks.spawn(async move {
+                add(n, &sum).await;
+                drop(place);
+            });
+        }
+        tasks.close();
+        tasks.wait().await;
+        total(sum)
+    }
+    .boxed()
+}
+
+fn for_each_concurrent(items: u64) -> BoxFuture<'static, u64> {
+    async move {
+        let sum = AtomicU64::new(0);
+        stream::iter(0..items).for_each_concurrent(TASKS, |n| add(n, &sum)).await;
+        sum.into_inner()
+    }
+    .boxed()
+}

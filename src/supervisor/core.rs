@@ -1,0 +1,152 @@
+use super::child::ChildId;
+use super::end::StartError;
+use super::event::What;
+use super::outcome::Outcome;
+use super::rule::Shutdown;
+use super::shared::{Refused, Shared};
+use super::spec::{ChildSpec, Starting};
+use super::task::ChildTask;
+use crate::stage::{Panic, StageError};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What a supervisor starts children with.
+pub(super) struct Core<T, S> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) spec: S,
+    pub(super) options: ItemOptions<T>,
+}
+
+/// What depends on the item.
+pub(super) struct ItemOptions<T> {
+    /// Of items that are kept for restarts.
+    pub(super) copy: Option<fn(&T) -> T>,
+    pub(super) label: Option<Box<dyn Fn(&T) -> String + Send + Sync>>,
+    pub(super) rule: Option<Box<dyn Fn(&T) -> Shutdown + Send + Sync>>,
+}
+
+/// What became of an item.
+pub(super) enum Birth {
+    Started(ChildId),
+    Ignored,
+}
+
+/// Starts children of items of one type: a supervisor of which nothing else is known.
+pub(super) trait Starts<T>: Send + Sync {
+    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>>;
+}
+
+impl<T, S> Starts<T> for Core<T, S>
+where
+    T: Send + 'static,
+    S: ChildSpec<T>,
+{
+    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>> {
+        self.start_child(item, intake)
+    }
+}
+
+/// A first attempt, with what is known of the item.
+struct Made<T, F> {
+    attempt: Option<F>,
+    kept: Option<T>,
+}
+
+impl<T, S> Core<T, S>
+where
+    T: Send + 'static,
+    S: ChildSpec<T>,
+{
+    /// Starts a child, or says why not: with the item, if it was not touched.
+    pub(super) fn start_child(self: &Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>> {
+        let id = match self.shared.admit(intake) {
+            Ok(id) => id,
+            Err(Refused::MaxChildren(max_children)) => {
+                return Err(StartError::MaxChildren { max_children, item });
+            }
+            Err(Refused::Ended(end)) => return Err(StartError::Ended { end, item }),
+        };
+        let made = catch_unwind(AssertUnwindSafe(|| self.make(item, id)));
+        let (what, error) = match made {
+            Ok(Ok(Made { attempt: Some(attempt), kept })) => {
+                if self.shared.listening.load(Ordering::Relaxed) {
+                    // Before its task is there, so that this comes first.
+                    self.shared.with(|registry| registry.tell(id, What::Started));
+                }
+                let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
+                let abort = self.shared.runtime.spawn(task).abort_handle();
+                self.shared.with(|registry| registry.spawned(id, abort));
+                return Ok(Birth::Started(id));
+            }
+            Ok(Ok(Made { attempt: None, .. })) => {
+                self.shared.with(|registry| registry.not_started(id, What::Ignored));
+                return Ok(Birth::Ignored);
+            }
+            Ok(Err(error)) => {
+                let error = Arc::from(error);
+                tracing::error!("supervisor could not start child {id}: {error}");
+                (What::StartFailed(Arc::clone(&error)), StartError::Failed(error))
+            }
+            Err(payload) => {
+                let panic = Panic::new(payload);
+                tracing::error!("supervisor could not start child {id}, which panicked: {}", panic.message());
+                (What::StartPanicked(panic.clone()), StartError::Panicked(panic))
+            }
+        };
+        self.shared.with(|registry| registry.not_started(id, what));
+        Err(error)
+    }
+
+    fn make(&self, item: T, id: ChildId) -> Result<Made<T, S::Future>, StageError> {
+        let ItemOptions { copy, label, rule } = &self.options;
+        if label.is_some() || rule.is_some() {
+            let label = label.as_ref().map(|label| Arc::from(label(&item)));
+            let rule = rule.as_ref().map(|rule| rule(&item));
+            self.shared.with(|registry| registry.label(id, label, rule));
+        }
+        let kept = copy.map(|copy| copy(&item));
+        let starting = Starting { shared: &self.shared, id, restarts: 0 };
+        Ok(Made { attempt: self.spec.start(item, starting)?, kept })
+    }
+
+    /// Makes another attempt of a child.
+    pub(super) fn restart(
+        &self,
+        item: Option<&T>,
+        starting: Starting<'_>,
+    ) -> Result<Option<S::Future>, Outcome> {
+        let (Some(item), Some(copy)) = (item, self.options.copy) else {
+            unreachable!("only children whose items are kept are restarted");
+        };
+        match catch_unwind(AssertUnwindSafe(|| self.spec.start(copy(item), starting))) {
+            Ok(Ok(attempt)) => Ok(attempt),
+            Ok(Err(error)) => Err(Outcome::Failed(Arc::from(error))),
+            Err(payload) => Err(Outcome::Panicked(Panic::new(payload))),
+        }
+    }
+
+    /// Gives a child that was aborted to be restarted a new task.
+    pub(super) fn spawn_again(self: &Arc<Self>, id: ChildId, item: T, restarts: u32) {
+        let task = ChildTask::again(Arc::clone(self), id, item, restarts);
+        let abort = self.shared.runtime.spawn(task).abort_handle();
+        self.shared.with(|registry| registry.spawned(id, abort));
+    }
+}
+
+impl<T, S> fmt::Debug for Core<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").finish_non_exhaustive()
+    }
+}
+
+/// Aborts all children when it is dropped.
+#[derive(Debug)]
+pub(super) struct Owner(pub(super) Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,231 @@
+use super::child::ChildId;
+use super::shared::Shared;
+use crate::stage::Panic;
+use futures_core::{FusedStream, Stream};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+/// Something that happened to a child.
+///
+/// # Examples
+/// See [`SupervisorHandle::events`](super::SupervisorHandle::events).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Event {
+    /// Which child: also one that could not be started has a name.
+    pub child: ChildId,
+    /// What [`label_by`](super::DynamicSupervisor::label_by) calls it.
+    pub label: Option<Arc<str>>,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened to a child.
+///
+/// # Examples
+/// See [`SupervisorHandle::events`](super::SupervisorHandle::events).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum What {
+    /// It was started.
+    Started,
+    /// There was nothing to start for the item.
+    Ignored,
+    /// It could not be started: an error.
+    StartFailed(Arc<dyn Error + Send + Sync>),
+    /// It could not be started: a panic.
+    StartPanicked(Panic),
+    /// It came to its end.
+    Completed,
+    /// It returned an error.
+    Failed(Arc<dyn Error + Send + Sync>),
+    /// It panicked.
+    Panicked(Panic),
+    /// It was dropped in the middle of what it did.
+    Aborted,
+    /// It was started again.
+    Restarted {
+        /// How often so far.
+        restarts: u32,
+    },
+    /// It waited to be restarted, and will not be.
+    NotRestarted,
+    /// There were too many restarts, of which this would have been the next: the supervisor stops all children.
+    GivenUp,
+    /// Events were dropped as they were not read in time, in front of the next one.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let What::Missed { events } = self.what {
+            return write!(f, "{events} events missed");
+        }
+        match &self.label {
+            Some(label) => write!(f, "{label}: ")?,
+            None => write!(f, "child {}: ", self.child)?,
+        }
+        match &self.what {
+            What::Started => f.write_str("started"),
+            What::Ignored => f.write_str("ignored"),
+            What::StartFailed(error) => write!(f, "not started: {error}"),
+            What::StartPanicked(panic) => write!(f, "not started, panicked: {}", panic.message()),
+            What::Completed => f.write_str("completed"),
+            What::Failed(error) => write!(f, "failed: {error}"),
+            What::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
+            What::Aborted => f.write_str("aborted"),
+            What::Restarted { restarts } => write!(f, "restarted ({restarts})"),
+            What::NotRestarted => f.write_str("not restarted"),
+            What::GivenUp => f.write_str("given up"),
+            What::Missed { .. } => Ok(()),
+        }
+    }
+}
+
+/// What happens to the children of a supervisor, as a stream.
+///
+/// Made by [`SupervisorHandle::events`](super::SupervisorHandle::events). It ends when the supervisor has ended, behind
+/// its last event.
+///
+/// # Ordering
+/// As it happened, over all children.
+///
+/// # Drop
+/// Nothing is kept for it any more.
+#[must_use = "streams do nothing unless polled"]
+pub struct Events {
+    shared: Arc<Shared>,
+    at: usize,
+    ended: bool,
+}
+
+impl Events {
+    pub(super) fn new(shared: Arc<Shared>, capacity: usize) -> Self {
+        shared.listening.store(true, Ordering::Relaxed);
+        let at = shared.with(|registry| registry.listeners.add(capacity));
+        Self { shared, at, ended: false }
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let at = self.at;
+        let polled = self.shared.with(|registry| {
+            let over = registry.is_over();
+            registry.listeners.poll(at, over, cx)
+        });
+        self.ended = matches!(polled, Poll::Ready(None));
+        polled
+    }
+}
+
+impl FusedStream for Events {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let at = self.at;
+        // What it holds is the user's: errors, whose drop may do anything.
+        let queue = self.shared.with(|registry| registry.listeners.remove(at));
+        drop(queue);
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// Those who read events, each with what it has not read yet.
+#[derive(Debug, Default)]
+pub(super) struct Listeners(Vec<Option<Listener>>);
+
+#[derive(Debug)]
+pub(super) struct Listener {
+    queue: VecDeque<Event>,
+    capacity: usize,
+    /// Dropped in front of the queue.
+    missed: u64,
+    waker: Option<Waker>,
+}
+
+impl Listeners {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn add(&mut self, capacity: usize) -> usize {
+        let listener = Listener { queue: VecDeque::new(), capacity, missed: 0, waker: None };
+        let at = self.0.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.0.push(None);
+            self.0.len() - 1
+        });
+        self.0[at] = Some(listener);
+        at
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Listener> {
+        let removed = self.0[at].take();
+        while self.0.last().is_some_and(Option::is_none) {
+            self.0.pop();
+        }
+        removed
+    }
+
+    /// Keeps an event for all; whom to wake goes to `wakers`, and what is dropped to `dropped`.
+    pub(super) fn tell(&mut self, event: &Event, wakers: &mut Vec<Waker>, dropped: &mut Vec<Event>) {
+        for listener in self.0.iter_mut().flatten() {
+            if listener.queue.len() == listener.capacity {
+                dropped.extend(listener.queue.pop_front());
+                listener.missed += 1;
+            }
+            listener.queue.push_back(event.clone());
+            wakers.extend(listener.waker.take());
+        }
+    }
+
+    /// There is nothing more to come.
+    pub(super) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
+        wakers.extend(self.0.iter_mut().flatten().filter_map(|listener| listener.waker.take()));
+    }
+
+    fn poll(&mut self, at: usize, over: bool, cx: &Context<'_>) -> Poll<Option<Event>> {
+        let Some(listener) = self.0.get_mut(at).and_then(Option::as_mut) else {
+            return Poll::Ready(None);
+        };
+        if let (1.., Some(front)) = (listener.missed, listener.queue.front()) {
+            let events = std::mem::take(&mut listener.missed);
+            return Poll::Ready(Some(Event {
+                child: front.child,
+                label: front.label.clone(),
+                what: What::Missed { events },
+            }));
+        }
+        match listener.queue.pop_front() {
+            Some(event) => Poll::Ready(Some(event)),
+            None if over => Poll::Ready(None),
+            None => {
+                listener.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use super::restart::Restart;
+use crate::stage::Panic;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// How a child ended.
+///
+/// # Examples
+/// ```
+/// use gen_stage::supervisor::{DynamicSupervisor, Outcome};
+///
+/// # tokio_test::block_on(async {
+/// let mut supervisor = DynamicSupervisor::new(|n: u32| async move {
+///     if n > 0 { Ok(()) } else { Err("nothing to do") }
+/// });
+/// let handle = supervisor.handle();
+/// let child = handle.start_child(0).unwrap().unwrap();
+/// let outcome = handle.wait_child(child).await.unwrap();
+/// assert!(!outcome.is_completed());
+/// assert_eq!(outcome.to_string(), "failed: nothing to do");
+/// # });
+/// ```
+///
+/// # Source
+/// The exit reason of a child.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It came to its end: its future returned `()` or `Ok`.
+    Completed,
+    /// Its future returned an error, or it could not be started again for one.
+    Failed(Arc<dyn Error + Send + Sync>),
+    /// It panicked: in its future, when that was dropped, or when it was to be started again.
+    Panicked(Panic),
+    /// It was dropped in the middle of what it did: by the rule of [`Shutdown`](super::Shutdown), with its supervisor,
+    /// or with the runtime.
+    Aborted,
+    /// It waited to be restarted when it was to be stopped.
+    NotRestarted,
+}
+
+impl Outcome {
+    /// Whether it came to its end.
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
+        matches!(self, Self::Completed)
+    }
+
+    /// Whether a child that ended so, by itself, is started again.
+    pub(super) fn is_restarted(&self, restart: Restart) -> bool {
+        match (restart, self) {
+            (Restart::Temporary, _) | (_, Self::NotRestarted) => false,
+            (Restart::Transient, Self::Completed) => false,
+            (Restart::Transient | Restart::Permanent, _) => true,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Completed => f.write_str("completed"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
+            Self::Aborted => f.write_str("aborted"),
+            Self::NotRestarted => f.write_str("not restarted"),
+        }
+    }
+}

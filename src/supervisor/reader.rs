@@ -1,0 +1,112 @@
+//! Starts children of the items of a stage.
+
+use super::core::{Birth, Starts};
+use super::end::{StartError, SupervisorEnd};
+use super::shared::Shared;
+use crate::stage::{Reason, Subscription};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// What a reader has come to.
+enum Read<T> {
+    Items(Vec<T>),
+    /// The producer, or the subscription, has ended.
+    Ended(Reason),
+    /// The supervisor takes no more.
+    Stopped,
+}
+
+struct Reader<T> {
+    shared: Arc<Shared>,
+    starts: Arc<dyn Starts<T>>,
+    subscription: Subscription<T>,
+    intake: Intake,
+    /// Asked for, and not come.
+    on_their_way: usize,
+}
+
+/// The place where this reader's children are counted, closed however the reader ends.
+struct Intake {
+    shared: Arc<Shared>,
+    at: usize,
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.shared.with(|registry| registry.close_intake(self.at));
+    }
+}
+
+/// Reads a stage until one of both has ended.
+pub(super) async fn read<T: Send + 'static>(
+    shared: Arc<Shared>,
+    starts: Arc<dyn Starts<T>>,
+    subscription: Subscription<T>,
+    intake: usize,
+) {
+    let intake = Intake { shared: Arc::clone(&shared), at: intake };
+    let mut reader = Reader { shared, starts, subscription, intake, on_their_way: 0 };
+    loop {
+        match poll_fn(|cx| reader.poll(cx)).await {
+            Read::Items(items) => reader.start(items),
+            Read::Ended(reason) => {
+                if reader.subscription.cancel_mode().ends_on(&reason) {
+                    let end = SupervisorEnd::Producer(reason.clone());
+                    if reason.is_clean() {
+                        reader.shared.drain(end, None);
+                    } else {
+                        reader.shared.stop(end);
+                    }
+                }
+                return;
+            }
+            Read::Stopped => return,
+        }
+    }
+}
+
+impl<T: Send + 'static> Reader<T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Read<T>> {
+        let demand = self.subscription.demand();
+        let wake_at = demand.min().checked_sub(self.on_their_way);
+        let (at, shared) = (self.intake.at, &self.shared);
+        let Some(running) = shared.with(|registry| registry.poll_intake(at, wake_at, cx)) else {
+            return Poll::Ready(Read::Stopped);
+        };
+        let wanted = running + self.on_their_way;
+        if wanted <= demand.min() {
+            self.ask(demand.max() - wanted);
+        }
+        self.subscription.poll_fallible(cx).map(|read| match read {
+            Some(Ok(items)) => Read::Items(items),
+            Some(Err(reason)) => Read::Ended(reason),
+            None => Read::Ended(self.subscription.end().cloned().unwrap_or(Reason::Normal)),
+        })
+    }
+
+    fn ask(&mut self, items: usize) {
+        self.on_their_way += items;
+        self.subscription.ask(items);
+    }
+
+    /// Starts a child for each item; what could not be started is asked for anew, together.
+    fn start(&mut self, items: Vec<T>) {
+        // More than was asked for is started all the same.
+        self.on_their_way = self.on_their_way.saturating_sub(items.len());
+        let mut gone = 0;
+        for item in items {
+            match Arc::clone(&self.starts).start(item, self.intake.at) {
+                Ok(Birth::Started(_)) => {}
+                Ok(Birth::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => gone += 1,
+                // The supervisor takes no more: the next poll sees it.
+                Err(StartError::Ended { .. } | StartError::MaxChildren { .. }) => {
+                    self.shared.with(|registry| registry.counts.refused += 1);
+                }
+            }
+        }
+        if gone > 0 {
+            self.ask(gone);
+        }
+    }
+}

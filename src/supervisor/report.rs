@@ -1,0 +1,125 @@
+use super::child::ChildId;
+use super::end::SupervisorEnd;
+use super::outcome::Outcome;
+use std::sync::Arc;
+
+/// What a supervisor has done: why it ended, how its children did, and which were stopped.
+///
+/// Every item it took is in one of the counts, and every child that ran when it was told to stop is in `stopped`.
+///
+/// # Examples
+/// ```
+/// use futures::SinkExt;
+/// use gen_stage::supervisor::{DynamicSupervisor, Outcome, Shutdown, SupervisorEnd};
+///
+/// # tokio_test::block_on(async {
+/// let mut supervisor = DynamicSupervisor::new(|n: u32| async move {
+///     if n == 1 { std::future::pending::<()>().await }
+/// });
+/// supervisor = supervisor.shutdown_rule(Shutdown::Brutal).label_by(|n| format!("job {n}"));
+/// let handle = supervisor.handle();
+/// for n in 0..3 {
+///     supervisor.send(n).await.unwrap();
+/// }
+/// while handle.count_children().alive > 1 {
+///     tokio::task::yield_now().await;
+/// }
+/// let report = handle.shutdown().await;
+/// assert!(matches!(report.end, SupervisorEnd::ShutDown));
+/// assert_eq!((report.counts.started, report.counts.completed, report.counts.aborted), (3, 2, 1));
+/// assert_eq!(report.stopped[0].label.as_deref(), Some("job 1"));
+/// assert!(matches!(report.stopped[0].outcome, Outcome::Aborted));
+/// # });
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SupervisorReport {
+    /// Why it ended.
+    pub end: SupervisorEnd,
+    /// What became of the items.
+    pub counts: ChildCounts,
+    /// The children that had not ended when the supervisor was told to stop, in the order in which they ended.
+    pub stopped: Vec<Stopped>,
+}
+
+impl SupervisorReport {
+    /// Makes an error of the report of a supervisor that did not end [cleanly](SupervisorEnd::is_clean).
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub fn into_result(self) -> Result<Self, SupervisorEnd> {
+        if self.end.is_clean() { Ok(self) } else { Err(self.end) }
+    }
+}
+
+/// A child that had not ended when its supervisor was told to stop, and how it ended then.
+///
+/// # Examples
+/// See [`SupervisorReport`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// Its name.
+    pub child: ChildId,
+    /// What [`label_by`](super::DynamicSupervisor::label_by) calls it.
+    pub label: Option<Arc<str>>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How many children there are, and what became of all items so far.
+///
+/// `started` is `alive` and `completed` and `failed` and `panicked` and `aborted` and `not_restarted`; a child that is
+/// restarted counts once, by how it ended in the end. Together with `ignored`, `not_started` and `refused` these are all
+/// items that were taken.
+///
+/// # Examples
+/// See [`SupervisorHandle::count_children`](super::SupervisorHandle::count_children).
+///
+/// # Source
+/// `count_children`: `active` are those that are not restarting; `specs` is always 1, and what is a supervisor itself
+/// is not known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ChildCounts {
+    /// Children that have not ended.
+    pub alive: usize,
+    /// Of these, those that run.
+    pub active: usize,
+    /// Of these, those that are to be started again.
+    pub restarting: usize,
+    /// Children that were started.
+    pub started: u64,
+    /// Those that came to their end.
+    pub completed: u64,
+    /// Those that returned an error.
+    pub failed: u64,
+    /// Those that panicked.
+    pub panicked: u64,
+    /// Those that were dropped in the middle of what they did.
+    pub aborted: u64,
+    /// Those that waited to be restarted when they were stopped.
+    pub not_restarted: u64,
+    /// Items for which there was nothing to start.
+    pub ignored: u64,
+    /// Items whose child could not be started: the factory failed or panicked.
+    pub not_started: u64,
+    /// Items of stages that had come when the supervisor took no more, and were dropped. What was still on its way is
+    /// counted by the stage, as [`undelivered`](crate::stage::Counts::undelivered).
+    pub refused: u64,
+    /// Restarts, of all children.
+    pub restarts: u64,
+}
+
+impl ChildCounts {
+    pub(super) fn ended(&mut self, outcome: &Outcome) {
+        let count = match outcome {
+            Outcome::Completed => &mut self.completed,
+            Outcome::Failed(_) => &mut self.failed,
+            Outcome::Panicked(_) => &mut self.panicked,
+            Outcome::Aborted => &mut self.aborted,
+            Outcome::NotRestarted => &mut self.not_restarted,
+        };
+        *count += 1;
+    }
+}

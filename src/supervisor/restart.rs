@@ -1,0 +1,116 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Which children are started again when they end by themselves. A child that was asked to stop never is.
+///
+/// | | completed | failed, panicked |
+/// |---|---|---|
+/// | `Temporary` | gone | gone |
+/// | `Transient` | gone | restarted |
+/// | `Permanent` | restarted | restarted |
+///
+/// # Examples
+/// ```
+/// use gen_stage::supervisor::Restart;
+/// assert_eq!(Restart::default(), Restart::Temporary);
+/// ```
+///
+/// # Source
+/// The `restart` of a child spec. The default differs (`:permanent`), for a temporary child needs no copy of its item;
+/// the newest original refuses permanent children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Restart {
+    /// None is.
+    #[default]
+    Temporary,
+    /// Those that did not come to their end.
+    Transient,
+    /// All.
+    Permanent,
+}
+
+/// How often children may be restarted before the supervisor gives up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Intensity {
+    pub(super) max_restarts: usize,
+    pub(super) within: Duration,
+}
+
+impl Default for Intensity {
+    fn default() -> Self {
+        Self { max_restarts: 3, within: Duration::from_secs(5) }
+    }
+}
+
+/// When children were restarted, of late.
+#[derive(Debug)]
+pub(super) struct Restarts {
+    intensity: Intensity,
+    begin: Instant,
+    /// In whole seconds since the begin, as the original counts.
+    times: VecDeque<u64>,
+}
+
+impl Restarts {
+    pub(super) fn new(intensity: Intensity) -> Self {
+        Self { intensity, begin: Instant::now(), times: VecDeque::new() }
+    }
+
+    /// Counts a restart; false if it is one too many.
+    pub(super) fn allow(&mut self) -> bool {
+        let now = self.begin.elapsed().as_secs();
+        let Intensity { max_restarts, within } = self.intensity;
+        while self.times.front().is_some_and(|time| Duration::from_secs(now - time) > within) {
+            self.times.pop_front();
+        }
+        self.times.push_back(now);
+        self.times.len() <= max_restarts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Intensity, Restarts};
+    use std::time::Duration;
+    use tokio::time::advance;
+
+    fn restarts(max_restarts: usize, seconds: u64) -> Restarts {
+        Restarts::new(Intensity { max_restarts, within: Duration::from_secs(seconds) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_fourth_within_five_seconds_is_too_many() {
+        let mut restarts = restarts(3, 5);
+        for _ in 0..3 {
+            assert!(restarts.allow());
+            advance(Duration::from_millis(1900)).await;
+        }
+        // 5.7 s: five whole seconds since the first.
+        assert!(!restarts.allow());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_longer_ago_does_not_count() {
+        let mut restarts = restarts(1, 5);
+        for _ in 0..10 {
+            assert!(restarts.allow());
+            advance(Duration::from_secs(6)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn within_no_time_only_those_of_the_same_second_count() {
+        let mut restarts = restarts(1, 0);
+        assert!(restarts.allow());
+        advance(Duration::from_secs(1)).await;
+        assert!(restarts.allow());
+        advance(Duration::from_millis(999)).await;
+        assert!(!restarts.allow());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn none_may_be_the_limit() {
+        assert!(!restarts(0, 5).allow());
+    }
+}

@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+/// How a child is stopped: how long it has to end after it was asked to.
+///
+/// To ask is to cancel the child's [token](super::Child::token). A child that does not look at it does what it does for as
+/// long as the rule lets it.
+///
+/// # Examples
+/// ```
+/// use gen_stage::supervisor::Shutdown;
+/// use std::time::Duration;
+/// assert_eq!(Shutdown::default(), Shutdown::After(Duration::from_secs(5)));
+/// ```
+///
+/// # Source
+/// The `shutdown` of a child spec: `:brutal_kill`, a number of milliseconds (5000 unless said), `:infinity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shutdown {
+    /// It is aborted at once, and not asked.
+    Brutal,
+    /// It is asked, and aborted when it has not ended after so long.
+    After(Duration),
+    /// It is asked, and waited for, however long it takes.
+    Wait,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self::After(Duration::from_secs(5))
+    }
+}

@@ -1,0 +1,535 @@
+use super::child::Child;
+use super::core::{Birth, Core, ItemOptions, Owner};
+use super::end::{StartError, SupervisorEnd, SupervisorError};
+use super::handle::SupervisorHandle;
+use super::restart::{Intensity, Restart};
+use super::rule::Shutdown;
+use super::shared::{Rules, SINK, Shared};
+use super::spec::{ChildOutput, ChildSpec, OfChild, OfItem, Trying};
+use crate::backoff::Backoff;
+use crate::demand::Demand;
+use crate::stage::StageError;
+use futures_sink::Sink;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// Starts a supervised task for each item: a `Sink` that is ready while a child may be started.
+///
+/// A child is the future that a function makes of an item. It runs as a task of its own, whether or not anybody polls
+/// the sink, and ends by itself; the supervisor knows of it, restarts it if it was told to, and stops it in the end.
+///
+/// # Demand
+/// At most [`max_demand`](Self::max_demand) children run. Once there are as many, the sink is ready again when they have
+/// fallen to [`min_demand`](Self::max_demand). Restarts take no new place, and a child that could not be started gives
+/// its place back at once. Children [started on request](SupervisorHandle::start_child) and those of
+/// [stages](SupervisorHandle::subscribe_to) have places of their own.
+///
+/// - **Ready**: a place is free.
+/// - **Flush** does not wait for children: `send`, which flushes after each item, would run them one by one.
+/// - **Close** waits until all children have ended, with those of stages, and until these stages have.
+/// - **Drop** aborts all children; see [`shutdown`](SupervisorHandle::shutdown) for a kinder way.
+///
+/// # Errors
+/// [`SupervisorError`] once the supervisor takes no more: it was shut down, or there were too many restarts. It is told
+/// when all children have ended; `start_send` hands the item back with it. A child that fails or cannot be started is
+/// not an error of the sink: its supervisor lives on. It is counted, logged, and told as an [`Event`](super::Event).
+///
+/// # Panics
+/// Outside of a tokio runtime, when none was named by [`on`](Self::on), at the first use. Panics of children and of
+/// functions given to this end or fail one child only.
+///
+/// # Cancel safety
+/// A future of `send` or `forward` that is dropped has started its child, or not touched its item.
+///
+/// # Drop
+/// Aborts all children. What they hold is dropped by the runtime soon after.
+///
+/// # Examples
+/// A task for each of a hundred jobs, at most ten at a time, each tried again when it fails:
+/// ```
+/// use futures::{StreamExt, stream};
+/// use gen_stage::supervisor::{DynamicSupervisor, Restart};
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use std::time::Duration;
+///
+/// # tokio_test::block_on(async {
+/// let done = Arc::new(AtomicU32::new(0));
+/// let counted = done.clone();
+/// let job = move |n: u32| {
+///     let done = counted.clone();
+///     async move {
+///         if n == 7 && done.fetch_add(1, Ordering::Relaxed) < 50 {
+///             return Err("not yet");
+///         }
+///         done.fetch_add(1, Ordering::Relaxed);
+///         Ok(())
+///     }
+/// };
+/// let mut supervisor = DynamicSupervisor::new(job)
+///     .restart(Restart::Transient)
+///     .max_restarts(100, Duration::from_secs(5))
+///     .max_demand(10, 5);
+/// let handle = supervisor.handle();
+/// stream::iter(0..100).map(Ok).forward(supervisor).await?;
+///
+/// let counts = handle.count_children();
+/// assert_eq!((counts.completed, counts.alive), (100, 0));
+/// # Ok::<(), gen_stage::supervisor::SupervisorError<u32>>(())
+/// # });
+/// ```
+///
+/// # Source
+/// `DynamicSupervisor` of GenStage 0.4, `ConsumerSupervisor` of the newest. A child is a future and not a process, so
+/// that it keeps its name over restarts; `min_demand` means what their documentation says (see
+/// [`max_demand`](Self::max_demand)); failed restarts may pause; permanent children are allowed.
+#[must_use = "sinks do nothing unless they are polled"]
+pub struct DynamicSupervisor<T, S> {
+    state: State<T, S>,
+    demand: Demand,
+    /// How many children may be started before there is another look at how many run.
+    places: usize,
+    closed: bool,
+}
+
+enum State<T, S> {
+    Planned(Box<Plan<T, S>>),
+    Running { core: Arc<Core<T, S>>, owner: Owner },
+    Moving,
+}
+
+struct Plan<T, S> {
+    spec: S,
+    options: ItemOptions<T>,
+    restart: Restart,
+    intensity: Intensity,
+    backoff: Option<Backoff>,
+    shutdown: Shutdown,
+    max_children: usize,
+    runtime: Option<Handle>,
+}
+
+impl<T, F, Fut> DynamicSupervisor<T, OfItem<F>>
+where
+    T: Send + 'static,
+    F: Fn(T) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: ChildOutput> + Send + 'static,
+{
+    /// Makes the children by a function of the item. They return `()`, or a `Result` whose error is one or a text.
+    pub fn new(child: F) -> Self {
+        Self::from_spec(OfItem(child))
+    }
+}
+
+impl<T, F, Fut> DynamicSupervisor<T, OfChild<F>>
+where
+    T: Send + 'static,
+    F: Fn(T, Child) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: ChildOutput> + Send + 'static,
+{
+    /// Makes the children by a function of the item and of what the child may know: above all, when it is asked to stop.
+    ///
+    /// # Examples
+    /// See [`Child`].
+    pub fn with_child(child: F) -> Self {
+        Self::from_spec(OfChild(child))
+    }
+}
+
+impl<T, F, Fut, E> DynamicSupervisor<T, Trying<F>>
+where
+    T: Send + 'static,
+    F: Fn(T, Child) -> Result<Option<Fut>, E> + Send + Sync + 'static,
+    Fut: Future<Output: ChildOutput> + Send + 'static,
+    E: Into<StageError>,
+{
+    /// Makes the children by a function that may fail, or find that there is nothing to do (`Ok(None)`).
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::supervisor::{Child, DynamicSupervisor};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut supervisor = DynamicSupervisor::try_new(|text: &'static str, _: Child| {
+    ///     if text.is_empty() {
+    ///         return Ok(None);
+    ///     }
+    ///     let n: u32 = text.parse()?;
+    ///     Ok::<_, std::num::ParseIntError>(Some(async move { drop(n) }))
+    /// });
+    /// let handle = supervisor.handle();
+    /// assert!(handle.start_child("1").unwrap().is_some());
+    /// assert!(handle.start_child("").unwrap().is_none());
+    /// let error = handle.start_child("x").unwrap_err();
+    /// assert_eq!(error.to_string(), "the child was not started: invalid digit found in string");
+    /// # });
+    /// ```
+    pub fn try_new(child: F) -> Self {
+        Self::from_spec(Trying(child))
+    }
+}
+
+impl<T, S> DynamicSupervisor<T, S>
+where
+    T: Send + 'static,
+    S: ChildSpec<T>,
+{
+    /// Makes the children by a type of one's own.
+    ///
+    /// # Examples
+    /// See [`ChildSpec`].
+    pub fn from_spec(spec: S) -> Self {
+        let plan = Plan {
+            spec,
+            options: ItemOptions { copy: None, label: None, rule: None },
+            restart: Restart::default(),
+            intensity: Intensity::default(),
+            backoff: None,
+            shutdown: Shutdown::default(),
+            max_children: usize::MAX,
+            runtime: None,
+        };
+        Self { state: State::Planned(Box::new(plan)), demand: Demand::default(), places: 0, closed: false }
+    }
+
+    /// Sets how many children of the sink's items may run, at least 1, and to how many they must fall before it takes
+    /// more once there were so many, less than `max`; by default 1000 and 500.
+    ///
+    /// # Panics
+    /// When the numbers are not in their ranges, and when the supervisor is already used.
+    ///
+    /// # Source
+    /// The original collects `min_demand` ends before it asks again, whatever `max_demand`; its documentation says what
+    /// is done here.
+    #[track_caller]
+    pub fn max_demand(self, max: usize, min: usize) -> Self {
+        match Demand::new(max, min) {
+            Ok(demand) => self.with_demand(demand),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Sets the same by a [`Demand`].
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    #[track_caller]
+    pub fn with_demand(mut self, demand: Demand) -> Self {
+        self.plan("max_demand");
+        self.demand = demand;
+        self
+    }
+
+    /// Sets which children are started again when they end; by default none, [`Restart::Temporary`].
+    ///
+    /// Their items are cloned, one clone for each start.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    #[track_caller]
+    pub fn restart(mut self, restart: Restart) -> Self
+    where
+        T: Clone,
+    {
+        let plan = self.plan("restart");
+        plan.restart = restart;
+        plan.options.copy = (restart != Restart::Temporary).then_some(T::clone);
+        self
+    }
+
+    /// Sets how many restarts there may be, of all children, before the supervisor gives up: `max` within a time; by
+    /// default 3 within 5 seconds.
+    ///
+    /// The restart that is one too many is not made. All children are stopped, by their rules, and the sink fails with
+    /// [`SupervisorEnd::GaveUp`]. Each attempt to start a child again counts, also those that fail; restarts on request
+    /// do not. Times are compared in whole seconds: 3 within 5 seconds are too many at the 4th that is less than 6 seconds
+    /// behind the first, and within no time those of the same second count.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::SinkExt;
+    /// use gen_stage::supervisor::{DynamicSupervisor, Restart, SupervisorEnd};
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut supervisor = DynamicSupervisor::new(|_: u32| async { Err("broken") })
+    ///     .restart(Restart::Transient)
+    ///     .max_restarts(2, Duration::from_secs(5));
+    /// supervisor.send(1).await?;
+    /// let error = supervisor.close().await.unwrap_err();
+    /// let SupervisorEnd::GaveUp(given_up) = error.end() else { panic!("{error}") };
+    /// assert_eq!(given_up.child.number(), 1);
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the supervisor gave up: child #1 failed: broken, and there may be 2 restarts within 5s"
+    /// );
+    /// # Ok::<(), gen_stage::supervisor::SupervisorError<u32>>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// `max_restarts` and `max_seconds`.
+    #[track_caller]
+    pub fn max_restarts(mut self, max: usize, within: Duration) -> Self {
+        self.plan("max_restarts").intensity = Intensity { max_restarts: max, within };
+        self
+    }
+
+    /// Pauses before children are restarted, longer for each time that one fails in a row; by default there is no pause.
+    ///
+    /// The pauses of a child begin anew once it ran for longer than the time of
+    /// [`max_restarts`](Self::max_restarts). A child that pauses keeps its place.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::SinkExt;
+    /// use gen_stage::Backoff;
+    /// use gen_stage::supervisor::{Child, DynamicSupervisor, Restart};
+    /// use tokio::time::{Duration, Instant};
+    ///
+    /// # tokio_test::block_on(async {
+    /// # tokio::time::pause();
+    /// let begin = Instant::now();
+    /// let mut supervisor = DynamicSupervisor::with_child(|_: u32, child: Child| async move {
+    ///     if child.restarts() < 2 { Err("not yet") } else { Ok(()) }
+    /// })
+    /// .restart(Restart::Transient)
+    /// .backoff(Backoff::new(Duration::from_secs(1), 3.0));
+    /// supervisor.send(1).await?;
+    /// supervisor.close().await?;
+    /// assert_eq!(begin.elapsed().as_secs(), 1 + 3);
+    /// # Ok::<(), gen_stage::supervisor::SupervisorError<u32>>(())
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.plan("backoff").backoff = Some(backoff);
+        self
+    }
+
+    /// Sets how children are stopped; by default [`Shutdown::After`] 5 seconds.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    #[track_caller]
+    pub fn shutdown_rule(mut self, rule: Shutdown) -> Self {
+        self.plan("shutdown_rule").shutdown = rule;
+        self
+    }
+
+    /// Sets how each child is stopped, by its item.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    #[track_caller]
+    pub fn shutdown_rule_by(mut self, rule: impl Fn(&T) -> Shutdown + Send + Sync + 'static) -> Self {
+        self.plan("shutdown_rule_by").options.rule = Some(Box::new(rule));
+        self
+    }
+
+    /// Sets what children are called in reports, events and errors; by default they have but a number.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    #[track_caller]
+    pub fn label_by(mut self, label: impl Fn(&T) -> String + Send + Sync + 'static) -> Self {
+        self.plan("label_by").options.label = Some(Box::new(label));
+        self
+    }
+
+    /// Sets how many children may run that were [started on request](SupervisorHandle::start_child), from 0; by default
+    /// there is no limit.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    ///
+    /// # Source
+    /// `max_dynamic`. A restart does not lower the count.
+    #[track_caller]
+    pub fn max_children(mut self, max: usize) -> Self {
+        self.plan("max_children").max_children = max;
+        self
+    }
+
+    /// Runs the children in this runtime; by default in the one of the first use.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    #[track_caller]
+    pub fn on(mut self, runtime: Handle) -> Self {
+        self.plan("on").runtime = Some(runtime);
+        self
+    }
+
+    /// A handle to look at children, to start more of them, and to stop them. The supervisor is used from now on: its
+    /// options are set.
+    ///
+    /// It does not keep the supervisor alive, which goes with its sink; see [`into_handle`](Self::into_handle).
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, when none was named by [`on`](Self::on).
+    #[track_caller]
+    pub fn handle(&mut self) -> SupervisorHandle<T> {
+        let (core, _) = self.running();
+        SupervisorHandle::new(Arc::clone(&core.shared), Arc::clone(core) as _, None)
+    }
+
+    /// Gives up the sink: children are started by the handle, and by stages it is subscribed to.
+    ///
+    /// The supervisor lives as long as one of the clones of this handle; when the last is dropped, all children are
+    /// aborted.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, when none was named by [`on`](Self::on).
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::supervisor::{DynamicSupervisor, Outcome};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let handle = DynamicSupervisor::new(|_: u32| async {}).into_handle();
+    /// let child = handle.start_child(1).unwrap().unwrap();
+    /// handle.drain(None).await;
+    /// assert_eq!(handle.count_children().completed, 1);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn into_handle(mut self) -> SupervisorHandle<T> {
+        self.running();
+        match self.state {
+            State::Running { core, owner } => {
+                SupervisorHandle::new(Arc::clone(&core.shared), core, Some(Arc::new(owner)))
+            }
+            State::Planned(_) | State::Moving => unreachable!("it was started above"),
+        }
+    }
+
+    #[track_caller]
+    fn plan(&mut self, option: &str) -> &mut Plan<T, S> {
+        match &mut self.state {
+            State::Planned(plan) => plan,
+            _ => panic!("{option} of a supervisor must be set before it is used"),
+        }
+    }
+
+    /// Starts the supervisor, if it is not yet.
+    #[track_caller]
+    fn running(&mut self) -> (&Arc<Core<T, S>>, &Owner) {
+        if let State::Planned(_) = self.state {
+            if let State::Planned(plan) = std::mem::replace(&mut self.state, State::Moving) {
+                let Plan { spec, options, restart, intensity, backoff, shutdown, max_children, runtime } =
+                    *plan;
+                let runtime = runtime.unwrap_or_else(Handle::current);
+                let pauses = backoff.map(Backoff::start);
+                let rules = Rules { restart, intensity, pauses, shutdown, max_children };
+                let shared = Shared::new(rules, runtime);
+                let owner = Owner(Arc::clone(&shared));
+                self.state = State::Running { core: Arc::new(Core { shared, spec, options }), owner };
+            }
+        }
+        match &self.state {
+            State::Running { core, owner } => (core, owner),
+            State::Planned(_) | State::Moving => unreachable!("it was started above"),
+        }
+    }
+
+    /// Waits for a place, or the end.
+    fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SupervisorError<T>>> {
+        let (demand, places, closed) = (self.demand, self.places, self.closed);
+        let (core, _) = self.running();
+        if closed {
+            return Poll::Ready(Err(SupervisorError::new(SupervisorEnd::Closed, None)));
+        }
+        if places > 0 && !core.shared.closing.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
+        let bounds = (demand.max(), demand.min());
+        let polled = core.shared.with(|registry| registry.poll_slots(bounds, cx));
+        match ready!(polled) {
+            Ok(places) => {
+                self.places = self.places.max(places);
+                Poll::Ready(Ok(()))
+            }
+            Err(end) => Poll::Ready(Err(SupervisorError::new(end, None))),
+        }
+    }
+}
+
+impl<T, S> Sink<T> for DynamicSupervisor<T, S>
+where
+    T: Send + 'static,
+    S: ChildSpec<T>,
+{
+    type Error = SupervisorError<T>;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.get_mut().poll_place(cx)
+    }
+
+    /// # Panics
+    /// When the sink was not ready.
+    fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), Self::Error> {
+        let this = self.get_mut();
+        if this.closed {
+            return Err(SupervisorError::new(SupervisorEnd::Closed, Some(item)));
+        }
+        let places = this.places;
+        let (core, _) = this.running();
+        let ended = places == 0 && core.shared.with(|registry| registry.end().is_some());
+        assert!(places > 0 || ended, "start_send called without poll_ready");
+        match core.start_child(item, SINK) {
+            Ok(Birth::Started(_)) => this.places -= 1,
+            // Its place is free again; what went wrong was told.
+            Ok(Birth::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => {}
+            Err(StartError::Ended { end, item }) => return Err(SupervisorError::new(end, Some(item))),
+            Err(StartError::MaxChildren { .. }) => unreachable!("a limit of children started on request"),
+        }
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // Every item has its task.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let this = self.get_mut();
+        let first = !std::mem::replace(&mut this.closed, true);
+        let (core, _) = this.running();
+        let report = ready!(core.shared.with(|registry| {
+            if first {
+                registry.close_sink();
+            }
+            registry.poll_over(cx)
+        }));
+        // Who shut it down knows.
+        Poll::Ready(match &report.end {
+            end if end.is_clean() => Ok(()),
+            end => Err(SupervisorError::new(end.clone(), None)),
+        })
+    }
+}
+
+// Items and futures are owned by their tasks.
+impl<T, S> Unpin for DynamicSupervisor<T, S> {}
+
+impl<T, S> fmt::Debug for DynamicSupervisor<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicSupervisor")
+            .field("demand", &self.demand)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
