@@ -143,6 +143,6 @@ pub struct ChildInfo {
     pub state: ChildState,
     /// How often it was restarted.
     pub restarts: u32,
-    /// How long ago it was started for the first time, by tokio's clock.
+    /// How long ago it began to run, for the first time, by tokio's clock.
     pub age: Duration,
 }

@@ -76,8 +76,7 @@ where
                     self.shared.with(|registry| registry.tell(id, What::Started));
                 }
                 let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
-                let abort = self.shared.runtime.spawn(task).abort_handle();
-                self.shared.with(|registry| registry.spawned(id, abort));
+                self.shared.runtime.spawn(task);
                 return Ok(Birth::Started(id));
             }
             Ok(Ok(Made { attempt: None, .. })) => {
@@ -125,13 +124,6 @@ where
             Ok(Err(error)) => Err(Outcome::Failed(Arc::from(error))),
             Err(payload) => Err(Outcome::Panicked(Panic::new(payload))),
         }
-    }
-
-    /// Gives a child that was aborted to be restarted a new task.
-    pub(super) fn spawn_again(self: &Arc<Self>, id: ChildId, item: T, restarts: u32) {
-        let task = ChildTask::again(Arc::clone(self), id, item, restarts);
-        let abort = self.shared.runtime.spawn(task).abort_handle();
-        self.shared.with(|registry| registry.spawned(id, abort));
     }
 }
 

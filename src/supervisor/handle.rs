@@ -148,7 +148,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         child: ChildId,
     ) -> impl Future<Output = Result<Outcome, NotFound>> + Send + use<T> {
         let (told, ended) = oneshot::channel();
-        let found = self.shared.with(|registry| registry.watch(child, told) && registry.ask(child));
+        let found = self
+            .shared
+            .with(|registry| registry.watch(child, told) && registry.ask(child, &self.shared.rules));
         outcome_of(child, found, ended)
     }
 
@@ -203,7 +205,8 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     ) -> impl Future<Output = Result<(), RestartError>> + Send + use<T> {
         let (told, restarted) = oneshot::channel();
         let kept = self.shared.rules.restart != super::Restart::Temporary;
-        let found = kept && self.shared.with(|registry| registry.ask_restart(child, told));
+        let found =
+            kept && self.shared.with(|registry| registry.ask_restart(child, &self.shared.rules, told));
         async move {
             if !kept {
                 return Err(RestartError::Temporary(child));
@@ -232,6 +235,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     ///     .label_by(|n| format!("worker {n}"));
     /// let handle = supervisor.into_handle();
     /// handle.start_child(7).unwrap();
+    /// tokio::task::yield_now().await;                      // and it runs
     /// tokio::time::advance(Duration::from_secs(60)).await;
     ///
     /// let children = handle.which_children();

@@ -9,18 +9,20 @@ use super::restart::{Intensity, Restart, Restarts};
 use super::rule::Shutdown;
 use crate::backoff::Pauses;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Where the children of the sink belong.
 pub(super) const SINK: usize = 0;
+/// No slot.
+const NONE: u32 = u32::MAX;
+
 /// Where those belong that were started on request.
 pub(super) const REQUESTED: usize = 1;
 
@@ -42,15 +44,24 @@ pub(super) struct Shared {
     pub(super) closing: AtomicBool,
     /// Somebody reads events, or did.
     pub(super) listening: AtomicBool,
+    /// How many children are to be aborted, and are not yet: what each of them looks at before it is polled.
+    pub(super) kills: AtomicUsize,
 }
 
 /// All that changes. No code of users runs under its lock: what is to be woken, cancelled, dropped is kept in `after`.
+///
+/// What each child changes comes first and together, for it goes back and forth between cores.
+#[repr(C)]
 pub(super) struct Registry {
     slots: Vec<Slot>,
-    free: Vec<u32>,
+    /// The first of the slots where nobody is.
+    free: u32,
     /// How many names were given.
     names: u64,
+    alive: usize,
+    sink: Intake,
     pub(super) counts: ChildCounts,
+    /// Those behind the sink.
     intakes: Vec<Option<Intake>>,
     /// How many stages are read.
     reading: usize,
@@ -58,8 +69,7 @@ pub(super) struct Registry {
     sink_closed: bool,
     restarts: Restarts,
     phase: Phase,
-    /// Whatever there is, is aborted.
-    aborted: bool,
+    kills: usize,
     stopped: Vec<Stopped>,
     pub(super) listeners: Listeners,
     /// Who waits for the end.
@@ -72,11 +82,10 @@ pub(super) struct Registry {
 struct After {
     wakers: Vec<Waker>,
     tokens: Vec<CancellationToken>,
-    aborts: Vec<AbortHandle>,
     ended: Vec<(oneshot::Sender<Outcome>, Outcome)>,
     restarted: Vec<(oneshot::Sender<Result<(), Outcome>>, Result<(), Outcome>)>,
-    /// To be aborted when they have not ended after so long.
-    kills: Vec<(Duration, ChildId)>,
+    /// Attempts to be aborted when they have not ended after so long.
+    kills: Vec<(Duration, ChildId, u32)>,
     dropped: Vec<Event>,
     some: bool,
 }
@@ -90,28 +99,81 @@ enum Phase {
     Over(Arc<SupervisorReport>),
 }
 
-/// A child, or room for one.
+/// A child, or room for one: no more than a core has to fetch at once.
+#[repr(align(64))]
 struct Slot {
     /// 0: nobody is here.
     number: u64,
-    state: ChildState,
-    intake: usize,
-    abort: Option<AbortHandle>,
-    token: Option<CancellationToken>,
-    rule: Shutdown,
-    label: Option<Arc<str>>,
+    /// Since when it is there, for those that were still there when they had been polled once.
+    began: Option<Instant>,
+    /// Wakes its task, once it has waited for something.
+    waker: Option<Waker>,
+    rare: Option<Box<Rare>>,
+    intake: u32,
     restarts: u32,
-    /// Restarts since it last ran for long: its pauses grow with these.
-    streak: u32,
-    started: Instant,
-    /// When this attempt was, if it is not the first.
-    restarted: Option<Instant>,
+    /// The next slot where nobody is, if nobody is here.
+    next_free: u32,
+    state: ChildState,
+    /// It is to be dropped in the middle of what it does.
+    killed: bool,
     /// It is to be restarted whatever its end, by request.
     wanted: bool,
     /// It had not ended when the supervisor was told to stop.
     reported: bool,
+}
+
+/// What most children never have.
+#[derive(Default)]
+struct Rare {
+    label: Option<Arc<str>>,
+    rule: Option<Shutdown>,
+    token: Option<CancellationToken>,
+    /// When the last attempt began, if it was not the first.
+    restarted: Option<Instant>,
+    /// Restarts since it last ran for long: its pauses grow with these.
+    streak: u32,
     ended: Vec<oneshot::Sender<Outcome>>,
     on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
+}
+
+const _: () = assert!(size_of::<Slot>() == 64, "a slot is one cache line");
+
+impl Slot {
+    fn empty() -> Self {
+        Self {
+            number: 0,
+            began: None,
+            waker: None,
+            rare: None,
+            intake: 0,
+            restarts: 0,
+            next_free: NONE,
+            state: ChildState::Running,
+            killed: false,
+            wanted: false,
+            reported: false,
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn label(&self) -> Option<Arc<str>> {
+        self.rare.as_ref()?.label.clone()
+    }
+
+    fn forget_token(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.token = None;
+        }
+    }
+}
+
+/// What is left of a child that has gone.
+struct Vacated {
+    reported: bool,
+    rare: Option<Box<Rare>>,
 }
 
 /// Where items come from, and how many children of it there are.
@@ -144,22 +206,25 @@ impl Shared {
         let restarts = Restarts::new(rules.intensity);
         let registry = Registry {
             slots: Vec::new(),
-            free: Vec::new(),
+            free: NONE,
             names: 0,
+            alive: 0,
+            sink: Intake::default(),
             counts: ChildCounts::default(),
-            intakes: vec![Some(Intake::default()), Some(Intake::default())],
+            intakes: vec![Some(Intake::default())],
             reading: 0,
             sink_closed: false,
             restarts,
             phase: Phase::Running,
-            aborted: false,
+            kills: 0,
             stopped: Vec::new(),
             listeners: Listeners::default(),
             waiting: Vec::new(),
             after: After::default(),
         };
         let (closing, listening) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { registry: Mutex::new(registry), rules, runtime, closing, listening })
+        let (registry, kills) = (Mutex::new(registry), AtomicUsize::new(0));
+        Arc::new(Self { registry, rules, runtime, closing, listening, kills })
     }
 
     /// Works on the registry, and then does what follows from that without its lock.
@@ -173,6 +238,7 @@ impl Shared {
         if !matches!(registry.phase, Phase::Running) {
             self.closing.store(true, Ordering::Relaxed);
         }
+        self.kills.store(registry.kills, Ordering::Relaxed);
         let after = std::mem::take(&mut registry.after);
         drop(registry);
         self.follow(after);
@@ -182,7 +248,6 @@ impl Shared {
     #[inline(never)]
     fn follow(self: &Arc<Self>, after: After) {
         after.tokens.into_iter().for_each(|token| token.cancel());
-        after.aborts.into_iter().for_each(|abort| abort.abort());
         for (waiting, outcome) in after.ended {
             let _ = waiting.send(outcome);
         }
@@ -197,8 +262,7 @@ impl Shared {
 
     /// Takes in a child that is to be started.
     pub(super) fn admit(self: &Arc<Self>, intake: usize) -> Result<ChildId, Refused> {
-        let now = Instant::now();
-        self.with(|registry| registry.admit(intake, &self.rules, now))
+        self.with(|registry| registry.admit(intake, &self.rules))
     }
 
     /// What a child that has ended is to do.
@@ -237,7 +301,7 @@ impl Shared {
 
     /// Stops everything by the children's rules.
     pub(super) fn stop(self: &Arc<Self>, end: SupervisorEnd) {
-        self.with(|registry| registry.stop(end));
+        self.with(|registry| registry.stop(end, &self.rules));
     }
 
     /// Takes nothing more; children come to their ends, and are stopped when they have not after `deadline`.
@@ -257,13 +321,8 @@ impl Shared {
     /// Aborts all children.
     pub(super) fn abort(self: &Arc<Self>) {
         self.with(|registry| {
-            registry.stop(SupervisorEnd::Aborted);
-            registry.after.kills.clear();
-            registry.after.some = true;
-            registry.aborted = true;
-            for slot in registry.slots.iter().filter(|slot| slot.number > 0) {
-                registry.after.aborts.extend(slot.abort.clone());
-            }
+            registry.stop(SupervisorEnd::Aborted, &self.rules);
+            registry.kill_all();
         });
     }
 
@@ -274,66 +333,58 @@ impl Shared {
 }
 
 /// Aborts children that have not ended when their time is over.
-async fn kill(shared: Arc<Shared>, mut kills: Vec<(Duration, ChildId)>) {
+async fn kill(shared: Arc<Shared>, mut kills: Vec<(Duration, ChildId, u32)>) {
     let begin = Instant::now();
     kills.sort_unstable();
-    for (after, id) in kills {
+    for (after, id, attempt) in kills {
         match begin.checked_add(after) {
             Some(time) => tokio::time::sleep_until(time).await,
             // Longer than there is time.
             None => return,
         }
-        shared.with(|registry| registry.kill(id));
+        shared.with(|registry| registry.kill_attempt(id, attempt));
     }
 }
 
 impl Registry {
-    fn admit(&mut self, intake: usize, rules: &Rules, now: Instant) -> Result<ChildId, Refused> {
-        if let Phase::Draining(end) | Phase::Stopping(end) = &self.phase {
-            return Err(Refused::Ended(end.clone()));
+    fn admit(&mut self, at: usize, rules: &Rules) -> Result<ChildId, Refused> {
+        if let Some(end) = self.end() {
+            return Err(Refused::Ended(end));
         }
-        if let Phase::Over(report) = &self.phase {
-            return Err(Refused::Ended(report.end.clone()));
-        }
-        let Some(from) = &mut self.intakes[intake] else {
+        let Some(intake) = self.intake(at) else {
             unreachable!("an intake is there while it is read");
         };
-        if intake == REQUESTED && from.running >= rules.max_children {
+        if at == REQUESTED && intake.running >= rules.max_children {
             return Err(Refused::MaxChildren(rules.max_children));
         }
-        from.running += 1;
+        intake.running += 1;
+        self.alive += 1;
         self.names += 1;
-        self.counts.alive += 1;
-        // Taken back if it cannot be.
-        self.counts.started += 1;
-        let new = Slot {
-            number: self.names,
-            state: ChildState::Running,
-            intake,
-            abort: None,
-            token: None,
-            rule: rules.shutdown,
-            label: None,
-            restarts: 0,
-            streak: 0,
-            started: now,
-            restarted: None,
-            wanted: false,
-            reported: false,
-            ended: Vec::new(),
-            on_restart: Vec::new(),
-        };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = new;
-                slot
-            }
-            None => {
-                self.slots.push(new);
-                u32::try_from(self.slots.len() - 1).expect("more than 4 billion children")
-            }
-        };
-        Ok(ChildId { number: self.names, slot })
+        let number = self.names;
+        let intake = u32::try_from(at).expect("more than 4 billion stages");
+        if self.free != NONE {
+            let free = self.free;
+            let slot = &mut self.slots[free as usize];
+            self.free = slot.next_free;
+            (slot.number, slot.intake) = (number, intake);
+            return Ok(ChildId { number, slot: free });
+        }
+        self.slots.push(Slot { number, intake, ..Slot::empty() });
+        Ok(ChildId {
+            number,
+            slot: u32::try_from(self.slots.len() - 1).expect("more than 4 billion children"),
+        })
+    }
+
+    #[inline]
+    fn intake(&mut self, at: usize) -> Option<&mut Intake> {
+        if at == SINK { Some(&mut self.sink) } else { self.intakes.get_mut(at - 1)?.as_mut() }
+    }
+
+    fn forget_intake(&mut self, at: usize) {
+        if at > REQUESTED {
+            self.intakes[at - 1] = None;
+        }
     }
 
     fn get(&mut self, id: ChildId) -> Option<&mut Slot> {
@@ -343,37 +394,35 @@ impl Registry {
     /// Its factory has made it.
     pub(super) fn label(&mut self, id: ChildId, label: Option<Arc<str>>, rule: Option<Shutdown>) {
         if let Some(slot) = self.get(id) {
-            slot.label = label;
-            slot.rule = rule.unwrap_or(slot.rule);
+            (slot.rare().label, slot.rare().rule) = (label, rule);
         }
     }
 
-    /// Keeps how to abort it. It may have ended already.
-    #[inline]
-    pub(super) fn spawned(&mut self, id: ChildId, abort: AbortHandle) {
-        let aborted = self.aborted;
-        let Some(slot) = self.get(id) else { return };
-        // Asked to stop before its task was there.
-        let late = slot.state == ChildState::Stopping && (aborted || slot.rule == Shutdown::Brutal);
-        slot.abort = Some(abort);
-        if late {
-            self.kill(id);
-        }
+    /// Keeps how to wake the task of a child that waits; true when it is to be dropped instead.
+    pub(super) fn waits(&mut self, id: ChildId, waker: &Waker) -> bool {
+        let now = Instant::now();
+        self.get(id).is_some_and(|slot| {
+            slot.waker = Some(waker.clone());
+            slot.began.get_or_insert(now);
+            slot.killed
+        })
+    }
+
+    /// Whether a child is to be dropped.
+    pub(super) fn is_killed(&mut self, id: ChildId) -> bool {
+        self.get(id).is_some_and(|slot| slot.killed)
     }
 
     /// A child that could not be started, or for which there was nothing to start.
     pub(super) fn not_started(&mut self, id: ChildId, what: What) {
-        self.counts.started -= 1;
         match what {
             What::Ignored => self.counts.ignored += 1,
             _ => self.counts.not_started += 1,
         }
         self.tell(id, what);
-        if let Some(slot) = self.vacate(id) {
-            for waiting in slot.ended {
-                self.after.some = true;
-                self.after.ended.push((waiting, Outcome::NotRestarted));
-            }
+        if let Some(rare) = self.vacate(id).rare {
+            self.after.some = true;
+            self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, Outcome::NotRestarted)));
         }
         self.check_over();
     }
@@ -397,9 +446,9 @@ impl Registry {
         }
         let Some(slot) = self.get(id) else { return false };
         slot.state = ChildState::Running;
-        slot.restarted = Some(Instant::now());
+        slot.rare().restarted = Some(Instant::now());
         let restarts = slot.restarts;
-        let waiting = std::mem::take(&mut slot.on_restart);
+        let waiting = std::mem::take(&mut slot.rare().on_restart);
         if !waiting.is_empty() {
             self.after.some = true;
             self.after.restarted.extend(waiting.into_iter().map(|waiting| (waiting, Ok(()))));
@@ -411,30 +460,20 @@ impl Registry {
     }
 
     fn ended(&mut self, id: ChildId, outcome: Outcome, rules: &Rules) -> Next {
-        if !self.listeners.is_empty() {
-            self.tell(
-                id,
-                match &outcome {
-                    Outcome::Completed => What::Completed,
-                    Outcome::Failed(error) => What::Failed(Arc::clone(error)),
-                    Outcome::Panicked(panic) => What::Panicked(panic.clone()),
-                    Outcome::Aborted => What::Aborted,
-                    Outcome::NotRestarted => What::NotRestarted,
-                },
-            );
-        }
+        self.tell_end(id, &outcome);
         let Some(slot) = self.get(id) else { return Next::Gone };
         if slot.wanted {
             return self.on_request(id);
         }
-        let aborted = matches!(outcome, Outcome::Aborted);
-        if slot.state == ChildState::Stopping || aborted || !outcome.is_restarted(rules.restart) {
+        if slot.state == ChildState::Stopping || !outcome.is_restarted(rules.restart) {
             self.remove(id, outcome);
             return Next::Gone;
         }
-        let since = slot.restarted.unwrap_or(slot.started);
-        if since.elapsed() > rules.intensity.within {
-            slot.streak = 0;
+        let began = slot.began;
+        let rare = slot.rare();
+        let since = rare.restarted.or(began);
+        if since.is_some_and(|since| since.elapsed() > rules.intensity.within) {
+            rare.streak = 0;
         }
         slot.state = ChildState::Restarting;
         self.counts.restarting += 1;
@@ -445,9 +484,15 @@ impl Registry {
     fn on_request(&mut self, id: ChildId) -> Next {
         let Some(slot) = self.get(id) else { return Next::Gone };
         let was_restarting = slot.state == ChildState::Restarting;
-        (slot.wanted, slot.state, slot.token) = (false, ChildState::Restarting, None);
+        let was_killed = std::mem::take(&mut slot.killed);
+        (slot.wanted, slot.state) = (false, ChildState::Restarting);
         slot.restarts += 1;
-        slot.streak = 0;
+        slot.rare().streak = 0;
+        slot.forget_token();
+        if was_killed {
+            self.after.some = true;
+            self.kills -= 1;
+        }
         if !was_restarting {
             self.counts.restarting += 1;
         }
@@ -458,35 +503,44 @@ impl Registry {
     fn again(&mut self, id: ChildId, outcome: Outcome, rules: &Rules) -> Next {
         if !self.restarts.allow() {
             self.tell(id, What::GivenUp);
-            let label = self.get(id).and_then(|slot| slot.label.clone());
+            let label = self.get(id).and_then(|slot| slot.label());
             let Intensity { max_restarts, within } = rules.intensity;
             let given_up = GivenUp { child: id, label, outcome: outcome.clone(), max_restarts, within };
             tracing::error!("supervisor gives up: {given_up}");
             self.remove(id, outcome);
-            self.stop(SupervisorEnd::GaveUp(given_up));
+            self.stop(SupervisorEnd::GaveUp(given_up), rules);
             return Next::Gone;
         }
         let Some(slot) = self.get(id) else { return Next::Gone };
-        slot.token = None;
+        slot.forget_token();
         slot.restarts += 1;
-        let streak = slot.streak;
-        slot.streak = streak.saturating_add(1);
+        let streak = slot.rare().streak;
+        slot.rare().streak = streak.saturating_add(1);
         Next::Restart(rules.pauses.as_ref().map_or(Duration::ZERO, |pauses| pauses.pause(streak)))
+    }
+
+    /// A child was dropped with its runtime: nothing can be started any more.
+    pub(super) fn lost(&mut self, id: ChildId, outcome: Outcome) {
+        self.tell_end(id, &outcome);
+        self.remove(id, outcome);
     }
 
     /// A child is gone.
     pub(super) fn remove(&mut self, id: ChildId, outcome: Outcome) {
-        let Some(slot) = self.vacate(id) else { return };
-        self.counts.ended(&outcome);
-        if slot.reported {
-            let Slot { label, .. } = &slot;
-            self.stopped.push(Stopped { child: id, label: label.clone(), outcome: outcome.clone() });
+        if self.get(id).is_none() {
+            return;
         }
-        if !slot.ended.is_empty() || !slot.on_restart.is_empty() {
+        self.counts.ended(&outcome);
+        let slot = self.vacate(id);
+        if slot.reported {
+            let label = slot.rare.as_ref().and_then(|rare| rare.label.clone());
+            self.stopped.push(Stopped { child: id, label, outcome: outcome.clone() });
+        }
+        if let Some(rare) = slot.rare {
             self.after.some = true;
-            self.after.ended.extend(slot.ended.into_iter().map(|waiting| (waiting, outcome.clone())));
+            self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, outcome.clone())));
             // Whoever waits for a restart sees that it will not be.
-            let gone = slot.on_restart.into_iter().map(|waiting| (waiting, Err(outcome.clone())));
+            let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(outcome.clone())));
             self.after.restarted.extend(gone);
         }
         self.check_over();
@@ -494,44 +548,53 @@ impl Registry {
 
     /// Makes room, and counts one child less for where it came from.
     #[inline]
-    fn vacate(&mut self, id: ChildId) -> Option<Slot> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.number == id.number)?;
-        let empty = Slot {
-            number: 0,
-            state: ChildState::Running,
-            intake: SINK,
-            abort: None,
-            token: None,
-            rule: Shutdown::Brutal,
-            label: None,
-            restarts: 0,
-            streak: 0,
-            started: slot.started,
-            restarted: None,
-            wanted: false,
-            reported: false,
-            ended: Vec::new(),
-            on_restart: Vec::new(),
-        };
-        let slot = std::mem::replace(slot, empty);
-        self.free.push(id.slot);
-        self.counts.alive -= 1;
-        if slot.state == ChildState::Restarting {
+    fn vacate(&mut self, id: ChildId) -> Vacated {
+        let free = std::mem::replace(&mut self.free, id.slot);
+        let slot = &mut self.slots[id.slot as usize];
+        debug_assert_eq!(slot.number, id.number, "a child leaves once");
+        // Its task is at work on this, and does not wait any more: the waker is not the last of it.
+        let gone = std::mem::replace(slot, Slot { next_free: free, ..Slot::empty() });
+        let vacated = Vacated { reported: gone.reported, rare: gone.rare };
+        self.alive -= 1;
+        if gone.state == ChildState::Restarting {
             self.counts.restarting -= 1;
         }
-        if let Some(intake) = &mut self.intakes[slot.intake] {
+        if gone.killed {
+            self.after.some = true;
+            self.kills -= 1;
+        }
+        let at = gone.intake as usize;
+        let mut last = false;
+        if let Some(intake) = self.intake(at) {
             intake.running -= 1;
+            last = intake.finished && intake.running == 0;
             if intake.running <= intake.wake_at {
                 if let Some(waker) = intake.waker.take() {
                     self.after.some = true;
                     self.after.wakers.push(waker);
                 }
             }
-            if intake.finished && intake.running == 0 {
-                self.intakes[slot.intake] = None;
-            }
         }
-        Some(slot)
+        if last {
+            self.forget_intake(at);
+        }
+        vacated
+    }
+
+    fn tell_end(&mut self, id: ChildId, outcome: &Outcome) {
+        if self.listeners.is_empty() {
+            return;
+        }
+        self.tell(
+            id,
+            match outcome {
+                Outcome::Completed => What::Completed,
+                Outcome::Failed(error) => What::Failed(Arc::clone(error)),
+                Outcome::Panicked(panic) => What::Panicked(panic.clone()),
+                Outcome::Aborted => What::Aborted,
+                Outcome::NotRestarted => What::NotRestarted,
+            },
+        );
     }
 
     #[inline]
@@ -539,7 +602,7 @@ impl Registry {
         if self.listeners.is_empty() {
             return;
         }
-        let label = self.get(id).and_then(|slot| slot.label.clone());
+        let label = self.get(id).and_then(|slot| slot.label());
         let event = Event { child: id, label, what };
         self.after.some = true;
         self.listeners.tell(&event, &mut self.after.wakers, &mut self.after.dropped);
@@ -550,69 +613,90 @@ impl Registry {
         match self.get(id) {
             Some(slot) if slot.restarts == restarts => {
                 let stopping = slot.state == ChildState::Stopping || slot.wanted;
-                (slot.token.get_or_insert_with(CancellationToken::new).clone(), stopping)
+                (slot.rare().token.get_or_insert_default().clone(), stopping)
             }
             _ => (CancellationToken::new(), true),
         }
     }
 
     /// Asks a child to stop; false if there is none.
-    pub(super) fn ask(&mut self, id: ChildId) -> bool {
+    pub(super) fn ask(&mut self, id: ChildId, rules: &Rules) -> bool {
         let Some(slot) = self.get(id) else { return false };
-        let (was, rule) = (slot.state, slot.rule);
+        let was = std::mem::replace(&mut slot.state, ChildState::Stopping);
         slot.wanted = false;
-        if was == ChildState::Restarting {
-            // There is nothing to wait for.
-            slot.state = ChildState::Stopping;
-            self.counts.restarting -= 1;
-            self.kill(id);
-            return true;
-        }
-        slot.state = ChildState::Stopping;
-        if was == ChildState::Running {
-            self.bring_down(id, rule);
+        match was {
+            ChildState::Running => self.bring_down(id, rules),
+            ChildState::Restarting => {
+                // There is nothing to wait for.
+                self.counts.restarting -= 1;
+                self.kill(id);
+            }
+            ChildState::Stopping => {}
         }
         true
     }
 
-    fn bring_down(&mut self, id: ChildId, rule: Shutdown) {
-        match rule {
-            Shutdown::Brutal => self.kill(id),
-            Shutdown::After(time) => {
-                self.after.some = true;
-                self.after.kills.push((time, id));
-                self.cancel(id);
-            }
-            Shutdown::Wait => self.cancel(id),
+    fn bring_down(&mut self, id: ChildId, rules: &Rules) {
+        let Some(slot) = self.get(id) else { return };
+        let rare = slot.rare.as_ref();
+        let attempt = slot.restarts;
+        let (rule, token) = (rare.and_then(|rare| rare.rule), rare.and_then(|rare| rare.token.clone()));
+        match rule.unwrap_or(rules.shutdown) {
+            Shutdown::Brutal => return self.kill(id),
+            Shutdown::After(time) => self.after.kills.push((time, id, attempt)),
+            Shutdown::Wait => {}
         }
-    }
-
-    fn cancel(&mut self, id: ChildId) {
-        if let Some(token) = self.get(id).and_then(|slot| slot.token.clone()) {
-            self.after.some = true;
-            self.after.tokens.push(token);
-        }
+        self.after.some = true;
+        self.after.tokens.extend(token);
     }
 
     fn kill(&mut self, id: ChildId) {
-        if let Some(abort) = self.get(id).and_then(|slot| slot.abort.clone()) {
-            self.after.some = true;
-            self.after.aborts.push(abort);
+        let Some(slot) = self.get(id).filter(|slot| !slot.killed) else { return };
+        slot.killed = true;
+        let waker = slot.waker.clone();
+        self.kills += 1;
+        self.after.some = true;
+        self.after.wakers.extend(waker);
+    }
+
+    /// The same, unless it was restarted since.
+    fn kill_attempt(&mut self, id: ChildId, restarts: u32) {
+        if self.get(id).is_some_and(|slot| slot.restarts == restarts) {
+            self.kill(id);
         }
     }
 
+    fn kill_all(&mut self) {
+        self.after.kills.clear();
+        for id in self.ids() {
+            self.kill(id);
+        }
+    }
+
+    fn ids(&self) -> Vec<ChildId> {
+        let slots = (0..).zip(&self.slots);
+        slots
+            .filter(|(_, slot)| slot.number > 0)
+            .map(|(at, slot)| ChildId { number: slot.number, slot: at })
+            .collect()
+    }
+
     /// Has a child restarted whatever it does; false if there is none.
-    pub(super) fn ask_restart(&mut self, id: ChildId, told: oneshot::Sender<Result<(), Outcome>>) -> bool {
+    pub(super) fn ask_restart(
+        &mut self,
+        id: ChildId,
+        rules: &Rules,
+        told: oneshot::Sender<Result<(), Outcome>>,
+    ) -> bool {
         let Some(slot) = self.get(id).filter(|slot| slot.state != ChildState::Stopping) else {
             return false;
         };
-        slot.on_restart.push(told);
-        let (first, state, rule) = (!slot.wanted, slot.state, slot.rule);
-        slot.wanted = true;
-        match state {
+        slot.rare().on_restart.push(told);
+        let was_wanted = std::mem::replace(&mut slot.wanted, true);
+        match slot.state {
             // Instead of what it waits for.
             ChildState::Restarting => self.kill(id),
-            _ if first => self.bring_down(id, rule),
+            _ if !was_wanted => self.bring_down(id, rules),
             _ => {}
         }
         true
@@ -622,7 +706,7 @@ impl Registry {
     pub(super) fn watch(&mut self, id: ChildId, told: oneshot::Sender<Outcome>) -> bool {
         match self.get(id) {
             Some(slot) => {
-                slot.ended.push(told);
+                slot.rare().ended.push(told);
                 true
             }
             None => false,
@@ -638,20 +722,15 @@ impl Registry {
         }
     }
 
-    fn stop(&mut self, end: SupervisorEnd) {
-        match &self.phase {
-            Phase::Running => {}
-            Phase::Draining(_) => {}
-            Phase::Stopping(_) | Phase::Over(_) => return,
+    fn stop(&mut self, end: SupervisorEnd, rules: &Rules) {
+        if let Phase::Stopping(_) | Phase::Over(_) = self.phase {
+            return;
         }
         self.phase = Phase::Stopping(end);
         self.report_alive();
         self.wake_intakes();
-        for at in 0..self.slots.len() {
-            let number = self.slots[at].number;
-            if number > 0 {
-                self.ask(ChildId { number, slot: u32::try_from(at).expect("a slot's number fits") });
-            }
+        for id in self.ids() {
+            self.ask(id, rules);
         }
         self.check_over();
     }
@@ -665,7 +744,7 @@ impl Registry {
 
     fn wake_intakes(&mut self) {
         self.after.some = true;
-        for intake in self.intakes.iter_mut().flatten() {
+        for intake in self.intakes.iter_mut().flatten().chain([&mut self.sink]) {
             self.after.wakers.extend(intake.waker.take());
         }
     }
@@ -673,7 +752,7 @@ impl Registry {
     #[inline]
     fn check_over(&mut self) {
         // Readers see it soon, and count what they had taken.
-        if self.counts.alive > 0 || self.reading > 0 {
+        if self.alive > 0 || self.reading > 0 {
             return;
         }
         let end = match &self.phase {
@@ -726,9 +805,7 @@ impl Registry {
             }
             Phase::Over(report) => return Poll::Ready(Err(report.end.clone())),
         }
-        let Some(intake) = &mut self.intakes[SINK] else {
-            unreachable!("the sink's intake stays");
-        };
+        let intake = &mut self.sink;
         if intake.running <= min {
             return Poll::Ready(Ok(max - intake.running));
         }
@@ -749,23 +826,25 @@ impl Registry {
     /// A stage is read.
     pub(super) fn open_intake(&mut self) -> usize {
         self.reading += 1;
+        // Behind the one of requests, which stays.
         let at = self.intakes.iter().position(Option::is_none).unwrap_or_else(|| {
             self.intakes.push(None);
             self.intakes.len() - 1
         });
         self.intakes[at] = Some(Intake::default());
-        at
+        at + 1
     }
 
     /// A stage is not read any more. Its children live on.
     pub(super) fn close_intake(&mut self, at: usize) {
         self.reading -= 1;
-        if let Some(intake) = &mut self.intakes[at] {
-            intake.finished = true;
-            intake.waker = None;
-            if intake.running == 0 {
-                self.intakes[at] = None;
-            }
+        let mut empty = false;
+        if let Some(intake) = self.intake(at) {
+            (intake.finished, intake.waker) = (true, None);
+            empty = intake.running == 0;
+        }
+        if empty {
+            self.forget_intake(at);
         }
         self.check_over();
     }
@@ -780,15 +859,16 @@ impl Registry {
         if !matches!(self.phase, Phase::Running) {
             return None;
         }
-        let intake = self.intakes[at].as_mut()?;
+        let intake = self.intake(at)?;
         intake.wake_at = wake_at.unwrap_or(0);
         intake.waker = Some(cx.waker().clone());
         Some(intake.running)
     }
 
     pub(super) fn counts(&self) -> ChildCounts {
-        let ChildCounts { alive, restarting, .. } = self.counts;
-        ChildCounts { active: alive - restarting, ..self.counts }
+        let ChildCounts { restarting, ignored, not_started, .. } = self.counts;
+        let (alive, started) = (self.alive, self.names - ignored - not_started);
+        ChildCounts { alive, active: alive - restarting, started, ..self.counts }
     }
 
     pub(super) fn children(&self) -> Vec<ChildInfo> {
@@ -797,10 +877,10 @@ impl Registry {
             .filter(|(_, slot)| slot.number > 0)
             .map(|(at, slot)| ChildInfo {
                 id: ChildId { number: slot.number, slot: at },
-                label: slot.label.clone(),
+                label: slot.label(),
                 state: slot.state,
                 restarts: slot.restarts,
-                age: slot.started.elapsed(),
+                age: slot.began.map_or(Duration::ZERO, |began| began.elapsed()),
             })
             .collect();
         children.sort_unstable_by_key(|child| child.id);

@@ -10,7 +10,8 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
@@ -31,6 +32,8 @@ pin_project! {
         #[pin]
         attempt: Option<S::Future>,
         pause: Option<Pin<Box<Sleep>>>,
+        // It can be woken.
+        waiting: bool,
         // Nobody is to be told any more.
         gone: bool,
     }
@@ -42,22 +45,11 @@ pin_project! {
         S: ChildSpec<T>,
     {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if *this.gone {
-                return;
-            }
-            let outcome = if this.attempt.is_some() {
-                match catch_unwind(AssertUnwindSafe(|| this.attempt.set(None))) {
-                    Ok(()) => Outcome::Aborted,
-                    Err(payload) => Outcome::Panicked(Panic::new(payload)),
-                }
-            } else {
-                Outcome::NotRestarted
-            };
-            let next = this.core.shared.ended(*this.id, outcome);
-            if let (Next::Restart(_), Some(item)) = (next, this.item.take()) {
-                // It was aborted to be restarted.
-                this.core.spawn_again(*this.id, item, *this.restarts + 1);
+            // Otherwise its runtime is being shut down.
+            if !this.gone {
+                let this = this.project();
+                let outcome = drop_attempt(this.attempt);
+                this.core.shared.with(|registry| registry.lost(*this.id, outcome.clone()));
             }
         }
     }
@@ -69,12 +61,8 @@ where
     S: ChildSpec<T>,
 {
     pub(super) fn new(core: Arc<Core<T, S>>, id: ChildId, item: Option<T>, attempt: S::Future) -> Self {
-        Self { core, id, item, restarts: 0, attempt: Some(attempt), pause: None, gone: false }
-    }
-
-    /// One that begins with a restart.
-    pub(super) fn again(core: Arc<Core<T, S>>, id: ChildId, item: T, restarts: u32) -> Self {
-        Self { core, id, item: Some(item), restarts, attempt: None, pause: None, gone: false }
+        let attempt = Some(attempt);
+        Self { core, id, item, restarts: 0, attempt, pause: None, waiting: false, gone: false }
     }
 }
 
@@ -87,35 +75,56 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let next = if let Some(attempt) = this.attempt.as_mut().as_pin_mut() {
-            let outcome = ready!(poll_attempt(attempt, cx));
-            // A panic in the drop comes behind what it returned: it did not come to its end.
-            let dropped = catch_unwind(AssertUnwindSafe(|| this.attempt.set(None)));
-            let outcome = match (outcome, dropped) {
-                (Outcome::Completed, Err(payload)) => Outcome::Panicked(Panic::new(payload)),
-                (outcome, _) => outcome,
-            };
-            this.core.shared.ended(*this.id, outcome)
-        } else {
-            if let Some(pause) = this.pause {
-                ready!(pause.as_mut().poll(cx));
+        let (shared, id) = (&this.core.shared, *this.id);
+        let mut killed =
+            shared.kills.load(Ordering::Relaxed) > 0 && shared.with(|registry| registry.is_killed(id));
+        let next = loop {
+            if killed {
                 *this.pause = None;
+                break shared.ended(id, drop_attempt(this.attempt.as_mut()));
             }
-            let starting = Starting { shared: &this.core.shared, id: *this.id, restarts: *this.restarts };
-            match this.core.restart(this.item.as_ref(), starting) {
-                Ok(Some(attempt)) => {
-                    this.attempt.set(Some(attempt));
-                    if this.core.shared.with(|registry| registry.restarted(*this.id)) {
-                        // Not polled in this turn: a child that always fails at once does not keep others waiting.
-                        return give_way(cx);
+            let polled = match (this.attempt.as_mut().as_pin_mut(), &mut *this.pause) {
+                (Some(attempt), _) => poll_attempt(attempt, cx).map(Some),
+                (None, Some(pause)) => pause.as_mut().poll(cx).map(|()| None),
+                (None, None) => Poll::Ready(None),
+            };
+            match polled {
+                Poll::Pending if *this.waiting => return Poll::Pending,
+                Poll::Pending => {
+                    // Its waker stays the same: this is a task of its own.
+                    *this.waiting = true;
+                    killed = shared.with(|registry| registry.waits(id, cx.waker()));
+                    if !killed {
+                        return Poll::Pending;
                     }
-                    // Asked to stop meanwhile. It has not begun.
-                    *this.gone = true;
-                    let _ = catch_unwind(AssertUnwindSafe(|| this.attempt.set(None)));
-                    return Poll::Ready(());
                 }
-                Ok(None) => this.core.shared.restart_failed(*this.id, Outcome::NotRestarted),
-                Err(outcome) => this.core.shared.restart_failed(*this.id, outcome),
+                Poll::Ready(Some(outcome)) => {
+                    // A panic in the drop comes behind what it returned: it did not come to its end.
+                    let outcome = match (outcome, drop_attempt(this.attempt.as_mut())) {
+                        (Outcome::Completed, Outcome::Panicked(panic)) => Outcome::Panicked(panic),
+                        (outcome, _) => outcome,
+                    };
+                    break shared.ended(id, outcome);
+                }
+                Poll::Ready(None) => {
+                    *this.pause = None;
+                    let starting = Starting { shared, id, restarts: *this.restarts };
+                    match this.core.restart(this.item.as_ref(), starting) {
+                        Ok(Some(attempt)) => {
+                            if shared.with(|registry| registry.restarted(id)) {
+                                this.attempt.set(Some(attempt));
+                                // Not polled in this turn: one that always fails at once does not keep others waiting.
+                                return give_way(cx);
+                            }
+                            // Stopped meanwhile, and told so. It has not begun.
+                            *this.gone = true;
+                            let _ = catch_unwind(AssertUnwindSafe(|| drop(attempt)));
+                            return Poll::Ready(());
+                        }
+                        Ok(None) => break shared.restart_failed(id, Outcome::NotRestarted),
+                        Err(outcome) => break shared.restart_failed(id, outcome),
+                    }
+                }
             }
         };
         match next {
@@ -131,6 +140,18 @@ where
                 give_way(cx)
             }
         }
+    }
+}
+
+/// Drops an attempt in the middle of what it did, or behind its end; says how that went.
+#[inline]
+fn drop_attempt<F>(mut attempt: Pin<&mut Option<F>>) -> Outcome {
+    if attempt.is_none() {
+        return Outcome::NotRestarted;
+    }
+    match catch_unwind(AssertUnwindSafe(|| attempt.set(None))) {
+        Ok(()) => Outcome::Aborted,
+        Err(payload) => Outcome::Panicked(Panic::new(payload)),
     }
 }
 
