@@ -10,4 +10,5 @@
 
 pub use crate::flow::{Flow, StreamFlow as _};
 pub use crate::stage::{Consumer, Producer, ProducerConsumer};
+pub use crate::supervisor::DynamicSupervisor;
 pub use crate::window::Window;

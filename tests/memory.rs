@@ -1,4 +1,4 @@
-//! How much memory flows without end take: a process of its own, whose peak is measured.
+//! How much memory flows without end and many children take: a process of its own, whose peak is measured.
 //!
 //! Printed and asserted in `cargo test --release --test memory`; on Linux, where the kernel tells the peak.
 
@@ -14,9 +14,10 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use futures::StreamExt;
+    use futures::{SinkExt, StreamExt};
     use gen_stage::flow::{LeftOuter, Side};
     use gen_stage::prelude::*;
+    use gen_stage::supervisor::DynamicSupervisor;
     use gen_stage::window::Window;
     use std::time::Duration;
 
@@ -33,6 +34,7 @@ mod linux {
             .build()
             .expect("a runtime can be built");
         // The one with the lower peak first: the peak of a process never falls.
+        runtime.block_on(children());
         runtime.block_on(windows());
         // On one thread: a thread that the system stops leaves one of two sources behind for long.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -71,6 +73,26 @@ mod linux {
         println!("{name}: {seen} items, peak {early} KB at a fifth, {end} KB at the end");
         assert_eq!(seen, all, "{name}: every item is in one window");
         assert!(end <= early + MARGIN_KB, "{name}: the peak grew from {early} to {end} KB");
+    }
+
+    /// A million children of which each waits once, and whose results nobody reads: 1000 at a time.
+    async fn children() {
+        let children = ITEMS / 10;
+        let mut supervisor = DynamicSupervisor::new(|_: u64| tokio::task::yield_now()).max_demand(1000, 500);
+        let handle = supervisor.handle();
+        let mut early = None;
+        for n in 0..children {
+            if n == children / 5 {
+                early = Some(peak());
+            }
+            supervisor.feed(n).await.expect("it lives");
+        }
+        supervisor.close().await.expect("all end");
+        let (early, end) = (early.expect("a fifth was started"), peak());
+        let counts = handle.count_children();
+        println!("children: {} ended, peak {early} KB at a fifth, {end} KB at the end", counts.completed);
+        assert_eq!((counts.completed, counts.alive), (children, 0));
+        assert!(end <= early + MARGIN_KB / 6, "children: the peak grew from {early} to {end} KB");
     }
 
     async fn windows() {

@@ -432,7 +432,7 @@ impl Registry {
         match self.get(id) {
             Some(slot) if slot.state == ChildState::Restarting => true,
             Some(_) => {
-                self.remove(id, Outcome::NotRestarted);
+                self.lost(id, Outcome::NotRestarted);
                 false
             }
             None => false,
@@ -446,12 +446,19 @@ impl Registry {
         }
         let Some(slot) = self.get(id) else { return false };
         slot.state = ChildState::Running;
+        // Whoever asked for a restart meanwhile has it.
+        slot.wanted = false;
+        let killed = std::mem::take(&mut slot.killed);
         slot.rare().restarted = Some(Instant::now());
         let restarts = slot.restarts;
         let waiting = std::mem::take(&mut slot.rare().on_restart);
         if !waiting.is_empty() {
             self.after.some = true;
             self.after.restarted.extend(waiting.into_iter().map(|waiting| (waiting, Ok(()))));
+        }
+        if killed {
+            self.after.some = true;
+            self.kills -= 1;
         }
         self.counts.restarting -= 1;
         self.counts.restarts += 1;
@@ -507,7 +514,8 @@ impl Registry {
             let Intensity { max_restarts, within } = rules.intensity;
             let given_up = GivenUp { child: id, label, outcome: outcome.clone(), max_restarts, within };
             tracing::error!("supervisor gives up: {given_up}");
-            self.remove(id, outcome);
+            // Not the last child of a supervisor that was closed.
+            self.take_out(id, outcome);
             self.stop(SupervisorEnd::GaveUp(given_up), rules);
             return Next::Gone;
         }
@@ -519,7 +527,7 @@ impl Registry {
         Next::Restart(rules.pauses.as_ref().map_or(Duration::ZERO, |pauses| pauses.pause(streak)))
     }
 
-    /// A child was dropped with its runtime: nothing can be started any more.
+    /// A child is gone that is not asked what to do: its runtime was shut down, or it was stopped in a restart.
     pub(super) fn lost(&mut self, id: ChildId, outcome: Outcome) {
         self.tell_end(id, &outcome);
         self.remove(id, outcome);
@@ -527,6 +535,12 @@ impl Registry {
 
     /// A child is gone.
     pub(super) fn remove(&mut self, id: ChildId, outcome: Outcome) {
+        self.take_out(id, outcome);
+        self.check_over();
+    }
+
+    #[inline]
+    fn take_out(&mut self, id: ChildId, outcome: Outcome) {
         if self.get(id).is_none() {
             return;
         }
@@ -543,7 +557,6 @@ impl Registry {
             let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(outcome.clone())));
             self.after.restarted.extend(gone);
         }
-        self.check_over();
     }
 
     /// Makes room, and counts one child less for where it came from.
