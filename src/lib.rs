@@ -12,6 +12,7 @@ pub mod flow;
 pub mod lane;
 pub mod prelude;
 pub mod stage;
+pub mod supervisor;
 mod sync;
 pub mod window;
 
