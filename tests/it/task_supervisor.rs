@@ -116,6 +116,17 @@ async fn its_halves_go_to_two_tasks() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_goes_to_one_half_while_the_other_is_read() {
+    let (sink, results) = TaskSupervisor::new(3, |n: u64| async move { 100 / (n % 10) }).split();
+    let sending = tokio::spawn(crate::common::counting(1000).lanes(3).forward(sink));
+    let (fine, failed): (Vec<_>, Vec<_>) =
+        results.collect::<Vec<_>>().await.into_iter().partition(|(_, result)| result.is_ok());
+    sending.await.unwrap().expect("it was not closed before");
+    assert_eq!((fine.len(), failed.len()), (900, 100));
+    assert!(failed.iter().all(|(n, _)| n % 10 == 0));
+}
+
 #[tokio::test]
 async fn it_waits_for_a_pending_source_and_is_woken_by_it() {
     let (sender, receiver) = futures::channel::mpsc::unbounded();
