@@ -228,6 +228,7 @@ impl<T> Receiver<T> {
         let items = std::mem::take(&mut self.current);
         let mut reading = Reading { items, rest: &mut self.current, emptied: &mut self.emptied };
         // The only call of `each`, and not through a reference to it: so it becomes a part of the loop, however long.
+        #[allow(clippy::redundant_closure)]
         let flow = reading.items.try_for_each(|item| each(item));
         drop(reading);
         Poll::Ready(match flow {
@@ -324,7 +325,9 @@ impl<T> Drop for Reading<'_, T> {
             *self.rest = items;
         } else {
             // Collects nothing, in place: that is how to get at the buffer.
-            *self.emptied = items.map(std::convert::identity).collect();
+            #[allow(clippy::map_identity)]
+            let buffer = items.map(std::convert::identity).collect();
+            *self.emptied = buffer;
         }
     }
 }

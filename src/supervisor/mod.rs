@@ -35,6 +35,7 @@
 //! ```
 
 mod child;
+mod child_error;
 mod core;
 mod end;
 mod event;
@@ -47,9 +48,12 @@ mod rule;
 mod shared;
 mod sink;
 mod spec;
+mod supervised;
 mod task;
+mod task_supervisor;
 
 pub use child::{Child, ChildId, ChildInfo, ChildState};
+pub use child_error::ChildError;
 pub use end::{GivenUp, NotFound, RestartError, StartError, SupervisorEnd, SupervisorError};
 pub use event::{Event, Events, What};
 pub use handle::SupervisorHandle;
@@ -59,3 +63,5 @@ pub use restart::Restart;
 pub use rule::Shutdown;
 pub use sink::DynamicSupervisor;
 pub use spec::{ChildOutput, ChildSpec, OfChild, OfItem, Starting, Trying};
+pub use supervised::{StreamSupervised, Supervised};
+pub use task_supervisor::{Closed, Itself, Keyed, Naming, TaskSupervisor};

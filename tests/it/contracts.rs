@@ -21,8 +21,11 @@ use gen_stage::stage::{
     Mode, Output, Panic, ProducerConsumerHandle, ProducerHandle, Reason, Reply, Status, Subscribe,
     SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
 };
+use gen_stage::supervisor::{
+    ChildError, Closed, Itself, Keyed, StreamSupervised, Supervised, TaskSupervisor,
+};
 use gen_stage::window::Window;
-use gen_stage::{Demand, DemandError};
+use gen_stage::{Backoff, Demand, DemandError};
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::{Ready, ready};
@@ -319,6 +322,60 @@ async fn debug_of_a_sink_tells_its_state() {
     assert!(format!("{sink:?}").contains("ended"));
 }
 
+#[test]
+fn supervisors_of_tasks_are_sent_moved_and_never_shared() {
+    type Key = fn(&Unshared) -> Unshared;
+    type ByKeys = TaskSupervisor<Unshared, Unshared, Cell<()>, Keyed<Key>, Unshared>;
+    type Pinned = TaskSupervisor<
+        std::marker::PhantomPinned,
+        std::marker::PhantomPinned,
+        std::marker::PhantomPinned,
+        std::marker::PhantomPinned,
+        std::marker::PhantomPinned,
+    >;
+    send::<TaskSupervisor<Unshared, Unshared, Cell<()>>>();
+    send::<ByKeys>();
+    // Items are gone when they were sent, and need not be sent themselves.
+    send::<TaskSupervisor<std::rc::Rc<()>, Unshared, (), Keyed<()>, u64>>();
+    send::<Supervised<stream::Empty<Unshared>, Unshared, Cell<()>>>();
+    unpin::<Pinned>();
+    unpin::<Supervised<stream::Empty<u64>, std::marker::PhantomPinned, std::marker::PhantomPinned>>();
+    send::<Backoff>();
+    sync::<Backoff>();
+}
+
+#[test]
+fn errors_of_tasks_are_errors_and_small() {
+    fn error<T: std::error::Error + Send + Sync + Clone + 'static>() {}
+    error::<ChildError>();
+    error::<Closed<u64>>();
+    assert!(size_of::<Result<(), ChildError>>() <= 32);
+    assert_eq!(size_of::<Closed<u64>>(), size_of::<u64>());
+}
+
+#[tokio::test]
+async fn debug_of_supervisors_of_tasks_shows_the_right_name_and_no_items() {
+    let drain = || futures::sink::drain::<u8>();
+    let mut tasks = TaskSupervisor::new(3, |n: u64| ready(n)).ordered();
+    assert!(format!("{tasks:?}").contains("outstanding: 0, ordered: true, closed: false"), "{tasks:?}");
+    futures::SinkExt::send(&mut tasks, 1).await.unwrap();
+    futures::SinkExt::close(&mut tasks).await.unwrap();
+    assert!(format!("{tasks:?}").contains("outstanding: 1, ordered: true, closed: true"), "{tasks:?}");
+    let shown: Vec<(&str, Box<dyn Debug>)> = vec![
+        ("TaskSupervisor { max: 3", Box::new(tasks)),
+        ("TaskSupervisor", Box::new(TaskSupervisor::new(3, |_| ready(drain())).key(|_: &u64| drain()))),
+        ("Supervised", Box::new(stream::iter([drain()]).supervised(1, |_| ready(drain())))),
+        ("Itself", Box::new(Itself)),
+        ("Closed(..)", Box::new(Closed(drain()))),
+        ("TimedOut", Box::new(ChildError::TimedOut)),
+        ("Backoff", Box::new(Backoff::default())),
+    ];
+    for (name, value) in shown {
+        let debug = format!("{value:?}");
+        assert!(debug.starts_with(name), "{name}: {debug}");
+    }
+}
+
 /// Each of these is a warning, and an error where one is missing.
 mod must_be_used {
     use super::*;
@@ -355,5 +412,8 @@ mod must_be_used {
         merge_lane: MergeLane<Inlet<u64>, Inlet<u64>>,
         ending: Ending<Inlet<u64>>,
         departed: Departed<Inlet<u64>, u64, (), u64>,
+        task_supervisor: TaskSupervisor<u64, u64, ()>,
+        supervised: Supervised<stream::Empty<u64>, u64, ()>,
+        backoff: Backoff,
     }
 }

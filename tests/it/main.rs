@@ -50,6 +50,7 @@ mod stages;
 mod start;
 mod sum;
 mod take_sort;
+mod task_supervisor;
 mod throttle;
 mod through_stages;
 mod try_collect;

@@ -1,0 +1,28 @@
+use std::fmt;
+use thiserror::Error;
+
+/// A [`TaskSupervisor`](super::TaskSupervisor) that was closed took no more items. It has the one that was refused.
+///
+/// # Examples
+/// ```
+/// use futures::SinkExt;
+/// use gen_stage::supervisor::{Closed, TaskSupervisor};
+///
+/// # tokio_test::block_on(async {
+/// let mut tasks = TaskSupervisor::new(1, |n: u64| async move { n });
+/// tasks.close().await.unwrap();
+/// assert_eq!(tasks.send(5).await, Err(Closed(5)));
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
+#[error("an item was not sent: the supervisor of tasks is closed")]
+pub struct Closed<T>(
+    /// The item that was not sent.
+    pub T,
+);
+
+impl<T> fmt::Debug for Closed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closed(..)")
+    }
+}

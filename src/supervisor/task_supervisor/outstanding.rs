@@ -1,0 +1,200 @@
+//! The items that were sent and whose results were not read yet.
+
+use super::task::{Task, Teller};
+use crate::supervisor::ChildError;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// What came of one item, with the number of its seat.
+type Told<O> = (usize, Result<O, ChildError>);
+
+/// Their tasks, and what the tasks told.
+pub(super) struct Outstanding<K, O> {
+    seats: Vec<Seat<K>>,
+    /// Those of `seats` that nobody has.
+    idle: Vec<usize>,
+    results: Arc<Results<O>>,
+    /// Taken out of `results`, and not yet read.
+    unread: VecDeque<Told<O>>,
+    order: Option<Order<O>>,
+}
+
+struct Seat<K> {
+    /// `None` if it is idle.
+    key: Option<K>,
+    task: Option<JoinHandle<()>>,
+}
+
+/// For results in the order of items.
+struct Order<O> {
+    /// The seats that are taken, in the order in which they were.
+    line: VecDeque<usize>,
+    /// By seat: the results that others have to come before.
+    done: Vec<Option<Result<O, ChildError>>>,
+}
+
+/// The results of tasks, on their way to the reader.
+pub(super) struct Results<O> {
+    state: Mutex<State<O>>,
+}
+
+struct State<O> {
+    queue: VecDeque<Told<O>>,
+    reader: Option<Waker>,
+    /// Nobody will ever read.
+    abandoned: bool,
+}
+
+impl<O> Results<O> {
+    fn lock(&self) -> MutexGuard<'_, State<O>> {
+        // No code of users runs under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, at: usize, result: Result<O, ChildError>) {
+        let mut state = self.lock();
+        if state.abandoned {
+            // The result is dropped behind the lock.
+            drop(state);
+            return;
+        }
+        state.queue.push_back((at, result));
+        let reader = state.reader.take();
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Wakes the reader, if it waits.
+    fn wake(&self) {
+        let reader = self.lock().reader.take();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+impl<K, O> Outstanding<K, O> {
+    pub(super) fn new(ordered: bool) -> Self {
+        let state = State { queue: VecDeque::new(), reader: None, abandoned: false };
+        Self {
+            seats: Vec::new(),
+            idle: Vec::new(),
+            results: Arc::new(Results { state: Mutex::new(state) }),
+            unread: VecDeque::new(),
+            order: ordered.then(|| Order { line: VecDeque::new(), done: Vec::new() }),
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.seats.len() - self.idle.len()
+    }
+
+    pub(super) fn is_ordered(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// Gives a future a task; without one the result is there already.
+    pub(super) fn start<Fut>(
+        &mut self,
+        key: K,
+        future: Result<Fut, ChildError>,
+        limit: Option<Duration>,
+        runtime: &Handle,
+    ) where
+        Fut: Future<Output = O> + Send + 'static,
+        O: Send + 'static,
+    {
+        let at = self.sit(key);
+        let mut teller = Teller::new(at, &self.results);
+        match future {
+            Ok(future) => self.seats[at].task = Some(runtime.spawn(Task::new(future, limit, teller))),
+            Err(error) => teller.tell(Err(error)),
+        }
+    }
+
+    fn sit(&mut self, key: K) -> usize {
+        let at = self.idle.pop().unwrap_or_else(|| {
+            self.seats.push(Seat { key: None, task: None });
+            self.seats.len() - 1
+        });
+        self.seats[at].key = Some(key);
+        if let Some(order) = &mut self.order {
+            order.line.push_back(at);
+            order.done.resize_with(self.seats.len(), || None);
+        }
+        at
+    }
+
+    fn rise(&mut self, at: usize) -> K {
+        let seat = &mut self.seats[at];
+        seat.task = None;
+        let Some(key) = seat.key.take() else {
+            unreachable!("a task tells one result, which is read once");
+        };
+        self.idle.push(at);
+        key
+    }
+
+    /// The next result.
+    pub(super) fn next(&mut self) -> Option<(K, Result<O, ChildError>)> {
+        if self.len() == 0 {
+            return None;
+        }
+        loop {
+            if let Some(Order { line, done }) = &mut self.order {
+                if let Some((at, result)) = line.front().and_then(|at| Some((*at, done[*at].take()?))) {
+                    line.pop_front();
+                    return Some((self.rise(at), result));
+                }
+            }
+            if self.unread.is_empty() {
+                std::mem::swap(&mut self.unread, &mut self.results.lock().queue);
+            }
+            let (at, result) = self.unread.pop_front()?;
+            match &mut self.order {
+                None => return Some((self.rise(at), result)),
+                Some(order) => order.done[at] = Some(result),
+            }
+        }
+    }
+
+    /// Waits until a task tells a result, or somebody [wakes](Self::wake). Only when there is no next result.
+    pub(super) fn poll_told(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.results.lock();
+        if !state.queue.is_empty() {
+            return Poll::Ready(());
+        }
+        if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            state.reader = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    pub(super) fn wake(&self) {
+        self.results.wake();
+    }
+}
+
+impl<K, O> Drop for Outstanding<K, O> {
+    fn drop(&mut self) {
+        for seat in &self.seats {
+            if let Some(task) = &seat.task {
+                task.abort();
+            }
+        }
+        let mut state = self.results.lock();
+        state.abandoned = true;
+        let unread = (std::mem::take(&mut state.queue), state.reader.take());
+        drop(state);
+        // Code of the user's runs outside of the lock.
+        drop(unread);
+    }
+}
