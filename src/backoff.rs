@@ -76,7 +76,7 @@ impl Backoff {
     /// ```
     #[track_caller]
     pub fn jitter(mut self, share: f64) -> Self {
-        assert!((0.0..=1.0).contains(&share), "the jitter of a retry must be from 0 to 1, given {share}");
+        assert!((0.0..=1.0).contains(&share), "the jitter must be from 0 to 1, given {share}");
         self.jitter = share;
         self
     }

@@ -3,7 +3,7 @@
 use super::{Peer, Workload, sum_of_work, work};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use gen_stage::supervisor::DynamicSupervisor;
+use gen_stage::supervisor::{DynamicSupervisor, StreamSupervised};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -20,6 +20,7 @@ pub(crate) fn workload() -> Workload {
         expected: sum_of_work,
         peers: vec![
             Peer::task("gen_stage, DynamicSupervisor", ITEMS, ours),
+            Peer::task("gen_stage, supervised (results come out)", ITEMS, supervised),
             Peer::task("tokio spawn and Semaphore", ITEMS, spawned),
             Peer::task("tokio JoinSet and Semaphore", ITEMS, join_set),
             Peer::task("tokio-util TaskTracker and Semaphore", ITEMS, task_tracker),
@@ -32,7 +33,7 @@ async fn add(n: u64, sum: &AtomicU64) {
     sum.fetch_add(work(n), Ordering::Relaxed);
 }
 
-fn total(sum: Arc<AtomicU64>) -> u64 {
+fn total(sum: &AtomicU64) -> u64 {
     sum.load(Ordering::Relaxed)
 }
 
@@ -46,9 +47,17 @@ fn ours(items: u64) -> BoxFuture<'static, u64> {
         })
         .max_demand(TASKS, TASKS / 2);
         stream::iter(0..items).map(Ok).forward(supervisor).await.unwrap();
-        total(sum)
+        total(&sum)
     }
     .boxed()
+}
+
+fn supervised(items: u64) -> BoxFuture<'static, u64> {
+    stream::iter(0..items)
+        .supervised(TASKS, |n| async move { work(n) })
+        .key(|_| ())
+        .fold(0, |sum: u64, (_, worked)| async move { sum.wrapping_add(worked.unwrap()) })
+        .boxed()
 }
 
 fn spawned(items: u64) -> BoxFuture<'static, u64> {
@@ -64,7 +73,7 @@ fn spawned(items: u64) -> BoxFuture<'static, u64> {
             });
         }
         let _all = places.acquire_many(TASKS as u32).await.unwrap();
-        total(sum)
+        total(&sum)
     }
     .boxed()
 }
@@ -86,7 +95,7 @@ fn join_set(items: u64) -> BoxFuture<'static, u64> {
             });
         }
         tasks.join_all().await;
-        total(sum)
+        total(&sum)
     }
     .boxed()
 }
@@ -106,7 +115,7 @@ fn task_tracker(items: u64) -> BoxFuture<'static, u64> {
         }
         tasks.close();
         tasks.wait().await;
-        total(sum)
+        total(&sum)
     }
     .boxed()
 }

@@ -49,10 +49,10 @@ impl Outcome {
 
     /// Whether a child that ended so, by itself, is started again.
     pub(super) fn is_restarted(&self, restart: Restart) -> bool {
-        match (restart, self) {
-            (Restart::Temporary, _) | (_, Self::NotRestarted) => false,
-            (Restart::Transient, Self::Completed) => false,
-            (Restart::Transient | Restart::Permanent, _) => true,
+        match restart {
+            Restart::Temporary => false,
+            Restart::Transient => !matches!(self, Self::Completed | Self::NotRestarted),
+            Restart::Permanent => !matches!(self, Self::NotRestarted),
         }
     }
 }

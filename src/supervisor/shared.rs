@@ -266,22 +266,17 @@ impl Shared {
     }
 
     /// What a child that has ended is to do.
-    pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: Outcome) -> Next {
-        // Dropped without the lock: what is in it is the user's.
-        let kept = outcome.clone();
-        let next = self.with(|registry| registry.ended(id, outcome, &self.rules));
-        drop(kept);
-        next
+    pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
+        self.with(|registry| registry.ended(id, outcome, &self.rules))
     }
 
     /// The same for a child that could not be restarted.
-    pub(super) fn restart_failed(self: &Arc<Self>, id: ChildId, outcome: Outcome) -> Next {
-        let kept = outcome.clone();
-        let next = self.with(|registry| {
+    pub(super) fn restart_failed(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
+        self.with(|registry| {
             if !registry.may_restart(id) {
                 return Next::Gone;
             }
-            let what = match &outcome {
+            let what = match outcome {
                 Outcome::Panicked(panic) => What::StartPanicked(panic.clone()),
                 Outcome::Failed(error) => What::StartFailed(Arc::clone(error)),
                 _ => What::Ignored,
@@ -294,9 +289,7 @@ impl Shared {
                 registry.remove(id, outcome);
                 Next::Gone
             }
-        });
-        drop(kept);
-        next
+        })
     }
 
     /// Stops everything by the children's rules.
@@ -432,7 +425,7 @@ impl Registry {
         match self.get(id) {
             Some(slot) if slot.state == ChildState::Restarting => true,
             Some(_) => {
-                self.lost(id, Outcome::NotRestarted);
+                self.lost(id, &Outcome::NotRestarted);
                 false
             }
             None => false,
@@ -466,8 +459,8 @@ impl Registry {
         true
     }
 
-    fn ended(&mut self, id: ChildId, outcome: Outcome, rules: &Rules) -> Next {
-        self.tell_end(id, &outcome);
+    fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
+        self.tell_end(id, outcome);
         let Some(slot) = self.get(id) else { return Next::Gone };
         if slot.wanted {
             return self.on_request(id);
@@ -507,7 +500,7 @@ impl Registry {
     }
 
     /// A child that is restarting is to be started, unless that is once too often.
-    fn again(&mut self, id: ChildId, outcome: Outcome, rules: &Rules) -> Next {
+    fn again(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
         if !self.restarts.allow() {
             self.tell(id, What::GivenUp);
             let label = self.get(id).and_then(|slot| slot.label());
@@ -528,23 +521,23 @@ impl Registry {
     }
 
     /// A child is gone that is not asked what to do: its runtime was shut down, or it was stopped in a restart.
-    pub(super) fn lost(&mut self, id: ChildId, outcome: Outcome) {
-        self.tell_end(id, &outcome);
+    pub(super) fn lost(&mut self, id: ChildId, outcome: &Outcome) {
+        self.tell_end(id, outcome);
         self.remove(id, outcome);
     }
 
     /// A child is gone.
-    pub(super) fn remove(&mut self, id: ChildId, outcome: Outcome) {
+    pub(super) fn remove(&mut self, id: ChildId, outcome: &Outcome) {
         self.take_out(id, outcome);
         self.check_over();
     }
 
     #[inline]
-    fn take_out(&mut self, id: ChildId, outcome: Outcome) {
+    fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
         if self.get(id).is_none() {
             return;
         }
-        self.counts.ended(&outcome);
+        self.counts.ended(outcome);
         let slot = self.vacate(id);
         if slot.reported {
             let label = slot.rare.as_ref().and_then(|rare| rare.label.clone());

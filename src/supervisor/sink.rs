@@ -405,6 +405,7 @@ where
     /// assert_eq!(handle.count_children().completed, 1);
     /// # });
     /// ```
+    #[must_use = "all children are aborted when it is dropped"]
     #[track_caller]
     pub fn into_handle(mut self) -> SupervisorHandle<T> {
         self.running();

@@ -49,7 +49,7 @@ pin_project! {
             if !this.gone {
                 let this = this.project();
                 let outcome = drop_attempt(this.attempt);
-                this.core.shared.with(|registry| registry.lost(*this.id, outcome.clone()));
+                this.core.shared.with(|registry| registry.lost(*this.id, &outcome));
             }
         }
     }
@@ -81,7 +81,7 @@ where
         let next = loop {
             if killed {
                 *this.pause = None;
-                break shared.ended(id, drop_attempt(this.attempt.as_mut()));
+                break shared.ended(id, &drop_attempt(this.attempt.as_mut()));
             }
             let polled = match (this.attempt.as_mut().as_pin_mut(), &mut *this.pause) {
                 (Some(attempt), _) => poll_attempt(attempt, cx).map(Some),
@@ -104,7 +104,7 @@ where
                         (Outcome::Completed, Outcome::Panicked(panic)) => Outcome::Panicked(panic),
                         (outcome, _) => outcome,
                     };
-                    break shared.ended(id, outcome);
+                    break shared.ended(id, &outcome);
                 }
                 Poll::Ready(None) => {
                     *this.pause = None;
@@ -121,8 +121,8 @@ where
                             let _ = catch_unwind(AssertUnwindSafe(|| drop(attempt)));
                             return Poll::Ready(());
                         }
-                        Ok(None) => break shared.restart_failed(id, Outcome::NotRestarted),
-                        Err(outcome) => break shared.restart_failed(id, outcome),
+                        Ok(None) => break shared.restart_failed(id, &Outcome::NotRestarted),
+                        Err(outcome) => break shared.restart_failed(id, &outcome),
                     }
                 }
             }

@@ -155,7 +155,7 @@ fn a_backoff_that_shrinks_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "the jitter of a retry must be from 0 to 1, given NaN")]
+#[should_panic(expected = "the jitter must be from 0 to 1, given NaN")]
 fn a_jitter_that_is_no_share_is_refused() {
     let _ = Retry::times(1).jitter(f64::NAN);
 }
