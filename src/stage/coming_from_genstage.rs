@@ -39,6 +39,7 @@
 //! | `PartitionDispatcher` | [`Partition`](crate::dispatch::Partition) |
 //! | behaviour `GenStage.Dispatcher` | trait [`Dispatcher`](crate::dispatch::Dispatcher) |
 //! | `GenStage.stream([producer])` | [`producer.subscribe().await`](super::Subscribe): a [`Subscription`](super::Subscription) |
+//! | `ConsumerSupervisor` | [`DynamicSupervisor`](crate::supervisor::DynamicSupervisor); see the [module](crate::supervisor) for its names |
 //! | `from_enumerable` | [`from_iter`](super::from_iter), [`from_stream`](super::from_stream) |
 //! | `on_cancel: :stop` | [`Setup::stop_when_alone`](super::Setup::stop_when_alone) |
 //! | exit reasons | [`Reason`](super::Reason) |

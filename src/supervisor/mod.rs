@@ -33,6 +33,49 @@
 //! # Ok::<(), gen_stage::supervisor::SupervisorError<u64>>(())
 //! # });
 //! ```
+//!
+//! Flows as children: each is started again when it fails, and lets come out what it has when it is to stop:
+//! ```
+//! use gen_stage::prelude::*;
+//! use gen_stage::supervisor::{Child, Restart};
+//! use tokio::sync::mpsc;
+//!
+//! # tokio_test::block_on(async {
+//! let (sender, mut sums) = mpsc::unbounded_channel();
+//! let flows = DynamicSupervisor::with_child(move |first: u64, child: Child| {
+//!     let sender = sender.clone();
+//!     async move {
+//!         let numbers = Flow::from_iter(first..first + 10);
+//!         let sum: u64 = numbers.stop_when(child.token()).sum().await;
+//!         assert!(child.restarts() > 0, "the first attempt fails");
+//!         sender.send(sum)
+//!     }
+//! })
+//! .restart(Restart::Transient)
+//! .into_handle();
+//! flows.start_child(0).unwrap();
+//! flows.start_child(100).unwrap();
+//! let report = flows.drain(None).await;
+//! assert_eq!((report.counts.completed, report.counts.restarts), (2, 2));
+//! assert_eq!(sums.recv().await.unwrap() + sums.recv().await.unwrap(), 45 + 1045);
+//! # });
+//! ```
+//!
+//! # Source
+//! | the originals | here |
+//! |---|---|
+//! | `ConsumerSupervisor.start_link(children, opts)`, `DynamicSupervisor` of 0.4 | [`DynamicSupervisor`]; a child spec is a function, or a [`ChildSpec`] |
+//! | `{:ok, pid}`, `:ignore`, `{:error, reason}` of a start function | a future, `Ok(None)`, `Err`: [`try_new`](DynamicSupervisor::try_new) |
+//! | `restart:`, `shutdown:` | [`Restart`], [`Shutdown`] |
+//! | `max_restarts:`, `max_seconds:` | [`max_restarts`](DynamicSupervisor::max_restarts) |
+//! | `max_demand:`, `min_demand:` | [`max_demand`](DynamicSupervisor::max_demand) of the sink, and that of each subscription |
+//! | `max_dynamic:` | [`max_children`](DynamicSupervisor::max_children) |
+//! | `subscribe_to:`, `sync_subscribe` | [`subscribe_to`](SupervisorHandle::subscribe_to) |
+//! | `start_child`, `terminate_child`, `which_children`, `count_children` | methods of that name of [`SupervisorHandle`] |
+//! | reports in the log | [`Event`]s, and the log for children that could not be started and for giving up |
+//! | `Task.Supervisor.async_stream` | [`supervised`](StreamSupervised::supervised), [`TaskSupervisor`] |
+//! | a pid | a [`ChildId`], which stays the same over restarts |
+//! | `strategy:`, `name:`, child types, code change | nothing: there is one strategy, and handles are values |
 
 mod child;
 mod child_error;
