@@ -50,6 +50,7 @@ mod stage_streams;
 mod stages;
 mod start;
 mod sum;
+mod supervisor;
 mod supervisor_faults;
 mod supervisor_scenarios;
 mod take_sort;
