@@ -191,8 +191,8 @@ struct Intake {
 pub(super) enum Next {
     /// Nothing: it is gone.
     Gone,
-    /// To be started again, after a pause.
-    Restart(Duration),
+    /// To be started again, after a pause, as its restart of this number.
+    Restart(Duration, u32),
 }
 
 /// Why there is no new child.
@@ -460,11 +460,16 @@ impl Registry {
     }
 
     fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
-        self.tell_end(id, outcome);
         let Some(slot) = self.get(id) else { return Next::Gone };
-        if slot.wanted {
+        let wanted = slot.wanted;
+        // One that waited to be restarted is, if that is wanted.
+        if !(wanted && matches!(outcome, Outcome::NotRestarted)) {
+            self.tell_end(id, outcome);
+        }
+        if wanted {
             return self.on_request(id);
         }
+        let Some(slot) = self.get(id) else { return Next::Gone };
         if slot.state == ChildState::Stopping || !outcome.is_restarted(rules.restart) {
             self.remove(id, outcome);
             return Next::Gone;
@@ -486,7 +491,9 @@ impl Registry {
         let was_restarting = slot.state == ChildState::Restarting;
         let was_killed = std::mem::take(&mut slot.killed);
         (slot.wanted, slot.state) = (false, ChildState::Restarting);
-        slot.restarts += 1;
+        // One that waited for its restart has that one, only earlier.
+        slot.restarts += u32::from(!was_restarting);
+        let restarts = slot.restarts;
         slot.rare().streak = 0;
         slot.forget_token();
         if was_killed {
@@ -496,7 +503,7 @@ impl Registry {
         if !was_restarting {
             self.counts.restarting += 1;
         }
-        Next::Restart(Duration::ZERO)
+        Next::Restart(Duration::ZERO, restarts)
     }
 
     /// A child that is restarting is to be started, unless that is once too often.
@@ -515,9 +522,11 @@ impl Registry {
         let Some(slot) = self.get(id) else { return Next::Gone };
         slot.forget_token();
         slot.restarts += 1;
+        let restarts = slot.restarts;
         let streak = slot.rare().streak;
         slot.rare().streak = streak.saturating_add(1);
-        Next::Restart(rules.pauses.as_ref().map_or(Duration::ZERO, |pauses| pauses.pause(streak)))
+        let pause = rules.pauses.as_ref().map_or(Duration::ZERO, |pauses| pauses.pause(streak));
+        Next::Restart(pause, restarts)
     }
 
     /// A child is gone that is not asked what to do: its runtime was shut down, or it was stopped in a restart.

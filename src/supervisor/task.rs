@@ -132,8 +132,8 @@ where
                 *this.gone = true;
                 Poll::Ready(())
             }
-            Next::Restart(pause) => {
-                *this.restarts += 1;
+            Next::Restart(pause, restarts) => {
+                *this.restarts = restarts;
                 if pause > Duration::ZERO {
                     *this.pause = Some(Box::pin(sleep(pause)));
                 }

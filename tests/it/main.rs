@@ -1,6 +1,7 @@
 //! One test binary: a module for each operator, the contracts of all, and the scenarios of the originals.
 
 mod batch;
+mod children;
 mod collect;
 mod combine;
 mod common;
@@ -49,6 +50,9 @@ mod stage_streams;
 mod stages;
 mod start;
 mod sum;
+mod supervisor;
+mod supervisor_faults;
+mod supervisor_scenarios;
 mod take_sort;
 mod task_supervisor;
 mod throttle;
