@@ -22,7 +22,10 @@ use gen_stage::stage::{
     SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
 };
 use gen_stage::supervisor::{
-    ChildError, Closed, Itself, Keyed, StreamSupervised, Supervised, TaskSupervisor,
+    Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildState, Closed, DynamicSupervisor, Event, Events,
+    GivenUp, Itself, Keyed, NotFound, OfChild, OfItem, Outcome, Restart, RestartError, Shutdown, StartError,
+    Starting, Stopped, StreamSupervised, Supervised, SupervisorEnd, SupervisorError, SupervisorHandle,
+    SupervisorReport, TaskSupervisor, Trying, What,
 };
 use gen_stage::window::Window;
 use gen_stage::{Backoff, Demand, DemandError};
@@ -372,6 +375,110 @@ async fn debug_of_supervisors_of_tasks_shows_the_right_name_and_no_items() {
     ];
     for (name, value) in shown {
         let debug = format!("{value:?}");
+        assert!(debug.contains(name), "{name}: {debug}");
+    }
+}
+
+#[test]
+fn supervisors_are_sent_and_moved_and_their_handles_are_for_all_threads_whatever_the_items_are() {
+    fn shared<T: Send + Sync + Clone + 'static>() {}
+    send::<DynamicSupervisor<Unshared, OfItem<fn(Unshared) -> Ready<()>>>>();
+    send::<DynamicSupervisor<Unshared, OfChild<fn(Unshared, Child) -> Ready<()>>>>();
+    send::<DynamicSupervisor<Unshared, Trying<()>>>();
+    unpin::<DynamicSupervisor<std::marker::PhantomPinned, OfItem<std::marker::PhantomPinned>>>();
+    shared::<SupervisorHandle<Unshared>>();
+    shared::<Child>();
+    shared::<ChildId>();
+    shared::<ChildInfo>();
+    shared::<ChildState>();
+    shared::<ChildCounts>();
+    shared::<Event>();
+    shared::<What>();
+    shared::<Outcome>();
+    shared::<SupervisorEnd>();
+    shared::<GivenUp>();
+    shared::<NotFound>();
+    shared::<RestartError>();
+    shared::<SupervisorReport>();
+    shared::<Stopped>();
+    shared::<Restart>();
+    shared::<Shutdown>();
+    send::<Events>();
+    sync::<Events>();
+    unpin::<Events>();
+    send::<SupervisorError<Unshared>>();
+    send::<StartError<Unshared>>();
+    send::<Starting<'_>>();
+    sync::<Starting<'_>>();
+}
+
+#[test]
+fn what_awaits_a_supervisor_can_be_sent() {
+    fn sent<T: Send>(_: T) {}
+    #[expect(dead_code, reason = "it is compiled and never run")]
+    fn awaits(handle: SupervisorHandle<Unshared>, child: ChildId, subscribe: Subscribe<Unshared>) {
+        sent(handle.terminate_child(child));
+        sent(handle.restart_child(child));
+        sent(handle.wait_child(child));
+        sent(handle.shutdown());
+        sent(handle.drain(None));
+        sent(handle.wait());
+        sent(async move { handle.subscribe_to(subscribe).await });
+    }
+}
+
+#[test]
+fn errors_of_supervisors_are_errors_and_small() {
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    error::<SupervisorEnd>();
+    error::<SupervisorError<Vec<u8>>>();
+    error::<StartError<Vec<u8>>>();
+    error::<NotFound>();
+    error::<RestartError>();
+    // What has given up says much.
+    assert!(size_of::<SupervisorEnd>() <= 96);
+    assert!(size_of::<Result<(), SupervisorError<u64>>>() <= 112);
+}
+
+#[tokio::test]
+async fn debug_of_supervisors_shows_the_right_name_and_no_items() {
+    // Items without a Debug of their own.
+    struct Item;
+    let mut supervisor = DynamicSupervisor::with_child(|_: Item, child: Child| async move {
+        child.stopping().await;
+    });
+    let handle = supervisor.handle();
+    let id = handle.start_child(Item).unwrap().unwrap();
+    let info = handle.which_children().remove(0);
+    let counts = handle.count_children();
+    let mut events = handle.events();
+    let outcome = handle.terminate_child(id).await.unwrap();
+    let event = futures::StreamExt::next(&mut events).await.unwrap();
+    let not_found = handle.terminate_child(id).await.unwrap_err();
+    let not_restarted = handle.restart_child(id).await.unwrap_err();
+    let report = handle.shutdown().await;
+    let not_started = handle.start_child(Item).unwrap_err();
+    let refused = futures::SinkExt::start_send_unpin(&mut supervisor, Item).unwrap_err();
+    let shown: Vec<(&str, Box<dyn Debug>)> = vec![
+        ("DynamicSupervisor", Box::new(supervisor)),
+        ("SupervisorHandle", Box::new(handle)),
+        ("Events", Box::new(events)),
+        ("Event", Box::new(event)),
+        ("Completed", Box::new(outcome)),
+        ("ChildId { number: 1", Box::new(id)),
+        ("ChildInfo", Box::new(info)),
+        ("Running", Box::new(ChildState::Running)),
+        ("ChildCounts { alive: 1", Box::new(counts)),
+        ("NotFound", Box::new(not_found)),
+        ("Temporary", Box::new(not_restarted)),
+        ("SupervisorReport { end: ShutDown", Box::new(report)),
+        ("Ended { end: ShutDown", Box::new(not_started)),
+        ("SupervisorError { end: ShutDown, has_item: true", Box::new(refused)),
+        ("Temporary", Box::new(Restart::default())),
+        ("After", Box::new(Shutdown::default())),
+    ];
+    for (name, value) in shown {
+        let debug = format!("{value:?}");
         assert!(debug.starts_with(name), "{name}: {debug}");
     }
 }
@@ -411,6 +518,8 @@ mod must_be_used {
         merge: Merge<Source<Iter<Range>>, Source<Iter<Range>>>,
         merge_lane: MergeLane<Inlet<u64>, Inlet<u64>>,
         ending: Ending<Inlet<u64>>,
+        supervisor: DynamicSupervisor<u64, OfItem<fn(u64) -> Ready<()>>>,
+        events: Events,
         departed: Departed<Inlet<u64>, u64, (), u64>,
         task_supervisor: TaskSupervisor<u64, u64, ()>,
         supervised: Supervised<stream::Empty<u64>, u64, ()>,
