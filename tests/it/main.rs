@@ -52,6 +52,7 @@ mod start;
 mod sum;
 mod supervisor;
 mod supervisor_faults;
+mod supervisor_review;
 mod supervisor_scenarios;
 mod take_sort;
 mod task_supervisor;
