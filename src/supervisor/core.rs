@@ -3,7 +3,7 @@ use super::end::StartError;
 use super::event::What;
 use super::outcome::Outcome;
 use super::rule::Shutdown;
-use super::shared::{Refused, Shared};
+use super::shared::{Refused, Shared, log};
 use super::spec::{ChildSpec, Starting};
 use super::task::ChildTask;
 use crate::stage::{Panic, StageError};
@@ -71,11 +71,11 @@ where
         let made = catch_unwind(AssertUnwindSafe(|| self.make(item, id)));
         let (what, error) = match made {
             Ok(Ok(Made { attempt: Some(attempt), kept })) => {
+                let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
                 if self.shared.listening.load(Ordering::Relaxed) {
-                    // Before its task is there, so that this comes first.
+                    // Before its task runs, so that this comes first.
                     self.shared.with(|registry| registry.tell(id, What::Started));
                 }
-                let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
                 self.shared.runtime.spawn(task);
                 return Ok(Birth::Started(id));
             }
@@ -85,16 +85,24 @@ where
             }
             Ok(Err(error)) => {
                 let error = Arc::from(error);
-                tracing::error!("supervisor could not start child {id}: {error}");
                 (What::StartFailed(Arc::clone(&error)), StartError::Failed(error))
             }
             Err(payload) => {
                 let panic = Panic::new(payload);
-                tracing::error!("supervisor could not start child {id}, which panicked: {}", panic.message());
                 (What::StartPanicked(panic.clone()), StartError::Panicked(panic))
             }
         };
         self.shared.with(|registry| registry.not_started(id, what));
+        // Behind the registry: what an error says is the user's code.
+        match &error {
+            StartError::Panicked(panic) => log(|| {
+                tracing::error!("supervisor could not start child {id}, which panicked: {}", panic.message());
+            }),
+            StartError::Failed(error) => {
+                log(|| tracing::error!("supervisor could not start child {id}: {error}"));
+            }
+            StartError::MaxChildren { .. } | StartError::Ended { .. } => {}
+        }
         Err(error)
     }
 

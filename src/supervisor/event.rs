@@ -123,10 +123,13 @@ impl Stream for Events {
             return Poll::Ready(None);
         }
         let at = self.at;
+        // Dropped without the lock: it may be the last that its task is held by.
+        let mut old = None;
         let polled = self.shared.with(|registry| {
             let over = registry.is_over();
-            registry.listeners.poll(at, over, cx)
+            registry.listeners.poll(at, over, cx, &mut old)
         });
+        drop(old);
         self.ended = matches!(polled, Poll::Ready(None));
         polled
     }
@@ -207,7 +210,13 @@ impl Listeners {
         wakers.extend(self.0.iter_mut().flatten().filter_map(|listener| listener.waker.take()));
     }
 
-    fn poll(&mut self, at: usize, over: bool, cx: &Context<'_>) -> Poll<Option<Event>> {
+    fn poll(
+        &mut self,
+        at: usize,
+        over: bool,
+        cx: &Context<'_>,
+        old: &mut Option<Waker>,
+    ) -> Poll<Option<Event>> {
         let Some(listener) = self.0.get_mut(at).and_then(Option::as_mut) else {
             return Poll::Ready(None);
         };
@@ -223,7 +232,7 @@ impl Listeners {
             Some(event) => Poll::Ready(Some(event)),
             None if over => Poll::Ready(None),
             None => {
-                listener.waker = Some(cx.waker().clone());
+                *old = listener.waker.replace(cx.waker().clone());
                 Poll::Pending
             }
         }

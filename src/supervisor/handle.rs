@@ -3,9 +3,9 @@ use super::core::{Birth, Owner, Starts};
 use super::end::{NotFound, RestartError, StartError, SupervisorEnd};
 use super::event::Events;
 use super::outcome::Outcome;
-use super::reader::read;
+use super::reader::{Intake, read};
 use super::report::{ChildCounts, SupervisorReport};
-use super::shared::{REQUESTED, Registry, Shared};
+use super::shared::{REQUESTED, Shared};
 use crate::dispatch::SubscriptionId;
 use crate::stage::{Subscribe, SubscribeError};
 use std::fmt;
@@ -109,7 +109,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         }
         let subscription = subscribe.manual().await?;
         let id = subscription.id();
-        let intake = self.shared.with(Registry::open_intake);
+        let intake = Intake::open(&self.shared);
         self.shared.runtime.spawn(read(
             Arc::clone(&self.shared),
             Arc::clone(&self.starts),

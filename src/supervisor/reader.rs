@@ -2,7 +2,7 @@
 
 use super::core::{Birth, Starts};
 use super::end::{StartError, SupervisorEnd};
-use super::shared::Shared;
+use super::shared::{Registry, Shared};
 use crate::stage::{Reason, Subscription};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -26,14 +26,27 @@ struct Reader<T> {
     on_their_way: usize,
 }
 
-/// The place where this reader's children are counted, closed however the reader ends.
-struct Intake {
+/// The place where a reader's children are counted, closed however the reader ends: also before it was polled.
+pub(super) struct Intake {
     shared: Arc<Shared>,
     at: usize,
+    /// The reader came to its end.
+    finished: bool,
+}
+
+impl Intake {
+    pub(super) fn open(shared: &Arc<Shared>) -> Self {
+        let at = shared.with(Registry::open_intake);
+        Self { shared: Arc::clone(shared), at, finished: false }
+    }
 }
 
 impl Drop for Intake {
     fn drop(&mut self) {
+        if !self.finished {
+            // The runtime is being shut down, or an item panicked when it was dropped: nobody reads on.
+            self.shared.stop(SupervisorEnd::Aborted);
+        }
         self.shared.with(|registry| registry.close_intake(self.at));
     }
 }
@@ -43,14 +56,14 @@ pub(super) async fn read<T: Send + 'static>(
     shared: Arc<Shared>,
     starts: Arc<dyn Starts<T>>,
     subscription: Subscription<T>,
-    intake: usize,
+    intake: Intake,
 ) {
-    let intake = Intake { shared: Arc::clone(&shared), at: intake };
     let mut reader = Reader { shared, starts, subscription, intake, on_their_way: 0 };
     loop {
         match poll_fn(|cx| reader.poll(cx)).await {
             Read::Items(items) => reader.start(items),
             Read::Ended(reason) => {
+                reader.intake.finished = true;
                 if reader.subscription.cancel_mode().ends_on(&reason) {
                     let end = SupervisorEnd::Producer(reason.clone());
                     if reason.is_clean() {
@@ -61,7 +74,10 @@ pub(super) async fn read<T: Send + 'static>(
                 }
                 return;
             }
-            Read::Stopped => return,
+            Read::Stopped => {
+                reader.intake.finished = true;
+                return;
+            }
         }
     }
 }

@@ -48,24 +48,38 @@ impl Default for Intensity {
 pub(super) struct Restarts {
     intensity: Intensity,
     begin: Instant,
-    /// In whole seconds since the begin, as the original counts.
-    times: VecDeque<u64>,
+    /// In whole seconds since the begin, as the original counts, with how many there were in each: what is kept grows
+    /// with the time looked at, not with the restarts.
+    times: VecDeque<(u64, usize)>,
+    /// Of all these seconds.
+    restarts: usize,
 }
 
 impl Restarts {
     pub(super) fn new(intensity: Intensity) -> Self {
-        Self { intensity, begin: Instant::now(), times: VecDeque::new() }
+        Self { intensity, begin: Instant::now(), times: VecDeque::new(), restarts: 0 }
     }
 
     /// Counts a restart; false if it is one too many.
     pub(super) fn allow(&mut self) -> bool {
-        let now = self.begin.elapsed().as_secs();
         let Intensity { max_restarts, within } = self.intensity;
-        while self.times.front().is_some_and(|time| Duration::from_secs(now - time) > within) {
+        if max_restarts == usize::MAX {
+            return true;
+        }
+        let now = self.begin.elapsed().as_secs();
+        while let Some((time, restarts)) = self.times.front().copied() {
+            if Duration::from_secs(now - time) <= within {
+                break;
+            }
+            self.restarts -= restarts;
             self.times.pop_front();
         }
-        self.times.push_back(now);
-        self.times.len() <= max_restarts
+        match self.times.back_mut() {
+            Some((time, restarts)) if *time == now => *restarts += 1,
+            _ => self.times.push_back((now, 1)),
+        }
+        self.restarts += 1;
+        self.restarts <= max_restarts
     }
 }
 
@@ -107,6 +121,18 @@ mod tests {
         assert!(restarts.allow());
         advance(Duration::from_millis(999)).await;
         assert!(!restarts.allow());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_grows_with_the_seconds_and_not_with_the_restarts() {
+        for max_restarts in [1_000_000, usize::MAX] {
+            let mut restarts = restarts(max_restarts, 5);
+            for _ in 0..100 {
+                assert!((0..1000).all(|_| restarts.allow()));
+                assert!(restarts.times.len() <= 6, "{} kept", restarts.times.len());
+                advance(Duration::from_secs(1)).await;
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,13 +9,14 @@ use super::restart::{Intensity, Restart, Restarts};
 use super::rule::Shutdown;
 use crate::backoff::Pauses;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// Where the children of the sink belong.
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     pub(super) listening: AtomicBool,
     /// How many children are to be aborted, and are not yet: what each of them looks at before it is polled.
     pub(super) kills: AtomicUsize,
+    /// Tells those who wait for the end; they are forgotten when they wait no more.
+    ended: Notify,
 }
 
 /// All that changes. No code of users runs under its lock: what is to be woken, cancelled, dropped is kept in `after`.
@@ -67,13 +70,13 @@ pub(super) struct Registry {
     reading: usize,
     /// The sink was closed, while stages were read.
     sink_closed: bool,
+    /// Wakes the sink at the end.
+    closing: Option<Waker>,
     restarts: Restarts,
     phase: Phase,
     kills: usize,
     stopped: Vec<Stopped>,
     pub(super) listeners: Listeners,
-    /// Who waits for the end.
-    waiting: Vec<Waker>,
     after: After,
 }
 
@@ -85,9 +88,25 @@ struct After {
     ended: Vec<(oneshot::Sender<Outcome>, Outcome)>,
     restarted: Vec<(oneshot::Sender<Result<(), Outcome>>, Result<(), Outcome>)>,
     /// Attempts to be aborted when they have not ended after so long.
-    kills: Vec<(Duration, ChildId, u32)>,
+    kills: Vec<Kill>,
     dropped: Vec<Event>,
+    /// Timers of children that have ended.
+    timers: Vec<oneshot::Sender<()>>,
+    /// What is to be logged.
+    given_up: Option<GivenUp>,
+    over: bool,
+    /// Wakers that others have taken the place of.
+    old: Vec<Waker>,
     some: bool,
+}
+
+/// An attempt to be aborted when its time is over.
+struct Kill {
+    after: Duration,
+    id: ChildId,
+    attempt: u32,
+    /// It ended before, or nobody waits for that any more.
+    ended: oneshot::Receiver<()>,
 }
 
 enum Phase {
@@ -132,6 +151,8 @@ struct Rare {
     restarted: Option<Instant>,
     /// Restarts since it last ran for long: its pauses grow with these.
     streak: u32,
+    /// Keeps the timer of its end, if it has to end in time.
+    timer: Option<oneshot::Sender<()>>,
     ended: Vec<oneshot::Sender<Outcome>>,
     on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
 }
@@ -214,17 +235,17 @@ impl Shared {
             intakes: vec![Some(Intake::default())],
             reading: 0,
             sink_closed: false,
+            closing: None,
             restarts,
             phase: Phase::Running,
             kills: 0,
             stopped: Vec::new(),
             listeners: Listeners::default(),
-            waiting: Vec::new(),
             after: After::default(),
         };
         let (closing, listening) = (AtomicBool::new(false), AtomicBool::new(false));
         let (registry, kills) = (Mutex::new(registry), AtomicUsize::new(0));
-        Arc::new(Self { registry, rules, runtime, closing, listening, kills })
+        Arc::new(Self { registry, rules, runtime, closing, listening, kills, ended: Notify::new() })
     }
 
     /// Works on the registry, and then does what follows from that without its lock.
@@ -254,9 +275,16 @@ impl Shared {
         for (waiting, restarted) in after.restarted {
             let _ = waiting.send(restarted);
         }
-        after.wakers.into_iter().for_each(Waker::wake);
+        drop(after.timers);
         if !after.kills.is_empty() {
             self.runtime.spawn(kill(Arc::clone(self), after.kills));
+        }
+        after.wakers.into_iter().for_each(Waker::wake);
+        if after.over {
+            self.ended.notify_waiters();
+        }
+        if let Some(given_up) = after.given_up {
+            log(|| tracing::error!("supervisor gives up: {given_up}"));
         }
     }
 
@@ -267,12 +295,20 @@ impl Shared {
 
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
-        self.with(|registry| registry.ended(id, outcome, &self.rules))
+        let next = self.with(|registry| registry.ended(id, outcome, &self.rules));
+        match outcome {
+            Outcome::Failed(error) => log(|| tracing::error!("child {id} of a supervisor failed: {error}")),
+            Outcome::Panicked(panic) => {
+                log(|| tracing::error!("child {id} of a supervisor panicked: {}", panic.message()));
+            }
+            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
+        }
+        next
     }
 
     /// The same for a child that could not be restarted.
     pub(super) fn restart_failed(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
-        self.with(|registry| {
+        let next = self.with(|registry| {
             if !registry.may_restart(id) {
                 return Next::Gone;
             }
@@ -289,7 +325,20 @@ impl Shared {
                 registry.remove(id, outcome);
                 Next::Gone
             }
-        })
+        });
+        match outcome {
+            Outcome::Failed(error) => {
+                log(|| tracing::error!("supervisor could not restart child {id}: {error}"));
+            }
+            Outcome::Panicked(panic) => log(|| {
+                tracing::error!(
+                    "supervisor could not restart child {id}, which panicked: {}",
+                    panic.message()
+                );
+            }),
+            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
+        }
+        next
     }
 
     /// Stops everything by the children's rules.
@@ -321,21 +370,35 @@ impl Shared {
 
     /// Waits until the supervisor has ended.
     pub(super) async fn over(self: &Arc<Self>) -> Arc<SupervisorReport> {
-        std::future::poll_fn(|cx| self.with(|registry| registry.poll_over(cx))).await
+        // It hears of an end from here on: not only once it is polled.
+        let ended = self.ended.notified();
+        if let Some(report) = self.with(|registry| registry.report()) {
+            return report;
+        }
+        ended.await;
+        let Some(report) = self.with(|registry| registry.report()) else {
+            unreachable!("whoever waits for the end is told of it then");
+        };
+        report
     }
 }
 
+/// Logs what may call the code of users, which may panic: nothing is to go wrong by that.
+pub(super) fn log(write: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(write));
+}
+
 /// Aborts children that have not ended when their time is over.
-async fn kill(shared: Arc<Shared>, mut kills: Vec<(Duration, ChildId, u32)>) {
+async fn kill(shared: Arc<Shared>, mut kills: Vec<Kill>) {
     let begin = Instant::now();
-    kills.sort_unstable();
-    for (after, id, attempt) in kills {
-        match begin.checked_add(after) {
-            Some(time) => tokio::time::sleep_until(time).await,
-            // Longer than there is time.
-            None => return,
+    kills.sort_unstable_by_key(|kill| kill.after);
+    for Kill { after, id, attempt, ended } in kills {
+        // Longer than there is time.
+        let Some(time) = begin.checked_add(after) else { return };
+        // Not one moment longer than the child: a rule of hours does not keep this.
+        if timeout_at(time, ended).await.is_err() {
+            shared.with(|registry| registry.kill_attempt(id, attempt));
         }
-        shared.with(|registry| registry.kill_attempt(id, attempt));
     }
 }
 
@@ -416,6 +479,9 @@ impl Registry {
         if let Some(rare) = self.vacate(id).rare {
             self.after.some = true;
             self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, Outcome::NotRestarted)));
+            let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(Outcome::NotRestarted)));
+            self.after.restarted.extend(gone);
+            self.after.timers.extend(rare.timer);
         }
         self.check_over();
     }
@@ -495,7 +561,12 @@ impl Registry {
         slot.restarts += u32::from(!was_restarting);
         let restarts = slot.restarts;
         slot.rare().streak = 0;
+        let timer = slot.rare().timer.take();
         slot.forget_token();
+        if timer.is_some() {
+            self.after.some = true;
+            self.after.timers.extend(timer);
+        }
         if was_killed {
             self.after.some = true;
             self.kills -= 1;
@@ -513,7 +584,8 @@ impl Registry {
             let label = self.get(id).and_then(|slot| slot.label());
             let Intensity { max_restarts, within } = rules.intensity;
             let given_up = GivenUp { child: id, label, outcome: outcome.clone(), max_restarts, within };
-            tracing::error!("supervisor gives up: {given_up}");
+            // Logged without the lock: what it says is the user's code.
+            self.after.given_up = Some(given_up.clone());
             // Not the last child of a supervisor that was closed.
             self.take_out(id, outcome);
             self.stop(SupervisorEnd::GaveUp(given_up), rules);
@@ -531,6 +603,9 @@ impl Registry {
 
     /// A child is gone that is not asked what to do: its runtime was shut down, or it was stopped in a restart.
     pub(super) fn lost(&mut self, id: ChildId, outcome: &Outcome) {
+        if self.get(id).is_none() {
+            return;
+        }
         self.tell_end(id, outcome);
         self.remove(id, outcome);
     }
@@ -554,6 +629,7 @@ impl Registry {
         }
         if let Some(rare) = slot.rare {
             self.after.some = true;
+            self.after.timers.extend(rare.timer);
             self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, outcome.clone())));
             // Whoever waits for a restart sees that it will not be.
             let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(outcome.clone())));
@@ -658,7 +734,13 @@ impl Registry {
         let (rule, token) = (rare.and_then(|rare| rare.rule), rare.and_then(|rare| rare.token.clone()));
         match rule.unwrap_or(rules.shutdown) {
             Shutdown::Brutal => return self.kill(id),
-            Shutdown::After(time) => self.after.kills.push((time, id, attempt)),
+            Shutdown::After(after) => {
+                let (timer, ended) = oneshot::channel();
+                // Of a restart that was asked for before, if there is one.
+                let before = slot.rare().timer.replace(timer);
+                self.after.timers.extend(before);
+                self.after.kills.push(Kill { after, id, attempt, ended });
+            }
             Shutdown::Wait => {}
         }
         self.after.some = true;
@@ -719,13 +801,21 @@ impl Registry {
 
     /// Tells when a child has ended; false if there is none.
     pub(super) fn watch(&mut self, id: ChildId, told: oneshot::Sender<Outcome>) -> bool {
-        match self.get(id) {
-            Some(slot) => {
-                slot.rare().ended.push(told);
-                true
+        let Some(slot) = self.get(id) else { return false };
+        let ended = &mut slot.rare().ended;
+        let full = !ended.is_empty() && ended.len() == ended.capacity();
+        ended.push(told);
+        if full {
+            // Those who wait no more go before there is room for others.
+            let (forgotten, waiting): (Vec<_>, Vec<_>) =
+                std::mem::take(ended).into_iter().partition(oneshot::Sender::is_closed);
+            *ended = waiting;
+            if !forgotten.is_empty() {
+                self.after.some = true;
+                self.after.ended.extend(forgotten.into_iter().map(|told| (told, Outcome::NotRestarted)));
             }
-            None => false,
         }
+        true
     }
 
     fn drain(&mut self, end: SupervisorEnd) {
@@ -779,7 +869,8 @@ impl Registry {
         let counts = self.counts();
         self.phase = Phase::Over(Arc::new(SupervisorReport { end, counts, stopped }));
         self.after.some = true;
-        self.after.wakers.append(&mut self.waiting);
+        self.after.over = true;
+        self.after.wakers.extend(self.closing.take());
         self.listeners.wake_all(&mut self.after.wakers);
         self.wake_intakes();
     }
@@ -794,14 +885,30 @@ impl Registry {
         self.check_over();
     }
 
-    pub(super) fn poll_over(&mut self, cx: &Context<'_>) -> Poll<Arc<SupervisorReport>> {
-        if let Phase::Over(report) = &self.phase {
-            return Poll::Ready(Arc::clone(report));
+    /// What the supervisor has done, once it has ended.
+    fn report(&self) -> Option<Arc<SupervisorReport>> {
+        match &self.phase {
+            Phase::Over(report) => Some(Arc::clone(report)),
+            _ => None,
         }
-        if !self.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.waiting.push(cx.waker().clone());
+    }
+
+    /// The same for the sink, which waits for nothing else then.
+    pub(super) fn poll_sink_over(&mut self, cx: &Context<'_>) -> Poll<Arc<SupervisorReport>> {
+        if let Some(report) = self.report() {
+            return Poll::Ready(report);
         }
+        let old = self.closing.replace(cx.waker().clone());
+        self.replaced(old);
         Poll::Pending
+    }
+
+    /// Wakers are not dropped under the lock: they may be the last that their task is held by.
+    fn replaced(&mut self, old: Option<Waker>) {
+        if old.is_some() {
+            self.after.some = true;
+            self.after.old.extend(old);
+        }
     }
 
     /// How many children a sink may start, when it has used up what it was told before: once no more than `min` run.
@@ -813,19 +920,20 @@ impl Registry {
         match &self.phase {
             Phase::Running => {}
             Phase::Draining(_) | Phase::Stopping(_) => {
-                return match self.poll_over(cx) {
+                return match self.poll_sink_over(cx) {
                     Poll::Ready(report) => Poll::Ready(Err(report.end.clone())),
                     Poll::Pending => Poll::Pending,
                 };
             }
             Phase::Over(report) => return Poll::Ready(Err(report.end.clone())),
         }
-        let intake = &mut self.sink;
-        if intake.running <= min {
-            return Poll::Ready(Ok(max - intake.running));
+        let running = self.sink.running;
+        if running <= min {
+            return Poll::Ready(Ok(max - running));
         }
-        intake.wake_at = min;
-        intake.waker = Some(cx.waker().clone());
+        self.sink.wake_at = min;
+        let old = self.sink.waker.replace(cx.waker().clone());
+        self.replaced(old);
         Poll::Pending
     }
 
@@ -906,5 +1014,37 @@ impl Registry {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REQUESTED, Rules, Shared};
+    use crate::supervisor::{Restart, Shutdown};
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_child_no_more_are_forgotten_while_it_lives() {
+        let (restart, shutdown) = (Restart::default(), Shutdown::default());
+        let rules = Rules {
+            restart,
+            intensity: Default::default(),
+            pauses: None,
+            shutdown,
+            max_children: usize::MAX,
+        };
+        let shared = Shared::new(rules, tokio::runtime::Handle::current());
+        let Ok(id) = shared.admit(REQUESTED) else { panic!("it takes children") };
+        let (told, mut waits) = oneshot::channel();
+        assert!(shared.with(|registry| registry.watch(id, told)));
+        for _ in 0..10_000 {
+            let (told, _) = oneshot::channel();
+            assert!(shared.with(|registry| registry.watch(id, told)));
+            let kept = shared.with(|registry| registry.get(id).unwrap().rare().ended.len());
+            assert!(kept <= 8, "{kept} kept");
+        }
+        assert!(waits.try_recv().is_err());
+        shared.with(|registry| registry.remove(id, &super::Outcome::Completed));
+        assert!(waits.await.unwrap().is_completed());
     }
 }

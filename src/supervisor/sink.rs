@@ -25,12 +25,12 @@ use tokio::runtime::Handle;
 /// the sink, and ends by itself; the supervisor knows of it, restarts it if it was told to, and stops it in the end.
 ///
 /// # Demand
-/// At most [`max_demand`](Self::max_demand) children run. Once there are as many, the sink is ready again when they have
-/// fallen to [`min_demand`](Self::max_demand). Restarts take no new place, and a child that could not be started gives
+/// At most [`max_demand`](Self::max_demand) children run. Once the places that were free have been used, the sink is
+/// ready again when no more than [`min_demand`](Self::max_demand) run. Restarts take no new place, and a child that could not be started gives
 /// its place back at once. Children [started on request](SupervisorHandle::start_child) and those of
 /// [stages](SupervisorHandle::subscribe_to) have places of their own.
 ///
-/// - **Ready**: a place is free.
+/// - **Ready**: a place is left of those that were given out.
 /// - **Flush** does not wait for children: `send`, which flushes after each item, would run them one by one.
 /// - **Close** waits until all children have ended, with those of stages, and until these stages have.
 /// - **Drop** aborts all children; see [`shutdown`](SupervisorHandle::shutdown) for a kinder way.
@@ -45,7 +45,8 @@ use tokio::runtime::Handle;
 /// functions given to this end or fail one child only.
 ///
 /// # Cancel safety
-/// A future of `send` or `forward` that is dropped has started its child, or not touched its item.
+/// A future of `send` that is dropped has started its child, or drops the item with it. One of `forward` owns the
+/// supervisor: all children are aborted with it. One of `close` has closed the sink.
 ///
 /// # Drop
 /// Aborts all children. What they hold is dropped by the runtime soon after.
@@ -199,7 +200,11 @@ where
     }
 
     /// Sets how many children of the sink's items may run, at least 1, and to how many they must fall before it takes
-    /// more once there were so many, less than `max`; by default 1000 and 500.
+    /// more, less than `max`; by default 1000 and 500.
+    ///
+    /// Places are given out together: once those that were free have been used, however many of their children have
+    /// ended since, the sink is ready again when no more than `min` run. Where some children live for long and others
+    /// do not, `min` must be above the number of the former, or nothing new is started until one of them ends.
     ///
     /// # Panics
     /// When the numbers are not in their ranges, and when the supervisor is already used.
@@ -428,11 +433,11 @@ where
     /// Starts the supervisor, if it is not yet.
     #[track_caller]
     fn running(&mut self) -> (&Arc<Core<T, S>>, &Owner) {
-        if let State::Planned(_) = self.state {
+        if let State::Planned(plan) = &mut self.state {
+            // Before anything is moved: where there is no runtime, the plan stays as it is.
+            let runtime = plan.runtime.take().unwrap_or_else(Handle::current);
             if let State::Planned(plan) = std::mem::replace(&mut self.state, State::Moving) {
-                let Plan { spec, options, restart, intensity, backoff, shutdown, max_children, runtime } =
-                    *plan;
-                let runtime = runtime.unwrap_or_else(Handle::current);
+                let Plan { spec, options, restart, intensity, backoff, shutdown, max_children, .. } = *plan;
                 let pauses = backoff.map(Backoff::start);
                 let rules = Rules { restart, intensity, pauses, shutdown, max_children };
                 let shared = Shared::new(rules, runtime);
@@ -513,7 +518,7 @@ where
             if first {
                 registry.close_sink();
             }
-            registry.poll_over(cx)
+            registry.poll_sink_over(cx)
         }));
         // Who shut it down knows.
         Poll::Ready(match &report.end {

@@ -53,6 +53,7 @@ mod sum;
 mod supervisor;
 mod supervisor_faults;
 mod supervisor_model;
+mod supervisor_review;
 mod supervisor_scenarios;
 mod take_sort;
 mod task_supervisor;

@@ -1,0 +1,290 @@
+//! What supervisors keep and let go, and the code of users in places where nobody expects it.
+
+use futures::task::noop_waker;
+use futures::{SinkExt, StreamExt};
+use gen_stage::Backoff;
+use gen_stage::prelude::*;
+use gen_stage::stage::from_iter;
+use gen_stage::supervisor::{
+    Child, DynamicSupervisor, Outcome, Restart, Shutdown, StartError, SupervisorEnd, SupervisorHandle, What,
+};
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle};
+use tokio::time::timeout;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Keeps what is logged in this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
+        self.0 = format!("{value:?}");
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("gen_stage")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().unwrap().push(message.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Looks at the supervisor when it is shown.
+#[derive(Debug, Clone)]
+struct Curious(Arc<OnceLock<SupervisorHandle<u32>>>);
+
+impl fmt::Display for Curious {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let started = self.0.get().map(|handle| handle.count_children().started);
+        write!(f, "{} started", started.unwrap_or(0))
+    }
+}
+
+impl Error for Curious {}
+
+/// Panics when it is shown.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("no words for it")
+    }
+}
+
+impl Error for Unspeakable {}
+
+struct Counted(AtomicUsize);
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_looks_at_the_supervisor_is_logged_when_it_gives_up() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let looks = Arc::new(OnceLock::new());
+    let error = Curious(Arc::clone(&looks));
+    let mut supervisor = DynamicSupervisor::new(move |_: u32| {
+        let error = error.clone();
+        async move { Err::<(), _>(error) }
+    })
+    .restart(Restart::Transient)
+    .max_restarts(0, Duration::from_secs(5));
+    assert!(looks.set(supervisor.handle()).is_ok());
+    supervisor.send(1).await.unwrap();
+    let error = supervisor.close().await.unwrap_err();
+    assert!(matches!(error.end(), SupervisorEnd::GaveUp(_)));
+    assert_eq!(
+        log.lines(),
+        [
+            "supervisor gives up: child #1 failed: 1 started, and there may be 0 restarts within 5s",
+            "child #1 of a supervisor failed: 1 started",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_cannot_be_shown_takes_no_place_and_ends_nothing() {
+    let _logging = tracing::subscriber::set_default(Log::default());
+    let mut supervisor = DynamicSupervisor::try_new(|n: u32, _: Child| {
+        if n == 0 { Err(Unspeakable) } else { Ok(Some(async { Err::<(), _>(Unspeakable) })) }
+    })
+    .max_demand(1, 0);
+    let handle = supervisor.handle();
+    assert!(matches!(handle.start_child(0), Err(StartError::Failed(_))));
+    for n in [0, 1, 0, 1] {
+        supervisor.send(n).await.unwrap();
+    }
+    timeout(HOUR, supervisor.close()).await.expect("it ends").unwrap();
+    let counts = handle.count_children();
+    assert_eq!((counts.alive, counts.not_started, counts.started, counts.failed), (0, 3, 2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_that_fail_are_logged() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let handle = DynamicSupervisor::new(|n: u32| async move {
+        assert!(n < 2, "two");
+        if n == 1 { Err("one") } else { Ok(()) }
+    })
+    .into_handle();
+    for n in 0..3 {
+        handle.start_child(n).unwrap();
+    }
+    handle.drain(None).await;
+    assert_eq!(
+        log.lines(),
+        ["child #2 of a supervisor failed: one", "child #3 of a supervisor panicked: two"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_whose_reader_has_no_runtime_any_more_ends_the_supervisor() {
+    let gone = Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = DynamicSupervisor::new(|_: u32| pending::<()>()).on(gone.handle().clone()).into_handle();
+    gone.shutdown_background();
+    let numbers = from_iter(1..=3).stage().spawn();
+    handle.subscribe_to(numbers.subscribe()).await.unwrap();
+    let report = timeout(HOUR, handle.wait()).await.expect("it ends");
+    assert!(matches!(report.end, SupervisorEnd::Aborted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_whose_reader_loses_its_runtime_ends_the_supervisor() {
+    let lost = Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = DynamicSupervisor::new(|_: u32| pending::<()>()).on(lost.handle().clone()).into_handle();
+    let numbers = from_iter(1..=3).stage().spawn();
+    handle.subscribe_to(numbers.subscribe()).await.unwrap();
+    lost.shutdown_background();
+    let report = timeout(HOUR, handle.wait()).await.expect("it ends");
+    assert!(matches!(report.end, SupervisorEnd::Aborted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_the_end_no_more_are_forgotten() {
+    let handle = DynamicSupervisor::new(|_: u32| pending::<()>()).into_handle();
+    for _ in 0..1000 {
+        let counted = Arc::new(Counted(AtomicUsize::new(0)));
+        {
+            let waker = Waker::from(Arc::clone(&counted));
+            let mut wait = pin!(handle.wait());
+            assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            assert!(Arc::strong_count(&counted) > 2);
+        }
+        assert_eq!(Arc::strong_count(&counted), 1);
+    }
+    let mut wait = pin!(handle.wait());
+    assert!(wait.as_mut().poll(&mut Context::from_waker(&noop_waker())).is_pending());
+    handle.abort();
+    assert!(matches!(wait.await.end, SupervisorEnd::Aborted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_of_an_hour_keeps_nothing_once_its_child_has_ended() {
+    let handle = DynamicSupervisor::with_child(|_: u32, child: Child| async move { child.stopping().await })
+        .shutdown_rule(Shutdown::After(HOUR))
+        .restart(Restart::Transient)
+        .into_handle();
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let settle = || async {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let before = tasks();
+    let restarted = handle.start_child(0).unwrap().unwrap();
+    for n in 1..=10 {
+        let child = handle.start_child(n).unwrap().unwrap();
+        handle.restart_child(restarted).await.unwrap();
+        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    }
+    settle().await;
+    assert_eq!(tasks(), before + 1, "the child that lives");
+    handle.shutdown().await;
+    settle().await;
+    assert_eq!(tasks(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_look_at_nothing_are_aborted_each_in_its_time_beside_those_that_end_before() {
+    let handle = DynamicSupervisor::with_child(|n: u64, child: Child| async move {
+        if n % 2 == 0 {
+            child.stopping().await;
+        } else {
+            pending::<()>().await;
+        }
+    })
+    .shutdown_rule_by(|n| Shutdown::After(Duration::from_secs(*n)))
+    .into_handle();
+    for n in [5, 4, 1, 2, 3] {
+        handle.start_child(n).unwrap();
+    }
+    let begin = tokio::time::Instant::now();
+    let report = handle.shutdown().await;
+    let order: Vec<_> = report.stopped.iter().map(|stopped| stopped.child.number()).collect();
+    assert_eq!(order[2..], [3, 5, 1]);
+    assert_eq!((report.counts.completed, report.counts.aborted), (2, 3));
+    assert_eq!(begin.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_pauses_and_is_restarted_by_request_is_restarted_once() {
+    let handle = DynamicSupervisor::with_child(|_: u32, child: Child| async move {
+        if child.restarts() == 0 {
+            return Err("not yet");
+        }
+        pending().await
+    })
+    .restart(Restart::Transient)
+    .backoff(Backoff::new(HOUR, 1.0).max_delay(HOUR))
+    .into_handle();
+    let mut events = handle.events();
+    let child = handle.start_child(1).unwrap().unwrap();
+    while handle.count_children().restarting == 0 {
+        tokio::task::yield_now().await;
+    }
+    handle.restart_child(child).await.unwrap();
+    assert_eq!((handle.which_children()[0].restarts, handle.count_children().restarts), (1, 1));
+    for wanted in ["started", "failed: not yet", "restarted (1)"] {
+        assert_eq!(events.next().await.unwrap().to_string(), format!("child #1: {wanted}"));
+    }
+    handle.abort();
+    assert!(matches!(events.next().await.unwrap().what, What::Aborted));
+    assert!(events.next().await.is_none());
+}
+
+#[test]
+fn a_supervisor_first_used_outside_of_a_runtime_can_be_used_in_one() {
+    let mut supervisor = DynamicSupervisor::new(|_: u32| async {});
+    assert!(catch_unwind(AssertUnwindSafe(|| supervisor.handle())).is_err());
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let counts = runtime.block_on(async {
+        supervisor.send(1).await.unwrap();
+        supervisor.close().await.unwrap();
+        supervisor.handle().count_children()
+    });
+    assert_eq!(counts.completed, 1);
+}
