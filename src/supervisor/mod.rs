@@ -91,6 +91,7 @@ mod rule;
 mod shared;
 mod sink;
 mod spec;
+mod start_all;
 mod supervised;
 mod task;
 mod task_supervisor;

@@ -31,6 +31,7 @@ pub(super) const REQUESTED: usize = 1;
 pub(super) struct Rules {
     pub(super) restart: Restart,
     pub(super) intensity: Intensity,
+    pub(super) restarts_per_child: u32,
     pub(super) pauses: Option<Pauses>,
     pub(super) shutdown: Shutdown,
     pub(super) max_children: usize,
@@ -579,6 +580,10 @@ impl Registry {
 
     /// A child that is restarting is to be started, unless that is once too often.
     fn again(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
+        if self.get(id).is_some_and(|slot| slot.restarts >= rules.restarts_per_child) {
+            self.remove(id, outcome);
+            return Next::Gone;
+        }
         if !self.restarts.allow() {
             self.tell(id, What::GivenUp);
             let label = self.get(id).and_then(|slot| slot.label());
@@ -935,6 +940,11 @@ impl Registry {
         let old = self.sink.waker.replace(cx.waker().clone());
         self.replaced(old);
         Poll::Pending
+    }
+
+    /// Waits for the end where there are places: an item is waited for.
+    pub(super) fn poll_sink_end(&mut self, cx: &Context<'_>) -> Poll<SupervisorEnd> {
+        self.poll_sink_over(cx).map(|report| report.end.clone())
     }
 
     /// Why nothing more is taken, if that is so.

@@ -110,6 +110,7 @@ struct Plan<T, S> {
     options: ItemOptions<T>,
     restart: Restart,
     intensity: Intensity,
+    restarts_per_child: u32,
     backoff: Option<Backoff>,
     shutdown: Shutdown,
     max_children: usize,
@@ -191,6 +192,7 @@ where
             options: ItemOptions { copy: None, label: None, rule: None },
             restart: Restart::default(),
             intensity: Intensity::default(),
+            restarts_per_child: u32::MAX,
             backoff: None,
             shutdown: Shutdown::default(),
             max_children: usize::MAX,
@@ -286,6 +288,41 @@ where
     #[track_caller]
     pub fn max_restarts(mut self, max: usize, within: Duration) -> Self {
         self.plan("max_restarts").intensity = Intensity { max_restarts: max, within };
+        self
+    }
+
+    /// Sets how often each child may be restarted, from 0; by default there is no limit.
+    ///
+    /// A child that ends when it was restarted so often is let go, with the outcome it has then, and the others live on.
+    /// Attempts to start it again that fail count, and so do restarts on request, which are always made.
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::supervisor::{DynamicSupervisor, Restart};
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut supervisor = DynamicSupervisor::new(|n: u32| async move {
+    ///     if n == 1 { Err("broken") } else { Ok(()) }
+    /// })
+    /// .restart(Restart::Transient)
+    /// .max_restarts(100, Duration::from_secs(1))
+    /// .restarts_per_child(2);
+    /// supervisor.start_all(futures::stream::iter(0..3)).await?;
+    /// let report = supervisor.handle().drain(None).await;
+    /// assert_eq!((report.counts.completed, report.counts.failed, report.counts.restarts), (2, 1, 2));
+    /// # Ok::<(), gen_stage::supervisor::SupervisorError<u32>>(())
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// There is nothing like it in the original: one child that never succeeds ends its supervisor.
+    #[track_caller]
+    pub fn restarts_per_child(mut self, max: u32) -> Self {
+        self.plan("restarts_per_child").restarts_per_child = max;
         self
     }
 
@@ -432,14 +469,24 @@ where
 
     /// Starts the supervisor, if it is not yet.
     #[track_caller]
-    fn running(&mut self) -> (&Arc<Core<T, S>>, &Owner) {
+    pub(super) fn running(&mut self) -> (&Arc<Core<T, S>>, &Owner) {
         if let State::Planned(plan) = &mut self.state {
             // Before anything is moved: where there is no runtime, the plan stays as it is.
             let runtime = plan.runtime.take().unwrap_or_else(Handle::current);
             if let State::Planned(plan) = std::mem::replace(&mut self.state, State::Moving) {
-                let Plan { spec, options, restart, intensity, backoff, shutdown, max_children, .. } = *plan;
+                let Plan {
+                    spec,
+                    options,
+                    restart,
+                    intensity,
+                    restarts_per_child,
+                    backoff,
+                    shutdown,
+                    max_children,
+                    ..
+                } = *plan;
                 let pauses = backoff.map(Backoff::start);
-                let rules = Rules { restart, intensity, pauses, shutdown, max_children };
+                let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children };
                 let shared = Shared::new(rules, runtime);
                 let owner = Owner(Arc::clone(&shared));
                 self.state = State::Running { core: Arc::new(Core { shared, spec, options }), owner };
@@ -452,7 +499,7 @@ where
     }
 
     /// Waits for a place, or the end.
-    fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SupervisorError<T>>> {
+    pub(super) fn poll_place(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SupervisorError<T>>> {
         let (demand, places, closed) = (self.demand, self.places, self.closed);
         let (core, _) = self.running();
         if closed {
