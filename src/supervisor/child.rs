@@ -84,7 +84,8 @@ impl Child {
         self.restarts
     }
 
-    /// The token that is cancelled when the child is asked to stop. Each attempt has its own.
+    /// The token that is cancelled when the child is asked to stop, and when it has ended: what it left behind may look
+    /// at it too. Each attempt has its own.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         let (id, restarts) = (self.id, self.restarts);
@@ -141,7 +142,7 @@ pub struct ChildInfo {
     pub label: Option<Arc<str>>,
     /// What it does.
     pub state: ChildState,
-    /// How often it was restarted.
+    /// How often it was restarted, with attempts that failed.
     pub restarts: u32,
     /// How long ago it began to run, for the first time, by tokio's clock.
     pub age: Duration,

@@ -2,8 +2,9 @@ use super::child::ChildId;
 use super::end::StartError;
 use super::event::What;
 use super::outcome::Outcome;
+use super::registry::Refused;
 use super::rule::Shutdown;
-use super::shared::{Refused, Shared, log};
+use super::shared::{Shared, log};
 use super::spec::{ChildSpec, Starting};
 use super::task::ChildTask;
 use crate::stage::{Panic, StageError};
@@ -111,7 +112,7 @@ where
         if label.is_some() || rule.is_some() {
             let label = label.as_ref().map(|label| Arc::from(label(&item)));
             let rule = rule.as_ref().map(|rule| rule(&item));
-            self.shared.with(|registry| registry.label(id, label, rule));
+            self.shared.with(|registry| registry.label(id, label, rule, &self.shared.rules));
         }
         let kept = copy.map(|copy| copy(&item));
         let starting = Starting { shared: &self.shared, id, restarts: 0 };

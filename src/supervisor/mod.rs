@@ -85,6 +85,7 @@ mod event;
 mod handle;
 mod outcome;
 mod reader;
+mod registry;
 mod report;
 mod restart;
 mod rule;

@@ -2,7 +2,8 @@
 
 use super::core::{Birth, Starts};
 use super::end::{StartError, SupervisorEnd};
-use super::shared::{Registry, Shared};
+use super::registry::Registry;
+use super::shared::Shared;
 use crate::stage::{Reason, Subscription};
 use std::future::poll_fn;
 use std::sync::Arc;

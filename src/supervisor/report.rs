@@ -107,7 +107,7 @@ pub struct ChildCounts {
     /// Items of stages that had come when the supervisor took no more, and were dropped. What was still on its way is
     /// counted by the stage, as [`undelivered`](crate::stage::Counts::undelivered).
     pub refused: u64,
-    /// Restarts, of all children.
+    /// Restarts, of all children: those that were made, not the attempts that failed.
     pub restarts: u64,
 }
 

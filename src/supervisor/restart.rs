@@ -2,7 +2,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Which children are started again when they end by themselves. A child that was asked to stop never is.
+/// Which children are started again when they end by themselves. A child that was asked to stop never is, but for
+/// [`restart_child`](super::SupervisorHandle::restart_child).
 ///
 /// | | completed | failed, panicked |
 /// |---|---|---|

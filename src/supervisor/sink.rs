@@ -2,9 +2,10 @@ use super::child::Child;
 use super::core::{Birth, Core, ItemOptions, Owner};
 use super::end::{StartError, SupervisorEnd, SupervisorError};
 use super::handle::SupervisorHandle;
+use super::registry::SINK;
 use super::restart::{Intensity, Restart};
 use super::rule::Shutdown;
-use super::shared::{Rules, SINK, Shared};
+use super::shared::{Rules, Shared};
 use super::spec::{ChildOutput, ChildSpec, OfChild, OfItem, Trying};
 use crate::backoff::Backoff;
 use crate::demand::Demand;
@@ -25,12 +26,12 @@ use tokio::runtime::Handle;
 /// the sink, and ends by itself; the supervisor knows of it, restarts it if it was told to, and stops it in the end.
 ///
 /// # Demand
-/// At most [`max_demand`](Self::max_demand) children run. Once the places that were free have been used, the sink is
-/// ready again when no more than [`min_demand`](Self::max_demand) run. Restarts take no new place, and a child that could not be started gives
+/// At most [`max_demand`](Self::max_demand) children run. Once there are as many, the sink is ready again when they have
+/// fallen to [`min_demand`](Self::max_demand). Restarts take no new place, and a child that could not be started gives
 /// its place back at once. Children [started on request](SupervisorHandle::start_child) and those of
 /// [stages](SupervisorHandle::subscribe_to) have places of their own.
 ///
-/// - **Ready**: a place is left of those that were given out.
+/// - **Ready**: a place is free, and the children have fallen to `min_demand` since there was none.
 /// - **Flush** does not wait for children: `send`, which flushes after each item, would run them one by one.
 /// - **Close** waits until all children have ended, with those of stages, and until these stages have.
 /// - **Drop** aborts all children; see [`shutdown`](SupervisorHandle::shutdown) for a kinder way.
@@ -204,9 +205,9 @@ where
     /// Sets how many children of the sink's items may run, at least 1, and to how many they must fall before it takes
     /// more, less than `max`; by default 1000 and 500.
     ///
-    /// Places are given out together: once those that were free have been used, however many of their children have
-    /// ended since, the sink is ready again when no more than `min` run. Where some children live for long and others
-    /// do not, `min` must be above the number of the former, or nothing new is started until one of them ends.
+    /// The distance between the two saves wake-ups where children end soon. Where they live for long, `max - 1` as the
+    /// `min` uses every place as soon as it is free; with a lower one, when all places were taken, nothing is started
+    /// before so many children have ended.
     ///
     /// # Panics
     /// When the numbers are not in their ranges, and when the supervisor is already used.
@@ -255,8 +256,8 @@ where
     ///
     /// The restart that is one too many is not made. All children are stopped, by their rules, and the sink fails with
     /// [`SupervisorEnd::GaveUp`]. Each attempt to start a child again counts, also those that fail; restarts on request
-    /// do not. Times are compared in whole seconds: 3 within 5 seconds are too many at the 4th that is less than 6 seconds
-    /// behind the first, and within no time those of the same second count.
+    /// do not. Times are compared in whole seconds since the supervisor was first used, so that within no time those of
+    /// the same second count.
     ///
     /// # Panics
     /// When the supervisor is already used.
@@ -405,7 +406,10 @@ where
         self
     }
 
-    /// Runs the children in this runtime; by default in the one of the first use.
+    /// Runs the children in this runtime, which must have timers for pauses, deadlines and [`Shutdown::After`]; by default
+    /// in the one of the first use.
+    ///
+    /// When the runtime is shut down, its children are aborted, and so is every child that is started later.
     ///
     /// # Panics
     /// When the supervisor is already used.

@@ -1,7 +1,7 @@
 use super::child::ChildId;
 use super::core::Core;
 use super::outcome::Outcome;
-use super::shared::Next;
+use super::registry::Next;
 use super::spec::{ChildOutput, ChildSpec, Starting};
 use crate::lane::give_way;
 use crate::stage::Panic;

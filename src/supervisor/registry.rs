@@ -1,0 +1,448 @@
+//! The children of a supervisor, and what it is doing: all that is behind its lock.
+//!
+//! No code of users runs in here: what is to be woken, cancelled or dropped is left in [`After`].
+
+mod attempts;
+mod intakes;
+mod stopping;
+
+use super::child::{ChildId, ChildInfo, ChildState};
+use super::end::{GivenUp, SupervisorEnd};
+use super::event::{Event, Listeners, What};
+use super::outcome::Outcome;
+use super::report::{ChildCounts, Stopped, SupervisorReport};
+use super::restart::{Intensity, Restarts};
+use super::rule::Shutdown;
+use super::shared::Rules;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// No slot.
+const NONE: u32 = u32::MAX;
+
+/// Where the children of the sink belong.
+pub(super) const SINK: usize = 0;
+/// Where those belong that were started on request.
+pub(super) const REQUESTED: usize = 1;
+
+/// All that changes. No code of users runs under its lock: what is to be woken, cancelled, dropped is kept in `after`.
+///
+/// What each child changes comes first and together, for it goes back and forth between cores.
+#[repr(C)]
+pub(super) struct Registry {
+    slots: Vec<Slot>,
+    /// The first of the slots where nobody is.
+    free: u32,
+    /// How many names were given.
+    names: u64,
+    alive: usize,
+    sink: Intake,
+    pub(super) counts: ChildCounts,
+    /// Those behind the sink.
+    intakes: Vec<Option<Intake>>,
+    /// How many stages are read.
+    reading: usize,
+    /// There were as many children of the sink as may be, and they have not fallen to its `min_demand` since.
+    sink_full: bool,
+    /// The sink was closed, while stages were read.
+    sink_closed: bool,
+    /// Wakes the sink at the end.
+    closing: Option<Waker>,
+    restarts: Restarts,
+    pub(super) phase: Phase,
+    pub(super) kills: usize,
+    stopped: Vec<Stopped>,
+    pub(super) listeners: Listeners,
+    pub(super) after: After,
+}
+
+/// What was decided under the lock, and is done behind it.
+#[derive(Default)]
+pub(super) struct After {
+    pub(super) wakers: Vec<Waker>,
+    pub(super) tokens: Vec<CancellationToken>,
+    pub(super) ended: Vec<(oneshot::Sender<Outcome>, Outcome)>,
+    pub(super) restarted: Vec<(oneshot::Sender<Result<(), Outcome>>, Result<(), Outcome>)>,
+    /// Attempts to be aborted when they have not ended after so long.
+    pub(super) kills: Vec<Kill>,
+    pub(super) dropped: Vec<Event>,
+    /// Timers of children that have ended.
+    pub(super) timers: Vec<oneshot::Sender<()>>,
+    /// What is to be logged.
+    pub(super) given_up: Option<GivenUp>,
+    pub(super) over: bool,
+    /// Wakers that others have taken the place of.
+    pub(super) old: Vec<Waker>,
+    pub(super) some: bool,
+}
+
+/// An attempt to be aborted when its time is over.
+pub(super) struct Kill {
+    pub(super) after: Duration,
+    pub(super) id: ChildId,
+    pub(super) attempt: u32,
+    /// It ended before, or nobody waits for that any more.
+    pub(super) ended: oneshot::Receiver<()>,
+}
+
+pub(super) enum Phase {
+    Running,
+    /// Nothing new is taken; children come to their ends.
+    Draining(SupervisorEnd),
+    /// Children are being stopped.
+    Stopping(SupervisorEnd),
+    Over(Arc<SupervisorReport>),
+}
+
+/// A child, or room for one: no more than a core has to fetch at once.
+#[repr(align(64))]
+struct Slot {
+    /// 0: nobody is here.
+    number: u64,
+    /// Since when it is there, for those that were still there when they had been polled once.
+    began: Option<Instant>,
+    /// Wakes its task, once it has waited for something.
+    waker: Option<Waker>,
+    rare: Option<Box<Rare>>,
+    intake: u32,
+    restarts: u32,
+    /// The next slot where nobody is, if nobody is here.
+    next_free: u32,
+    state: ChildState,
+    /// It is to be dropped in the middle of what it does.
+    killed: bool,
+    /// It is to be restarted whatever its end, by request.
+    wanted: bool,
+    /// It had not ended when the supervisor was told to stop.
+    reported: bool,
+}
+
+/// What most children never have.
+#[derive(Default)]
+struct Rare {
+    label: Option<Arc<str>>,
+    rule: Option<Shutdown>,
+    token: Option<CancellationToken>,
+    /// When the last attempt began, if it was not the first.
+    restarted: Option<Instant>,
+    /// Restarts since it last ran for long: its pauses grow with these.
+    streak: u32,
+    /// Keeps the timer of its end, if it has to end in time.
+    timer: Option<oneshot::Sender<()>>,
+    ended: Vec<oneshot::Sender<Outcome>>,
+    on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
+}
+
+const _: () = assert!(size_of::<Slot>() == 64, "a slot is one cache line");
+
+impl Slot {
+    fn empty() -> Self {
+        Self {
+            number: 0,
+            began: None,
+            waker: None,
+            rare: None,
+            intake: 0,
+            restarts: 0,
+            next_free: NONE,
+            state: ChildState::Running,
+            killed: false,
+            wanted: false,
+            reported: false,
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn label(&self) -> Option<Arc<str>> {
+        self.rare.as_ref()?.label.clone()
+    }
+
+    fn take_token(&mut self) -> Option<CancellationToken> {
+        self.rare.as_mut()?.token.take()
+    }
+}
+
+/// What is left of a child that has gone.
+struct Vacated {
+    reported: bool,
+    rare: Option<Box<Rare>>,
+}
+
+/// Where items come from, and how many children of it there are.
+#[derive(Default)]
+struct Intake {
+    running: usize,
+    /// Wake when there are at most so many.
+    wake_at: usize,
+    waker: Option<Waker>,
+    /// No more items come: it goes with its last child.
+    finished: bool,
+}
+
+/// What a child is to do after it ended.
+pub(super) enum Next {
+    /// Nothing: it is gone.
+    Gone,
+    /// To be started again, after a pause, as its restart of this number.
+    Restart(Duration, u32),
+}
+
+/// Why there is no new child.
+pub(super) enum Refused {
+    MaxChildren(usize),
+    Ended(SupervisorEnd),
+}
+
+impl Registry {
+    pub(super) fn new(intensity: Intensity) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            names: 0,
+            alive: 0,
+            sink: Intake::default(),
+            counts: ChildCounts::default(),
+            intakes: vec![Some(Intake::default())],
+            reading: 0,
+            sink_full: false,
+            sink_closed: false,
+            closing: None,
+            restarts: Restarts::new(intensity),
+            phase: Phase::Running,
+            kills: 0,
+            stopped: Vec::new(),
+            listeners: Listeners::default(),
+            after: After::default(),
+        }
+    }
+
+    pub(super) fn admit(&mut self, at: usize, rules: &Rules) -> Result<ChildId, Refused> {
+        if let Some(end) = self.end() {
+            return Err(Refused::Ended(end));
+        }
+        let Some(intake) = self.intake(at) else {
+            unreachable!("an intake is there while it is read");
+        };
+        if at == REQUESTED && intake.running >= rules.max_children {
+            return Err(Refused::MaxChildren(rules.max_children));
+        }
+        intake.running += 1;
+        self.alive += 1;
+        self.names += 1;
+        let number = self.names;
+        let intake = u32::try_from(at).expect("more than 4 billion stages");
+        if self.free != NONE {
+            let free = self.free;
+            let slot = &mut self.slots[free as usize];
+            self.free = slot.next_free;
+            (slot.number, slot.intake) = (number, intake);
+            return Ok(ChildId { number, slot: free });
+        }
+        self.slots.push(Slot { number, intake, ..Slot::empty() });
+        Ok(ChildId {
+            number,
+            slot: u32::try_from(self.slots.len() - 1).expect("more than 4 billion children"),
+        })
+    }
+
+    fn get(&mut self, id: ChildId) -> Option<&mut Slot> {
+        self.slots.get_mut(id.slot as usize).filter(|slot| slot.number == id.number)
+    }
+
+    /// What its item says of it, before it is made.
+    pub(super) fn label(
+        &mut self,
+        id: ChildId,
+        label: Option<Arc<str>>,
+        rule: Option<Shutdown>,
+        rules: &Rules,
+    ) {
+        let Some(slot) = self.get(id) else { return };
+        (slot.rare().label, slot.rare().rule) = (label, rule);
+        if slot.state == ChildState::Stopping && rule.is_some() {
+            // It was asked to stop by the rule of others.
+            let timer = slot.rare().timer.take();
+            self.after.timers.extend(timer);
+            self.bring_down(id, rules);
+        }
+    }
+
+    /// Keeps how to wake the task of a child that waits; true when it is to be dropped instead.
+    pub(super) fn waits(&mut self, id: ChildId, waker: &Waker) -> bool {
+        let now = Instant::now();
+        self.get(id).is_some_and(|slot| {
+            slot.waker = Some(waker.clone());
+            slot.began.get_or_insert(now);
+            slot.killed
+        })
+    }
+
+    /// Whether a child is to be dropped.
+    pub(super) fn is_killed(&mut self, id: ChildId) -> bool {
+        self.get(id).is_some_and(|slot| slot.killed)
+    }
+
+    /// Makes room, and counts one child less for where it came from.
+    #[inline]
+    fn vacate(&mut self, id: ChildId) -> Vacated {
+        let free = std::mem::replace(&mut self.free, id.slot);
+        let slot = &mut self.slots[id.slot as usize];
+        debug_assert_eq!(slot.number, id.number, "a child leaves once");
+        // Its task is at work on this, and does not wait any more: the waker is not the last of it.
+        let gone = std::mem::replace(slot, Slot { next_free: free, ..Slot::empty() });
+        let vacated = Vacated { reported: gone.reported, rare: gone.rare };
+        self.alive -= 1;
+        if gone.state == ChildState::Restarting {
+            self.counts.restarting -= 1;
+        }
+        if gone.killed {
+            self.after.some = true;
+            self.kills -= 1;
+        }
+        let at = gone.intake as usize;
+        let mut last = false;
+        if let Some(intake) = self.intake(at) {
+            intake.running -= 1;
+            last = intake.finished && intake.running == 0;
+            if intake.running <= intake.wake_at {
+                if let Some(waker) = intake.waker.take() {
+                    self.after.some = true;
+                    self.after.wakers.push(waker);
+                }
+            }
+        }
+        if last {
+            self.forget_intake(at);
+        }
+        vacated
+    }
+
+    fn tell_end(&mut self, id: ChildId, outcome: &Outcome) {
+        if self.listeners.is_empty() {
+            return;
+        }
+        self.tell(
+            id,
+            match outcome {
+                Outcome::Completed => What::Completed,
+                Outcome::Failed(error) => What::Failed(Arc::clone(error)),
+                Outcome::Panicked(panic) => What::Panicked(panic.clone()),
+                Outcome::Aborted => What::Aborted,
+                Outcome::NotRestarted => What::NotRestarted,
+            },
+        );
+    }
+
+    #[inline]
+    pub(super) fn tell(&mut self, id: ChildId, what: What) {
+        if self.listeners.is_empty() {
+            return;
+        }
+        let label = self.get(id).and_then(|slot| slot.label());
+        let event = Event { child: id, label, what };
+        self.after.some = true;
+        self.listeners.tell(&event, &mut self.after.wakers, &mut self.after.dropped);
+    }
+
+    /// The token of an attempt of a child, and whether it is to be cancelled.
+    pub(super) fn token(&mut self, id: ChildId, restarts: u32) -> (CancellationToken, bool) {
+        match self.get(id) {
+            Some(slot) if slot.restarts == restarts => {
+                let stopping = slot.state == ChildState::Stopping || slot.wanted;
+                (slot.rare().token.get_or_insert_default().clone(), stopping)
+            }
+            _ => (CancellationToken::new(), true),
+        }
+    }
+
+    fn ids(&self) -> Vec<ChildId> {
+        let slots = (0..).zip(&self.slots);
+        slots
+            .filter(|(_, slot)| slot.number > 0)
+            .map(|(at, slot)| ChildId { number: slot.number, slot: at })
+            .collect()
+    }
+
+    /// Tells when a child has ended; false if there is none.
+    pub(super) fn watch(&mut self, id: ChildId, told: oneshot::Sender<Outcome>) -> bool {
+        let Some(slot) = self.get(id) else { return false };
+        let ended = &mut slot.rare().ended;
+        let full = !ended.is_empty() && ended.len() == ended.capacity();
+        ended.push(told);
+        if full {
+            // Those who wait no more go before there is room for others.
+            let (forgotten, waiting): (Vec<_>, Vec<_>) =
+                std::mem::take(ended).into_iter().partition(oneshot::Sender::is_closed);
+            *ended = waiting;
+            if !forgotten.is_empty() {
+                self.after.some = true;
+                self.after.ended.extend(forgotten.into_iter().map(|told| (told, Outcome::NotRestarted)));
+            }
+        }
+        true
+    }
+
+    pub(super) fn counts(&self) -> ChildCounts {
+        let ChildCounts { restarting, ignored, not_started, .. } = self.counts;
+        let (alive, started) = (self.alive, self.names - ignored - not_started);
+        ChildCounts { alive, active: alive - restarting, started, ..self.counts }
+    }
+
+    pub(super) fn children(&self) -> Vec<ChildInfo> {
+        let mut children: Vec<_> = (0..)
+            .zip(&self.slots)
+            .filter(|(_, slot)| slot.number > 0)
+            .map(|(at, slot)| ChildInfo {
+                id: ChildId { number: slot.number, slot: at },
+                label: slot.label(),
+                state: slot.state,
+                restarts: slot.restarts,
+                age: slot.began.map_or(Duration::ZERO, |began| began.elapsed()),
+            })
+            .collect();
+        children.sort_unstable_by_key(|child| child.id);
+        children
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::REQUESTED;
+    use crate::supervisor::restart::Intensity;
+    use crate::supervisor::shared::{Rules, Shared};
+    use crate::supervisor::{Restart, Shutdown};
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_child_no_more_are_forgotten_while_it_lives() {
+        let (restart, shutdown) = (Restart::default(), Shutdown::default());
+        let rules = Rules {
+            restart,
+            intensity: Intensity::default(),
+            restarts_per_child: u32::MAX,
+            pauses: None,
+            shutdown,
+            max_children: usize::MAX,
+        };
+        let shared = Shared::new(rules, tokio::runtime::Handle::current());
+        let Ok(id) = shared.admit(REQUESTED) else { panic!("it takes children") };
+        let (told, mut waits) = oneshot::channel();
+        assert!(shared.with(|registry| registry.watch(id, told)));
+        for _ in 0..10_000 {
+            let (told, _) = oneshot::channel();
+            assert!(shared.with(|registry| registry.watch(id, told)));
+            let kept = shared.with(|registry| registry.get(id).unwrap().rare().ended.len());
+            assert!(kept <= 8, "{kept} kept");
+        }
+        assert!(waits.try_recv().is_err());
+        shared.with(|registry| registry.remove(id, &super::Outcome::Completed));
+        assert!(waits.await.unwrap().is_completed());
+    }
+}

@@ -1,0 +1,187 @@
+//! What becomes of children: they end, and are started again or gone.
+
+use super::{Next, Registry};
+use crate::supervisor::child::{ChildId, ChildState};
+use crate::supervisor::end::{GivenUp, SupervisorEnd};
+use crate::supervisor::event::What;
+use crate::supervisor::outcome::Outcome;
+use crate::supervisor::report::Stopped;
+use crate::supervisor::restart::Intensity;
+use crate::supervisor::shared::Rules;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Registry {
+    /// A child that could not be started, or for which there was nothing to start.
+    pub(in crate::supervisor) fn not_started(&mut self, id: ChildId, what: What) {
+        match what {
+            What::Ignored => self.counts.ignored += 1,
+            _ => self.counts.not_started += 1,
+        }
+        self.tell(id, what);
+        if let Some(rare) = self.vacate(id).rare {
+            self.after.some = true;
+            self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, Outcome::NotRestarted)));
+            let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(Outcome::NotRestarted)));
+            self.after.restarted.extend(gone);
+            self.after.timers.extend(rare.timer);
+            self.after.tokens.extend(rare.token);
+        }
+        self.check_over();
+    }
+
+    /// Whether a child runs that is about to be started again; if not, it is gone.
+    pub(in crate::supervisor) fn may_restart(&mut self, id: ChildId) -> bool {
+        match self.get(id) {
+            Some(slot) if slot.state == ChildState::Restarting => true,
+            Some(_) => {
+                self.lost(id, &Outcome::NotRestarted);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// A child runs again. False if it was asked to stop meanwhile: it is gone.
+    pub(in crate::supervisor) fn restarted(&mut self, id: ChildId) -> bool {
+        if !self.may_restart(id) {
+            return false;
+        }
+        let Some(slot) = self.get(id) else { return false };
+        slot.state = ChildState::Running;
+        // Whoever asked for a restart meanwhile has it.
+        slot.wanted = false;
+        let killed = std::mem::take(&mut slot.killed);
+        slot.rare().restarted = Some(Instant::now());
+        let restarts = slot.restarts;
+        let waiting = std::mem::take(&mut slot.rare().on_restart);
+        if !waiting.is_empty() {
+            self.after.some = true;
+            self.after.restarted.extend(waiting.into_iter().map(|waiting| (waiting, Ok(()))));
+        }
+        if killed {
+            self.after.some = true;
+            self.kills -= 1;
+        }
+        self.counts.restarting -= 1;
+        self.counts.restarts += 1;
+        self.tell(id, What::Restarted { restarts });
+        true
+    }
+
+    pub(in crate::supervisor) fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
+        let Some(slot) = self.get(id) else { return Next::Gone };
+        let wanted = slot.wanted;
+        // One that waited to be restarted is, if that is wanted.
+        if !(wanted && matches!(outcome, Outcome::NotRestarted)) {
+            self.tell_end(id, outcome);
+        }
+        if wanted {
+            return self.on_request(id);
+        }
+        let Some(slot) = self.get(id) else { return Next::Gone };
+        if slot.state == ChildState::Stopping || !outcome.is_restarted(rules.restart) {
+            self.remove(id, outcome);
+            return Next::Gone;
+        }
+        let began = slot.began;
+        let rare = slot.rare();
+        let since = rare.restarted.or(began);
+        if since.is_some_and(|since| since.elapsed() > rules.intensity.within) {
+            rare.streak = 0;
+        }
+        slot.state = ChildState::Restarting;
+        self.counts.restarting += 1;
+        self.again(id, outcome, rules)
+    }
+
+    /// A child is restarted as somebody asked for it: that does not count as a failure.
+    pub(super) fn on_request(&mut self, id: ChildId) -> Next {
+        let Some(slot) = self.get(id) else { return Next::Gone };
+        let was_restarting = slot.state == ChildState::Restarting;
+        let was_killed = std::mem::take(&mut slot.killed);
+        (slot.wanted, slot.state) = (false, ChildState::Restarting);
+        // One that waited for its restart has that one, only earlier.
+        slot.restarts += u32::from(!was_restarting);
+        let restarts = slot.restarts;
+        slot.rare().streak = 0;
+        let timer = slot.rare().timer.take();
+        let token = slot.take_token();
+        self.after.some = true;
+        self.after.timers.extend(timer);
+        self.after.tokens.extend(token);
+        self.kills -= usize::from(was_killed);
+        if !was_restarting {
+            self.counts.restarting += 1;
+        }
+        Next::Restart(Duration::ZERO, restarts)
+    }
+
+    /// A child that is restarting is to be started, unless that is once too often.
+    pub(in crate::supervisor) fn again(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
+        if self.get(id).is_some_and(|slot| slot.restarts >= rules.restarts_per_child) {
+            self.remove(id, outcome);
+            return Next::Gone;
+        }
+        if !self.restarts.allow() {
+            self.tell(id, What::GivenUp);
+            let label = self.get(id).and_then(|slot| slot.label());
+            let Intensity { max_restarts, within } = rules.intensity;
+            let given_up = GivenUp { child: id, label, outcome: outcome.clone(), max_restarts, within };
+            // Logged without the lock: what it says is the user's code.
+            self.after.given_up = Some(given_up.clone());
+            // Not the last child of a supervisor that was closed.
+            self.take_out(id, outcome);
+            self.stop(SupervisorEnd::GaveUp(given_up), rules);
+            return Next::Gone;
+        }
+        let Some(slot) = self.get(id) else { return Next::Gone };
+        slot.restarts += 1;
+        let (restarts, token) = (slot.restarts, slot.take_token());
+        let streak = slot.rare().streak;
+        slot.rare().streak = streak.saturating_add(1);
+        if token.is_some() {
+            self.after.some = true;
+            self.after.tokens.extend(token);
+        }
+        let pause = rules.pauses.as_ref().map_or(Duration::ZERO, |pauses| pauses.pause(streak));
+        Next::Restart(pause, restarts)
+    }
+
+    /// A child is gone that is not asked what to do: its runtime was shut down, or it was stopped in a restart.
+    pub(in crate::supervisor) fn lost(&mut self, id: ChildId, outcome: &Outcome) {
+        if self.get(id).is_none() {
+            return;
+        }
+        self.tell_end(id, outcome);
+        self.remove(id, outcome);
+    }
+
+    /// A child is gone.
+    pub(in crate::supervisor) fn remove(&mut self, id: ChildId, outcome: &Outcome) {
+        self.take_out(id, outcome);
+        self.check_over();
+    }
+
+    #[inline]
+    pub(super) fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
+        if self.get(id).is_none() {
+            return;
+        }
+        self.counts.ended(outcome);
+        let slot = self.vacate(id);
+        if slot.reported {
+            let label = slot.rare.as_ref().and_then(|rare| rare.label.clone());
+            self.stopped.push(Stopped { child: id, label, outcome: outcome.clone() });
+        }
+        if let Some(rare) = slot.rare {
+            self.after.some = true;
+            self.after.timers.extend(rare.timer);
+            self.after.tokens.extend(rare.token);
+            self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, outcome.clone())));
+            // Whoever waits for a restart sees that it will not be.
+            let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(outcome.clone())));
+            self.after.restarted.extend(gone);
+        }
+    }
+}
