@@ -180,7 +180,7 @@ async fn children_are_reaped_while_nobody_polls_the_sink() {
     });
     let handle = supervisor.handle();
     for n in 0..1000 {
-        supervisor.start_send_unpin_when_ready(n);
+        supervisor.send_when_ready(n);
     }
     settle().await;
     assert_eq!(handle.count_children().completed, 1000);
@@ -189,12 +189,12 @@ async fn children_are_reaped_while_nobody_polls_the_sink() {
 
 /// `start_send` of a sink that is ready.
 trait StartSend<T> {
-    fn start_send_unpin_when_ready(&mut self, item: T);
+    fn send_when_ready(&mut self, item: T);
 }
 
 impl<T, S: Sink<T> + Unpin> StartSend<T> for S {
     #[track_caller]
-    fn start_send_unpin_when_ready(&mut self, item: T) {
+    fn send_when_ready(&mut self, item: T) {
         assert!(is_ready(self));
         assert!(self.start_send_unpin(item).is_ok());
     }
