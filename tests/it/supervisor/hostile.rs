@@ -193,7 +193,7 @@ fn with_handle<Fut: Future<Output = ()> + Send + 'static>(
         child(n, of, seen.get().expect("it was set").clone())
     })
     .shutdown_rule(Shutdown::After(SECOND));
-    handle.set(supervisor.handle()).ok().expect("it was not set");
+    handle.set(supervisor.handle()).unwrap_or_else(|_| panic!("it was set twice"));
     supervisor
 }
 

@@ -82,8 +82,7 @@ async fn attempts(fails: u32, backoff: Backoff) -> Vec<Duration> {
     .backoff(backoff);
     supervisor.send(1).await.unwrap();
     supervisor.close().await.unwrap();
-    let times = times.lock().unwrap().clone();
-    times
+    std::mem::take(&mut *times.lock().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +160,7 @@ fn three(rule: Shutdown) -> (Children, DynamicSupervisor<u64, impl ChildSpec<u64
         .restart(Restart::Transient)
         .max_restarts(0, SECOND)
         .shutdown_rule(rule)
-        .label_by(|item| item.to_string());
+        .label_by(ToString::to_string);
     (children, supervisor)
 }
 

@@ -5,7 +5,7 @@ use crate::common::{Live, Lives, settle};
 use futures::{FutureExt, Sink, SinkExt, StreamExt, stream};
 use gen_stage::prelude::*;
 use gen_stage::stage::{Reason, from_iter, from_sink};
-use gen_stage::supervisor::{DynamicSupervisor, Restart, Shutdown, SupervisorEnd};
+use gen_stage::supervisor::{ChildCounts, DynamicSupervisor, Restart, Shutdown, SupervisorEnd};
 use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -23,7 +23,7 @@ async fn a_supervisor_without_children_closes_at_once() {
     supervisor.close().await.unwrap();
     let report = handle.wait().await;
     assert!(matches!(report.end, SupervisorEnd::Closed));
-    assert_eq!((report.counts, report.stopped.len()), (Default::default(), 0));
+    assert_eq!((report.counts, report.stopped.len()), (ChildCounts::default(), 0));
 }
 
 #[tokio::test(start_paused = true)]

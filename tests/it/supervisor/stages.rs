@@ -291,7 +291,7 @@ async fn nothing_is_lost_when_it_is_shut_down_while_it_reads_stages() {
             let report = handle.shutdown().await;
             settle().await;
             assert_eq!(lives.now(), 0);
-            let counts = sources.each_ref().map(|source| source.counts());
+            let counts = sources.each_ref().map(gen_stage::stage::ProducerHandle::counts);
             for source in sources {
                 source.shutdown().await;
             }
