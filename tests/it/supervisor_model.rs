@@ -155,7 +155,7 @@ struct Ledger {
 }
 
 fn child(
-    item: Item,
+    item: &Item,
     child: Child,
     ledger: &Arc<Mutex<Ledger>>,
     lives: &Arc<Lives>,
@@ -170,6 +170,7 @@ fn child(
         Start::Ignored => return Ok(None),
     }
     let (ledger, life) = (ledger.clone(), Live::new(item.n as u64, lives));
+    let (n, deaf) = (item.n, item.deaf);
     Ok(Some(Box::pin(async move {
         let _life = life;
         let work = async {
@@ -184,10 +185,10 @@ fn child(
         };
         let end = tokio::select! {
             biased;
-            () = child.stopping(), if !item.deaf => End::Completes,
+            () = child.stopping(), if !deaf => End::Completes,
             end = work => end,
         };
-        ledger.lock().unwrap().ends.entry(item.n).or_default().push(end);
+        ledger.lock().unwrap().ends.entry(n).or_default().push(end);
         match end {
             End::Completes => Ok(()),
             End::Fails => Err("broken"),
@@ -253,7 +254,7 @@ async fn run(case: Case) {
     let (ledger, lives): (Arc<Mutex<Ledger>>, _) = (Arc::default(), Lives::new());
     let (writes, alive) = (ledger.clone(), lives.clone());
     let mut supervisor =
-        DynamicSupervisor::try_new(move |item: Item, of: Child| child(item, of, &writes, &alive))
+        DynamicSupervisor::try_new(move |item: Item, of: Child| child(&item, of, &writes, &alive))
             .max_demand(case.max, case.min)
             .restart(case.restart)
             .max_restarts(case.max_restarts, Duration::from_secs(1))

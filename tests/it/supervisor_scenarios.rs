@@ -1,4 +1,4 @@
-//! Scenarios of DynamicSupervisor and ConsumerSupervisor, by their numbers.
+//! Scenarios of `DynamicSupervisor` and `ConsumerSupervisor`, by their numbers.
 
 use crate::children::{Children, End, Start};
 use crate::common::settle;
@@ -137,8 +137,10 @@ async fn scenario_410_restarts_that_go_well_find_nothing_to_do_and_fail() {
         assert_eq!(workers_and_active(&handle), expected, "child {number}");
     }
     let states: Vec<_> = handle.which_children().iter().map(|child| child.state).collect();
-    use ChildState::{Restarting, Running};
-    assert_eq!(states, [Running, Running, Restarting, Restarting]);
+    assert_eq!(
+        states,
+        [ChildState::Running, ChildState::Running, ChildState::Restarting, ChildState::Restarting,]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,8 +201,7 @@ async fn scenario_416_each_rule_of_shutdown_stops_three() {
     ];
     for (rule, outcome) in rules {
         let children = Children::new();
-        let handle =
-            children.supervisor().shutdown_rule(rule).label_by(|item| item.to_string()).into_handle();
+        let handle = children.supervisor().shutdown_rule(rule).label_by(ToString::to_string).into_handle();
         for item in 1..=3 {
             handle.start_child(item).unwrap();
         }
@@ -221,7 +222,7 @@ async fn scenario_418_who_does_not_end_in_time_is_aborted() {
         let handle = children
             .supervisor()
             .shutdown_rule(Shutdown::After(time))
-            .label_by(|item| item.to_string())
+            .label_by(ToString::to_string)
             .into_handle();
         for item in 1..=3 {
             handle.start_child(item).unwrap();
@@ -236,7 +237,7 @@ async fn scenario_418_who_does_not_end_in_time_is_aborted() {
 async fn scenario_419_permanent_children_that_end_when_asked_are_not_restarted() {
     let children = Children::new();
     let supervisor = children.supervisor().restart(Restart::Permanent).shutdown_rule(Shutdown::Wait);
-    let handle = supervisor.label_by(|item| item.to_string()).into_handle();
+    let handle = supervisor.label_by(ToString::to_string).into_handle();
     for item in 1..=3 {
         handle.start_child(item).unwrap();
     }
@@ -440,7 +441,7 @@ async fn scenario_434_starts_that_go_wrong_give_their_places_back_together() {
     for (item, how) in [(1, Start::Fail), (2, Start::Ignore), (4, Start::Fail)] {
         children.start(item, how);
     }
-    let handle = children.supervisor().label_by(|item| item.to_string()).into_handle();
+    let handle = children.supervisor().label_by(ToString::to_string).into_handle();
     let (source, log) = raw(&handle, 2, 0).await;
     let mut items = 1..=6;
     for asked in [2, 2, 1] {

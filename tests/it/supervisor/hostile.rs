@@ -193,7 +193,7 @@ fn with_handle<Fut: Future<Output = ()> + Send + 'static>(
         child(n, of, seen.get().expect("it was set").clone())
     })
     .shutdown_rule(Shutdown::After(SECOND));
-    handle.set(supervisor.handle()).ok().expect("it was not set");
+    handle.set(supervisor.handle()).unwrap_or_else(|_| panic!("it was set twice"));
     supervisor
 }
 
@@ -399,4 +399,35 @@ async fn an_owner_inside_of_a_child_goes_with_it() {
     let report = waiting.await;
     assert!(matches!(report.end, SupervisorEnd::Aborted));
     assert_eq!(report.counts.aborted, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_that_is_asked_for_while_a_child_is_restarted_is_that_one() {
+    let handle: Arc<OnceLock<SupervisorHandle<u64>>> = Arc::default();
+    let (seen, asked) = (handle.clone(), Arc::new(Mutex::new(None)));
+    let asks = asked.clone();
+    let mut supervisor = DynamicSupervisor::with_child(move |_, child: Child| {
+        if child.restarts() == 1 {
+            *asks.lock().unwrap() = Some(seen.get().unwrap().restart_child(child.id()));
+        }
+        async move {
+            if child.restarts() == 0 {
+                return Err("not yet");
+            }
+            child.stopping().await;
+            Ok(())
+        }
+    })
+    .restart(Restart::Permanent);
+    handle.set(supervisor.handle()).ok().unwrap();
+    let handle = handle.get().unwrap();
+    let child = handle.start_child(1).unwrap().unwrap();
+    settle().await;
+    let asked = asked.lock().unwrap().take().expect("it was restarted");
+    assert!(asked.await.is_ok());
+    sleep(60 * SECOND).await;
+    let info = handle.which_children().remove(0);
+    assert_eq!((info.restarts, handle.count_children().active), (1, 1));
+    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    supervisor.close().await.unwrap();
 }

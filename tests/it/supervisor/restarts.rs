@@ -2,11 +2,11 @@
 
 use super::SECOND;
 use crate::children::{Children, End, Start};
-use crate::common::settle;
+use crate::common::{Watched, numbers, settle};
 use futures::{SinkExt, StreamExt, stream};
 use gen_stage::Backoff;
 use gen_stage::supervisor::{
-    Child, ChildState, DynamicSupervisor, Outcome, Restart, Shutdown, SupervisorEnd,
+    Child, ChildSpec, ChildState, DynamicSupervisor, Outcome, Restart, Shutdown, SupervisorEnd,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -50,8 +50,7 @@ async fn restarts_that_are_long_ago_do_not_count() {
 
 #[tokio::test(start_paused = true)]
 async fn temporary_children_never_make_it_give_up() {
-    let supervisor = DynamicSupervisor::new(|_: u64| async { Err("broken") }).max_restarts(0, SECOND);
-    let mut supervisor = supervisor;
+    let mut supervisor = DynamicSupervisor::new(|_: u64| async { Err("broken") }).max_restarts(0, SECOND);
     let handle = supervisor.handle();
     stream::iter(0..100).map(Ok).forward(supervisor).await.unwrap();
     assert_eq!((handle.count_children().failed, handle.count_children().restarts), (100, 0));
@@ -83,8 +82,7 @@ async fn attempts(fails: u32, backoff: Backoff) -> Vec<Duration> {
     .backoff(backoff);
     supervisor.send(1).await.unwrap();
     supervisor.close().await.unwrap();
-    let times = times.lock().unwrap().clone();
-    times
+    std::mem::take(&mut *times.lock().unwrap())
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,7 +151,7 @@ async fn a_child_that_pauses_keeps_its_place_and_is_not_active() {
 }
 
 /// Three children: one that crashes, one that ends when asked, and one that does not.
-fn three(rule: Shutdown) -> (Children, DynamicSupervisor<u64, impl gen_stage::supervisor::ChildSpec<u64>>) {
+fn three(rule: Shutdown) -> (Children, DynamicSupervisor<u64, impl ChildSpec<u64>>) {
     let children = Children::new();
     children.start(3, Start::Deaf);
     let supervisor = children
@@ -162,7 +160,7 @@ fn three(rule: Shutdown) -> (Children, DynamicSupervisor<u64, impl gen_stage::su
         .restart(Restart::Transient)
         .max_restarts(0, SECOND)
         .shutdown_rule(rule)
-        .label_by(|item| item.to_string());
+        .label_by(ToString::to_string);
     (children, supervisor)
 }
 
@@ -219,13 +217,13 @@ async fn an_item_for_which_there_was_a_place_is_handed_back_when_the_supervisor_
 
 #[tokio::test(start_paused = true)]
 async fn a_flow_into_a_supervisor_that_gives_up_fails() {
-    let watched = crate::common::Watched::new();
+    let watched = Watched::new();
     let supervisor =
         DynamicSupervisor::new(|n: u64| async move { if n == 77 { Err("broken") } else { Ok(()) } })
             .max_demand(10, 5)
             .restart(Restart::Transient)
             .shutdown_rule(Shutdown::Brutal);
-    let flow = crate::common::numbers(watched.endless());
+    let flow = numbers(watched.endless());
     let error = flow.demand(10, 5).forward(supervisor).await.unwrap_err();
     assert!(error.to_string().starts_with("the supervisor gave up: child #78 failed: broken"), "{error}");
     assert!(!watched.is_alive());

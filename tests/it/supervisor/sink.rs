@@ -5,7 +5,7 @@ use crate::common::{Live, Lives, settle};
 use futures::{FutureExt, Sink, SinkExt, StreamExt, stream};
 use gen_stage::prelude::*;
 use gen_stage::stage::{Reason, from_iter, from_sink};
-use gen_stage::supervisor::{DynamicSupervisor, Restart, Shutdown, SupervisorEnd};
+use gen_stage::supervisor::{ChildCounts, DynamicSupervisor, Restart, Shutdown, SupervisorEnd};
 use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -23,7 +23,7 @@ async fn a_supervisor_without_children_closes_at_once() {
     supervisor.close().await.unwrap();
     let report = handle.wait().await;
     assert!(matches!(report.end, SupervisorEnd::Closed));
-    assert_eq!((report.counts, report.stopped.len()), (Default::default(), 0));
+    assert_eq!((report.counts, report.stopped.len()), (ChildCounts::default(), 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +180,7 @@ async fn children_are_reaped_while_nobody_polls_the_sink() {
     });
     let handle = supervisor.handle();
     for n in 0..1000 {
-        supervisor.start_send_unpin_when_ready(n);
+        supervisor.send_when_ready(n);
     }
     settle().await;
     assert_eq!(handle.count_children().completed, 1000);
@@ -189,12 +189,12 @@ async fn children_are_reaped_while_nobody_polls_the_sink() {
 
 /// `start_send` of a sink that is ready.
 trait StartSend<T> {
-    fn start_send_unpin_when_ready(&mut self, item: T);
+    fn send_when_ready(&mut self, item: T);
 }
 
 impl<T, S: Sink<T> + Unpin> StartSend<T> for S {
     #[track_caller]
-    fn start_send_unpin_when_ready(&mut self, item: T) {
+    fn send_when_ready(&mut self, item: T) {
         assert!(is_ready(self));
         assert!(self.start_send_unpin(item).is_ok());
     }

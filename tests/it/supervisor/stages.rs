@@ -2,12 +2,13 @@
 
 use super::SECOND;
 use crate::children::{Children, End, Start};
-use crate::common::settle;
+use crate::common::{Live, Lives, settle};
 use crate::stages::{Log, Say, adds_up, count, queue, silent};
 use futures::SinkExt;
 use gen_stage::prelude::*;
 use gen_stage::stage::{CancelMode, ProducerHandle, Reason, SubscribeError, from_iter};
-use gen_stage::supervisor::{DynamicSupervisor, Shutdown, SupervisorEnd};
+use gen_stage::supervisor::{DynamicSupervisor, Restart, Shutdown, SupervisorEnd, SupervisorHandle};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok};
@@ -56,10 +57,10 @@ async fn each_stage_has_places_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn never_more_children_of_a_stage_than_its_max_demand_run() {
     for (max, min) in [(1, 0), (2, 1), (3, 0), (10, 5), (100, 99)] {
-        let lives = crate::common::Lives::new();
+        let lives = Lives::new();
         let alive = lives.clone();
         let handle = DynamicSupervisor::new(move |n: u64| {
-            let life = crate::common::Live::new(n, &alive);
+            let life = Live::new(n, &alive);
             async move {
                 sleep(Duration::from_millis(n % 7)).await;
                 drop(life);
@@ -241,13 +242,33 @@ async fn subscribing_while_it_shuts_down_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn items_that_have_come_when_it_takes_no_more_are_counted() {
+    let handle: Arc<OnceLock<SupervisorHandle<u64>>> = Arc::default();
+    let seen = handle.clone();
+    let supervisor = DynamicSupervisor::new(move |n: u64| {
+        if n == 1 {
+            drop(seen.get().unwrap().shutdown());
+        }
+        std::future::pending::<()>()
+    })
+    .shutdown_rule(Shutdown::Brutal);
+    handle.set(supervisor.into_handle()).ok().unwrap();
+    let handle = handle.get().unwrap();
+    let numbers = from_iter(0..5u64).stage().spawn();
+    handle.subscribe_to(numbers.subscribe().demand(5, 0)).await.unwrap();
+    let report = handle.wait().await;
+    assert_eq!((report.counts.started, report.counts.aborted, report.counts.refused), (2, 2, 3));
+    assert_eq!(numbers.counts().taken, 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_lost_when_it_is_shut_down_while_it_reads_stages() {
     for turns in 0..60 {
         for abort in [false, true] {
-            let lives = crate::common::Lives::new();
+            let lives = Lives::new();
             let alive = lives.clone();
             let handle = DynamicSupervisor::new(move |n: u64| {
-                let life = crate::common::Live::new(n, &alive);
+                let life = Live::new(n, &alive);
                 async move {
                     for _ in 0..n % 4 {
                         tokio::task::yield_now().await;
@@ -270,7 +291,7 @@ async fn nothing_is_lost_when_it_is_shut_down_while_it_reads_stages() {
             let report = handle.shutdown().await;
             settle().await;
             assert_eq!(lives.now(), 0);
-            let counts = sources.each_ref().map(|source| source.counts());
+            let counts = sources.each_ref().map(gen_stage::stage::ProducerHandle::counts);
             for source in sources {
                 source.shutdown().await;
             }
@@ -288,11 +309,7 @@ async fn nothing_is_lost_when_it_is_shut_down_while_it_reads_stages() {
 async fn a_supervisor_that_gives_up_tells_its_producers() {
     let children = Children::new();
     children.restart_always(Start::Fail);
-    let handle = children
-        .supervisor()
-        .restart(gen_stage::supervisor::Restart::Transient)
-        .max_restarts(1, SECOND)
-        .into_handle();
+    let handle = children.supervisor().restart(Restart::Transient).max_restarts(1, SECOND).into_handle();
     let (source, log) = quiet();
     handle.subscribe_to(source.subscribe()).await.unwrap();
     queue(&source, [1, 2]).await;
