@@ -258,3 +258,55 @@ async fn the_last_child_of_a_drain_that_is_given_up_is_an_error() {
         assert!(matches!(report.end, SupervisorEnd::GaveUp(_)), "{others} others: {}", report.end);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_was_restarted_often_enough_is_let_go_and_the_others_live_on() {
+    for max in 0..=3 {
+        let children = Children::new();
+        let handle = children
+            .supervisor()
+            .restart(Restart::Permanent)
+            .max_restarts(3, 5 * SECOND)
+            .restarts_per_child(max)
+            .into_handle();
+        let child = handle.start_child(1).unwrap().unwrap();
+        handle.start_child(2).unwrap();
+        let outcome = handle.wait_child(child);
+        settle().await;
+        for _ in 0..=max {
+            children.end(1, End::Fail);
+            settle().await;
+        }
+        assert_eq!(outcome.await.unwrap().to_string(), "failed: broken");
+        let counts = handle.count_children();
+        assert_eq!((counts.alive, counts.active, counts.restarting), (1, 1, 0), "{max}");
+        assert_eq!((counts.failed, counts.restarts), (1, max.into()), "{max}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_restarts_of_a_child_count_and_those_on_request_are_always_made() {
+    let children = Children::new();
+    children.restart_always(Start::Panic);
+    let handle = children.supervisor().restart(Restart::Transient).restarts_per_child(2).into_handle();
+    handle.start_child(1).unwrap();
+    settle().await;
+    children.end(1, End::Fail);
+    settle().await;
+    let counts = handle.count_children();
+    assert_eq!((counts.alive, counts.panicked, counts.restarts), (0, 1, 0));
+    assert_eq!(children.attempts(), [1, 1, 1]);
+
+    let children = Children::new();
+    let handle = children.supervisor().restart(Restart::Transient).restarts_per_child(0).into_handle();
+    let child = handle.start_child(1).unwrap().unwrap();
+    for _ in 0..3 {
+        settle().await;
+        handle.restart_child(child).await.unwrap();
+    }
+    settle().await;
+    children.end(1, End::Fail);
+    settle().await;
+    let counts = handle.count_children();
+    assert_eq!((counts.alive, counts.failed, counts.restarts), (0, 1, 3));
+}

@@ -411,3 +411,38 @@ fn without_a_runtime_its_first_use_panics() {
     let mut supervisor = DynamicSupervisor::new(|_: u64| ready(()));
     assert!(catch_unwind(AssertUnwindSafe(|| supervisor.handle())).is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn start_all_takes_an_item_when_there_is_a_place_and_may_be_dropped_at_any_time() {
+    let children = Children::new();
+    let mut supervisor = children.supervisor().max_demand(2, 1);
+    let mut items = stream::iter(1..=5);
+    for taken in [2, 3, 4, 5] {
+        assert!(supervisor.start_all(&mut items).now_or_never().is_none_or(|_| taken == 5));
+        assert_eq!(children.attempts(), (1..=taken).collect::<Vec<_>>());
+        settle().await;
+        children.end(taken - 1, End::Complete);
+        settle().await;
+    }
+    supervisor.start_all(&mut items).await.unwrap();
+    assert_eq!((children.attempts().len(), children.peak()), (5, 2));
+    supervisor.start(6).await.unwrap();
+    supervisor.handle().shutdown().await;
+    assert_eq!(supervisor.start(7).await.unwrap_err().into_item(), Some(7));
+    let mut rest = stream::iter(8..10);
+    assert!(supervisor.start_all(&mut rest).await.is_err());
+    assert_eq!(rest.next().await, Some(8), "it was not touched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_all_sees_the_end_while_its_stream_has_nothing() {
+    let children = Children::new();
+    let mut supervisor = children.supervisor();
+    let handle = supervisor.handle();
+    let mut starting = tokio_test::task::spawn(supervisor.start_all(stream::pending()));
+    assert_pending!(starting.poll());
+    handle.shutdown().await;
+    assert!(starting.is_woken());
+    let error = tokio_test::assert_ready!(starting.poll()).unwrap_err();
+    assert!(matches!(error.end(), SupervisorEnd::ShutDown));
+}
