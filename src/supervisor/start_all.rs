@@ -51,7 +51,7 @@ where
     /// stream has nothing, which `forward` does at the next item.
     ///
     /// # Demand
-    /// The stream is polled while there is a place.
+    /// The stream is polled while there is a place: its end, too, is seen only then.
     ///
     /// # Errors
     /// [`SupervisorError`] when the supervisor takes no more; with an item only if that came between place and item.
