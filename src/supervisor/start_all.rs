@@ -2,7 +2,6 @@ use super::core::Core;
 use super::end::SupervisorError;
 use super::sink::DynamicSupervisor;
 use super::spec::ChildSpec;
-use crate::lane::Turn;
 use futures_core::Stream;
 use futures_sink::Sink;
 use std::future::poll_fn;
@@ -78,10 +77,8 @@ where
         I: Stream<Item = T>,
     {
         let mut items = pin!(items);
-        let mut turn = Turn::default();
         poll_fn(|cx| {
             loop {
-                ready!(turn.poll_step(cx));
                 ready!(self.poll_place(cx))?;
                 match items.as_mut().poll_next(cx) {
                     Poll::Ready(Some(item)) => Pin::new(&mut *self).start_send(item)?,
