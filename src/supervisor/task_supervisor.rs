@@ -44,9 +44,9 @@ pub use naming::{Itself, Keyed, Naming};
 /// it says that it is ready, so that the item gets there.
 ///
 /// # Panics
-/// A panic in `f`, in a future or in its drop is a result, and `f` is called again for the next item. To send panics
-/// with the closure of [`key`](TaskSupervisor::key) or the clone of the item, outside of a tokio runtime if none was
-/// [named](TaskSupervisor::on), and, as `start_send`, where it was not ready.
+/// A panic in `f`, in a future or in its drop is a result, and `f` is called again for the next item. Sending panics
+/// when the closure of [`key`](TaskSupervisor::key) or the clone of the item does, and outside of a tokio runtime if none
+/// was [named](TaskSupervisor::on); `start_send` also panics when the sink was not ready.
 ///
 /// # Cancel safety
 /// A `send` that is dropped before it is done drops its item, and a `next` loses nothing.
