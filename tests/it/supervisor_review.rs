@@ -288,3 +288,60 @@ fn a_supervisor_first_used_outside_of_a_runtime_can_be_used_in_one() {
     });
     assert_eq!(counts.completed, 1);
 }
+
+/// A handle that factories get at, which are made before it.
+type Later = Arc<OnceLock<SupervisorHandle<u32>>>;
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_that_is_asked_for_in_a_factory_does_not_ask_the_new_attempt_to_stop() {
+    let later = Later::default();
+    let seen = later.clone();
+    let handle = DynamicSupervisor::with_child(move |_, child: Child| {
+        if child.restarts() == 1 {
+            drop(seen.get().unwrap().restart_child(child.id()));
+        }
+        let token = child.token();
+        async move {
+            if child.restarts() == 0 {
+                return Err("not yet");
+            }
+            token.cancelled_owned().await;
+            Ok(())
+        }
+    })
+    .restart(Restart::Transient)
+    .into_handle();
+    assert!(later.set(handle.clone()).is_ok());
+    let child = handle.start_child(1).unwrap().unwrap();
+    tokio::time::sleep(HOUR).await;
+    let children = handle.which_children();
+    assert_eq!((children.len(), children[0].restarts, handle.count_children().completed), (1, 1, 0));
+    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    handle.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rule_of_an_item_undoes_that_of_others_unless_all_are_aborted() {
+    for (aborted, expected) in [(false, (1, 0)), (true, (0, 1))] {
+        let later = Later::default();
+        let seen = later.clone();
+        let handle = DynamicSupervisor::with_child(|_: u32, child: Child| async move {
+            child.stopping().await;
+            tokio::time::sleep(HOUR).await;
+        })
+        .shutdown_rule(Shutdown::Brutal)
+        .shutdown_rule_by(move |_| {
+            let handle = seen.get().unwrap();
+            drop(handle.shutdown());
+            if aborted {
+                handle.abort();
+            }
+            Shutdown::Wait
+        })
+        .into_handle();
+        assert!(later.set(handle.clone()).is_ok());
+        handle.start_child(1).unwrap();
+        let counts = timeout(2 * HOUR, handle.wait()).await.unwrap().counts;
+        assert_eq!((counts.completed, counts.aborted), expected, "aborted: {aborted}");
+    }
+}
