@@ -41,6 +41,8 @@ pub(super) struct Registry {
     names: u64,
     alive: usize,
     sink: Intake,
+    /// How many children of the sink may run, once it has asked.
+    sink_max: usize,
     pub(super) counts: ChildCounts,
     /// Those behind the sink.
     intakes: Vec<Option<Intake>>,
@@ -210,6 +212,7 @@ impl Registry {
             names: 0,
             alive: 0,
             sink: Intake::default(),
+            sink_max: usize::MAX,
             counts: ChildCounts::default(),
             intakes: vec![Some(Intake::default())],
             reading: 0,

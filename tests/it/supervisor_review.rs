@@ -1,7 +1,7 @@
 //! What supervisors keep and let go, and the code of users in places where nobody expects it.
 
 use futures::task::noop_waker;
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use gen_stage::Backoff;
 use gen_stage::prelude::*;
 use gen_stage::stage::from_iter;
@@ -344,4 +344,30 @@ async fn the_rule_of_an_item_undoes_that_of_others_unless_all_are_aborted() {
         let counts = timeout(2 * HOUR, handle.wait()).await.unwrap().counts;
         assert_eq!((counts.completed, counts.aborted), expected, "aborted: {aborted}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_places_taken_are_noticed_though_nobody_polls_the_sink() {
+    let mut supervisor =
+        DynamicSupervisor::try_new(
+            |n: u32, _: Child| {
+                if n == 0 { Err("no") } else { Ok(Some(pending::<()>())) }
+            },
+        )
+        .shutdown_rule(Shutdown::Brutal)
+        .max_demand(3, 1);
+    let handle = supervisor.handle();
+    // One that could not be started takes no place, so that there never were three children.
+    for n in [1, 1, 0] {
+        supervisor.send(n).await.unwrap();
+    }
+    assert!(supervisor.send(1).now_or_never().is_some());
+    let children = handle.which_children();
+    assert_eq!(children.len(), 3);
+    handle.terminate_child(children[0].id).await.unwrap();
+    assert!(supervisor.send(1).now_or_never().is_none(), "two run");
+    handle.terminate_child(children[1].id).await.unwrap();
+    assert!(supervisor.send(1).now_or_never().is_some());
+    assert_eq!(handle.count_children().alive, 2);
+    handle.abort();
 }
