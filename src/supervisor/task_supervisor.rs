@@ -52,7 +52,8 @@ pub use naming::{Itself, Keyed, Naming};
 /// A `send` that is dropped before it is done drops its item, and a `next` loses nothing.
 ///
 /// # Drop
-/// Aborts all tasks, each at its next `await` or at once, and drops all results that were not read.
+/// Aborts all tasks, each at its next `await` or at once, and drops all results that were not read. Each half of a
+/// `split` keeps all of it: a sink whose other half was dropped takes `n` items at most, and is never ready again.
 ///
 /// # Examples
 /// ```
