@@ -157,7 +157,9 @@ impl Pauses {
     pub(crate) fn pause(&self, repetitions: u32) -> Duration {
         let delay = self.backoff.delay(repetitions);
         if self.backoff.jitter > 0.0 {
-            delay.mul_f64(1.0 - self.backoff.jitter * self.random())
+            let seconds = delay.as_secs_f64() * (1.0 - self.backoff.jitter * self.random());
+            // What is as long as can be is too long as soon as it is rounded.
+            Duration::try_from_secs_f64(seconds).map_or(delay, |pause| pause.min(delay))
         } else {
             delay
         }
@@ -199,6 +201,15 @@ mod tests {
         let pauses = Backoff::default().start();
         sync(&pauses);
         assert_eq!(pauses.pause(1), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn the_longest_pause_that_can_be_has_jitter_too() {
+        let forever = Backoff::new(Duration::MAX, 1.0).max_delay(Duration::MAX);
+        for jitter in [f64::MIN_POSITIVE, 0.5, 1.0] {
+            assert!(forever.clone().jitter(jitter).start().pause(0) <= Duration::MAX, "{jitter}");
+        }
+        assert_eq!(forever.jitter(f64::MIN_POSITIVE).start().pause(0), Duration::MAX);
     }
 
     #[test]

@@ -105,8 +105,10 @@ impl<T> SupervisorError<T> {
         &self.end
     }
 
-    /// The item that was not taken, if the error is about one: of `start_send`. Before that the item is still with
-    /// whoever wanted to send it.
+    /// The item that was not taken, if the error is about one: that of `start_send` and of
+    /// [`start`](super::DynamicSupervisor::start) always has it, that of
+    /// [`start_all`](super::DynamicSupervisor::start_all) only if it had taken one. An error of `poll_ready` has none:
+    /// the item is still with whoever wanted to send it. (`send` and `forward` of futures drop it then.)
     #[must_use]
     pub fn into_item(self) -> Option<T> {
         self.item

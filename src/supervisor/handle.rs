@@ -21,6 +21,9 @@ use tokio::sync::oneshot;
 /// A handle of [`DynamicSupervisor::handle`](super::DynamicSupervisor::handle) does not keep its supervisor alive; the
 /// last clone of one of [`into_handle`](super::DynamicSupervisor::into_handle) aborts all children.
 ///
+/// Each keeps the function that makes the children. One that is kept by that very function is never dropped, nor is the
+/// function; if it is one of `into_handle`, no drop ever aborts the children. Give it with the items instead.
+///
 /// # Examples
 /// See its methods, and [`DynamicSupervisor`](super::DynamicSupervisor).
 pub struct SupervisorHandle<T> {

@@ -7,7 +7,8 @@
 //! | [`supervised`](StreamSupervised::supervised) | the same as an adapter of any stream | a stream of results |
 //!
 //! All of them are bounded: a supervisor is a [`Sink`](futures_sink::Sink) that is ready while there is a place for one
-//! more, so that `forward` into it is back-pressure, from a stream, a flow or a stage.
+//! more, so that `forward` into it is back-pressure, from a stream, a flow or a stage. Children that are started on
+//! request have a limit when [`max_children`](DynamicSupervisor::max_children) sets one.
 //!
 //! ```text
 //!  Stream / Flow ── forward ──►  DynamicSupervisor  ── starts ──► task   (one for each item)

@@ -41,6 +41,8 @@ pub(super) struct Registry {
     names: u64,
     alive: usize,
     sink: Intake,
+    /// How many children of the sink may run, once it has asked.
+    sink_max: usize,
     pub(super) counts: ChildCounts,
     /// Those behind the sink.
     intakes: Vec<Option<Intake>>,
@@ -55,6 +57,8 @@ pub(super) struct Registry {
     restarts: Restarts,
     pub(super) phase: Phase,
     pub(super) kills: usize,
+    /// All children are to be dropped, whatever their rules.
+    aborted: bool,
     stopped: Vec<Stopped>,
     pub(super) listeners: Listeners,
     pub(super) after: After,
@@ -208,6 +212,7 @@ impl Registry {
             names: 0,
             alive: 0,
             sink: Intake::default(),
+            sink_max: usize::MAX,
             counts: ChildCounts::default(),
             intakes: vec![Some(Intake::default())],
             reading: 0,
@@ -217,6 +222,7 @@ impl Registry {
             restarts: Restarts::new(intensity),
             phase: Phase::Running,
             kills: 0,
+            aborted: false,
             stopped: Vec::new(),
             listeners: Listeners::default(),
             after: After::default(),
@@ -264,12 +270,15 @@ impl Registry {
         rule: Option<Shutdown>,
         rules: &Rules,
     ) {
+        let aborted = self.aborted;
         let Some(slot) = self.get(id) else { return };
         (slot.rare().label, slot.rare().rule) = (label, rule);
         if slot.state == ChildState::Stopping && rule.is_some() {
-            // It was asked to stop by the rule of others.
+            // It was asked to stop by the rule of others, which is undone.
             let timer = slot.rare().timer.take();
+            let was_killed = !aborted && std::mem::take(&mut slot.killed);
             self.after.timers.extend(timer);
+            self.kills -= usize::from(was_killed);
             self.bring_down(id, rules);
         }
     }
@@ -355,7 +364,12 @@ impl Registry {
     pub(super) fn token(&mut self, id: ChildId, restarts: u32) -> (CancellationToken, bool) {
         match self.get(id) {
             Some(slot) if slot.restarts == restarts => {
-                let stopping = slot.state == ChildState::Stopping || slot.wanted;
+                let stopping = match slot.state {
+                    ChildState::Running => slot.wanted,
+                    // The attempt that is being made is the one that was asked for.
+                    ChildState::Restarting => false,
+                    ChildState::Stopping => true,
+                };
                 (slot.rare().token.get_or_insert_default().clone(), stopping)
             }
             _ => (CancellationToken::new(), true),
@@ -373,18 +387,10 @@ impl Registry {
     /// Tells when a child has ended; false if there is none.
     pub(super) fn watch(&mut self, id: ChildId, told: oneshot::Sender<Outcome>) -> bool {
         let Some(slot) = self.get(id) else { return false };
-        let ended = &mut slot.rare().ended;
-        let full = !ended.is_empty() && ended.len() == ended.capacity();
-        ended.push(told);
-        if full {
-            // Those who wait no more go before there is room for others.
-            let (forgotten, waiting): (Vec<_>, Vec<_>) =
-                std::mem::take(ended).into_iter().partition(oneshot::Sender::is_closed);
-            *ended = waiting;
-            if !forgotten.is_empty() {
-                self.after.some = true;
-                self.after.ended.extend(forgotten.into_iter().map(|told| (told, Outcome::NotRestarted)));
-            }
+        let forgotten = join(&mut slot.rare().ended, told);
+        if !forgotten.is_empty() {
+            self.after.some = true;
+            self.after.ended.extend(forgotten.into_iter().map(|told| (told, Outcome::NotRestarted)));
         }
         true
     }
@@ -412,17 +418,29 @@ impl Registry {
     }
 }
 
+/// One more waits. Those who wait no more go before there is room for others: to be dropped without the lock.
+fn join<R>(waiting: &mut Vec<oneshot::Sender<R>>, told: oneshot::Sender<R>) -> Vec<oneshot::Sender<R>> {
+    let full = !waiting.is_empty() && waiting.len() == waiting.capacity();
+    waiting.push(told);
+    if !full {
+        return Vec::new();
+    }
+    let (forgotten, others) = std::mem::take(waiting).into_iter().partition(oneshot::Sender::is_closed);
+    *waiting = others;
+    forgotten
+}
+
 #[cfg(test)]
 mod tests {
-    use super::REQUESTED;
+    use super::{Next, Outcome, REQUESTED};
     use crate::supervisor::restart::Intensity;
     use crate::supervisor::shared::{Rules, Shared};
     use crate::supervisor::{Restart, Shutdown};
+    use std::sync::Arc;
     use tokio::sync::oneshot;
 
-    #[tokio::test]
-    async fn those_who_wait_for_a_child_no_more_are_forgotten_while_it_lives() {
-        let (restart, shutdown) = (Restart::default(), Shutdown::default());
+    fn shared() -> Arc<Shared> {
+        let (restart, shutdown) = (Restart::default(), Shutdown::Wait);
         let rules = Rules {
             restart,
             intensity: Intensity::default(),
@@ -431,7 +449,12 @@ mod tests {
             shutdown,
             max_children: usize::MAX,
         };
-        let shared = Shared::new(rules, tokio::runtime::Handle::current());
+        Shared::new(rules, tokio::runtime::Handle::current())
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_child_no_more_are_forgotten_while_it_lives() {
+        let shared = shared();
         let Ok(id) = shared.admit(REQUESTED) else { panic!("it takes children") };
         let (told, mut waits) = oneshot::channel();
         assert!(shared.with(|registry| registry.watch(id, told)));
@@ -442,7 +465,26 @@ mod tests {
             assert!(kept <= 8, "{kept} kept");
         }
         assert!(waits.try_recv().is_err());
-        shared.with(|registry| registry.remove(id, &super::Outcome::Completed));
+        shared.with(|registry| registry.remove(id, &Outcome::Completed));
         assert!(waits.await.unwrap().is_completed());
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_a_restart_no_more_are_forgotten_before_it() {
+        let shared = shared();
+        let Ok(id) = shared.admit(REQUESTED) else { panic!("it takes children") };
+        let (told, mut waits) = oneshot::channel();
+        assert!(shared.with(|registry| registry.ask_restart(id, &shared.rules, told)));
+        for _ in 0..10_000 {
+            let (told, _) = oneshot::channel();
+            assert!(shared.with(|registry| registry.ask_restart(id, &shared.rules, told)));
+            let kept = shared.with(|registry| registry.get(id).unwrap().rare().on_restart.len());
+            assert!(kept <= 8, "{kept} kept");
+        }
+        assert!(waits.try_recv().is_err());
+        let next = shared.with(|registry| registry.ended(id, &Outcome::Completed, &shared.rules));
+        assert!(matches!(next, Next::Restart(_, 1)));
+        assert!(shared.with(|registry| registry.restarted(id)));
+        assert!(waits.await.unwrap().is_ok());
     }
 }

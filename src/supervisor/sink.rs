@@ -263,8 +263,8 @@ where
         self
     }
 
-    /// Sets how many restarts there may be, of all children, before the supervisor gives up: `max` within a time; by
-    /// default 3 within 5 seconds.
+    /// Sets how many restarts there may be, of all children, before the supervisor gives up: `max`, from 0, within a time;
+    /// by default 3 within 5 seconds. With [`usize::MAX`] it never gives up.
     ///
     /// The restart that is one too many is not made. All children are stopped, by their rules, and the sink fails with
     /// [`SupervisorEnd::GaveUp`]. Each attempt to start a child again counts, also those that fail; restarts on request

@@ -210,8 +210,9 @@ where
             match upstream.poll_next(cx) {
                 Poll::Ready(Some(item)) => this.tasks.begin(item),
                 Poll::Ready(None) => {
-                    this.upstream.set(None);
+                    // First, for the drop of the stream is the user's code.
                     this.tasks.finish();
+                    this.upstream.set(None);
                 }
                 Poll::Pending => break,
             }

@@ -44,15 +44,16 @@ pub use naming::{Itself, Keyed, Naming};
 /// it says that it is ready, so that the item gets there.
 ///
 /// # Panics
-/// A panic in `f`, in a future or in its drop is a result, and `f` is called again for the next item. To send panics
-/// with the closure of [`key`](TaskSupervisor::key) or the clone of the item, outside of a tokio runtime if none was
-/// [named](TaskSupervisor::on), and, as `start_send`, where it was not ready.
+/// A panic in `f`, in a future or in its drop is a result, and `f` is called again for the next item. Sending panics
+/// when the closure of [`key`](TaskSupervisor::key) or the clone of the item does, and outside of a tokio runtime if none
+/// was [named](TaskSupervisor::on); `start_send` also panics when the sink was not ready.
 ///
 /// # Cancel safety
 /// A `send` that is dropped before it is done drops its item, and a `next` loses nothing.
 ///
 /// # Drop
-/// Aborts all tasks, each at its next `await` or at once, and drops all results that were not read.
+/// Aborts all tasks, each at its next `await` or at once, and drops all results that were not read. Each half of a
+/// `split` keeps all of it: a sink whose other half was dropped takes `n` items at most, and is never ready again.
 ///
 /// # Examples
 /// ```

@@ -1,7 +1,7 @@
 //! What supervisors keep and let go, and the code of users in places where nobody expects it.
 
 use futures::task::noop_waker;
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use gen_stage::Backoff;
 use gen_stage::prelude::*;
 use gen_stage::stage::from_iter;
@@ -287,4 +287,87 @@ fn a_supervisor_first_used_outside_of_a_runtime_can_be_used_in_one() {
         supervisor.handle().count_children()
     });
     assert_eq!(counts.completed, 1);
+}
+
+/// A handle that factories get at, which are made before it.
+type Later = Arc<OnceLock<SupervisorHandle<u32>>>;
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_that_is_asked_for_in_a_factory_does_not_ask_the_new_attempt_to_stop() {
+    let later = Later::default();
+    let seen = later.clone();
+    let handle = DynamicSupervisor::with_child(move |_, child: Child| {
+        if child.restarts() == 1 {
+            drop(seen.get().unwrap().restart_child(child.id()));
+        }
+        let token = child.token();
+        async move {
+            if child.restarts() == 0 {
+                return Err("not yet");
+            }
+            token.cancelled_owned().await;
+            Ok(())
+        }
+    })
+    .restart(Restart::Transient)
+    .into_handle();
+    assert!(later.set(handle.clone()).is_ok());
+    let child = handle.start_child(1).unwrap().unwrap();
+    tokio::time::sleep(HOUR).await;
+    let children = handle.which_children();
+    assert_eq!((children.len(), children[0].restarts, handle.count_children().completed), (1, 1, 0));
+    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    handle.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rule_of_an_item_undoes_that_of_others_unless_all_are_aborted() {
+    for (aborted, expected) in [(false, (1, 0)), (true, (0, 1))] {
+        let later = Later::default();
+        let seen = later.clone();
+        let handle = DynamicSupervisor::with_child(|_: u32, child: Child| async move {
+            child.stopping().await;
+            tokio::time::sleep(HOUR).await;
+        })
+        .shutdown_rule(Shutdown::Brutal)
+        .shutdown_rule_by(move |_| {
+            let handle = seen.get().unwrap();
+            drop(handle.shutdown());
+            if aborted {
+                handle.abort();
+            }
+            Shutdown::Wait
+        })
+        .into_handle();
+        assert!(later.set(handle.clone()).is_ok());
+        handle.start_child(1).unwrap();
+        let counts = timeout(2 * HOUR, handle.wait()).await.unwrap().counts;
+        assert_eq!((counts.completed, counts.aborted), expected, "aborted: {aborted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_places_taken_are_noticed_though_nobody_polls_the_sink() {
+    let mut supervisor =
+        DynamicSupervisor::try_new(
+            |n: u32, _: Child| {
+                if n == 0 { Err("no") } else { Ok(Some(pending::<()>())) }
+            },
+        )
+        .shutdown_rule(Shutdown::Brutal)
+        .max_demand(3, 1);
+    let handle = supervisor.handle();
+    // One that could not be started takes no place, so that there never were three children.
+    for n in [1, 1, 0] {
+        supervisor.send(n).await.unwrap();
+    }
+    assert!(supervisor.send(1).now_or_never().is_some());
+    let children = handle.which_children();
+    assert_eq!(children.len(), 3);
+    handle.terminate_child(children[0].id).await.unwrap();
+    assert!(supervisor.send(1).now_or_never().is_none(), "two run");
+    handle.terminate_child(children[1].id).await.unwrap();
+    assert!(supervisor.send(1).now_or_never().is_some());
+    assert_eq!(handle.count_children().alive, 2);
+    handle.abort();
 }

@@ -11,9 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep};
 use tokio_test::task::spawn;
 
@@ -522,6 +522,45 @@ async fn a_panic_of_the_source_is_raised_in_the_reader() {
     }
     let raised = AssertUnwindSafe(async { while tasks.next().await.is_some() {} }).catch_unwind().await;
     assert_eq!(raised.unwrap_err().downcast_ref::<&str>(), Some(&"seven"));
+}
+
+#[tokio::test]
+async fn a_panic_in_the_drop_of_the_source_is_raised_once_behind_its_end() {
+    struct Ends(#[expect(dead_code, reason = "it is there to be dropped")] Bomb);
+    impl Stream for Ends {
+        type Item = u64;
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+            Poll::Ready(None)
+        }
+    }
+    let mut tasks = Ends(Bomb("source")).supervised(3, |n| async move { n });
+    let raised = AssertUnwindSafe(tasks.next()).catch_unwind().await;
+    assert_eq!(raised.unwrap_err().downcast_ref::<&str>(), Some(&"source"));
+    assert!(tasks.is_terminated());
+    assert!(tasks.next().now_or_never().expect("nothing is waited for").is_none());
+}
+
+#[test]
+fn a_reader_that_goes_with_its_waker_may_take_the_runtime_along() {
+    struct Last(#[expect(dead_code, reason = "it is there to be dropped")] Runtime);
+    impl Wake for Last {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (done, ends) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let mut tasks = TaskSupervisor::new(1, |_: u64| pending::<()>()).on(runtime.handle().clone());
+        tasks.send(1).now_or_never().expect("there is room").unwrap();
+        let waker = Waker::from(Arc::new(Last(runtime)));
+        assert!(tasks.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        // Now the supervisor has the last that keeps the runtime, whose end is that of the task.
+        assert!(tasks.next().now_or_never().is_none());
+        let result = tasks.next().now_or_never().flatten();
+        done.send(matches!(result, Some((1, Err(ChildError::Aborted))))).unwrap();
+    });
+    assert_eq!(ends.recv_timeout(ms(10_000)), Ok(true));
 }
 
 #[tokio::test]

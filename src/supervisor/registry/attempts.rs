@@ -1,6 +1,6 @@
 //! What becomes of children: they end, and are started again or gone.
 
-use super::{Next, Registry};
+use super::{Next, Registry, SINK};
 use crate::supervisor::child::{ChildId, ChildState};
 use crate::supervisor::end::{GivenUp, SupervisorEnd};
 use crate::supervisor::event::What;
@@ -165,8 +165,10 @@ impl Registry {
 
     #[inline]
     pub(super) fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
-        if self.get(id).is_none() {
-            return;
+        let Some(slot) = self.get(id) else { return };
+        if slot.intake as usize == SINK && self.sink.running >= self.sink_max {
+            // The sink need not have looked while all of its places were taken.
+            self.sink_full = true;
         }
         self.counts.ended(outcome);
         let slot = self.vacate(id);

@@ -85,6 +85,7 @@ impl Registry {
             Phase::Over(report) => return Poll::Ready(Err(report.end.clone())),
         }
         let running = self.sink.running;
+        self.sink_max = max;
         self.sink_full = running >= if self.sink_full { min + 1 } else { max };
         if !self.sink_full {
             return Poll::Ready(Ok(max - running));

@@ -1,6 +1,6 @@
 //! How children and supervisors are stopped, and when a supervisor is over.
 
-use super::{Kill, Phase, Registry};
+use super::{Kill, Phase, Registry, join};
 use crate::supervisor::child::{ChildId, ChildState};
 use crate::supervisor::end::SupervisorEnd;
 use crate::supervisor::outcome::Outcome;
@@ -38,9 +38,14 @@ impl Registry {
         let Some(slot) = self.get(id).filter(|slot| slot.state != ChildState::Stopping) else {
             return false;
         };
-        slot.rare().on_restart.push(told);
+        let forgotten = join(&mut slot.rare().on_restart, told);
         let was_wanted = std::mem::replace(&mut slot.wanted, true);
-        match slot.state {
+        let state = slot.state;
+        if !forgotten.is_empty() {
+            self.after.some = true;
+            self.after.restarted.extend(forgotten.into_iter().map(|told| (told, Ok(()))));
+        }
+        match state {
             // Instead of what it waits for.
             ChildState::Restarting => self.kill(id),
             _ if !was_wanted => self.bring_down(id, rules),
@@ -86,6 +91,7 @@ impl Registry {
     }
 
     pub(in crate::supervisor) fn kill_all(&mut self) {
+        self.aborted = true;
         self.after.kills.clear();
         for id in self.ids() {
             self.kill(id);

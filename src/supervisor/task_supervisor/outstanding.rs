@@ -173,7 +173,10 @@ impl<K, O> Outstanding<K, O> {
             return Poll::Ready(());
         }
         if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-            state.reader = Some(cx.waker().clone());
+            let old = state.reader.replace(cx.waker().clone());
+            drop(state);
+            // Without the lock: it may be the last that its task is held by.
+            drop(old);
         }
         Poll::Pending
     }
