@@ -11,7 +11,7 @@ use crate::dispatch::SubscriptionId;
 use crate::stage::{Subscribe, SubscribeError};
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -21,20 +21,82 @@ use tokio::sync::oneshot;
 /// A handle of [`DynamicSupervisor::handle`](super::DynamicSupervisor::handle) does not keep its supervisor alive; the
 /// last clone of one of [`into_handle`](super::DynamicSupervisor::into_handle) aborts all children.
 ///
-/// Each keeps the function that makes the children. One that is kept by that very function is never dropped, nor is the
-/// function; if it is one of `into_handle`, no drop ever aborts the children. Give it with the items instead.
+/// One of `into_handle` that a child keeps, or the function that makes the children, would keep the supervisor alive for
+/// good: [`downgrade`](Self::downgrade) makes one for them that does not.
 ///
 /// # Examples
 /// See its methods, and [`DynamicSupervisor`](super::DynamicSupervisor).
 pub struct SupervisorHandle<T> {
     shared: Arc<Shared>,
-    starts: Arc<dyn Starts<T>>,
+    starts: Starter<T>,
     owner: Option<Arc<Owner>>,
 }
 
+/// What starts children, while the supervisor is there.
+enum Starter<T> {
+    Kept(Arc<dyn Starts<T>>),
+    Known(Weak<dyn Starts<T>>),
+}
+
+impl<T> Starter<T> {
+    fn get(&self) -> Option<Arc<dyn Starts<T>>> {
+        match self {
+            Self::Kept(starts) => Some(Arc::clone(starts)),
+            Self::Known(starts) => starts.upgrade(),
+        }
+    }
+}
+
+impl<T> Clone for Starter<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Kept(starts) => Self::Kept(Arc::clone(starts)),
+            Self::Known(starts) => Self::Known(Weak::clone(starts)),
+        }
+    }
+}
+
 impl<T: Send + 'static> SupervisorHandle<T> {
-    pub(super) fn new(shared: Arc<Shared>, starts: Arc<dyn Starts<T>>, owner: Option<Arc<Owner>>) -> Self {
-        Self { shared, starts, owner }
+    /// One of a supervisor that goes with its sink.
+    pub(super) fn of_sink(shared: Arc<Shared>, starts: &Arc<impl Starts<T> + 'static>) -> Self {
+        let starts: Weak<dyn Starts<T>> = Arc::<_>::downgrade(starts) as _;
+        Self { shared, starts: Starter::Known(starts), owner: None }
+    }
+
+    /// One that keeps its supervisor alive.
+    pub(super) fn owning(shared: Arc<Shared>, starts: Arc<dyn Starts<T>>, owner: Owner) -> Self {
+        Self { shared, starts: Starter::Kept(starts), owner: Some(Arc::new(owner)) }
+    }
+
+    /// A handle that does not keep the supervisor alive: for children, and for the function that makes them.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::supervisor::{DynamicSupervisor, SupervisorHandle};
+    ///
+    /// #[derive(Clone)]
+    /// struct Countdown(u32, SupervisorHandle<Countdown>);
+    ///
+    /// # tokio_test::block_on(async {
+    /// let supervisor = DynamicSupervisor::new(|Countdown(n, supervisor): Countdown| async move {
+    ///     if n > 0 {
+    ///         supervisor.start_child(Countdown(n - 1, supervisor.clone())).unwrap();
+    ///     }
+    /// });
+    /// let handle = supervisor.into_handle();
+    /// handle.start_child(Countdown(9, handle.downgrade())).unwrap();
+    /// while handle.count_children().completed < 10 {
+    ///     tokio::task::yield_now().await;
+    /// }
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn downgrade(&self) -> Self {
+        let starts = match &self.starts {
+            Starter::Kept(starts) => Starter::Known(Arc::downgrade(starts)),
+            Starter::Known(starts) => Starter::Known(Weak::clone(starts)),
+        };
+        Self { shared: Arc::clone(&self.shared), starts, owner: None }
     }
 
     /// Starts a child for an item, beside those of the sink and of stages; `None` when there was nothing to start for it.
@@ -59,7 +121,11 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// # Source
     /// `start_child`.
     pub fn start_child(&self, item: T) -> Result<Option<ChildId>, StartError<T>> {
-        match Arc::clone(&self.starts).start(item, REQUESTED)? {
+        let Some(starts) = self.starts.get() else {
+            let end = self.shared.with(|registry| registry.end()).unwrap_or(SupervisorEnd::Aborted);
+            return Err(StartError::Ended { end, item });
+        };
+        match starts.start(item, REQUESTED)? {
             Birth::Started(id) => Ok(Some(id)),
             Birth::Ignored => Ok(None),
         }
@@ -112,14 +178,12 @@ impl<T: Send + 'static> SupervisorHandle<T> {
             return Err(SubscribeError::ConsumerGone);
         }
         let subscription = subscribe.manual().await?;
+        let Some(starts) = self.starts.get() else {
+            return Err(SubscribeError::ConsumerGone);
+        };
         let id = subscription.id();
         let intake = Intake::open(&self.shared);
-        self.shared.runtime.spawn(read(
-            Arc::clone(&self.shared),
-            Arc::clone(&self.starts),
-            subscription,
-            intake,
-        ));
+        self.shared.runtime.spawn(read(Arc::clone(&self.shared), starts, subscription, intake));
         Ok(id)
     }
 
@@ -254,7 +318,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// `which_children`.
     #[must_use]
     pub fn which_children(&self) -> Vec<ChildInfo> {
-        self.shared.with(|registry| registry.children())
+        let mut children = self.shared.with(|registry| registry.children());
+        children.sort_unstable_by_key(|child| child.id);
+        children
     }
 
     /// How many children there are, and what became of all items so far.
@@ -384,7 +450,7 @@ async fn outcome_of(
 
 impl<T> Clone for SupervisorHandle<T> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), starts: Arc::clone(&self.starts), owner: self.owner.clone() }
+        Self { shared: Arc::clone(&self.shared), starts: self.starts.clone(), owner: self.owner.clone() }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod intakes;
+mod slot;
 mod stopping;
 
 use super::child::{ChildId, ChildInfo, ChildState};
@@ -14,6 +15,7 @@ use super::report::{ChildCounts, Stopped, SupervisorReport};
 use super::restart::{Intensity, Restarts};
 use super::rule::Shutdown;
 use super::shared::Rules;
+use slot::{Intake, Slot, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -100,94 +102,6 @@ pub(super) enum Phase {
     /// Children are being stopped.
     Stopping(SupervisorEnd),
     Over(Arc<SupervisorReport>),
-}
-
-/// A child, or room for one: no more than a core has to fetch at once.
-#[repr(align(64))]
-struct Slot {
-    /// 0: nobody is here.
-    number: u64,
-    /// Since when it is there, for those that were still there when they had been polled once.
-    began: Option<Instant>,
-    /// Wakes its task, once it has waited for something.
-    waker: Option<Waker>,
-    rare: Option<Box<Rare>>,
-    intake: u32,
-    restarts: u32,
-    /// The next slot where nobody is, if nobody is here.
-    next_free: u32,
-    state: ChildState,
-    /// It is to be dropped in the middle of what it does.
-    killed: bool,
-    /// It is to be restarted whatever its end, by request.
-    wanted: bool,
-    /// It had not ended when the supervisor was told to stop.
-    reported: bool,
-}
-
-/// What most children never have.
-#[derive(Default)]
-struct Rare {
-    label: Option<Arc<str>>,
-    rule: Option<Shutdown>,
-    token: Option<CancellationToken>,
-    /// When the last attempt began, if it was not the first.
-    restarted: Option<Instant>,
-    /// Restarts since it last ran for long: its pauses grow with these.
-    streak: u32,
-    /// Keeps the timer of its end, if it has to end in time.
-    timer: Option<oneshot::Sender<()>>,
-    ended: Vec<oneshot::Sender<Outcome>>,
-    on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
-}
-
-const _: () = assert!(size_of::<Slot>() == 64, "a slot is one cache line");
-
-impl Slot {
-    fn empty() -> Self {
-        Self {
-            number: 0,
-            began: None,
-            waker: None,
-            rare: None,
-            intake: 0,
-            restarts: 0,
-            next_free: NONE,
-            state: ChildState::Running,
-            killed: false,
-            wanted: false,
-            reported: false,
-        }
-    }
-
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    fn label(&self) -> Option<Arc<str>> {
-        self.rare.as_ref()?.label.clone()
-    }
-
-    fn take_token(&mut self) -> Option<CancellationToken> {
-        self.rare.as_mut()?.token.take()
-    }
-}
-
-/// What is left of a child that has gone.
-struct Vacated {
-    reported: bool,
-    rare: Option<Box<Rare>>,
-}
-
-/// Where items come from, and how many children of it there are.
-#[derive(Default)]
-struct Intake {
-    running: usize,
-    /// Wake when there are at most so many.
-    wake_at: usize,
-    waker: Option<Waker>,
-    /// No more items come: it goes with its last child.
-    finished: bool,
 }
 
 /// What a child is to do after it ended.
@@ -402,7 +316,7 @@ impl Registry {
     }
 
     pub(super) fn children(&self) -> Vec<ChildInfo> {
-        let mut children: Vec<_> = (0..)
+        (0..)
             .zip(&self.slots)
             .filter(|(_, slot)| slot.number > 0)
             .map(|(at, slot)| ChildInfo {
@@ -412,9 +326,7 @@ impl Registry {
                 restarts: slot.restarts,
                 age: slot.began.map_or(Duration::ZERO, |began| began.elapsed()),
             })
-            .collect();
-        children.sort_unstable_by_key(|child| child.id);
-        children
+            .collect()
     }
 }
 

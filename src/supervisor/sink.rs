@@ -441,7 +441,7 @@ where
     #[track_caller]
     pub fn handle(&mut self) -> SupervisorHandle<T> {
         let (core, _) = self.running();
-        SupervisorHandle::new(Arc::clone(&core.shared), Arc::clone(core) as _, None)
+        SupervisorHandle::of_sink(Arc::clone(&core.shared), core)
     }
 
     /// Gives up the sink: children are started by the handle, and by stages it is subscribed to.
@@ -468,9 +468,7 @@ where
     pub fn into_handle(mut self) -> SupervisorHandle<T> {
         self.running();
         match self.state {
-            State::Running { core, owner } => {
-                SupervisorHandle::new(Arc::clone(&core.shared), core, Some(Arc::new(owner)))
-            }
+            State::Running { core, owner } => SupervisorHandle::owning(Arc::clone(&core.shared), core, owner),
             State::Planned(_) | State::Moving => unreachable!("it was started above"),
         }
     }

@@ -371,3 +371,43 @@ async fn all_places_taken_are_noticed_though_nobody_polls_the_sink() {
     assert_eq!(handle.count_children().alive, 2);
     handle.abort();
 }
+
+#[test]
+fn in_a_runtime_without_timers_who_looks_at_nothing_is_aborted_at_once() {
+    let without_timers = Builder::new_current_thread().build().unwrap();
+    let report = without_timers.block_on(async {
+        let handle = DynamicSupervisor::new(|_: u32| pending::<()>()).into_handle();
+        let first = handle.start_child(1).unwrap().unwrap();
+        handle.start_child(2).unwrap();
+        assert!(matches!(handle.terminate_child(first).await, Ok(Outcome::Aborted)));
+        handle.shutdown().await
+    });
+    assert_eq!((report.counts.aborted, report.stopped.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn handles_that_were_downgraded_keep_nothing_and_hand_the_item_back_in_the_end() {
+    let kept = Arc::new(());
+    let captured = Arc::clone(&kept);
+    let owning = DynamicSupervisor::new(move |_: u32| {
+        let captured = Arc::clone(&captured);
+        async move {
+            pending::<()>().await;
+            drop(captured);
+        }
+    })
+    .into_handle();
+    let weak = owning.downgrade();
+    owning.start_child(1).unwrap();
+    weak.clone().start_child(2).unwrap();
+    drop(owning);
+    let report = weak.wait().await;
+    assert_eq!(report.counts.aborted, 2);
+    assert!(matches!(report.end, SupervisorEnd::Aborted));
+    // The last of its tasks may not be dropped yet.
+    while Arc::strong_count(&kept) > 1 {
+        tokio::task::yield_now().await;
+    }
+    let refused = weak.start_child(3).unwrap_err();
+    assert!(matches!(refused, StartError::Ended { end: SupervisorEnd::Aborted, item: 3 }), "{refused:?}");
+}

@@ -119,7 +119,7 @@ impl Registry {
 
     /// A child that is restarting is to be started, unless that is once too often.
     pub(in crate::supervisor) fn again(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
-        if self.get(id).is_some_and(|slot| slot.restarts >= rules.restarts_per_child) {
+        if self.get(id).is_some_and(|slot| !slot.wanted && slot.restarts >= rules.restarts_per_child) {
             self.remove(id, outcome);
             return Next::Gone;
         }

@@ -1,0 +1,99 @@
+//! What is known of one child, and of one place where items come from.
+
+use super::NONE;
+use crate::supervisor::child::ChildState;
+use crate::supervisor::outcome::Outcome;
+use crate::supervisor::rule::Shutdown;
+use std::sync::Arc;
+use std::task::Waker;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A child, or room for one: no more than a core has to fetch at once.
+#[repr(align(64))]
+pub(super) struct Slot {
+    /// 0: nobody is here.
+    pub(super) number: u64,
+    /// Since when it is there, for those that were still there when they had been polled once.
+    pub(super) began: Option<Instant>,
+    /// Wakes its task, once it has waited for something.
+    pub(super) waker: Option<Waker>,
+    pub(super) rare: Option<Box<Rare>>,
+    pub(super) intake: u32,
+    pub(super) restarts: u32,
+    /// The next slot where nobody is, if nobody is here.
+    pub(super) next_free: u32,
+    pub(super) state: ChildState,
+    /// It is to be dropped in the middle of what it does.
+    pub(super) killed: bool,
+    /// It is to be restarted whatever its end, by request.
+    pub(super) wanted: bool,
+    /// It had not ended when the supervisor was told to stop.
+    pub(super) reported: bool,
+}
+
+/// What most children never have.
+#[derive(Default)]
+pub(super) struct Rare {
+    pub(super) label: Option<Arc<str>>,
+    pub(super) rule: Option<Shutdown>,
+    pub(super) token: Option<CancellationToken>,
+    /// When the last attempt began, if it was not the first.
+    pub(super) restarted: Option<Instant>,
+    /// Restarts since it last ran for long: its pauses grow with these.
+    pub(super) streak: u32,
+    /// Keeps the timer of its end, if it has to end in time.
+    pub(super) timer: Option<oneshot::Sender<()>>,
+    pub(super) ended: Vec<oneshot::Sender<Outcome>>,
+    pub(super) on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
+}
+
+const _: () = assert!(size_of::<Slot>() == 64, "a slot is one cache line");
+
+impl Slot {
+    pub(super) fn empty() -> Self {
+        Self {
+            number: 0,
+            began: None,
+            waker: None,
+            rare: None,
+            intake: 0,
+            restarts: 0,
+            next_free: NONE,
+            state: ChildState::Running,
+            killed: false,
+            wanted: false,
+            reported: false,
+        }
+    }
+
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn label(&self) -> Option<Arc<str>> {
+        self.rare.as_ref()?.label.clone()
+    }
+
+    pub(super) fn take_token(&mut self) -> Option<CancellationToken> {
+        self.rare.as_mut()?.token.take()
+    }
+}
+
+/// What is left of a child that has gone.
+pub(super) struct Vacated {
+    pub(super) reported: bool,
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// Where items come from, and how many children of it there are.
+#[derive(Default)]
+pub(super) struct Intake {
+    pub(super) running: usize,
+    /// Wake when there are at most so many.
+    pub(super) wake_at: usize,
+    pub(super) waker: Option<Waker>,
+    /// No more items come: it goes with its last child.
+    pub(super) finished: bool,
+}
