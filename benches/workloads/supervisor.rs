@@ -2,8 +2,8 @@
 
 use super::{Peer, Workload, sum_of_work, work};
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
-use gen_stage::supervisor::{DynamicSupervisor, StreamSupervised};
+use futures::{FutureExt, SinkExt, StreamExt, stream};
+use gen_stage::supervisor::{ChildSpec, DynamicSupervisor, StreamSupervised};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
@@ -20,6 +20,7 @@ pub(crate) fn workload() -> Workload {
         expected: sum_of_work,
         peers: vec![
             Peer::task("gen_stage, DynamicSupervisor", ITEMS, ours),
+            Peer::task("gen_stage, DynamicSupervisor by forward", ITEMS, forwarded),
             Peer::task("gen_stage, supervised (results come out)", ITEMS, supervised),
             Peer::task("tokio spawn and Semaphore", ITEMS, spawned),
             Peer::task("tokio JoinSet and Semaphore", ITEMS, join_set),
@@ -40,16 +41,30 @@ fn total(sum: &AtomicU64) -> u64 {
 fn ours(items: u64) -> BoxFuture<'static, u64> {
     async move {
         let sum = Arc::new(AtomicU64::new(0));
-        let added = Arc::clone(&sum);
-        let supervisor = DynamicSupervisor::new(move |n| {
-            let sum = Arc::clone(&added);
-            async move { add(n, &sum).await }
-        })
-        .max_demand(TASKS, TASKS / 2);
-        stream::iter(0..items).map(Ok).forward(supervisor).await.unwrap();
+        let mut supervisor = supervisor(&sum);
+        supervisor.start_all(stream::iter(0..items)).await.unwrap();
+        supervisor.close().await.unwrap();
         total(&sum)
     }
     .boxed()
+}
+
+fn forwarded(items: u64) -> BoxFuture<'static, u64> {
+    async move {
+        let sum = Arc::new(AtomicU64::new(0));
+        stream::iter(0..items).map(Ok).forward(supervisor(&sum)).await.unwrap();
+        total(&sum)
+    }
+    .boxed()
+}
+
+fn supervisor(sum: &Arc<AtomicU64>) -> DynamicSupervisor<u64, impl ChildSpec<u64> + use<>> {
+    let sum = Arc::clone(sum);
+    DynamicSupervisor::new(move |n| {
+        let sum = Arc::clone(&sum);
+        async move { add(n, &sum).await }
+    })
+    .max_demand(TASKS, TASKS / 2)
 }
 
 fn supervised(items: u64) -> BoxFuture<'static, u64> {

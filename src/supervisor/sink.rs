@@ -9,7 +9,6 @@ use super::shared::{Rules, Shared};
 use super::spec::{ChildOutput, ChildSpec, OfChild, OfItem, Trying};
 use crate::backoff::Backoff;
 use crate::demand::Demand;
-use crate::lane::Turn;
 use crate::stage::StageError;
 use futures_sink::Sink;
 use std::fmt;
@@ -98,13 +97,8 @@ pub struct DynamicSupervisor<T, S> {
     demand: Demand,
     /// How many children may be started before there is another look at how many run.
     places: usize,
-    /// Children are started so many at a time: those have their turn before the queue of a worker is full of them.
-    turn: Turn,
     closed: bool,
 }
-
-/// Fewer than a worker of tokio has in its own queue: with more, they go to a queue that all workers share.
-const TURN: usize = 64;
 
 enum State<T, S> {
     Planned(Box<Plan<T, S>>),
@@ -205,13 +199,7 @@ where
             max_children: usize::MAX,
             runtime: None,
         };
-        Self {
-            state: State::Planned(Box::new(plan)),
-            demand: Demand::default(),
-            places: 0,
-            turn: Turn::new(TURN),
-            closed: false,
-        }
+        Self { state: State::Planned(Box::new(plan)), demand: Demand::default(), places: 0, closed: false }
     }
 
     /// Sets how many children of the sink's items may run, at least 1, and to how many they must fall before it takes
@@ -520,7 +508,7 @@ where
             return Poll::Ready(Err(SupervisorError::new(SupervisorEnd::Closed, None)));
         }
         if places > 0 && !core.shared.closing.load(Ordering::Relaxed) {
-            return self.turn.poll_step(cx).map(Ok);
+            return Poll::Ready(Ok(()));
         }
         let bounds = (demand.max(), demand.min());
         let polled = core.shared.with(|registry| registry.poll_slots(bounds, cx));
