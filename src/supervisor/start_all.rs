@@ -50,10 +50,10 @@ where
 
     /// Starts a child for each item of a stream, each when there is a place; returns when the stream has ended.
     ///
-    /// It gives way to them now and then, so that they run where they were started, which is faster. Unlike `forward` it
-    /// does not close the sink at the end, and takes an item only when there is a place for it, so
-    /// that no item is in its hands when it is dropped. It also sees at once that the supervisor has ended while the
-    /// stream has nothing, which `forward` does at the next item.
+    /// It gives way to them now and then, so that they run where they were started, which is faster. Unlike `forward`
+    /// it does not close the sink at the end, and takes an item only when there is a place for it, so that no item is
+    /// in its hands when it is dropped. It also sees at once that the supervisor has ended while the stream has
+    /// nothing, which `forward` does at the next item.
     ///
     /// # Demand
     /// The stream is polled while there is a place: its end, too, is seen only then.
