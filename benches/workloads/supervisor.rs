@@ -13,6 +13,8 @@ use tokio_util::task::TaskTracker;
 const ITEMS: u64 = 1_000_000;
 /// How many tasks there may be at a time.
 const TASKS: usize = 1000;
+/// How many have ended when ours starts more: fewer than a worker's queue holds.
+const AT_ONCE: usize = 100;
 
 pub(crate) fn workload() -> Workload {
     Workload {
@@ -64,7 +66,7 @@ fn supervisor(sum: &Arc<AtomicU64>) -> DynamicSupervisor<u64, impl ChildSpec<u64
         let sum = Arc::clone(&sum);
         async move { add(n, &sum).await }
     })
-    .max_demand(TASKS, TASKS / 2)
+    .max_demand(TASKS, TASKS - AT_ONCE)
 }
 
 fn supervised(items: u64) -> BoxFuture<'static, u64> {

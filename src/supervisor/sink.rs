@@ -205,9 +205,9 @@ where
     /// Sets how many children of the sink's items may run, at least 1, and to how many they must fall before it takes
     /// more, less than `max`; by default 1000 and 500.
     ///
-    /// The distance between the two saves wake-ups where children end soon. Where they live for long, `max - 1` as the
-    /// `min` uses every place as soon as it is free; with a lower one, when all places were taken, nothing is started
-    /// before so many children have ended.
+    /// The distance between the two saves wake-ups where children end soon; one of about 100 is enough for that, and fits
+    /// into the queue of a worker of tokio. Where they live for long, `max - 1` as the `min` uses every place as soon as
+    /// it is free; with a lower one, when all places were taken, nothing is started before so many children have ended.
     ///
     /// # Panics
     /// When the numbers are not in their ranges, and when the supervisor is already used.
