@@ -228,7 +228,7 @@ impl<T> Receiver<T> {
         let items = std::mem::take(&mut self.current);
         let mut reading = Reading { items, rest: &mut self.current, emptied: &mut self.emptied };
         // The only call of `each`, and not through a reference to it: so it becomes a part of the loop, however long.
-        #[allow(clippy::redundant_closure)]
+        #[allow(clippy::redundant_closure, reason = "a reference to a closure is not inlined into the loop")]
         let flow = reading.items.try_for_each(|item| each(item));
         drop(reading);
         Poll::Ready(match flow {
@@ -325,7 +325,7 @@ impl<T> Drop for Reading<'_, T> {
             *self.rest = items;
         } else {
             // Collects nothing, in place: that is how to get at the buffer.
-            #[allow(clippy::map_identity)]
+            #[allow(clippy::map_identity, reason = "without it what is left has no buffer")]
             let buffer = items.map(std::convert::identity).collect();
             *self.emptied = buffer;
         }

@@ -84,6 +84,7 @@ mod core;
 mod end;
 mod event;
 mod handle;
+mod options;
 mod outcome;
 mod reader;
 mod registry;

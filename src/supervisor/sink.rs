@@ -17,7 +17,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// Starts a supervised task for each item: a `Sink` that is ready while a child may be started.
@@ -94,7 +93,7 @@ use tokio::runtime::Handle;
 #[must_use = "sinks do nothing unless they are polled"]
 pub struct DynamicSupervisor<T, S> {
     state: State<T, S>,
-    demand: Demand,
+    pub(super) demand: Demand,
     /// How many children may be started before there is another look at how many run.
     places: usize,
     closed: bool,
@@ -106,16 +105,17 @@ enum State<T, S> {
     Moving,
 }
 
-struct Plan<T, S> {
-    spec: S,
-    options: ItemOptions<T>,
-    restart: Restart,
-    intensity: Intensity,
-    restarts_per_child: u32,
-    backoff: Option<Backoff>,
-    shutdown: Shutdown,
-    max_children: usize,
-    runtime: Option<Handle>,
+/// What is set before the supervisor is used.
+pub(super) struct Plan<T, S> {
+    pub(super) spec: S,
+    pub(super) options: ItemOptions<T>,
+    pub(super) restart: Restart,
+    pub(super) intensity: Intensity,
+    pub(super) restarts_per_child: u32,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) shutdown: Shutdown,
+    pub(super) max_children: usize,
+    pub(super) runtime: Option<Handle>,
 }
 
 impl<T, F, Fut> DynamicSupervisor<T, OfItem<F>>
@@ -202,223 +202,6 @@ where
         Self { state: State::Planned(Box::new(plan)), demand: Demand::default(), places: 0, closed: false }
     }
 
-    /// Sets how many children of the sink's items may run, at least 1, and to how many they must fall before it takes
-    /// more, less than `max`; by default 1000 and 500.
-    ///
-    /// The distance between the two saves wake-ups where children end soon; one of about 100 is enough for that, and fits
-    /// into the queue of a worker of tokio. Where they live for long, `max - 1` as the `min` uses every place as soon as
-    /// it is free; with a lower one, when all places were taken, nothing is started before so many children have ended.
-    ///
-    /// # Panics
-    /// When the numbers are not in their ranges, and when the supervisor is already used.
-    ///
-    /// # Source
-    /// The original collects `min_demand` ends before it asks again, whatever `max_demand`; its documentation says what
-    /// is done here.
-    #[track_caller]
-    pub fn max_demand(self, max: usize, min: usize) -> Self {
-        match Demand::new(max, min) {
-            Ok(demand) => self.with_demand(demand),
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    /// Sets the same by a [`Demand`].
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    #[track_caller]
-    pub fn with_demand(mut self, demand: Demand) -> Self {
-        self.plan("max_demand");
-        self.demand = demand;
-        self
-    }
-
-    /// Sets which children are started again when they end; by default none, [`Restart::Temporary`].
-    ///
-    /// Their items are cloned, one clone for each start.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    #[track_caller]
-    pub fn restart(mut self, restart: Restart) -> Self
-    where
-        T: Clone,
-    {
-        let plan = self.plan("restart");
-        plan.restart = restart;
-        plan.options.copy = (restart != Restart::Temporary).then_some(T::clone);
-        self
-    }
-
-    /// Sets how many restarts there may be, of all children, before the supervisor gives up: `max`, from 0, within a time;
-    /// by default 3 within 5 seconds. With [`usize::MAX`] it never gives up.
-    ///
-    /// The restart that is one too many is not made. All children are stopped, by their rules, and the sink fails with
-    /// [`SupervisorEnd::GaveUp`]. Each attempt to start a child again counts, also those that fail; restarts on request
-    /// do not. Times are compared in whole seconds since the supervisor was first used, so that within no time those of
-    /// the same second count.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::SinkExt;
-    /// use gen_stage::supervisor::{DynamicSupervisor, Restart, SupervisorEnd};
-    /// use std::time::Duration;
-    ///
-    /// # tokio_test::block_on(async {
-    /// let mut supervisor = DynamicSupervisor::new(|_: u32| async { Err("broken") })
-    ///     .restart(Restart::Transient)
-    ///     .max_restarts(2, Duration::from_secs(5));
-    /// supervisor.send(1).await?;
-    /// let error = supervisor.close().await.unwrap_err();
-    /// let SupervisorEnd::GaveUp(given_up) = error.end() else { panic!("{error}") };
-    /// assert_eq!(given_up.child.number(), 1);
-    /// assert_eq!(
-    ///     error.to_string(),
-    ///     "the supervisor gave up: child #1 failed: broken, and there may be 2 restarts within 5s"
-    /// );
-    /// # Ok::<(), gen_stage::supervisor::SupervisorError<u32>>(())
-    /// # });
-    /// ```
-    ///
-    /// # Source
-    /// `max_restarts` and `max_seconds`.
-    #[track_caller]
-    pub fn max_restarts(mut self, max: usize, within: Duration) -> Self {
-        self.plan("max_restarts").intensity = Intensity { max_restarts: max, within };
-        self
-    }
-
-    /// Sets how often each child may be restarted, from 0; by default there is no limit.
-    ///
-    /// A child that ends when it was restarted so often is let go, with the outcome it has then, and the others live on.
-    /// Attempts to start it again that fail count, and so do restarts on request, which are always made.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    ///
-    /// # Examples
-    /// ```
-    /// use gen_stage::supervisor::{DynamicSupervisor, Restart};
-    /// use std::time::Duration;
-    ///
-    /// # tokio_test::block_on(async {
-    /// let mut supervisor = DynamicSupervisor::new(|n: u32| async move {
-    ///     if n == 1 { Err("broken") } else { Ok(()) }
-    /// })
-    /// .restart(Restart::Transient)
-    /// .max_restarts(100, Duration::from_secs(1))
-    /// .restarts_per_child(2);
-    /// supervisor.start_all(futures::stream::iter(0..3)).await?;
-    /// let report = supervisor.handle().drain(None).await;
-    /// assert_eq!((report.counts.completed, report.counts.failed, report.counts.restarts), (2, 1, 2));
-    /// # Ok::<(), gen_stage::supervisor::SupervisorError<u32>>(())
-    /// # });
-    /// ```
-    ///
-    /// # Source
-    /// There is nothing like it in the original: one child that never succeeds ends its supervisor.
-    #[track_caller]
-    pub fn restarts_per_child(mut self, max: u32) -> Self {
-        self.plan("restarts_per_child").restarts_per_child = max;
-        self
-    }
-
-    /// Pauses before children are restarted, longer for each time that one fails in a row; by default there is no pause.
-    ///
-    /// The pauses of a child begin anew once it ran for longer than the time of
-    /// [`max_restarts`](Self::max_restarts). A child that pauses keeps its place.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::SinkExt;
-    /// use gen_stage::Backoff;
-    /// use gen_stage::supervisor::{Child, DynamicSupervisor, Restart};
-    /// use tokio::time::{Duration, Instant};
-    ///
-    /// # tokio_test::block_on(async {
-    /// # tokio::time::pause();
-    /// let begin = Instant::now();
-    /// let mut supervisor = DynamicSupervisor::with_child(|_: u32, child: Child| async move {
-    ///     if child.restarts() < 2 { Err("not yet") } else { Ok(()) }
-    /// })
-    /// .restart(Restart::Transient)
-    /// .backoff(Backoff::new(Duration::from_secs(1), 3.0));
-    /// supervisor.send(1).await?;
-    /// supervisor.close().await?;
-    /// assert_eq!(begin.elapsed().as_secs(), 1 + 3);
-    /// # Ok::<(), gen_stage::supervisor::SupervisorError<u32>>(())
-    /// # });
-    /// ```
-    #[track_caller]
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.plan("backoff").backoff = Some(backoff);
-        self
-    }
-
-    /// Sets how children are stopped; by default [`Shutdown::After`] 5 seconds.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    #[track_caller]
-    pub fn shutdown_rule(mut self, rule: Shutdown) -> Self {
-        self.plan("shutdown_rule").shutdown = rule;
-        self
-    }
-
-    /// Sets how each child is stopped, by its item.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    #[track_caller]
-    pub fn shutdown_rule_by(mut self, rule: impl Fn(&T) -> Shutdown + Send + Sync + 'static) -> Self {
-        self.plan("shutdown_rule_by").options.rule = Some(Box::new(rule));
-        self
-    }
-
-    /// Sets what children are called in reports, events and errors; by default they have but a number.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    #[track_caller]
-    pub fn label_by(mut self, label: impl Fn(&T) -> String + Send + Sync + 'static) -> Self {
-        self.plan("label_by").options.label = Some(Box::new(label));
-        self
-    }
-
-    /// Sets how many children may run that were [started on request](SupervisorHandle::start_child), from 0; by default
-    /// there is no limit.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    ///
-    /// # Source
-    /// `max_dynamic`. A restart does not lower the count.
-    #[track_caller]
-    pub fn max_children(mut self, max: usize) -> Self {
-        self.plan("max_children").max_children = max;
-        self
-    }
-
-    /// Runs the children in this runtime, which must have timers for pauses, deadlines and [`Shutdown::After`]; by default
-    /// in the one of the first use.
-    ///
-    /// When the runtime is shut down, its children are aborted, and so is every child that is started later.
-    ///
-    /// # Panics
-    /// When the supervisor is already used.
-    #[track_caller]
-    pub fn on(mut self, runtime: Handle) -> Self {
-        self.plan("on").runtime = Some(runtime);
-        self
-    }
-
     /// A handle to look at children, to start more of them, and to stop them. The supervisor is used from now on: its
     /// options are set.
     ///
@@ -462,7 +245,7 @@ where
     }
 
     #[track_caller]
-    fn plan(&mut self, option: &str) -> &mut Plan<T, S> {
+    pub(super) fn plan(&mut self, option: &str) -> &mut Plan<T, S> {
         match &mut self.state {
             State::Planned(plan) => plan,
             _ => panic!("{option} of a supervisor must be set before it is used"),

@@ -101,7 +101,7 @@ where
     /// Waits for the end of the supervisor.
     fn poll_end(&mut self, cx: &Context<'_>) -> Poll<SupervisorError<T>> {
         let core: &Arc<Core<T, S>> = self.running().0;
-        let polled = core.shared.with(|registry| registry.poll_sink_end(cx));
-        polled.map(|end| SupervisorError::new(end, None))
+        let polled = core.shared.with(|registry| registry.poll_sink_over(cx));
+        polled.map(|report| SupervisorError::new(report.end.clone(), None))
     }
 }

@@ -96,7 +96,7 @@ impl Registry {
         Poll::Pending
     }
 
-    /// The same for the sink, which waits for nothing else then.
+    /// Waits for the report, for the sink: with or without places, the end concerns it.
     pub(in crate::supervisor) fn poll_sink_over(&mut self, cx: &Context<'_>) -> Poll<Arc<SupervisorReport>> {
         if let Some(report) = self.report() {
             return Poll::Ready(report);
@@ -104,11 +104,6 @@ impl Registry {
         let old = self.closing.replace(cx.waker().clone());
         self.replaced(old);
         Poll::Pending
-    }
-
-    /// Waits for the end where there are places: an item is waited for.
-    pub(in crate::supervisor) fn poll_sink_end(&mut self, cx: &Context<'_>) -> Poll<SupervisorEnd> {
-        self.poll_sink_over(cx).map(|report| report.end.clone())
     }
 
     /// Wakers are not dropped under the lock: they may be the last that their task is held by.
