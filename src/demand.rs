@@ -115,6 +115,12 @@ impl Demand {
     pub const fn batch(self) -> usize {
         self.max - self.min
     }
+
+    /// What each of several edges asks for, so that all together ask for this much, and each at least for 1.
+    pub(crate) const fn shared_by(self, edges: usize) -> Self {
+        let max = if self.max > edges { self.max / edges } else { 1 };
+        Self { max, min: max / 2 }
+    }
 }
 
 impl Default for Demand {

@@ -8,7 +8,7 @@
 //! # });
 //! ```
 
-pub use crate::flow::{Flow, StreamFlow as _};
+pub use crate::flow::{Flow, Flowing, InOrder, Readable, StreamFlow as _};
 pub use crate::stage::{Consumer, Producer, ProducerConsumer};
 pub use crate::supervisor::DynamicSupervisor;
 pub use crate::window::Window;

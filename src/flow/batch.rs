@@ -1,5 +1,7 @@
+use super::bounds::OpenLayer;
+use super::envelope::{Bare, Envelope, Gathers};
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::lane::{Each, Lane, Timer, poll_one};
@@ -30,7 +32,9 @@ impl<P> Flow<P> {
     /// to [`max_demand`](Flow::demand) batches may wait to be read, so that with large ones a small demand is in place.
     ///
     /// # Ordering
-    /// Each lane keeps its order, within batches and between them.
+    /// Each lane keeps its order, within batches and between them. Behind it, [`ordered`](Flow::ordered) brings the
+    /// batches of all lanes into the order of their last items; one that is not full when it comes out has the place of
+    /// the last item of the source that its lane took.
     ///
     /// # Panics
     /// When `size` is 0.
@@ -65,7 +69,7 @@ impl<P> Flow<P> {
     /// if that alone is heavier.
     ///
     /// # Ordering
-    /// Each lane keeps its order, within batches and between them.
+    /// As for [`batch`](Flow::batch).
     ///
     /// # Panics
     /// When `max` is 0. A panic in `weigh` ends the flow with that panic.
@@ -150,7 +154,15 @@ pub struct Batch<P, W> {
 
 impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Batch<P, W> {
     type Item = Vec<P::Item>;
-    type Lane = BatchLane<P::Lane, W>;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        batched(self.upstream.size_hint())
+    }
+}
+
+impl<E: Gathers, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Batch<P, W> {
+    type Lane = BatchLane<E, P::Item, P::Lane, W>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lane = |upstream| BatchLane {
@@ -161,13 +173,7 @@ impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Batch<P, W> {
         };
         self.upstream.build(tasks).into_iter().map(lane).collect()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        batched(self.upstream.size_hint())
-    }
 }
-
-open_layer!([P, W] Batch<P, W> where P: OpenLayer, W: Weigh<P::Item> + Clone);
 
 /// A batch has at least one item.
 fn batched((least, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
@@ -175,8 +181,10 @@ fn batched((least, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
 }
 
 /// The batch that is being filled.
-struct Filling<T> {
+struct Filling<E: Envelope, T> {
     items: Vec<T>,
+    /// What it travels with; only while it has items.
+    mark: Option<E::Mark>,
     weight: u64,
     max: u64,
     /// How many items the last batch had, for which room is made at once.
@@ -186,9 +194,9 @@ struct Filling<T> {
     due: Option<Instant>,
 }
 
-impl<T> Filling<T> {
+impl<E: Gathers, T> Filling<E, T> {
     fn new(max: u64, timeout: Option<Duration>) -> Self {
-        Self { items: Vec::new(), weight: 0, max, last: 0, timeout, due: None }
+        Self { items: Vec::new(), mark: None, weight: 0, max, last: 0, timeout, due: None }
     }
 
     fn is_full(&self) -> bool {
@@ -200,43 +208,66 @@ impl<T> Filling<T> {
         self.items.is_empty() || weight <= self.max - self.weight
     }
 
+    /// Adds an item; comes back with what is to be said before the batch.
     #[inline]
-    fn push(&mut self, item: T, weight: u64) {
-        if self.items.is_empty() {
-            self.begin(weight);
-        }
+    fn push(&mut self, mark: E::Mark, item: T, weight: u64) -> Option<E::Of<Vec<T>>> {
+        let word = if self.items.is_empty() {
+            self.begin(mark, weight);
+            None
+        } else {
+            self.follow(mark)
+        };
         self.weight = self.weight.saturating_add(weight);
         self.items.push(item);
+        word
     }
 
-    fn begin(&mut self, weight: u64) {
+    fn begin(&mut self, mark: E::Mark, weight: u64) {
+        self.mark = Some(mark);
         self.items.reserve(self.last);
         // A time that is too long to be told never comes.
         let due = |timeout| Instant::now().checked_add(timeout);
         self.due = self.timeout.filter(|_| weight < self.max).and_then(due);
     }
 
-    fn take(&mut self) -> Vec<T> {
+    /// Takes note of an envelope behind the items; comes back with what is to be said before the batch.
+    #[inline(always)]
+    fn follow(&mut self, mark: E::Mark) -> Option<E::Of<Vec<T>>> {
+        match &mut self.mark {
+            Some(held) => E::follow(held, mark),
+            None => E::close(mark, None),
+        }
+    }
+
+    /// The batch, if it has items.
+    fn take(&mut self) -> Option<E::Of<Vec<T>>> {
+        let mark = self.mark.take()?;
         self.weight = 0;
         self.due = None;
         self.last = self.items.len();
-        std::mem::take(&mut self.items)
+        E::close(mark, Some(std::mem::take(&mut self.items)))
     }
 }
 
 pin_project! {
     /// A lane of a layer with [`Flow::batch`] or [`Flow::batch_by_weight`].
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct BatchLane<L: Stream, W> {
+    pub struct BatchLane<E: Envelope, T, L, W> {
         #[pin]
         upstream: L,
         weigh: W,
-        filling: Filling<L::Item>,
+        filling: Filling<E, T>,
         timer: Timer,
     }
 }
 
-impl<L: Lane, W: Weigh<L::Item>> Lane for BatchLane<L, W> {
+/// Passes on what there is.
+#[inline(always)]
+fn pass<T>(of: Option<T>, each: &mut impl FnMut(T) -> ControlFlow<()>) -> ControlFlow<()> {
+    of.map_or(ControlFlow::Continue(()), each)
+}
+
+impl<E: Gathers, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for BatchLane<E, T, L, W> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -244,35 +275,41 @@ impl<L: Lane, W: Weigh<L::Item>> Lane for BatchLane<L, W> {
     {
         let this = self.project();
         let (filling, weigh) = (this.filling, this.weigh);
-        // A heavy item, if the reader broke off at the batch before it.
-        if filling.is_full() && each(filling.take()).is_break() {
+        // It was full when the reader broke off.
+        if filling.is_full() && pass(filling.take(), each).is_break() {
             return Poll::Ready(Each::Stopped);
         }
-        let polled = this.upstream.poll_each(cx, &mut |item| {
+        let polled = this.upstream.poll_each(cx, &mut |of| {
+            let (mark, item) = E::open(of);
+            let Some(item) = item else {
+                return pass(filling.follow(mark), each);
+            };
             let weight = weigh.weigh(&item).max(1);
             if filling.fits(weight) {
-                filling.push(item, weight);
+                let word = filling.push(mark, item, weight);
+                pass(word, each)?;
             } else {
                 let batch = filling.take();
-                filling.push(item, weight);
-                each(batch)?;
+                // The first of its batch: there is nothing to say before it.
+                let _ = filling.push(mark, item, weight);
+                pass(batch, each)?;
             }
-            if filling.is_full() { each(filling.take()) } else { ControlFlow::Continue(()) }
+            if filling.is_full() { pass(filling.take(), each) } else { ControlFlow::Continue(()) }
         });
         let complete = match polled {
             Poll::Ready(Each::Stopped) => false,
-            Poll::Ready(Each::Ended) => !filling.items.is_empty(),
+            Poll::Ready(Each::Ended) => true,
             Poll::Pending => filling.due.is_some_and(|due| this.timer.poll_at(due, cx).is_ready()),
         };
-        if complete && each(filling.take()).is_break() {
+        if complete && pass(filling.take(), each).is_break() {
             return Poll::Ready(Each::Stopped);
         }
         polled
     }
 }
 
-impl<L: Lane, W: Weigh<L::Item>> Stream for BatchLane<L, W> {
-    type Item = Vec<L::Item>;
+impl<E: Gathers, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Stream for BatchLane<E, T, L, W> {
+    type Item = E::Of<Vec<T>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         poll_one(self, cx)
@@ -286,7 +323,9 @@ impl<L: Lane, W: Weigh<L::Item>> Stream for BatchLane<L, W> {
     }
 }
 
-impl<L: Lane + FusedStream, W: Weigh<L::Item>> FusedStream for BatchLane<L, W> {
+impl<E: Gathers, T, L: Lane<Item = E::Of<T>> + FusedStream, W: Weigh<T>> FusedStream
+    for BatchLane<E, T, L, W>
+{
     fn is_terminated(&self) -> bool {
         self.filling.items.is_empty() && self.upstream.is_terminated()
     }
@@ -302,7 +341,7 @@ impl<P: fmt::Debug, W> fmt::Debug for Batch<P, W> {
     }
 }
 
-impl<L: Stream + fmt::Debug, W> fmt::Debug for BatchLane<L, W> {
+impl<E: Envelope, T, L: fmt::Debug, W> fmt::Debug for BatchLane<E, T, L, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BatchLane").field("upstream", &self.upstream).finish_non_exhaustive()
     }

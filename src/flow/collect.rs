@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use std::future::poll_fn;
 
 impl<P> Flow<P> {
@@ -30,7 +31,7 @@ impl<P> Flow<P> {
     /// `Enum.to_list/1` and `Enum.into/2` on a Flow.
     pub async fn collect<C>(mut self) -> C
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         C: Default + Extend<P::Item>,
     {
         let mut gathered = C::default();

@@ -1,8 +1,10 @@
+use super::bounds::OpenLayer;
 use super::combiner::Combiner;
 use super::driver::RouteDriver;
+use super::envelope::{Bare, ClosedLayer};
 use super::exchange::cross;
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::dispatch::{Route, hash_lane};
 use crate::lane::{Each, Inlet, Iter, Lane, give_way};
@@ -173,6 +175,21 @@ where
     M: FnMut(&mut V, V) + Clone,
 {
     type Item = (K, V);
+    type Carries = ClosedLayer;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<P, K, V, F, M> Build<Bare> for Combine<P, K, V, F, M>
+where
+    P: OpenLayer<Lane: Send + 'static>,
+    K: Hash + Eq + Send + 'static,
+    V: Send + 'static,
+    F: FnMut(&mut Combiner<K, V>, P::Item) + Clone + Send + 'static,
+    M: FnMut(&mut V, V) + Clone,
+{
     type Lane = Reduced<
         Unwindowed<Inlet<(K, V)>>,
         Merging<K, V, M>,
@@ -213,10 +230,6 @@ where
                 Reduced::new(Unwindowed::new(lane), rules)
             })
             .collect()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, None)
     }
 }
 

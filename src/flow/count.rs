@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use std::future::poll_fn;
 
 impl<P> Flow<P> {
@@ -27,7 +28,7 @@ impl<P> Flow<P> {
     /// `Enum.count/1` on a Flow.
     pub async fn count(mut self) -> u64
     where
-        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
+        P: Build<Bare, Item: Send + 'static, Lane: Send + 'static>,
     {
         if self.is_begun() {
             let mut count = 0;

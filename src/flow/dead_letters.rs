@@ -1,18 +1,22 @@
+use super::bounds::Open;
+use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
+use super::outlet::Outlet;
+use super::plan::{Build, Layered, Plan, Settings};
 use super::sink_driver::SinkDriver;
 use super::tasks::Tasks;
-use crate::lane::{Each, Foreign, Lane, Origins, poll_one};
+use crate::edge::edge;
+use crate::lane::{Each, Inlet, Lane, Origins, Pace, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc};
-use tokio_util::sync::PollSender;
 
 impl<P: Layered, Si> Layered for DeadLetters<P, Si> {
     fn settings(&mut self) -> &mut Settings {
@@ -20,9 +24,9 @@ impl<P: Layered, Si> Layered for DeadLetters<P, Si> {
     }
 }
 
-impl<P, T, E> Flow<P>
+impl<P, T, X> Flow<P>
 where
-    P: OpenLayer<Item = Result<T, E>>,
+    P: Open<Item = Result<T, X>>,
 {
     /// Passes on the value of each `Ok`, and writes the errors of all lanes into one `Sink`.
     ///
@@ -31,11 +35,12 @@ where
     /// ([`map_err`](Flow::map_err), or the closure of [`try_map`](Flow::try_map)).
     ///
     /// # Demand
-    /// At most [`max_demand`](Flow::demand) errors wait for the sink, and one more in each lane. A sink that is not
-    /// ready then holds up the lanes that have an error, and they what feeds them: nothing is dropped.
+    /// At most [`max_demand`](Flow::demand) errors wait for the sink, to equal parts of each lane and at least one of
+    /// each, and one more in each lane. A sink that is not ready then holds up the lanes that have an error, and they
+    /// what feeds them: nothing is dropped.
     ///
     /// # Ordering
-    /// Each lane keeps its order, and so do its errors in the sink.
+    /// Each lane keeps its order, and so do its errors in the sink. [`ordered`](Flow::ordered) can follow.
     ///
     /// # Errors
     /// An error of the sink ends the flow with a panic that names it. A sink that may fail without ending the flow is
@@ -63,8 +68,8 @@ where
     #[track_caller]
     pub fn dead_letters<Si>(self, sink: Si) -> Flow<DeadLetters<P, Si>>
     where
-        Si: Sink<E, Error: fmt::Debug> + Send + 'static,
-        E: Send + 'static,
+        Si: Sink<X, Error: fmt::Debug> + Send + 'static,
+        X: Send + 'static,
     {
         self.then(|upstream| DeadLetters { upstream, sink })
     }
@@ -77,141 +82,167 @@ pub struct DeadLetters<P, Si> {
     sink: Si,
 }
 
-impl<P, T, E, Si> Plan for DeadLetters<P, Si>
+impl<P, T, X, Si> Plan for DeadLetters<P, Si>
 where
-    P: Plan<Item = Result<T, E>>,
-    Si: Sink<E, Error: fmt::Debug> + Send + 'static,
-    E: Send + 'static,
+    P: Plan<Item = Result<T, X>>,
 {
     type Item = T;
-    type Lane = DeadLettersLane<P::Lane, E>;
-
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let waiting = self.settings().demand.max().min(Semaphore::MAX_PERMITS);
-        let (sender, receiver) = mpsc::channel(waiting);
-        let lanes = self.upstream.build(tasks).into_iter();
-        let letters = Foreign::of(Letters { receiver });
-        tasks.spawn(SinkDriver::new(letters, self.sink, |error| {
-            panic!("the sink of dead letters failed: {error:?}")
-        }));
-        // The sink is closed when the lanes have dropped theirs, so that none may be left here.
-        let letters = PollSender::new(sender);
-        lanes.map(|upstream| DeadLettersLane { upstream, held: None, letters: letters.clone() }).collect()
-    }
+    type Carries = P::Carries;
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, self.upstream.size_hint().1)
     }
 }
 
-open_layer!([P, T, E, Si] DeadLetters<P, Si>
+impl<E, P, T, X, Si> Build<E> for DeadLetters<P, Si>
 where
-    P: OpenLayer<Item = Result<T, E>>,
-    Si: Sink<E, Error: fmt::Debug> + Send + 'static,
-    E: Send + 'static,
-);
+    E: Envelope,
+    P: Build<E, Item = Result<T, X>>,
+    Si: Sink<X, Error: fmt::Debug> + Send + 'static,
+    X: Send + 'static,
+{
+    type Lane = DeadLettersLane<E, T, P::Lane, X>;
 
-/// The errors on their way to the sink.
-struct Letters<E> {
-    receiver: mpsc::Receiver<E>,
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let demand = self.settings().demand;
+        let lanes = self.upstream.build(tasks);
+        // An edge from each lane, so that none keeps another from getting rid of its errors.
+        let share = demand.shared_by(lanes.len());
+        let discarded = tasks.discarded().clone();
+        let (outlets, edges): (Vec<_>, Vec<_>) = lanes
+            .iter()
+            .map(|_| {
+                let (sender, receiver) = edge(share);
+                (Outlet::new(sender, share.batch()), receiver)
+            })
+            .unzip();
+        tasks.spawn(SinkDriver::new(Inlet::new(edges, discarded.clone()), self.sink, |error| {
+            panic!("the sink of dead letters failed: {error:?}")
+        }));
+        let lane = |(upstream, outlet)| DeadLettersLane {
+            upstream,
+            letters: Letters { outlet, held: None, discarded: discarded.clone() },
+            pace: Pace::default(),
+            carries: PhantomData,
+        };
+        lanes.into_iter().zip(outlets).map(lane).collect()
+    }
 }
 
-impl<E> Stream for Letters<E> {
-    type Item = E;
+/// The errors of a lane on their way to the sink.
+struct Letters<X> {
+    outlet: Outlet<X>,
+    /// Waits for room.
+    held: Option<X>,
+    discarded: Arc<AtomicU64>,
+}
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
-        self.receiver.poll_recv(cx)
+impl<X> Letters<X> {
+    /// Breaks when something is to be looked after: the error that there is no room for, or a full batch.
+    #[cold]
+    fn put(&mut self, error: X) -> ControlFlow<()> {
+        if self.outlet.room() == 0 {
+            self.held = Some(error);
+            return ControlFlow::Break(());
+        }
+        self.outlet.push(error)
+    }
+
+    /// Waits for room for the error that is held, if there is one.
+    fn poll_put(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.held.is_none() {
+            return Poll::Ready(());
+        }
+        ready!(self.outlet.poll_open(cx));
+        if self.outlet.is_closed() {
+            // The sink has failed: the flow hears of it from the sink's task, and drops this lane.
+            return Poll::Pending;
+        }
+        if let Some(error) = self.held.take() {
+            let _ = self.outlet.push(error);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<X> Drop for Letters<X> {
+    fn drop(&mut self) {
+        // Also of a lane that ends before its input does: the sink is closed when all lanes have ended.
+        self.outlet.finish();
+        let lost = self.outlet.take().len() + usize::from(self.held.is_some());
+        self.discarded.fetch_add(lost as u64, Ordering::Relaxed);
     }
 }
 
 pin_project! {
     /// A lane of a layer with [`Flow::dead_letters`].
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct DeadLettersLane<L, E> {
+    pub struct DeadLettersLane<E, T, L, X> {
         #[pin]
         upstream: L,
-        letters: PollSender<E>,
-        // Waits for room.
-        held: Option<E>,
+        letters: Letters<X>,
+        pace: Pace,
+        carries: PhantomData<fn(T) -> E>,
     }
 }
 
-impl<L, T, E> Lane for DeadLettersLane<L, E>
+impl<E, T, L, X> Lane for DeadLettersLane<E, T, L, X>
 where
-    L: Lane<Item = Result<T, E>>,
-    E: Send + 'static,
+    E: Envelope,
+    L: Lane<Item = E::Of<Result<T, X>>>,
 {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
-        F: FnMut(T) -> ControlFlow<()>,
+        F: FnMut(Self::Item) -> ControlFlow<()>,
     {
         let mut this = self.project();
+        let letters = this.letters;
+        this.pace.begin();
         loop {
-            if this.held.is_some() {
-                // Gives way now and then, as the channel takes from the task's budget.
-                ready!(poll_letter(this.letters, this.held, cx));
-            }
-            let held = &mut *this.held;
-            let letters = &*this.letters;
-            let polled = this.upstream.as_mut().poll_each(cx, &mut |item| match item {
-                Ok(value) => each(value),
-                Err(error) => match send(letters, error) {
-                    Ok(()) => ControlFlow::Continue(()),
+            ready!(letters.poll_put(cx));
+            let mut stopped = false;
+            let polled = this.upstream.as_mut().poll_each(cx, &mut |of| {
+                let mut waits = false;
+                let passed = E::step(of, |result| match result {
+                    Ok(value) => Some(value),
                     Err(error) => {
-                        *held = Some(error);
-                        ControlFlow::Break(())
+                        waits = letters.put(error).is_break();
+                        None
                     }
-                },
+                });
+                if let Some(of) = passed {
+                    if each(of).is_break() {
+                        stopped = true;
+                        return ControlFlow::Break(());
+                    }
+                }
+                if waits { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-            if this.held.is_none() {
+            letters.outlet.flush(None);
+            if stopped || polled != Poll::Ready(Each::Stopped) {
                 return polled;
             }
-        }
-    }
-
-    fn origins(&mut self) -> Origins {
-        self.upstream.origins()
-    }
-}
-
-/// Sends an error if there is room for it, or hands it back.
-#[cold]
-fn send<E: Send + 'static>(letters: &PollSender<E>, error: E) -> Result<(), E> {
-    let Some(sender) = letters.get_ref() else {
-        return Err(error);
-    };
-    sender.try_send(error).map_err(|refused| match refused {
-        TrySendError::Full(error) | TrySendError::Closed(error) => error,
-    })
-}
-
-/// Sends the error that is held as soon as there is room for it.
-#[inline(never)]
-fn poll_letter<E: Send + 'static>(
-    letters: &mut PollSender<E>,
-    held: &mut Option<E>,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    if ready!(letters.poll_reserve(cx)).is_ok() {
-        if let Some(error) = held.take() {
-            if letters.send_item(error).is_ok() {
-                return Poll::Ready(());
+            // The lane below counts what it passes in one call; this may go on for ever.
+            if this.pace.is_over() {
+                return give_way(cx);
             }
         }
     }
-    // The sink has failed: the flow hears of it from the sink's task, and drops this lane.
-    Poll::Pending
+
+    fn origins(self: Pin<&mut Self>) -> Origins {
+        self.project().upstream.origins()
+    }
 }
 
-impl<L, T, E> Stream for DeadLettersLane<L, E>
+impl<E, T, L, X> Stream for DeadLettersLane<E, T, L, X>
 where
-    L: Lane<Item = Result<T, E>>,
-    E: Send + 'static,
+    E: Envelope,
+    L: Lane<Item = E::Of<Result<T, X>>>,
 {
-    type Item = T;
+    type Item = E::Of<T>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         poll_one(self, cx)
     }
 
@@ -220,13 +251,13 @@ where
     }
 }
 
-impl<L, T, E> FusedStream for DeadLettersLane<L, E>
+impl<E, T, L, X> FusedStream for DeadLettersLane<E, T, L, X>
 where
-    L: Lane<Item = Result<T, E>> + FusedStream,
-    E: Send + 'static,
+    E: Envelope,
+    L: Lane<Item = E::Of<Result<T, X>>> + FusedStream,
 {
     fn is_terminated(&self) -> bool {
-        self.held.is_none() && self.upstream.is_terminated()
+        self.letters.held.is_none() && self.upstream.is_terminated()
     }
 }
 
@@ -236,7 +267,7 @@ impl<P: fmt::Debug, Si> fmt::Debug for DeadLetters<P, Si> {
     }
 }
 
-impl<L: fmt::Debug, E> fmt::Debug for DeadLettersLane<L, E> {
+impl<E, T, L: fmt::Debug, X> fmt::Debug for DeadLettersLane<E, T, L, X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeadLettersLane").field("upstream", &self.upstream).finish_non_exhaustive()
     }

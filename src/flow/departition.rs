@@ -1,8 +1,10 @@
+use super::bounds::Reducible;
 use super::departed::{Departed, Ending, Gather, Piece, Pieces};
 use super::driver::ShareDriver;
+use super::envelope::Bare;
 use super::exchange::cross;
 use super::flow::Flow;
-use super::plan::{Layered, Plan, Reducible, Settings, open_layer};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::reduce::Reduce;
 use super::tasks::Tasks;
 use crate::lane::Inlet;
@@ -132,11 +134,11 @@ impl<P: Layered, R, E, M, G> Layered for Departition<P, R, E, M, G> {
 
 impl<P, R, E, M, G> Plan for Departition<P, R, E, M, G>
 where
-    P: Reducible<Feed: Send + 'static, In: Send + 'static, Id: Ord + Clone + Send + 'static>,
-    P::Places: Spread<P::In> + Send + 'static,
+    P: Reducible<Feed: Send + 'static, Item: Send + 'static, Id: Ord + Clone + Send + 'static>,
+    P::Places: Spread<P::Item> + Send + 'static,
     <P::Places as crate::window::Places>::States<<R as Keeps>::State>: Send,
-    R: Reducer<P::In, Piece<P::Id, E::Item>> + Keeps + Clone + Send + 'static,
-    <R as Reducer<P::In, Piece<P::Id, E::Item>>>::Items: Send,
+    R: Reducer<P::Item, Piece<P::Id, E::Item>> + Keeps + Clone + Send + 'static,
+    <R as Reducer<P::Item, Piece<P::Id, E::Item>>>::Items: Send,
     E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone + Send + 'static,
     E::Item: Send + 'static,
     E::Items: Send,
@@ -144,6 +146,26 @@ where
     G: Gather<P::Id, E::Item>,
 {
     type Item = G::Out;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<P, R, E, M, G> Build<Bare> for Departition<P, R, E, M, G>
+where
+    P: Reducible<Feed: Send + 'static, Item: Send + 'static, Id: Ord + Clone + Send + 'static>,
+    P::Places: Spread<P::Item> + Send + 'static,
+    <P::Places as crate::window::Places>::States<<R as Keeps>::State>: Send,
+    R: Reducer<P::Item, Piece<P::Id, E::Item>> + Keeps + Clone + Send + 'static,
+    <R as Reducer<P::Item, Piece<P::Id, E::Item>>>::Items: Send,
+    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone + Send + 'static,
+    E::Item: Send + 'static,
+    E::Items: Send,
+    M: MergeStates<<R as Keeps>::State, P::Places> + Clone + Send + 'static,
+    G: Gather<P::Id, E::Item>,
+{
     type Lane = Departed<Inlet<Piece<P::Id, E::Item>>, P::Id, G, G::State>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -157,13 +179,7 @@ where
         let gathers = std::iter::once(self.gather);
         edges.zip(gathers).map(|(edges, gather)| Departed::new(edges, all, gather)).collect()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, None)
-    }
 }
-
-open_layer!([P, R, E, M, G] Departition<P, R, E, M, G> where Self: Plan);
 
 impl<P: fmt::Debug, R, E, M, G> fmt::Debug for Departition<P, R, E, M, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

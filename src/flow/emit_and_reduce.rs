@@ -1,5 +1,5 @@
+use super::bounds::Reducible;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::reduce::Reduce;
 use crate::window::{EmitAndFold, Nothing, Reducer};
 use std::marker::PhantomData;
@@ -44,7 +44,7 @@ impl<P> Flow<P> {
         P: Reducible,
         V: IntoIterator,
         I: FnMut() -> S + Clone,
-        F: FnMut(&mut S, P::In) -> V + Clone,
+        F: FnMut(&mut S, P::Item) -> V + Clone,
     {
         self.reduce_by(EmitAndFold { init, f })
     }
@@ -71,7 +71,7 @@ impl<P: Reducible, I, F> Flow<Reduce<P, EmitAndFold<I, F>>> {
     #[track_caller]
     pub fn emit_nothing<U>(self) -> Flow<Reduce<P, EmitAndFold<I, F>, Nothing<U>>>
     where
-        EmitAndFold<I, F>: Reducer<P::In, U>,
+        EmitAndFold<I, F>: Reducer<P::Item, U>,
     {
         self.emit_by(Nothing(PhantomData))
     }

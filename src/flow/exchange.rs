@@ -1,7 +1,8 @@
 use super::driver::{RouteDriver, ShareDriver};
+use super::envelope::{Bare, Numbered};
 use super::ordered::OrderedLane;
-use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
-use super::sequence::{Enumerated, Sequenced, Tagged};
+use super::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::sequence::{Enumerated, Tagged};
 use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::dispatch::Route;
@@ -66,44 +67,57 @@ impl<P, D> Layered for Exchange<P, D> {
     }
 }
 
-impl<P> Plan for Exchange<P, Shuffle>
-where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-{
+impl<P: Plan> Plan for Exchange<P, Shuffle> {
     type Item = P::Item;
-    type Lane = Inlet<P::Item>;
-
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let uppers = self.upstream.build(tasks);
-        cross(tasks, uppers, &self.settings, ShareDriver::new)
-    }
+    type Carries = Bare;
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.upstream.size_hint()
     }
 }
 
-impl<P> Sequenced for Exchange<P, Shuffle>
+impl<P> Build<Bare> for Exchange<P, Shuffle>
 where
-    P: Sequenced<TaggedLane: Send + 'static, Item: Send + 'static, Lane: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
-    type TaggedLane = Inlet<Tagged<P::Item>>;
+    type Lane = Inlet<P::Item>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let uppers = self.upstream.build(tasks);
+        cross(tasks, uppers, &self.settings, ShareDriver::new)
+    }
+}
+
+impl<P> Build<Numbered> for Exchange<P, Shuffle>
+where
+    P: Build<Numbered, Lane: Send + 'static, Item: Send + 'static>,
+{
+    type Lane = Inlet<Tagged<P::Item>>;
 
     /// Restores the order in front of the crossing: behind it, the lanes share the items anew.
-    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let demand = self.upstream.settings().demand;
-        let uppers = self.upstream.build_tagged(tasks);
+        let uppers = self.upstream.build(tasks);
         let ordered = Enumerated::new(OrderedLane::over(uppers, demand, tasks));
         cross(tasks, vec![ordered], &self.settings, ShareDriver::new)
     }
 }
 
-impl<P, R> Plan for Exchange<P, Partition<R>>
+impl<P: Plan, R> Plan for Exchange<P, Partition<R>> {
+    type Item = P::Item;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // A router may drop items.
+        (0, self.upstream.size_hint().1)
+    }
+}
+
+impl<P, R> Build<Bare> for Exchange<P, Partition<R>>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
     R: Route<P::Item> + Clone + Send + 'static,
 {
-    type Item = P::Item;
     type Lane = Inlet<P::Item>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -113,14 +127,8 @@ where
             RouteDriver::new(upper, route.clone(), senders, demand, discarded)
         })
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        // A router may drop items.
-        (0, self.upstream.size_hint().1)
-    }
 }
 
-open_layer!([P, D] Exchange<P, D> where Self: Plan);
 impl<P, D> LayerStart for Exchange<P, D> where Self: Plan {}
 
 impl<P: fmt::Debug, D: fmt::Debug> fmt::Debug for Exchange<P, D> {

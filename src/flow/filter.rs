@@ -1,5 +1,5 @@
+use super::bounds::Open;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
 impl<P> Flow<P> {
@@ -26,8 +26,8 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn filter<F>(self, f: F) -> Flow<Stepped<P, Filter<F>>>
     where
-        P: Reducible,
-        F: FnMut(&P::In) -> bool + Clone,
+        P: Open,
+        F: FnMut(&P::Item) -> bool + Clone,
     {
         self.then(|plan| Stepped::new(plan, Filter(f)))
     }
@@ -55,8 +55,8 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn reject<F>(self, f: F) -> Flow<Stepped<P, Reject<F>>>
     where
-        P: Reducible,
-        F: FnMut(&P::In) -> bool + Clone,
+        P: Open,
+        F: FnMut(&P::Item) -> bool + Clone,
     {
         self.then(|plan| Stepped::new(plan, Reject(f)))
     }

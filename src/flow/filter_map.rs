@@ -1,5 +1,5 @@
+use super::bounds::Open;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
 impl<P> Flow<P> {
@@ -26,8 +26,8 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn filter_map<U, F>(self, f: F) -> Flow<Stepped<P, FilterMap<F>>>
     where
-        P: Reducible,
-        F: FnMut(P::In) -> Option<U> + Clone,
+        P: Open,
+        F: FnMut(P::Item) -> Option<U> + Clone,
     {
         self.then(|plan| Stepped::new(plan, FilterMap(f)))
     }

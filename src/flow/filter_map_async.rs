@@ -1,6 +1,6 @@
+use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::map_async::MapAsync;
-use super::plan::OpenLayer;
 use super::step::{Step, Stepped};
 use std::future::Future;
 

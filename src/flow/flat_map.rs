@@ -1,17 +1,18 @@
+use super::bounds::Open;
+use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
-use super::sequence::{Expanded, Sequenced};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
-use crate::lane::{Carried, Carry, Each, Lane, Origins, Turn, give_way};
-use crate::window::Signal;
+use crate::lane::{Each, Lane, Origins, Turn, give_way};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-impl<P: Layered, F, I> Layered for FlatMap<P, F, I> {
+impl<P: Layered, F> Layered for FlatMap<P, F> {
     fn settings(&mut self) -> &mut Settings {
         self.upstream.settings()
     }
@@ -41,13 +42,13 @@ impl<P> Flow<P> {
     /// # Source
     /// `Flow.flat_map/2`.
     #[track_caller]
-    pub fn flat_map<U, F>(self, f: F) -> Flow<FlatMap<P, ByFn<F>, U::IntoIter>>
+    pub fn flat_map<U, F>(self, f: F) -> Flow<FlatMap<P, ByFn<F>>>
     where
-        P: Reducible,
+        P: Open,
         U: IntoIterator,
-        F: FnMut(P::In) -> U + Clone,
+        F: FnMut(P::Item) -> U + Clone,
     {
-        self.then(|plan| FlatMap::new(plan, ByFn(f)))
+        self.then(|upstream| FlatMap { upstream, f: ByFn(f) })
     }
 }
 
@@ -73,106 +74,53 @@ impl<T, U: IntoIterator, F: FnMut(T) -> U> Expand<T> for ByFn<F> {
     }
 }
 
-impl<C: Carry, X: Expand<C::Item>> Expand<C> for Carried<X> {
-    type Items = C::Many<X::Items>;
-
-    #[inline(always)]
-    fn expand(&mut self, envelope: C) -> Self::Items {
-        envelope.expand(|item| self.0.expand(item))
-    }
-}
-
 opaque_debug!(ByFn);
 
-pin_project! {
-    /// The plan, and the lane, behind [`Flow::flat_map`].
-    #[must_use = "operators do nothing until the flow is read"]
-    pub struct FlatMap<S, F, I> {
-        #[pin]
-        upstream: S,
-        f: F,
-        // The rest of what the last item became.
-        front: Option<I>,
-        turn: Turn,
-    }
+/// The plan behind [`Flow::flat_map`].
+#[must_use = "operators do nothing until the flow is read"]
+pub struct FlatMap<P, F> {
+    upstream: P,
+    f: F,
 }
 
-impl<S, F, I> FlatMap<S, F, I> {
-    fn new(upstream: S, f: F) -> Self {
-        Self { upstream, f, front: None, turn: Turn::default() }
-    }
-
-    /// The same on a lane of a layer, where `turn` items make a turn.
-    fn on<L, G, J>(lane: L, f: G, turn: usize) -> FlatMap<L, G, J> {
-        FlatMap { turn: Turn::new(turn), ..FlatMap::new(lane, f) }
-    }
-}
-
-impl<P: Layered, F, I> FlatMap<P, F, I> {
-    /// What one batch became, as with `map_batch`, is not cut in pieces shorter than a batch.
-    fn layer_turn(&mut self) -> usize {
-        self.turn.size().max(self.settings().demand.batch())
-    }
-}
-
-impl<P, F, I> Plan for FlatMap<P, F, I>
-where
-    P: Plan,
-    I: Iterator,
-    F: Expand<P::Item, Items = I> + Clone,
-{
-    type Item = I::Item;
-    type Lane = FlatMap<P::Lane, F, I>;
-
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let turn = self.layer_turn();
-        let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|lane| Self::on(lane, self.f.clone(), turn)).collect()
-    }
+impl<P: Plan, F: Expand<P::Item>> Plan for FlatMap<P, F> {
+    type Item = <F::Items as Iterator>::Item;
+    type Carries = P::Carries;
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         flattened(self.upstream.size_hint())
     }
 }
 
-impl<P, F, I> OpenLayer for FlatMap<P, F, I>
-where
-    P: OpenLayer,
-    I: Iterator,
-    F: Expand<P::Item, Items = I> + Clone,
-{
-}
+impl<E: Envelope, P: Build<E>, F: Expand<P::Item> + Clone> Build<E> for FlatMap<P, F> {
+    type Lane = FlatMapLane<E, P::Item, P::Lane, F, E::Many<F::Items>>;
 
-impl<P, F, I> Reducible for FlatMap<P, F, I>
-where
-    P: Reducible,
-    I: Iterator,
-    F: Expand<P::In, Items = I> + Clone,
-{
-    type In = I::Item;
-    type Places = P::Places;
-    type Id = P::Id;
-    type Feed = FlatMap<P::Feed, Carried<F>, <Signal<P::In, P::Places, P::Id> as Carry>::Many<I>>;
-
-    fn feed(mut self, tasks: &mut Tasks) -> Vec<Self::Feed> {
-        let turn = self.layer_turn();
-        let lanes = self.upstream.feed(tasks).into_iter();
-        lanes.map(|lane| Self::on(lane, Carried(self.f.clone()), turn)).collect()
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        // What one batch became, as with `map_batch`, is not cut in pieces shorter than a batch.
+        let turn = Turn::default().size().max(self.settings().demand.batch());
+        let lanes = self.upstream.build(tasks).into_iter();
+        let lane = |upstream| FlatMapLane {
+            upstream,
+            f: self.f.clone(),
+            front: None,
+            turn: Turn::new(turn),
+            carries: PhantomData,
+        };
+        lanes.map(lane).collect()
     }
 }
 
-impl<P, F, I> Sequenced for FlatMap<P, F, I>
-where
-    P: Sequenced,
-    I: Iterator,
-    F: Expand<P::Item, Items = I> + Clone,
-{
-    type TaggedLane = FlatMap<P::TaggedLane, Carried<F>, Expanded<I>>;
-
-    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
-        let turn = self.layer_turn();
-        let lanes = self.upstream.build_tagged(tasks).into_iter();
-        lanes.map(|lane| Self::on(lane, Carried(self.f.clone()), turn)).collect()
+pin_project! {
+    /// The lane behind [`Flow::flat_map`], whatever the items travel in.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct FlatMapLane<E, T, L, F, M> {
+        #[pin]
+        upstream: L,
+        f: F,
+        // The rest of what the last item became.
+        front: Option<M>,
+        turn: Turn,
+        carries: PhantomData<fn(T) -> E>,
     }
 }
 
@@ -181,16 +129,16 @@ fn flattened((_, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
     (0, most.filter(|most| *most == 0))
 }
 
-impl<L, F, I> Lane for FlatMap<L, F, I>
+impl<E, T, L, F> Lane for FlatMapLane<E, T, L, F, E::Many<F::Items>>
 where
-    L: Lane,
-    I: Iterator,
-    F: Expand<L::Item, Items = I>,
+    E: Envelope,
+    L: Lane<Item = E::Of<T>>,
+    F: Expand<T>,
 {
     #[inline(always)]
     fn poll_each<G>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut G) -> Poll<Each>
     where
-        G: FnMut(I::Item) -> ControlFlow<()>,
+        G: FnMut(Self::Item) -> ControlFlow<()>,
     {
         let this = self.project();
         // The lane below counts the items it passes, not what they become: that is bounded here.
@@ -217,7 +165,7 @@ where
         } else {
             *front = None;
             this.upstream.poll_each(cx, &mut |item| {
-                let mut items = f.expand(item);
+                let mut items = E::expand(item, |item| f.expand(item));
                 let flow = items.try_for_each(&mut each);
                 if flow.is_break() {
                     *front = Some(items);
@@ -231,21 +179,21 @@ where
         }
     }
 
-    fn origins(&mut self) -> Origins {
+    fn origins(self: Pin<&mut Self>) -> Origins {
         // An item is of the upstream of what it was made of: nothing else is taken while that lasts.
-        self.upstream.origins()
+        self.project().upstream.origins()
     }
 }
 
-impl<L, F, I> Stream for FlatMap<L, F, I>
+impl<E, T, L, F> Stream for FlatMapLane<E, T, L, F, E::Many<F::Items>>
 where
-    L: Lane,
-    I: Iterator,
-    F: Expand<L::Item, Items = I>,
+    E: Envelope,
+    L: Lane<Item = E::Of<T>>,
+    F: Expand<T>,
 {
-    type Item = I::Item;
+    type Item = E::Of<<F::Items as Iterator>::Item>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         loop {
             if let Some(items) = this.front {
@@ -256,7 +204,7 @@ where
                 *this.front = None;
             }
             match ready!(this.upstream.as_mut().poll_next(cx)) {
-                Some(item) => *this.front = Some(this.f.expand(item)),
+                Some(item) => *this.front = Some(E::expand(item, |item| this.f.expand(item))),
                 None => return Poll::Ready(None),
             }
         }
@@ -274,18 +222,24 @@ where
     }
 }
 
-impl<L, F, I> FusedStream for FlatMap<L, F, I>
+impl<E, T, L, F> FusedStream for FlatMapLane<E, T, L, F, E::Many<F::Items>>
 where
-    L: Lane + FusedStream,
-    I: Iterator,
-    F: Expand<L::Item, Items = I>,
+    E: Envelope,
+    L: Lane<Item = E::Of<T>> + FusedStream,
+    F: Expand<T>,
 {
     fn is_terminated(&self) -> bool {
         self.front.is_none() && self.upstream.is_terminated()
     }
 }
 
-impl<S: fmt::Debug, F, I> fmt::Debug for FlatMap<S, F, I> {
+impl<E, T, L: fmt::Debug, F, M> fmt::Debug for FlatMapLane<E, T, L, F, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlatMapLane").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Debug, F> fmt::Debug for FlatMap<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlatMap").field("upstream", &self.upstream).finish_non_exhaustive()
     }

@@ -1,5 +1,6 @@
 use super::driver::ShareDriver;
-use super::plan::Plan;
+use super::envelope::Bare;
+use super::plan::Build;
 use super::tasks::{Failure, Tasks, poll_budgeted};
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane};
@@ -230,7 +231,7 @@ impl<P> Flow<P> {
 
 impl<P> Flow<P>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     /// Builds all lanes and starts their tasks, in the first poll.
     fn running(&mut self) -> Option<&mut Running> {
@@ -329,7 +330,7 @@ where
 
 impl<P> Lane for Flow<P>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -366,7 +367,7 @@ where
 
 impl<P> Stream for Flow<P>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     type Item = P::Item;
 
@@ -395,7 +396,7 @@ where
 
 impl<P> FusedStream for Flow<P>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     fn is_terminated(&self) -> bool {
         matches!(self.state, State::Done { .. })

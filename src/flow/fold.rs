@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use super::reporting::{Reporter, Reporting};
 use crate::lane::{Each, Lane};
 use pin_project_lite::pin_project;
@@ -12,7 +13,7 @@ impl<P> Flow<P> {
     /// Folds what comes out of each lane into a state, in the lane's own task; returns the states.
     pub(super) async fn fold_lanes<S, F>(self, init: impl Fn() -> S, f: F) -> Vec<S>
     where
-        P: Plan<Lane: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static>,
         S: Send + 'static,
         F: FnMut(&mut S, P::Item) + Clone + Send + 'static,
     {

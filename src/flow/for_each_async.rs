@@ -1,5 +1,7 @@
+use super::bounds::OpenLayer;
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::{OpenLayer, Plan};
+use super::plan::Build;
 use std::future::Future;
 
 impl<P> Flow<P> {
@@ -41,7 +43,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn for_each_async<Fut, F>(self, n: usize, f: F) -> impl Future<Output = ()>
     where
-        P: Plan<Lane: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static>,
         P: OpenLayer,
         F: FnMut(P::Item) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,

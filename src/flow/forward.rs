@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use futures_core::Stream;
 use futures_sink::Sink;
 use std::future::poll_fn;
@@ -41,7 +42,7 @@ impl<P> Flow<P> {
     /// `Flow.into_stages/3` with one consumer.
     pub async fn forward<Si>(mut self, sink: Si) -> Result<(), Si::Error>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         Si: Sink<P::Item>,
     {
         let mut sink = pin!(sink);

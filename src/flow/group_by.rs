@@ -1,5 +1,5 @@
+use super::bounds::Reducible;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::reduce::Reduce;
 use crate::window::{Keeps, Reducer};
 use std::collections::HashMap;
@@ -31,11 +31,11 @@ impl<P> Flow<P> {
     /// # Source
     /// `Flow.group_by/3`, with the oldest item first instead of last.
     #[track_caller]
-    pub fn group_by<K, F>(self, key: F) -> Flow<Reduce<P, Grouping<K, P::In, F>>>
+    pub fn group_by<K, F>(self, key: F) -> Flow<Reduce<P, Grouping<K, P::Item, F>>>
     where
         P: Reducible,
         K: Hash + Eq,
-        F: FnMut(&P::In) -> K + Clone,
+        F: FnMut(&P::Item) -> K + Clone,
     {
         self.reduce_by(Grouping { key, kept: PhantomData })
     }
@@ -60,7 +60,7 @@ impl<P> Flow<P> {
     pub fn group_by_key<K, V>(self) -> Flow<Reduce<P, GroupingPairs<K, V>>>
     where
         P: Reducible,
-        P: Reducible<In = (K, V)>,
+        P: Reducible<Item = (K, V)>,
         K: Hash + Eq,
     {
         self.reduce_by(GroupingPairs(PhantomData))
@@ -86,7 +86,7 @@ impl<P> Flow<P> {
     where
         P: Reducible,
         K: Hash + Eq,
-        F: FnMut(&P::In) -> K + Clone,
+        F: FnMut(&P::Item) -> K + Clone,
     {
         self.reduce_by(Summing { pair: PairWith1(key), sums: PhantomData })
     }
@@ -113,7 +113,7 @@ impl<P> Flow<P> {
         P: Reducible,
         K: Hash + Eq,
         V: Default + AddAssign,
-        F: FnMut(P::In) -> (K, V) + Clone,
+        F: FnMut(P::Item) -> (K, V) + Clone,
     {
         self.reduce_by(Summing { pair: Pair(pair), sums: PhantomData })
     }

@@ -1,5 +1,5 @@
+use super::bounds::Open;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
 impl<P> Flow<P> {
@@ -28,8 +28,8 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn inspect<F>(self, f: F) -> Flow<Stepped<P, Inspect<F>>>
     where
-        P: Reducible,
-        F: FnMut(&P::In) + Clone,
+        P: Open,
+        F: FnMut(&P::Item) + Clone,
     {
         self.then(|plan| Stepped::new(plan, Inspect(f)))
     }

@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use super::reporting::{Reporter, Reporting};
 use super::sink_driver::SinkDriver;
 use futures_sink::Sink;
@@ -55,7 +56,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn into_sinks<Si>(mut self, sinks: Vec<Si>) -> impl Future<Output = Result<(), Si::Error>>
     where
-        P: Plan<Lane: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static>,
         Si: Sink<P::Item, Error: Send + 'static> + Send + 'static,
     {
         assert!(!sinks.is_empty(), "into_sinks needs at least 1 sink, given 0");

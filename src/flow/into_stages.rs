@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use super::shutdown::Course;
 use super::stages_handle::StagesHandle;
 use super::stop_when::{Meter, StopWhen};
@@ -48,7 +49,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn into_stage(self) -> IntoStages<P>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
     {
         let (plan, runtime) = self.into_plan("made a stage");
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
@@ -115,7 +116,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn into_stages<R, M>(self, consumers: impl IntoIterator<Item = Handle<R, M>>) -> IntoStages<P>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
         R: Consumes + Role<Input = P::Item>,
         M: Send + 'static,
     {
@@ -132,7 +133,7 @@ impl<P> Flow<P> {
 #[must_use = "nothing is started until this is awaited"]
 pub struct IntoStages<P, D = ByDemand>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
 {
     setup: FlowSetup<P, D>,
     consumers: Vec<Box<dyn Reads<P::Item>>>,
@@ -147,7 +148,7 @@ pub type FlowSetup<P, D> = Setup<AsProducer<FromLane<Flow<StopWhen<P>>, Idle>, I
 
 impl<P, D> IntoStages<P, D>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
 {
     /// Sets options of the stage that the flow becomes: its dispatcher, its label, or that it holds demand back until
     /// [`forward`](StagesHandle::forward).
@@ -193,7 +194,7 @@ where
 
 impl<P, D> IntoFuture for IntoStages<P, D>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
     D: Dispatcher<P::Item, Options: Default>,
 {
     type Output = Result<StagesHandle<P::Item, D::Options>, SubscribeError>;
@@ -238,7 +239,7 @@ impl<T: Send + 'static, O: Send + 'static> Drop for Starting<T, O> {
 
 impl<P, D> fmt::Debug for IntoStages<P, D>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IntoStages")

@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use futures_core::{FusedStream, Stream};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -26,7 +27,7 @@ impl<P> Flow<P> {
     /// `Flow.stream/2`.
     pub fn into_stream(self) -> FlowStream<P>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
     {
         FlowStream(self)
     }
@@ -39,7 +40,7 @@ pub struct FlowStream<P>(Flow<P>);
 
 impl<P> Stream for FlowStream<P>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     type Item = P::Item;
 
@@ -54,7 +55,7 @@ where
 
 impl<P> FusedStream for FlowStream<P>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     fn is_terminated(&self) -> bool {
         self.0.is_terminated()

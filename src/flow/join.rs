@@ -1,8 +1,10 @@
+use super::bounds::Reducible;
+use super::envelope::{Bare, InWindow};
 use super::exchange::{Exchange, Partition};
 use super::flow::Flow;
 use super::joined::{JoinMode, Joined, Keys, Side};
 use super::merge::Merge;
-use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::step::{Step, Stepped};
 use super::tasks::Tasks;
 use super::window::InWindows;
@@ -74,9 +76,9 @@ impl<P> Flow<P> {
         right_key: G,
     ) -> Flow<Join<Sides<P, Q, F, G>, M, F, G>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         M: JoinMode<P::Item, Q::Item>,
-        Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        Q: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         K: Hash + Eq,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
@@ -140,9 +142,9 @@ impl<P> Flow<P> {
         right_key: G,
     ) -> Flow<Join<InWindows<Sides<P, Q, F, G>, W, C, O>, M, F, G>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         M: JoinMode<P::Item, Q::Item>,
-        Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        Q: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         K: Hash + Eq,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
@@ -157,8 +159,8 @@ impl<P> Flow<P> {
     #[track_caller]
     fn sides<Q, K, F, G>(self, right: Flow<Q>, keys: Keys<F, G>) -> Flow<Sides<P, Q, F, G>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-        Q: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
+        Q: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         K: Hash,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
@@ -257,9 +259,22 @@ impl<P: Layered, M, F, G> Layered for Join<P, M, F, G> {
     }
 }
 
-impl<P, M, L, R, K, F, G> Reducible for Join<P, M, F, G>
+impl<P, M, L, R, F, G> Plan for Join<P, M, F, G>
 where
-    P: Reducible<In = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
+    P: Reducible<Item = Side<L, R>>,
+    M: JoinMode<L, R>,
+{
+    type Item = M::Row;
+    type Carries = InWindow<P::Places, P::Id>;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<P, M, L, R, K, F, G> Build<InWindow<P::Places, P::Id>> for Join<P, M, F, G>
+where
+    P: Reducible<Item = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
     M: JoinMode<L, R>,
     L: Clone,
     R: Clone,
@@ -267,34 +282,31 @@ where
     F: FnMut(&L) -> K + Clone,
     G: FnMut(&R) -> K + Clone,
 {
-    type In = M::Row;
-    type Places = P::Places;
-    type Id = P::Id;
-    type Feed = Joined<P::Feed, M, L, R, K, F, G, P::Places, P::Id>;
+    type Lane = Joined<P::Feed, M, L, R, K, F, G, P::Places, P::Id>;
 
-    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed> {
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.feed(tasks).into_iter();
         lanes.map(|lane| Joined::new(lane, self.keys.clone())).collect()
     }
 }
 
-impl<P: Layered, M, F, G> Plan for Join<P, M, F, G>
+impl<P, M, L, R, K, F, G> Build<Bare> for Join<P, M, F, G>
 where
-    Self: Reducible,
+    P: Reducible<Item = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
+    M: JoinMode<L, R>,
+    L: Clone,
+    R: Clone,
+    K: Hash + Eq,
+    F: FnMut(&L) -> K + Clone,
+    G: FnMut(&R) -> K + Clone,
 {
-    type Item = <Self as Reducible>::In;
-    type Lane = Rows<<Self as Reducible>::Feed>;
+    type Lane = Rows<Joined<P::Feed, M, L, R, K, F, G, P::Places, P::Id>>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        self.feed(tasks).into_iter().map(|lane| Rows { lane }).collect()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, None)
+        let lanes = Build::<InWindow<P::Places, P::Id>>::build(self, tasks);
+        lanes.into_iter().map(|lane| Rows { lane }).collect()
     }
 }
-
-impl<P: Layered, M, F, G> OpenLayer for Join<P, M, F, G> where Self: Reducible {}
 
 pin_project! {
     /// The rows of a join that is not reduced, without the words of windows.

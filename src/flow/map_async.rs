@@ -1,9 +1,10 @@
+use super::bounds::OpenLayer;
+use super::envelope::{Bare, Numbered};
 use super::flow::Flow;
 use super::jobs::Jobs;
 use super::limit::{Gate, Limit};
 use super::map_async_ordered::AsyncLaneInOrder;
-use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
-use super::sequence::Sequenced;
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::lane::{Each, Lane, give_way};
 use futures_core::{FusedStream, Stream};
@@ -143,10 +144,22 @@ impl<P: Layered, Fut, F> Layered for MapAsync<P, Fut, F> {
 impl<P, Fut, F> Plan for MapAsync<P, Fut, F>
 where
     P: Plan,
+    Fut: Future,
+{
+    type Item = Fut::Output;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+impl<P, Fut, F> Build<Bare> for MapAsync<P, Fut, F>
+where
+    P: Build<Bare>,
     F: FnMut(P::Item) -> Fut + Clone,
     Fut: Future<Output: Send> + Send + 'static,
 {
-    type Item = Fut::Output;
     type Lane = AsyncLane<P::Lane, Fut, F>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -156,31 +169,20 @@ where
             .map(|(at, lane)| AsyncLane::new(lane, self.f.clone(), self.n, Gate::new(Arc::clone(&limit), at)))
             .collect()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.upstream.size_hint()
-    }
 }
 
-open_layer!([P, Fut, F] MapAsync<P, Fut, F>
+impl<P, Fut, F> Build<Numbered> for MapAsync<P, Fut, F>
 where
-    P: OpenLayer,
-    F: FnMut(P::Item) -> Fut + Clone,
-    Fut: Future<Output: Send> + Send + 'static,
-);
-
-impl<P, Fut, F> Sequenced for MapAsync<P, Fut, F>
-where
-    P: Sequenced,
+    P: Build<Numbered>,
     F: FnMut(P::Item) -> Fut + Clone,
     Fut: Future<Output: Send> + Send + 'static,
 {
-    type TaggedLane = AsyncLaneInOrder<P::TaggedLane, Fut, F>;
+    type Lane = AsyncLaneInOrder<P::Lane, Fut, F>;
 
-    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let limit = Limit::new(self.n);
         let dropped = self.settings().demand.max();
-        let lanes = self.upstream.build_tagged(tasks).into_iter().enumerate();
+        let lanes = self.upstream.build(tasks).into_iter().enumerate();
         lanes
             .map(|(at, lane)| {
                 let gate = Gate::new(Arc::clone(&limit), at);

@@ -1,3 +1,4 @@
+use super::envelope::{Envelope, Numbered};
 use super::jobs::Jobs;
 use super::limit::Gate;
 use super::sequence::Tagged;
@@ -51,6 +52,15 @@ enum Entry<T> {
     Nothing,
 }
 
+impl<T> Entry<T> {
+    fn output(self) -> Option<T> {
+        match self {
+            Self::Done(output) => Some(output),
+            Self::Running | Self::Nothing => None,
+        }
+    }
+}
+
 impl<T> Line<T> {
     fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -85,13 +95,9 @@ impl<T> Line<T> {
         }
         let (tag, entry) = self.queue.pop_front()?;
         self.passed += 1;
-        match (tag, entry) {
-            (tag, Entry::Done(output)) => {
-                self.items -= 1;
-                Some(tag.around(output))
-            }
-            (tag, _) => Some(Tagged::End(tag.number())),
-        }
+        let output = entry.output();
+        self.items -= usize::from(output.is_some());
+        Numbered::close(tag, output)
     }
 }
 
@@ -143,7 +149,7 @@ where
             let mut permit = Some(permit);
             let (mut stopped, mut tired) = (false, false);
             let polled = this.upstream.as_mut().poll_each(cx, &mut |tagged| {
-                let (tag, item) = tagged.open();
+                let (tag, item) = Numbered::open(tagged);
                 let begun = match item {
                     None => Entry::Nothing,
                     Some(item) => match jobs.begin(f(item)) {
@@ -162,13 +168,9 @@ where
                         }
                         if permit.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                     }
-                    Entry::Done(output) if line.is_empty() => {
-                        let flow = each(tag.around(output));
-                        stopped = flow.is_break();
-                        flow
-                    }
-                    Entry::Nothing if line.is_empty() => {
-                        let flow = each(Tagged::End(tag.number()));
+                    passes if line.is_empty() => {
+                        let passed = Numbered::close(tag, passes.output());
+                        let flow = passed.map_or(ControlFlow::Continue(()), &mut *each);
                         stopped = flow.is_break();
                         flow
                     }

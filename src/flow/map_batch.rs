@@ -1,6 +1,7 @@
+use super::envelope::Bare;
 use super::flat_map::{ByFn, FlatMap};
 use super::flow::Flow;
-use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
+use super::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins, give_way};
 use futures_core::Stream;
@@ -51,7 +52,7 @@ impl<P> Flow<P> {
     /// # Source
     /// `Flow.map_batch/2`.
     #[track_caller]
-    pub fn map_batch<U, F>(self, f: F) -> Flow<FlatMap<Batches<P>, ByFn<F>, U::IntoIter>>
+    pub fn map_batch<U, F>(self, f: F) -> Flow<FlatMap<Batches<P>, ByFn<F>>>
     where
         P: LayerStart,
         U: IntoIterator,
@@ -74,6 +75,14 @@ pin_project! {
 
 impl<P: Plan> Plan for Batches<P> {
     type Item = Vec<P::Item>;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        batched(self.upstream.size_hint())
+    }
+}
+
+impl<P: Build<Bare>> Build<Bare> for Batches<P> {
     type Lane = Batches<P::Lane>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -81,16 +90,10 @@ impl<P: Plan> Plan for Batches<P> {
         let lanes = self.upstream.build(tasks).into_iter();
         lanes.map(|upstream| Batches { upstream, limit }).collect()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        batched(self.upstream.size_hint())
-    }
 }
 
-open_layer!([P: LayerStart] Batches<P>);
-
 // What one batch became is the batch for the next `map_batch`.
-impl<P, U, F> LayerStart for FlatMap<Batches<P>, ByFn<F>, U::IntoIter>
+impl<P, U, F> LayerStart for FlatMap<Batches<P>, ByFn<F>>
 where
     P: LayerStart,
     U: IntoIterator,
@@ -119,9 +122,9 @@ impl<L: Lane> Lane for Batches<L> {
         }
     }
 
-    fn origins(&mut self) -> Origins {
+    fn origins(self: Pin<&mut Self>) -> Origins {
         // A batch is of one upstream, and what it became comes before the next is asked for.
-        self.upstream.origins()
+        self.project().upstream.origins()
     }
 }
 

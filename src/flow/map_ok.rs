@@ -1,10 +1,10 @@
+use super::bounds::Open;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
 impl<P, T, E> Flow<P>
 where
-    P: Reducible<In = Result<T, E>>,
+    P: Open<Item = Result<T, E>>,
 {
     /// Makes one item of the value of each `Ok`; errors pass through untouched, in their places.
     ///

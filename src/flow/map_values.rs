@@ -1,10 +1,10 @@
+use super::bounds::Open;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::step::{Step, Stepped};
 
 impl<P, K, V> Flow<P>
 where
-    P: Reducible<In = (K, V)>,
+    P: Open<Item = (K, V)>,
 {
     /// Makes another value of the value of each pair, and leaves its key as it is.
     ///

@@ -1,7 +1,8 @@
 use super::driver::ShareDriver;
+use super::envelope::Bare;
 use super::exchange::cross;
 use super::flow::Flow;
-use super::plan::{Layered, Plan, Settings, open_layer};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane, Origins};
 use futures_core::{FusedStream, Stream};
@@ -41,8 +42,8 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn merge<Q>(self, other: Flow<Q>) -> Flow<Merge<P, Q>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-        Q: Plan<Lane: Send + 'static, Item = P::Item>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
+        Q: Build<Bare, Lane: Send + 'static, Item = P::Item>,
     {
         self.then_with(other, Merge::new)
     }
@@ -70,10 +71,23 @@ impl<P, Q> Layered for Merge<P, Q> {
 
 impl<P, Q> Plan for Merge<P, Q>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-    Q: Plan<Lane: Send + 'static, Item = P::Item>,
+    P: Plan,
+    Q: Plan<Item = P::Item>,
 {
     type Item = P::Item;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let ((least, most), (l, m)) = (self.left.size_hint(), self.right.size_hint());
+        (least.saturating_add(l), most.zip(m).and_then(|(a, b)| a.checked_add(b)))
+    }
+}
+
+impl<P, Q> Build<Bare> for Merge<P, Q>
+where
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
+    Q: Build<Bare, Lane: Send + 'static, Item = P::Item>,
+{
     type Lane = MergeLane<P::Lane, Q::Lane>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -88,14 +102,7 @@ where
             _ => lanes,
         }
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let ((least, most), (l, m)) = (self.left.size_hint(), self.right.size_hint());
-        (least.saturating_add(l), most.zip(m).and_then(|(a, b)| a.checked_add(b)))
-    }
 }
-
-open_layer!([P, Q] Merge<P, Q> where Self: Plan);
 
 pin_project! {
     /// A lane behind [`Flow::merge`]: of the one flow, of the other, or, with another number of lanes, of both.
@@ -142,11 +149,11 @@ impl<L: Lane, R: Lane<Item = L::Item>> Lane for MergeLane<L, R> {
         }
     }
 
-    fn origins(&mut self) -> Origins {
-        match &mut self.side {
-            Side::Left { lane } => lane.origins(),
-            Side::Right { lane } => lane.origins(),
-            Side::Edges { edges } => edges.origins(),
+    fn origins(self: Pin<&mut Self>) -> Origins {
+        match self.project().side.project() {
+            SideProjection::Left { lane } => lane.origins(),
+            SideProjection::Right { lane } => lane.origins(),
+            SideProjection::Edges { edges } => Pin::new(edges).origins(),
         }
     }
 }

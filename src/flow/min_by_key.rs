@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 
 impl<P> Flow<P> {
     /// Finds the item with the least key in every lane, and among these; `None` if nothing comes out.
@@ -26,7 +27,7 @@ impl<P> Flow<P> {
     /// `Enum.min_by/2` on a Flow.
     pub async fn min_by_key<K, F>(self, key: F) -> Option<P::Item>
     where
-        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
+        P: Build<Bare, Item: Send + 'static, Lane: Send + 'static>,
         K: Ord + Send + 'static,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
@@ -57,7 +58,7 @@ impl<P> Flow<P> {
     /// `Enum.max_by/2` on a Flow, which takes the first of equal ones.
     pub async fn max_by_key<K, F>(self, key: F) -> Option<P::Item>
     where
-        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
+        P: Build<Bare, Item: Send + 'static, Lane: Send + 'static>,
         K: Ord + Send + 'static,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
@@ -66,7 +67,7 @@ impl<P> Flow<P> {
 
     async fn best_by_key<K, F>(self, mut key: F, better: fn(&K, &K) -> bool) -> Option<P::Item>
     where
-        P: Plan<Item: Send + 'static, Lane: Send + 'static>,
+        P: Build<Bare, Item: Send + 'static, Lane: Send + 'static>,
         K: Send + 'static,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {

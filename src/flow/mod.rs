@@ -33,11 +33,49 @@
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
 //! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`for_each_async`](Flow::for_each_async), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or [`into_stream`](Flow::into_stream) and any `StreamExt` |
 //! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
+//! | hand to a function, keep in a field, choose by configuration | [`Flowing`], [`InOrder`], [`Readable`]; [`boxed`](Flow::boxed), [`boxed_in_order`](Flow::boxed_in_order) |
 //! | pass through stages, into stages | [`through_stages`](Flow::through_stages), [`into_stages`](Flow::into_stages), [`into_stage`](Flow::into_stage) |
+//!
+//! # In a function, in a field, by configuration
+//! The type of a flow spells out its operators, and nobody writes it down. A function names what it needs of a flow, by
+//! one bound: [`Flowing`] takes every operator, [`InOrder`] takes `ordered` too, and [`Readable`] is what is left behind a
+//! `reduce`. For a field, or to choose among flows while the program runs, [`boxed`](Flow::boxed) takes the operators out
+//! of the type; more can be put behind it.
+//! ```
+//! use gen_stage::flow::Boxed;
+//! use gen_stage::prelude::*;
+//!
+//! /// In a function:
+//! fn parsed(lines: Flow<impl Flowing<Item = &'static str>>) -> Flow<impl Flowing<Item = i64>> {
+//!     lines.filter_map(|line| line.trim().parse().ok())
+//! }
+//!
+//! /// in a field,
+//! struct Report {
+//!     values: Flow<Boxed<i64>>,
+//! }
+//!
+//! impl Report {
+//!     /// by configuration.
+//!     fn new(lines: Flow<impl Flowing<Item = &'static str>>, absolute: bool) -> Self {
+//!         let values = parsed(lines);
+//!         Self { values: if absolute { values.map(i64::abs).boxed() } else { values.boxed() } }
+//!     }
+//! }
+//!
+//! # tokio_test::block_on(async {
+//! for (absolute, sum) in [(false, 1), (true, 5)] {
+//!     let report = Report::new(Flow::from_iter(["3", "x", " -2"]), absolute);
+//!     assert_eq!(report.values.map(|n| n * 10).sum::<i64>().await, sum * 10);
+//! }
+//! # });
+//! ```
 //!
 //! [`Stream`]: futures_core::Stream
 
 mod batch;
+mod bounds;
+mod boxed;
 mod bucket;
 mod collect;
 mod combine;
@@ -48,6 +86,7 @@ mod departed;
 mod departition;
 mod driver;
 mod emit_and_reduce;
+mod envelope;
 mod exchange;
 mod filter;
 mod filter_map;
@@ -117,16 +156,19 @@ mod weigh;
 mod window;
 
 pub use batch::{Batch, BatchLane};
+pub use bounds::{Flowing, InOrder, Open, OpenLayer, Plain, Readable, Reduces, Reducible};
+pub use boxed::{Boxed, BoxedInOrder, BoxedLane};
 pub use combine::{Combine, Merging};
 pub use combiner::Combiner;
 pub use dead_letters::{DeadLetters, DeadLettersLane};
 pub use departed::{Departed, Ending, Gather, Piece, Pieces, PiecesOf};
 pub use departition::{ByFns, Departition};
+pub use envelope::{Bare, ClosedLayer, Envelope, Gathers, InWindow, Numbered};
 pub use exchange::{Exchange, Partition, Shuffle};
 pub use filter::{Filter, Reject};
 pub use filter_map::FilterMap;
 pub use filter_map_async::Present;
-pub use flat_map::{ByFn, Expand, FlatMap};
+pub use flat_map::{ByFn, Expand, FlatMap, FlatMapLane};
 pub use flow::Flow;
 pub use from_stages::FromStage;
 pub use group_by::{Grouping, GroupingPairs, Pair, PairWith1, Pairs, Summing};
@@ -146,20 +188,19 @@ pub use merge::{Merge, MergeLane};
 pub use on_init::OnInit;
 pub use ordered::{Ordered, OrderedLane};
 pub use per_lane::PerLane;
-pub use plan::{LayerStart, Layered, OpenLayer, Plan, Reducible};
+pub use plan::{Build, LayerStart, Layered, Plan};
 pub use reduce::Reduce;
 pub use report::{FlowEnd, FlowError, FlowReport};
 pub use retry::{AnyError, Retry, RetryWhen, Retrying, When};
-pub use sequence::{Enumerated, Expanded, Sequenced, Tagged};
+pub use sequence::{Enumerated, Expanded, Tagged};
 pub use skip_errors::SkipErrors;
 pub use source::{Source, SourceLane};
 pub use stages_handle::StagesHandle;
 pub use start::FlowHandle;
-pub use step::{Step, Stepped};
+pub use step::{Step, Stepped, SteppedLane};
 pub use stop_when::StopWhen;
 pub use stream_flow::StreamFlow;
 pub use take_sort::{Least, LeastOfAll};
-pub(crate) use tasks::Tasks;
 pub use throttle::{Throttle, Throttled, ThrottledLane};
 pub use through_stages::ThroughStages;
 pub use try_filter_map::TryFilterMap;

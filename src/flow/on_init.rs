@@ -1,6 +1,7 @@
+use super::bounds::Open;
+use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings, open_layer};
-use super::sequence::Sequenced;
+use super::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use std::fmt;
 
@@ -39,7 +40,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn on_init<F>(self, f: F) -> Flow<OnInit<P, F>>
     where
-        P: OpenLayer,
+        P: Open,
         F: FnMut(usize, usize),
     {
         self.then(|upstream| OnInit { upstream, f })
@@ -55,36 +56,25 @@ pub struct OnInit<P, F> {
 
 impl<P: Plan, F: FnMut(usize, usize)> Plan for OnInit<P, F> {
     type Item = P::Item;
-    type Lane = P::Lane;
-
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks);
-        told(lanes, &mut self.f)
-    }
+    type Carries = P::Carries;
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.upstream.size_hint()
     }
 }
 
-impl<P: Sequenced, F: FnMut(usize, usize)> Sequenced for OnInit<P, F> {
-    type TaggedLane = P::TaggedLane;
+impl<E: Envelope, P: Build<E>, F: FnMut(usize, usize)> Build<E> for OnInit<P, F> {
+    type Lane = P::Lane;
 
-    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
-        let lanes = self.upstream.build_tagged(tasks);
-        told(lanes, &mut self.f)
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let lanes = self.upstream.build(tasks);
+        for lane in 0..lanes.len() {
+            (self.f)(lane, lanes.len());
+        }
+        lanes
     }
 }
 
-/// The lanes, after each was told its number.
-fn told<L>(lanes: Vec<L>, f: &mut impl FnMut(usize, usize)) -> Vec<L> {
-    for lane in 0..lanes.len() {
-        f(lane, lanes.len());
-    }
-    lanes
-}
-
-open_layer!([P: OpenLayer, F: FnMut(usize, usize)] OnInit<P, F>);
 impl<P: LayerStart, F: FnMut(usize, usize)> LayerStart for OnInit<P, F> {}
 
 impl<P: fmt::Debug, F> fmt::Debug for OnInit<P, F> {

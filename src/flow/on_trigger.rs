@@ -1,5 +1,5 @@
+use super::bounds::Reducible;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::reduce::Reduce;
 use crate::window::{Info, Items, Keeps, MergeBy, OnTrigger};
 

@@ -1,8 +1,9 @@
 use super::driver::ShareDriver;
+use super::envelope::{Bare, Envelope, Numbered};
 use super::flow::Flow;
-use super::plan::{Layered, Plan, Settings, open_layer};
-use super::sequence::{Enumerated, Sequenced, Tagged};
-use super::step::{Step, Stepped};
+use super::plan::{Build, Layered, Plan, Settings};
+use super::sequence::{Enumerated, Tagged};
+use super::step::{Step, SteppedLane};
 use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::edge::{End, Receiver, edge};
@@ -20,9 +21,22 @@ impl<P> Flow<P> {
     /// Brings the items of all lanes into one lane, in the order of the source.
     ///
     /// What was made of the first item of the source comes first, in the order it was made, then what was made of the
-    /// second, and so on, as if one lane had done all the work. The source may be followed by `map`, `filter`,
-    /// `filter_map`, `inspect`, `flat_map`, `map_async`, `filter_map_async` and `shuffle`, in any number. Several
-    /// sources are read by one task, in turn; the order is that in which it reads them, and keeps that of each.
+    /// second, and so on, as if one lane had done all the work. Several sources are read by one task, in turn; the order
+    /// is that in which it reads them, and keeps that of each.
+    ///
+    /// It can follow everything that keeps the order of a lane:
+    ///
+    /// | between the source and `ordered` | |
+    /// |---|---|
+    /// | work item by item: `map`, `filter`, `flat_map`, `inspect`, `uniq`, `try_map`, `skip_errors` … | yes |
+    /// | futures: `map_async`, `filter_map_async`, `try_map_async` | yes |
+    /// | `throttle`, `dead_letters`, `on_init`, `stop_when`, `shuffle`, `boxed_in_order`, `ordered` itself | yes |
+    /// | `batch`, `batch_by_weight`, with or without `within` | yes: a [batch](Flow::batch) stands where its last item stood |
+    /// | `partition…`, `merge`, joins: lanes or flows are mixed | no |
+    /// | `per_lane`, `map_batch`, `boxed`: nobody can tell what was made of which item | no |
+    /// | `window`, `reduce`, `combine`, `departition`: what comes out is of many items | no |
+    ///
+    /// Behind one of the last three rows it does not compile, and the compiler names the operator.
     ///
     /// It belongs to the layer before it: [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it are those of the
     /// lanes that work, and operators behind it run in one lane. To go on in many, [`shuffle`](Flow::shuffle).
@@ -31,6 +45,9 @@ impl<P> Flow<P> {
     /// A lane that is ahead of the others waits when up to [`max_demand`](Flow::demand) of its items have not had their
     /// turn. An item that was dropped on the way counts too: word of it is sent. Behind a `map_async(n, …)` a lane also
     /// holds up to `n` results whose turn has not come, and word of up to `max_demand` dropped items between them.
+    ///
+    /// A batch that is not full has its turn when it is: what other lanes have behind its last item waits for that, or
+    /// for the time of [`within`](Flow::within).
     ///
     /// # Ordering
     /// That of the source, over all lanes.
@@ -77,7 +94,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn ordered(self) -> Flow<Ordered<P>>
     where
-        P: Sequenced,
+        P: Build<Numbered>,
     {
         self.then(|upstream| Ordered { upstream })
     }
@@ -96,34 +113,36 @@ impl<P: Layered> Layered for Ordered<P> {
     }
 }
 
-impl<P> Plan for Ordered<P>
-where
-    P: Sequenced<TaggedLane: Send + 'static, Item: Send + 'static>,
-{
+impl<P: Plan> Plan for Ordered<P> {
     type Item = P::Item;
-    type Lane = OrderedLane<P::TaggedLane, P::Item>;
-
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let demand = self.settings().demand;
-        let uppers = self.upstream.build_tagged(tasks);
-        vec![OrderedLane::over(uppers, demand, tasks)]
-    }
+    type Carries = Bare;
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.upstream.size_hint()
     }
 }
 
-open_layer!([P] Ordered<P> where Self: Plan);
-
-impl<P> Sequenced for Ordered<P>
+impl<P> Build<Bare> for Ordered<P>
 where
-    P: Sequenced<TaggedLane: Send + 'static, Item: Send + 'static>,
+    P: Build<Numbered, Lane: Send + 'static, Item: Send + 'static>,
 {
-    type TaggedLane = Enumerated<<Self as Plan>::Lane>;
+    type Lane = OrderedLane<P::Lane, P::Item>;
 
-    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
-        self.build(tasks).into_iter().map(Enumerated::new).collect()
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let demand = self.settings().demand;
+        let uppers = self.upstream.build(tasks);
+        vec![OrderedLane::over(uppers, demand, tasks)]
+    }
+}
+
+impl<P> Build<Numbered> for Ordered<P>
+where
+    P: Build<Numbered, Lane: Send + 'static, Item: Send + 'static>,
+{
+    type Lane = Enumerated<<Self as Build<Bare>>::Lane>;
+
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        Build::<Bare>::build(self, tasks).into_iter().map(Enumerated::new).collect()
     }
 }
 
@@ -140,9 +159,9 @@ pin_project! {
     #[project = FedProjection]
     enum Fed<L, T> {
         // One lane is in order: its tags are taken off in its own task.
-        One { #[pin] lane: Stepped<L, Untag> },
+        One { #[pin] lane: SteppedLane<Bare, Tagged<T>, L, Untag> },
         // The lanes have tasks of their own, with an edge from each.
-        Edges { in_order: InOrder<T> },
+        Edges { in_order: EdgesInOrder<T> },
     }
 }
 
@@ -154,7 +173,7 @@ where
     /// Starts a task for each of `uppers`, if they are several.
     pub(super) fn over(mut uppers: Vec<L>, demand: Demand, tasks: &mut Tasks) -> Self {
         if uppers.len() == 1 {
-            let lane = Stepped::new(uppers.remove(0), Untag);
+            let lane = SteppedLane::new(uppers.remove(0), Untag);
             return Self { fed: Fed::One { lane } };
         }
         let discarded = tasks.discarded().clone();
@@ -163,7 +182,7 @@ where
             tasks.spawn(ShareDriver::new(upper, vec![sender], demand, discarded.clone()));
             receiver
         });
-        let in_order = InOrder::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());
+        let in_order = EdgesInOrder::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());
         Self { fed: Fed::Edges { in_order } }
     }
 }
@@ -177,7 +196,7 @@ impl<T> Step<Tagged<T>> for Untag {
 
     #[inline(always)]
     fn step(&mut self, item: Tagged<T>) -> Option<T> {
-        item.open().1
+        Numbered::open(item).1
     }
 }
 
@@ -185,7 +204,7 @@ impl<T> Step<Tagged<T>> for Untag {
 ///
 /// The edge that has the next number is read until it has another one. Nothing is kept beside the edges: in each lane
 /// numbers only grow, so the lane that has the next one is never held up by what it sent before.
-struct InOrder<T> {
+struct EdgesInOrder<T> {
     /// Those that have not ended.
     edges: Vec<Receiver<Tagged<T>>>,
     /// The one that is read.
@@ -202,7 +221,7 @@ struct InOrder<T> {
 /// After so many runs of items from one edge, the clock is asked whether the turn is over.
 const RUNS: u32 = 32;
 
-impl<T> InOrder<T> {
+impl<T> EdgesInOrder<T> {
     fn new(edges: Vec<Receiver<Tagged<T>>>, turn: Turn, discarded: Arc<AtomicU64>) -> Self {
         Self { edges, at: 0, next: 0, broken: false, pace: Pace::default(), turn, discarded }
     }
@@ -235,7 +254,7 @@ impl<T> InOrder<T> {
     }
 }
 
-impl<T> Lane for InOrder<T> {
+impl<T> Lane for EdgesInOrder<T> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -272,7 +291,7 @@ impl<T> Lane for InOrder<T> {
     }
 }
 
-impl<T> Stream for InOrder<T> {
+impl<T> Stream for EdgesInOrder<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -285,16 +304,16 @@ impl<T> Stream for InOrder<T> {
     }
 }
 
-impl<T> FusedStream for InOrder<T> {
+impl<T> FusedStream for EdgesInOrder<T> {
     fn is_terminated(&self) -> bool {
         self.edges.is_empty() && !self.broken
     }
 }
 
 // Items are owned, never pinned.
-impl<T> Unpin for InOrder<T> {}
+impl<T> Unpin for EdgesInOrder<T> {}
 
-impl<T> Drop for InOrder<T> {
+impl<T> Drop for EdgesInOrder<T> {
     fn drop(&mut self) {
         // What was left of an item that was dropped counts too: nobody knows how many it would have become.
         let discarded: usize = self.edges.iter_mut().map(Receiver::close).sum();

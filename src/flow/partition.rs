@@ -1,6 +1,7 @@
+use super::envelope::Bare;
 use super::exchange::{Exchange, Partition};
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use crate::dispatch::{ByHash, ByKey, ByKeyRef, ByRouter};
 use std::hash::Hash;
 
@@ -41,7 +42,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn partition(self) -> Flow<Exchange<P, Partition<ByHash>>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         P::Item: Hash,
     {
         self.then(|plan| Exchange::new(plan, Partition(ByHash)))
@@ -73,7 +74,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn partition_by<K, F>(self, key: F) -> Flow<Exchange<P, Partition<ByKey<F>>>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         K: Hash,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
@@ -110,7 +111,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn partition_by_ref<K, F>(self, key: F) -> Flow<Exchange<P, Partition<ByKeyRef<F>>>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         K: Hash + ?Sized,
         F: FnMut(&P::Item) -> &K + Clone + Send + 'static,
     {
@@ -146,7 +147,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn partition_with<F>(self, lanes: usize, router: F) -> Flow<Exchange<P, Partition<ByRouter<F>>>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         F: FnMut(&P::Item) -> Option<usize> + Clone + Send + 'static,
     {
         self.then(|plan| Exchange::new(plan, Partition(ByRouter::new(router)))).lanes(lanes)

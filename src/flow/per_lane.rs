@@ -1,5 +1,7 @@
+use super::bounds::OpenLayer;
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::lane::{Foreign, Leaf};
 use futures_core::Stream;
@@ -54,11 +56,24 @@ pub struct PerLane<P, F> {
 
 impl<P, S, F> Plan for PerLane<P, F>
 where
-    P: Plan,
+    P: Build<Bare>,
     S: Stream,
     F: FnMut(P::Lane) -> S,
 {
     type Item = S::Item;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<P, S, F> Build<Bare> for PerLane<P, F>
+where
+    P: Build<Bare>,
+    S: Stream,
+    F: FnMut(P::Lane) -> S,
+{
     type Lane = Foreign<S>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -73,13 +88,7 @@ where
             })
             .collect()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, None)
-    }
 }
-
-open_layer!([P, S, F] PerLane<P, F> where P: OpenLayer, S: Stream, F: FnMut(P::Lane) -> S);
 
 impl<P: fmt::Debug, F> fmt::Debug for PerLane<P, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,7 @@
+use super::bounds::Reducible;
+use super::envelope::{Bare, ClosedLayer};
 use super::flow::Flow;
-use super::plan::{Layered, Plan, Reducible, Settings};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::window::{Emit, Fold, Items, Keeps, MergeStates, Never, Reduced, Reducer, Rules, Spread, State};
 use std::fmt;
@@ -52,7 +54,7 @@ impl<P> Flow<P> {
     where
         P: Reducible,
         I: FnMut() -> S + Clone,
-        F: FnMut(&mut S, P::In) + Clone,
+        F: FnMut(&mut S, P::Item) + Clone,
     {
         self.reduce_by(Fold { init, f })
     }
@@ -118,13 +120,27 @@ impl<P: Layered, R, E, M> Layered for Reduce<P, R, E, M> {
 
 impl<P, R, E, M> Plan for Reduce<P, R, E, M>
 where
-    P: Reducible<Places: Spread<P::In>>,
-    R: Reducer<P::In, E::Item> + Clone,
+    P: Reducible<Places: Spread<P::Item>>,
+    R: Reducer<P::Item, E::Item> + Clone,
     E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone,
     M: MergeStates<R::State, P::Places> + Clone,
 {
     type Item = E::Item;
-    type Lane = Reduced<P::Feed, R, E, M, P::In, P::Places, P::Id>;
+    type Carries = ClosedLayer;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<P, R, E, M> Build<Bare> for Reduce<P, R, E, M>
+where
+    P: Reducible<Places: Spread<P::Item>>,
+    R: Reducer<P::Item, E::Item> + Clone,
+    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone,
+    M: MergeStates<R::State, P::Places> + Clone,
+{
+    type Lane = Reduced<P::Feed, R, E, M, P::Item, P::Places, P::Id>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.feed(tasks);
@@ -136,10 +152,6 @@ where
             lane: (at, all),
         };
         lanes.into_iter().enumerate().map(|(at, lane)| Reduced::new(lane, rules(at))).collect()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, None)
     }
 }
 

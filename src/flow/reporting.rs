@@ -1,7 +1,8 @@
 //! Flows that are run to their end by tasks of their own, each of which may leave something behind.
 
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use super::tasks::{Failure, Tasks};
 use std::future::{Future, poll_fn};
 use std::task::Poll;
@@ -24,7 +25,7 @@ impl<R> Reporting<R> {
         mut driver: impl FnMut(P::Lane, Reporter<R>) -> D,
     ) -> Self
     where
-        P: Plan,
+        P: Build<Bare>,
         D: Future<Output = ()> + Send + 'static,
     {
         let (plan, runtime) = flow.into_plan(what);

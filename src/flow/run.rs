@@ -1,6 +1,8 @@
+use super::bounds::OpenLayer;
 use super::driver::DrainDriver;
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::{OpenLayer, Plan};
+use super::plan::Build;
 use super::tasks::{Failure, Tasks};
 use std::future::poll_fn;
 
@@ -22,7 +24,7 @@ impl<P> Flow<P> {
     /// `Flow.run/2`.
     pub async fn run(self)
     where
-        P: Plan<Lane: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static>,
     {
         let (plan, runtime) = self.into_plan("run");
         let mut tasks = Tasks::new(runtime);
@@ -67,8 +69,8 @@ impl<P> Flow<P> {
     /// `Flow.each/2` and `Flow.run/2`.
     pub async fn for_each<F>(self, f: F)
     where
-        P: Plan<Lane: Send + 'static>,
-        P: OpenLayer,
+        P: Build<Bare, Lane: Send + 'static>,
+        P: OpenLayer<Item: 'static>,
         F: FnMut(P::Item) + Clone + Send + 'static,
     {
         self.map(f).run().await;

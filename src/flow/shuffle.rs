@@ -1,6 +1,7 @@
+use super::envelope::Bare;
 use super::exchange::{Exchange, Shuffle};
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 
 impl<P> Flow<P> {
     /// Opens a layer whose lanes take items by demand: a batch goes to the lane that wants most.
@@ -30,7 +31,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn shuffle(self) -> Flow<Exchange<P, Shuffle>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
     {
         self.then(|plan| Exchange::new(plan, Shuffle))
     }

@@ -1,12 +1,12 @@
+use super::bounds::Open;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::step::{Step, Stepped};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 impl<P, T, E> Flow<P>
 where
-    P: Reducible<In = Result<T, E>>,
+    P: Open<Item = Result<T, E>>,
 {
     /// Passes on the value of each `Ok`; drops the errors and adds their number to `skipped`.
     ///

@@ -1,8 +1,9 @@
 use super::driver::ShareDriver;
+use super::envelope::{Bare, Numbered};
 use super::exchange::cross;
 use super::flow::Flow;
-use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
-use super::sequence::{Enumerated, Sequenced};
+use super::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::sequence::Enumerated;
 use super::tasks::Tasks;
 use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf, Origins, give_way};
 use futures_core::{FusedStream, Stream};
@@ -139,12 +140,20 @@ impl<L> Layered for Source<L> {
     }
 }
 
-impl<L> Plan for Source<L>
+impl<L: Lane> Plan for Source<L> {
+    type Item = L::Item;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        sum_hints(self.sources.iter().map(Stream::size_hint))
+    }
+}
+
+impl<L> Build<Bare> for Source<L>
 where
     L: Leaf + Send + 'static,
     L::Item: Send + 'static,
 {
-    type Item = L::Item;
     type Lane = SourceLane<L>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
@@ -169,23 +178,17 @@ where
         }
         groups.into_iter().map(|sources| Fed::Some { sources, at: 0, origins: None }.into()).collect()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        sum_hints(self.sources.iter().map(Stream::size_hint))
-    }
 }
 
-open_layer!([L] Source<L> where Self: Plan);
-
-impl<L> Sequenced for Source<L>
+impl<L> Build<Numbered> for Source<L>
 where
     L: Leaf + Send + 'static,
     L::Item: Send + 'static,
 {
-    type TaggedLane = SourceLane<Enumerated<SourceLane<L>>>;
+    type Lane = SourceLane<Enumerated<SourceLane<L>>>;
 
     /// Reads all sources in one task, which alone can tell which item came first.
-    fn build_tagged(mut self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         for source in &mut self.sources {
             source.start(self.settings.demand, tasks.gate());
         }
@@ -199,7 +202,7 @@ where
     }
 }
 
-impl<L> LayerStart for Source<L> where Self: Plan {}
+impl<L: Lane> LayerStart for Source<L> {}
 
 impl<L> fmt::Debug for Source<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,14 +237,14 @@ pin_project! {
         One { #[pin] source: L },
         // or those that have not ended, `at` being the one whose turn it is.
         // (each with its number,)
-        Some { sources: Vec<Numbered<L>>, at: usize, origins: Option<Origins> },
+        Some { sources: Vec<InTurn<L>>, at: usize, origins: Option<Origins> },
         // The sources have tasks of their own, with an edge from each.
         Edges { edges: Inlet<L::Item> },
     }
 }
 
 /// A source of several in one lane, and which of them it is.
-type Numbered<L> = (Pin<Box<L>>, usize);
+type InTurn<L> = (Pin<Box<L>>, usize);
 
 impl<L: Lane> From<Fed<L>> for SourceLane<L> {
     fn from(fed: Fed<L>) -> Self {
@@ -251,7 +254,7 @@ impl<L: Lane> From<Fed<L>> for SourceLane<L> {
 
 /// Polls the sources of one lane in turn until one has an answer; forgets those that have ended (`None`).
 fn poll_turns<L, R>(
-    sources: &mut Vec<Numbered<L>>,
+    sources: &mut Vec<InTurn<L>>,
     at: &mut usize,
     origins: Option<&Origins>,
     cx: &mut Context<'_>,
@@ -330,11 +333,13 @@ impl<L: Lane> Lane for SourceLane<L> {
         }
     }
 
-    fn origins(&mut self) -> Origins {
-        match &mut self.fed {
-            Fed::One { source } => source.origins(),
-            Fed::Some { sources, origins, .. } => origins.insert(Origins::told(sources.len())).clone(),
-            Fed::Edges { edges } => edges.origins(),
+    fn origins(self: Pin<&mut Self>) -> Origins {
+        match self.project().fed.project() {
+            FedProjection::One { source } => source.origins(),
+            FedProjection::Edges { edges } => Pin::new(edges).origins(),
+            FedProjection::Some { sources, origins, .. } => {
+                origins.insert(Origins::told(sources.len())).clone()
+            }
         }
     }
 }

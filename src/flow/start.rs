@@ -1,6 +1,7 @@
 use super::driver::DrainDriver;
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use super::report::{FlowError, FlowReport};
 use super::shutdown::{Course, or_abort};
 use super::stop_when::{Meter, StopWhen};
@@ -47,7 +48,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn start(self) -> FlowHandle
     where
-        P: Plan<Lane: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static>,
     {
         let (plan, runtime) = self.into_plan("started");
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());

@@ -1,10 +1,11 @@
-use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
-use super::sequence::Sequenced;
+use super::envelope::Envelope;
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
-use crate::lane::{Carried, Carry, Each, Lane, Origins};
+use crate::lane::{Each, Lane, Origins};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -25,14 +26,11 @@ pub trait Step<T> {
     }
 }
 
-pin_project! {
-    /// A plan, or a lane, with a [`Step`] on every item.
-    #[must_use = "operators do nothing until the flow is read"]
-    pub struct Stepped<S, Op> {
-        #[pin]
-        upstream: S,
-        op: Op,
-    }
+/// A plan with a [`Step`] on every item.
+#[must_use = "operators do nothing until the flow is read"]
+pub struct Stepped<S, Op> {
+    upstream: S,
+    op: Op,
 }
 
 impl<S, Op> Stepped<S, Op> {
@@ -47,53 +45,42 @@ impl<P: Layered, Op> Layered for Stepped<P, Op> {
     }
 }
 
-impl<P: Plan, Op: Step<P::Item> + Clone> Plan for Stepped<P, Op> {
+impl<P: Plan, Op: Step<P::Item>> Plan for Stepped<P, Op> {
     type Item = Op::Out;
-    type Lane = Stepped<P::Lane, Op>;
-
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|lane| Stepped::new(lane, self.op.clone())).collect()
-    }
+    type Carries = P::Carries;
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.op.size_hint(self.upstream.size_hint())
     }
 }
 
-impl<P: OpenLayer, Op: Step<P::Item> + Clone> OpenLayer for Stepped<P, Op> {}
+impl<E: Envelope, P: Build<E>, Op: Step<P::Item> + Clone> Build<E> for Stepped<P, Op> {
+    type Lane = SteppedLane<E, P::Item, P::Lane, Op>;
 
-impl<P: Reducible, Op: Step<P::In> + Clone> Reducible for Stepped<P, Op> {
-    type In = Op::Out;
-    type Places = P::Places;
-    type Id = P::Id;
-    type Feed = Stepped<P::Feed, Carried<Op>>;
-
-    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed> {
-        let lanes = self.upstream.feed(tasks).into_iter();
-        lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let lanes = self.upstream.build(tasks).into_iter();
+        lanes.map(|lane| SteppedLane::new(lane, self.op.clone())).collect()
     }
 }
 
-impl<P: Sequenced, Op: Step<P::Item> + Clone> Sequenced for Stepped<P, Op> {
-    type TaggedLane = Stepped<P::TaggedLane, Carried<Op>>;
-
-    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
-        let lanes = self.upstream.build_tagged(tasks).into_iter();
-        lanes.map(|lane| Stepped::new(lane, Carried(self.op.clone()))).collect()
+pin_project! {
+    /// A lane with a [`Step`] on every item, whatever the items travel in.
+    #[must_use = "a lane does nothing until it is polled"]
+    pub struct SteppedLane<E, T, L, Op> {
+        #[pin]
+        upstream: L,
+        op: Op,
+        carries: PhantomData<fn(T) -> E>,
     }
 }
 
-impl<C: Carry, Op: Step<C::Item>> Step<C> for Carried<Op> {
-    type Out = C::With<Op::Out>;
-
-    #[inline(always)]
-    fn step(&mut self, envelope: C) -> Option<Self::Out> {
-        envelope.step(|item| self.0.step(item))
+impl<E, T, L, Op> SteppedLane<E, T, L, Op> {
+    pub(super) fn new(upstream: L, op: Op) -> Self {
+        Self { upstream, op, carries: PhantomData }
     }
 }
 
-impl<L: Lane, Op: Step<L::Item>> Lane for Stepped<L, Op> {
+impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, Op: Step<T>> Lane for SteppedLane<E, T, L, Op> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -101,25 +88,25 @@ impl<L: Lane, Op: Step<L::Item>> Lane for Stepped<L, Op> {
     {
         let this = self.project();
         let op = this.op;
-        this.upstream.poll_each(cx, &mut |item| match op.step(item) {
+        this.upstream.poll_each(cx, &mut |item| match E::step(item, |item| op.step(item)) {
             Some(out) => each(out),
             None => ControlFlow::Continue(()),
         })
     }
 
-    fn origins(&mut self) -> Origins {
-        self.upstream.origins()
+    fn origins(self: Pin<&mut Self>) -> Origins {
+        self.project().upstream.origins()
     }
 }
 
-impl<L: Lane, Op: Step<L::Item>> Stream for Stepped<L, Op> {
-    type Item = Op::Out;
+impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, Op: Step<T>> Stream for SteppedLane<E, T, L, Op> {
+    type Item = E::Of<Op::Out>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Op::Out>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         // Bounded by the lane at the start of the layer, which gives way now and then.
         while let Some(item) = ready!(this.upstream.as_mut().poll_next(cx)) {
-            if let Some(out) = this.op.step(item) {
+            if let Some(out) = E::step(item, |item| this.op.step(item)) {
                 return Poll::Ready(Some(out));
             }
         }
@@ -131,7 +118,9 @@ impl<L: Lane, Op: Step<L::Item>> Stream for Stepped<L, Op> {
     }
 }
 
-impl<L: Lane + FusedStream, Op: Step<L::Item>> FusedStream for Stepped<L, Op> {
+impl<E: Envelope, T, L: Lane<Item = E::Of<T>> + FusedStream, Op: Step<T>> FusedStream
+    for SteppedLane<E, T, L, Op>
+{
     fn is_terminated(&self) -> bool {
         self.upstream.is_terminated()
     }
@@ -140,5 +129,11 @@ impl<L: Lane + FusedStream, Op: Step<L::Item>> FusedStream for Stepped<L, Op> {
 impl<S: fmt::Debug, Op: fmt::Debug> fmt::Debug for Stepped<S, Op> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stepped").field("upstream", &self.upstream).field("op", &self.op).finish()
+    }
+}
+
+impl<E, T, L: fmt::Debug, Op: fmt::Debug> fmt::Debug for SteppedLane<E, T, L, Op> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SteppedLane").field("upstream", &self.upstream).field("op", &self.op).finish()
     }
 }

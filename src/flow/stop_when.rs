@@ -1,6 +1,6 @@
+use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{LayerStart, Layered, OpenLayer, Plan, Settings, open_layer};
-use super::sequence::Sequenced;
+use super::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -117,11 +117,7 @@ impl Meter {
 
 impl<P: Plan> Plan for StopWhen<P> {
     type Item = P::Item;
-    type Lane = P::Lane;
-
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        self.gated(tasks, P::build)
-    }
+    type Carries = P::Carries;
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         // It may end before its sources do.
@@ -129,26 +125,18 @@ impl<P: Plan> Plan for StopWhen<P> {
     }
 }
 
-impl<P> StopWhen<P> {
+impl<E: Envelope, P: Build<E>> Build<E> for StopWhen<P> {
+    type Lane = P::Lane;
+
     /// Builds what is upstream so that the token ends its sources.
-    fn gated<R>(self, tasks: &mut Tasks, build: impl FnOnce(P, &mut Tasks) -> R) -> R {
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let Self { upstream, token, meter } = self;
         let counter = meter.map(|meter| {
             let _ = meter.discarded.set(Arc::clone(tasks.discarded()));
             let _ = meter.late.set(Arc::clone(tasks.late()));
             Arc::clone(&meter.taken)
         });
-        tasks.gated(token, counter, |tasks| build(upstream, tasks))
-    }
-}
-
-open_layer!([P: OpenLayer] StopWhen<P>);
-
-impl<P: Sequenced> Sequenced for StopWhen<P> {
-    type TaggedLane = P::TaggedLane;
-
-    fn build_tagged(self, tasks: &mut Tasks) -> Vec<Self::TaggedLane> {
-        self.gated(tasks, P::build_tagged)
+        tasks.gated(token, counter, |tasks| upstream.build(tasks))
     }
 }
 

@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use std::iter::{self, Sum};
 
 impl<P> Flow<P> {
@@ -31,7 +32,7 @@ impl<P> Flow<P> {
     /// `Enum.sum/1` on a Flow.
     pub async fn sum<S>(self) -> S
     where
-        P: Plan<Lane: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static>,
         S: Sum<P::Item> + Sum<S> + Send + 'static,
     {
         // The state is empty only while it is being added to.

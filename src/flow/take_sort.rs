@@ -1,7 +1,7 @@
+use super::bounds::Reducible;
 use super::departed::Gather;
 use super::departition::Departition;
 use super::flow::Flow;
-use super::plan::Reducible;
 use super::reduce::Reduce;
 use crate::window::{Emit, Info, Keeps};
 use std::cmp::Ordering;

@@ -1,12 +1,15 @@
+use super::bounds::Open;
 use super::bucket::Bucket;
+use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Settings, open_layer};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::lane::{Each, Lane, Origins, Timer, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +33,8 @@ impl<P> Flow<P> {
     /// A lane holds at most one item that waits. What feeds it is stopped meanwhile.
     ///
     /// # Ordering
-    /// Each lane keeps its order. Lanes are served in the order in which they come to the bucket.
+    /// Each lane keeps its order. Lanes are served in the order in which they come to the bucket, which need not be that
+    /// of the source; [`ordered`](Flow::ordered) can follow.
     ///
     /// # Panics
     /// The flow panics when the runtime of its lanes has no timers.
@@ -49,16 +53,34 @@ impl<P> Flow<P> {
     /// assert!(start.elapsed() >= Duration::from_millis(2500));
     /// # });
     /// ```
+    ///
+    /// Requests that are begun at a rate, and answered in the order of the source:
+    /// ```
+    /// use gen_stage::{flow::Throttle, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// # tokio::time::pause();
+    /// let answers = Flow::from_iter(1..=5)
+    ///     .throttle(Throttle::per_second(100))
+    ///     .map_async(64, async |n: u64| {
+    ///         tokio::time::sleep(Duration::from_millis(500 / n)).await;
+    ///         n * 10
+    ///     })
+    ///     .ordered();
+    /// assert_eq!(answers.collect::<Vec<_>>().await, [10, 20, 30, 40, 50]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn throttle(self, throttle: Throttle) -> Flow<Throttled<P, OneEach>>
     where
-        P: OpenLayer,
+        P: Open,
     {
         self.then(|upstream| Throttled { upstream, throttle, cost: OneEach })
     }
 }
 
-impl<P: OpenLayer> Flow<Throttled<P, OneEach>> {
+impl<P: Open> Flow<Throttled<P, OneEach>> {
     /// Says how many tokens an item takes from the bucket of the throttle, for example its size in bytes.
     ///
     /// An item that costs more than the [burst](Throttle::burst) waits until the bucket is full, and takes on a debt
@@ -178,9 +200,17 @@ pub struct Throttled<P, W> {
     cost: W,
 }
 
-impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Throttled<P, W> {
+impl<P: Plan, W: Weigh<P::Item>> Plan for Throttled<P, W> {
     type Item = P::Item;
-    type Lane = ThrottledLane<P::Lane, W>;
+    type Carries = P::Carries;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+impl<E: Envelope, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Throttled<P, W> {
+    type Lane = ThrottledLane<E, P::Item, P::Lane, W>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.build(tasks).into_iter();
@@ -191,16 +221,11 @@ impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Throttled<P, W> {
             shared: Arc::clone(&shared),
             waiting: None,
             timer: Timer::default(),
+            carries: PhantomData,
         };
         lanes.map(lane).collect()
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.upstream.size_hint()
-    }
 }
-
-open_layer!([P, W] Throttled<P, W> where P: OpenLayer, W: Weigh<P::Item> + Clone);
 
 /// The bucket of all lanes.
 struct Shared {
@@ -227,7 +252,7 @@ impl Shared {
 pin_project! {
     /// A lane of a layer with [`Flow::throttle`].
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct ThrottledLane<L: Stream, W> {
+    pub struct ThrottledLane<E, T, L: Stream, W> {
         #[pin]
         upstream: L,
         cost: W,
@@ -235,13 +260,14 @@ pin_project! {
         // An item whose tokens are taken, and when they are there.
         waiting: Option<(Instant, L::Item)>,
         timer: Timer,
+        carries: PhantomData<fn(T) -> E>,
     }
 }
 
 /// How many items may have waited before other tasks get a turn.
 const WAITS: usize = 100;
 
-impl<L: Lane, W: Weigh<L::Item>> Lane for ThrottledLane<L, W> {
+impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for ThrottledLane<E, T, L, W> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -259,13 +285,15 @@ impl<L: Lane, W: Weigh<L::Item>> Lane for ThrottledLane<L, W> {
                 }
             }
             let (waiting, cost, shared) = (&mut *this.waiting, &mut *this.cost, &**this.shared);
-            let polled = this.upstream.as_mut().poll_each(cx, &mut |item| match shared
-                .take(Instant::now(), cost.weigh(&item))
-            {
-                None => each(item),
-                Some(at) => {
-                    *waiting = Some((at, item));
-                    ControlFlow::Break(())
+            let polled = this.upstream.as_mut().poll_each(cx, &mut |of| {
+                // What carries no item passes at once, in its turn.
+                let cost = E::peek(&of).map(|item| cost.weigh(item));
+                match cost.and_then(|cost| shared.take(Instant::now(), cost)) {
+                    None => each(of),
+                    Some(at) => {
+                        *waiting = Some((at, of));
+                        ControlFlow::Break(())
+                    }
                 }
             });
             if waiting.is_none() {
@@ -275,13 +303,13 @@ impl<L: Lane, W: Weigh<L::Item>> Lane for ThrottledLane<L, W> {
         give_way(cx)
     }
 
-    fn origins(&mut self) -> Origins {
+    fn origins(self: Pin<&mut Self>) -> Origins {
         // An item that waits comes before the next is asked for.
-        self.upstream.origins()
+        self.project().upstream.origins()
     }
 }
 
-impl<L: Lane, W: Weigh<L::Item>> Stream for ThrottledLane<L, W> {
+impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Stream for ThrottledLane<E, T, L, W> {
     type Item = L::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -295,7 +323,9 @@ impl<L: Lane, W: Weigh<L::Item>> Stream for ThrottledLane<L, W> {
     }
 }
 
-impl<L: Lane + FusedStream, W: Weigh<L::Item>> FusedStream for ThrottledLane<L, W> {
+impl<E: Envelope, T, L: Lane<Item = E::Of<T>> + FusedStream, W: Weigh<T>> FusedStream
+    for ThrottledLane<E, T, L, W>
+{
     fn is_terminated(&self) -> bool {
         self.waiting.is_none() && self.upstream.is_terminated()
     }
@@ -310,7 +340,7 @@ impl<P: fmt::Debug, W> fmt::Debug for Throttled<P, W> {
     }
 }
 
-impl<L: Stream + fmt::Debug, W> fmt::Debug for ThrottledLane<L, W> {
+impl<E, T, L: Stream + fmt::Debug, W> fmt::Debug for ThrottledLane<E, T, L, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThrottledLane").field("upstream", &self.upstream).finish_non_exhaustive()
     }

@@ -1,6 +1,7 @@
+use super::envelope::Bare;
 use super::flow::Flow;
 use super::from_stages::FromStage;
-use super::plan::{LayerStart, Layered, Plan, Settings, open_layer};
+use super::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::source::{Source, SourceLane};
 use super::tasks::Tasks;
 use crate::demand::Demand;
@@ -77,7 +78,7 @@ impl<P> Flow<P> {
         stages: impl IntoIterator<Item = Handle<R, M>>,
     ) -> Flow<ThroughStages<P, T>>
     where
-        P: Plan<Lane: Send + 'static, Item: Send + 'static>,
+        P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         T: Send + 'static,
         R: Consumes + Produces + Role<Input = P::Item, Item = T, Options: Default>,
         M: Send + 'static,
@@ -108,10 +109,21 @@ impl<P: Plan, T> Layered for ThroughStages<P, T> {
 
 impl<P, T> Plan for ThroughStages<P, T>
 where
-    P: Plan<Lane: Send + 'static, Item: Send + 'static>,
-    T: Send + 'static,
+    P: Plan,
 {
     type Item = T;
+    type Carries = Bare;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, None)
+    }
+}
+
+impl<P, T> Build<Bare> for ThroughStages<P, T>
+where
+    P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
+    T: Send + 'static,
+{
     type Lane = SourceLane<FromStage<T>>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
@@ -119,11 +131,7 @@ where
         let lanes = self.upstream.build(tasks);
         feed(tasks, lanes, &self.readers, demand);
         // They end when the stages do, which is when all that went into them has come out.
-        tasks.ungated(|tasks| self.source.build(tasks))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, None)
+        tasks.ungated(|tasks| Build::<Bare>::build(self.source, tasks))
     }
 }
 
@@ -205,8 +213,7 @@ async fn forward<T: Send + 'static>(subscribing: Vec<Subscribing>, producers: Ve
     }
 }
 
-open_layer!([P: Plan, T] ThroughStages<P, T> where Self: Plan);
-impl<P: Plan, T> LayerStart for ThroughStages<P, T> where Self: Plan {}
+impl<P: Plan, T> LayerStart for ThroughStages<P, T> {}
 
 impl<P: Plan + fmt::Debug, T> fmt::Debug for ThroughStages<P, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,12 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use super::tasks::Failure;
 use std::future::poll_fn;
 
 impl<P, T, E> Flow<P>
 where
-    P: Plan<Item = Result<T, E>, Lane: Send + 'static>,
+    P: Build<Bare, Item = Result<T, E>, Lane: Send + 'static>,
     Result<T, E>: Send + 'static,
 {
     /// Gathers the value of each `Ok` that comes out into a collection, or stops at the first error.

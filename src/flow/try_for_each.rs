@@ -1,5 +1,6 @@
+use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Plan;
+use super::plan::Build;
 use super::reporting::{Reporter, Reporting};
 use crate::lane::{Each, Lane};
 use pin_project_lite::pin_project;
@@ -10,7 +11,7 @@ use std::task::{Context, Poll, ready};
 
 impl<P, T, E> Flow<P>
 where
-    P: Plan<Item = Result<T, E>, Lane: Send + 'static>,
+    P: Build<Bare, Item = Result<T, E>, Lane: Send + 'static>,
 {
     /// Calls `f` with the value of each `Ok` that comes out, on every lane, until all have ended or there is an error.
     ///

@@ -1,6 +1,6 @@
+use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::map_async::MapAsync;
-use super::plan::OpenLayer;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;

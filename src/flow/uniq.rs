@@ -1,5 +1,5 @@
+use super::bounds::OpenLayer;
 use super::flow::Flow;
-use super::plan::OpenLayer;
 use super::step::{Step, Stepped};
 use foldhash::fast::RandomState;
 use std::collections::HashSet;

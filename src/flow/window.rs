@@ -1,5 +1,7 @@
+use super::bounds::OpenLayer;
+use super::envelope::{Bare, InWindow};
 use super::flow::Flow;
-use super::plan::{Layered, OpenLayer, Plan, Reducible, Settings};
+use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::window::{LateItems, Triggering, Window, Windowed, Windowing};
 use std::fmt;
@@ -88,19 +90,29 @@ impl<P: Layered, K, C, O> Layered for InWindows<P, K, C, O> {
     }
 }
 
-impl<P, K, C, O> Reducible for InWindows<P, K, C, O>
+impl<P, K, C, O> Plan for InWindows<P, K, C, O>
 where
     P: Plan,
+    K: Windowing<P::Item>,
+{
+    type Item = P::Item;
+    type Carries = InWindow<K::Places, K::Id>;
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.upstream.size_hint()
+    }
+}
+
+impl<P, K, C, O> Build<InWindow<K::Places, K::Id>> for InWindows<P, K, C, O>
+where
+    P: Build<Bare>,
     K: Windowing<P::Item> + Clone,
     C: Triggering<P::Item, K::Places> + Clone,
     O: LateItems<P::Item> + Clone,
 {
-    type In = P::Item;
-    type Places = K::Places;
-    type Id = K::Id;
-    type Feed = Windowed<P::Lane, K, C, O, P::Item, K::Places, K::Id>;
+    type Lane = Windowed<P::Lane, K, C, O, P::Item, K::Places, K::Id>;
 
-    fn feed(mut self, tasks: &mut Tasks) -> Vec<Self::Feed> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         self.window.late.count_in(tasks.late());
         let lanes = self.upstream.build(tasks).into_iter();
         lanes.map(|lane| Windowed::new(lane, self.window.clone())).collect()

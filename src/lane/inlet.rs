@@ -204,8 +204,9 @@ impl<T> Lane for Inlet<T> {
         polled
     }
 
-    fn origins(&mut self) -> Origins {
-        self.origins.insert(Origins::told(self.edges.len())).clone()
+    fn origins(mut self: Pin<&mut Self>) -> Origins {
+        let told = Origins::told(self.edges.len());
+        self.origins.insert(told).clone()
     }
 }
 
@@ -279,7 +280,7 @@ mod tests {
         let demand = Demand::new(8, 4).unwrap();
         let (mut senders, edges): (Vec<_>, Vec<_>) = (0..4).map(|_| edge(demand)).unzip();
         let mut inlet = Inlet::new(edges, Arc::default());
-        let origins = inlet.origins();
+        let origins = Pin::new(&mut inlet).origins();
         let mut cx = Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut inlet).poll_each(&mut cx, &mut |_| ControlFlow::Continue(())).is_pending());
         for (number, sender) in senders.iter_mut().enumerate() {

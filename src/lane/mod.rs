@@ -14,7 +14,6 @@
 //! [`Flow::per_lane`]: crate::Flow::per_lane
 //! [`Stream`]: futures_core::Stream
 
-mod carry;
 mod foreign;
 mod gate;
 mod inlet;
@@ -23,7 +22,6 @@ mod origins;
 mod timer;
 mod turn;
 
-pub use carry::{Carried, Carry};
 pub use foreign::Foreign;
 pub(crate) use gate::Gate;
 pub use inlet::Inlet;
@@ -104,7 +102,8 @@ pub trait Lane: Stream {
     ///
     /// Asked for once, before the first poll. A lane that holds items back, or has but one upstream, is one upstream.
     #[doc(hidden)]
-    fn origins(&mut self) -> Origins {
+    #[must_use]
+    fn origins(self: Pin<&mut Self>) -> Origins {
         Origins::new(1)
     }
 }

@@ -7,6 +7,7 @@ use std::{iter, option};
 /// What comes out when a trigger goes off.
 #[diagnostic::on_unimplemented(
     message = "nothing says what comes out of a state `{S}`",
+    label = "here the items of a `{S}` would come out",
     note = "the items of a state are emitted by default, so it must be something to iterate over (and `Clone` with \
             windows, which may emit before they are done); for the states themselves call `emit_state` behind the \
             `reduce`, for anything else `on_trigger`"
@@ -42,6 +43,8 @@ pub struct Nothing<U>(pub(crate) PhantomData<fn() -> U>);
 #[derive(Clone)]
 pub struct OnTrigger<F>(pub(crate) F);
 
+// Without this, the compiler says that the state is no iterator, and not what to do about it.
+#[diagnostic::do_not_recommend]
 impl<S, P, Id> Emit<S, P, Id> for Items
 where
     S: IntoIterator,

@@ -9,7 +9,7 @@ use super::triggers::{Listener, Triggers};
 use super::watermark::Watermark;
 use super::window::Window;
 use super::windowing::Windowing;
-use crate::lane::{Each, Lane, Pace, give_way, poll_one};
+use crate::lane::{Each, Lane, Origins, Pace, give_way, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -75,8 +75,9 @@ where
     K: Windowing<T, Id = Id, Places = P>,
     Id: Clone,
 {
-    pub(crate) fn new(mut upstream: L, window: Window<K, C, O>) -> Self {
-        let desk = Desk::new(Watermark::new(upstream.origins()));
+    pub(crate) fn new(upstream: L, window: Window<K, C, O>) -> Self {
+        // Until the first poll, when the upstream is asked.
+        let desk = Desk::new(Watermark::new(Origins::new(1)));
         Self {
             upstream,
             placing: Placing {
@@ -258,6 +259,7 @@ where
         let (mut finished, mut interrupted) = (0, 0);
         this.pace.begin();
         if let Some(set) = this.set.take() {
+            placing.desk.watermark = Watermark::new(this.upstream.as_mut().origins());
             placing.kind.start(&mut placing.desk);
             this.listener.listen(&set.triggers);
             *this.clock = Some(Clock::new(&set.periods, set.idle, placing.desk.watermark.upstreams()));

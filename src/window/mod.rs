@@ -28,7 +28,6 @@
 //!
 //! Processing time is that of tokio's clock, which tests can pause.
 
-mod carry;
 mod clock;
 mod count;
 mod desk;
@@ -40,6 +39,7 @@ mod lane;
 mod late;
 mod merge;
 mod periodic;
+mod placed;
 mod places;
 mod reduced;
 mod reducer;
@@ -59,7 +59,6 @@ mod whole;
 mod window;
 mod windowing;
 
-pub use carry::Placed;
 pub use count::Count;
 pub use desk::Desk;
 pub use emit::{Emit, Items, Nothing, OnTrigger, State};
@@ -70,6 +69,7 @@ pub use lane::Windowed;
 pub use late::{Counted, Late, LateItems, SideOutput};
 pub use merge::{MergeBy, MergeStates, Never};
 pub use periodic::Periodic;
+pub use placed::Placed;
 pub use places::{Copies, Merging, Places, Settled, Several, Single, Spread, Whole};
 pub use reduced::Reduced;
 pub(crate) use reduced::Rules;

@@ -221,7 +221,7 @@ where
         }
     }
 
-    fn origins(&mut self) -> Origins {
+    fn origins(self: Pin<&mut Self>) -> Origins {
         // What comes out comes at its own times, whatever fed it.
         Origins::new(1)
     }

@@ -24,11 +24,6 @@ impl<L: Lane> Unwindowed<L> {
     pub(crate) fn new(upstream: L) -> Self {
         Self { upstream, done: false }
     }
-
-    /// The same for every lane of a layer.
-    pub(crate) fn each(lanes: Vec<L>) -> Vec<Self> {
-        lanes.into_iter().map(Self::new).collect()
-    }
 }
 
 impl<L: Lane> Lane for Unwindowed<L> {
@@ -53,8 +48,8 @@ impl<L: Lane> Lane for Unwindowed<L> {
         })
     }
 
-    fn origins(&mut self) -> Origins {
-        self.upstream.origins()
+    fn origins(self: Pin<&mut Self>) -> Origins {
+        self.project().upstream.origins()
     }
 }
 

@@ -1,0 +1,319 @@
+//! What items travel in, from operator to operator.
+
+use super::sequence::{Expanded, Tagged};
+use crate::window::{Placed, Places, Signal};
+use std::iter;
+use std::marker::PhantomData;
+
+/// What the items of a lane travel in.
+///
+/// An operator is written once, for items. The envelope says what else goes from lane to lane, and what becomes of it
+/// when an item is dropped or becomes several: a place in the order of the source, windows, word that one of them is
+/// done. Users meet envelopes in type names and in messages of the compiler only.
+///
+/// An envelope can be empty: it then brings word of something and no item. It goes on in its turn.
+#[diagnostic::on_unimplemented(
+    message = "the layer of this flow is closed: it takes no more operators",
+    label = "this operator comes after a `reduce`, `emit_state`, `on_trigger` or `combine`",
+    note = "put it before the `reduce`, or open the next layer first with `partition`, `partition_by` or `shuffle`; \
+            for the adapter of this name of `StreamExt`, leave the flow with `into_stream`"
+)]
+pub trait Envelope: Sealed {
+    /// An envelope around an item, or an empty one.
+    type Of<T>;
+    /// What is left of an envelope when its item is taken out.
+    type Mark;
+    /// The envelopes around what one item became, made as they are wanted.
+    type Many<I: Iterator>: Iterator<Item = Self::Of<I::Item>>;
+
+    /// Takes the item out, if there is one.
+    #[doc(hidden)]
+    fn open<T>(of: Self::Of<T>) -> (Self::Mark, Option<T>);
+
+    /// Puts what became of the item back; `None` when nothing did and nothing needs to be said.
+    #[doc(hidden)]
+    fn close<T>(mark: Self::Mark, item: Option<T>) -> Option<Self::Of<T>>;
+
+    /// The item, if there is one.
+    #[doc(hidden)]
+    fn peek<T>(of: &Self::Of<T>) -> Option<&T>;
+
+    /// Makes any number of items of the item.
+    #[doc(hidden)]
+    fn expand<T, I: Iterator>(of: Self::Of<T>, f: impl FnOnce(T) -> I) -> Self::Many<I>;
+
+    /// Makes at most one item of the item.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn step<T, U>(of: Self::Of<T>, f: impl FnOnce(T) -> Option<U>) -> Option<Self::Of<U>> {
+        let (mark, item) = Self::open(of);
+        Self::close(mark, item.and_then(f))
+    }
+}
+
+/// Envelopes of which one can be made of several, for a batch.
+pub trait Gathers: Envelope {
+    /// Puts `next` in the place of the mark before it, and says what that one still had to say.
+    #[doc(hidden)]
+    fn follow<T>(mark: &mut Self::Mark, next: Self::Mark) -> Option<Self::Of<T>>;
+}
+
+/// No envelope: items as they are, and as they are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Bare;
+
+/// Items with their place in the order of the source: what [`ordered`](crate::Flow::ordered) reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Numbered;
+
+/// Items in windows, each in another envelope `E` inside of that.
+#[derive(Debug)]
+pub struct InWindow<P, Id, E = Bare>(PhantomData<fn() -> (P, Id, E)>);
+
+/// In place of an envelope, behind what ends a layer: items that are read, or open the next layer.
+#[derive(Debug, Clone, Copy)]
+pub struct ClosedLayer;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+use sealed::Sealed;
+
+impl Sealed for Bare {}
+impl Sealed for Numbered {}
+impl<P, Id, E> Sealed for InWindow<P, Id, E> {}
+
+impl Envelope for Bare {
+    type Of<T> = T;
+    type Mark = ();
+    type Many<I: Iterator> = I;
+
+    #[inline(always)]
+    fn open<T>(item: T) -> ((), Option<T>) {
+        ((), Some(item))
+    }
+
+    #[inline(always)]
+    fn close<T>((): (), item: Option<T>) -> Option<T> {
+        item
+    }
+
+    #[inline(always)]
+    fn peek<T>(item: &T) -> Option<&T> {
+        Some(item)
+    }
+
+    #[inline(always)]
+    fn expand<T, I: Iterator>(item: T, f: impl FnOnce(T) -> I) -> I {
+        f(item)
+    }
+}
+
+impl Gathers for Bare {
+    #[inline(always)]
+    fn follow<T>((): &mut (), (): ()) -> Option<T> {
+        None
+    }
+}
+
+/// The number of an item that is dropped comes to its end all the same: whoever restores the order waits for it.
+impl Envelope for Numbered {
+    type Of<T> = Tagged<T>;
+    type Mark = Tagged<()>;
+    type Many<I: Iterator> = Expanded<I>;
+
+    #[inline(always)]
+    fn open<T>(tagged: Tagged<T>) -> (Tagged<()>, Option<T>) {
+        match tagged {
+            Tagged::Whole(number, item) => (Tagged::Whole(number, ()), Some(item)),
+            Tagged::Part(number, item) => (Tagged::Part(number, ()), Some(item)),
+            Tagged::End(number) => (Tagged::End(number), None),
+        }
+    }
+
+    #[inline(always)]
+    fn close<T>(mark: Tagged<()>, item: Option<T>) -> Option<Tagged<T>> {
+        match (mark, item) {
+            (Tagged::Whole(number, ()), Some(item)) => Some(Tagged::Whole(number, item)),
+            (Tagged::Part(number, ()), Some(item)) => Some(Tagged::Part(number, item)),
+            (Tagged::Part(..), None) => None,
+            (Tagged::Whole(number, ()) | Tagged::End(number), _) => Some(Tagged::End(number)),
+        }
+    }
+
+    #[inline(always)]
+    fn peek<T>(tagged: &Tagged<T>) -> Option<&T> {
+        match tagged {
+            Tagged::Whole(_, item) | Tagged::Part(_, item) => Some(item),
+            Tagged::End(_) => None,
+        }
+    }
+
+    #[inline(always)]
+    fn expand<T, I: Iterator>(tagged: Tagged<T>, f: impl FnOnce(T) -> I) -> Expanded<I> {
+        Expanded::new(tagged, f)
+    }
+}
+
+impl Gathers for Numbered {
+    /// A batch stands where its lane has got to. The other lanes need not wait for the numbers before: they come to
+    /// their end at once.
+    #[inline(always)]
+    fn follow<T>(mark: &mut Tagged<()>, next: Tagged<()>) -> Option<Tagged<T>> {
+        let next = match next {
+            // All that is still to come of this number is the batch.
+            Tagged::End(number) => Tagged::Whole(number, ()),
+            next => next,
+        };
+        match std::mem::replace(mark, next) {
+            Tagged::Whole(number, ()) => Some(Tagged::End(number)),
+            Tagged::Part(..) | Tagged::End(_) => None,
+        }
+    }
+}
+
+impl<P: Places, Id, E: Envelope> Envelope for InWindow<P, Id, E> {
+    type Of<T> = Signal<E::Of<T>, P, Id>;
+    type Mark = Signal<E::Mark, P, Id>;
+    type Many<I: Iterator> = Placed<E::Many<I>, P, Id>;
+
+    #[inline(always)]
+    fn open<T>(signal: Self::Of<T>) -> (Self::Mark, Option<T>) {
+        match signal {
+            Signal::Item(places, inner) => {
+                let (mark, item) = E::open(inner);
+                (Signal::Item(places, mark), item)
+            }
+            Signal::Fire(fire) => (Signal::Fire(fire), None),
+            Signal::Merge { into, from } => (Signal::Merge { into, from }, None),
+        }
+    }
+
+    #[inline(always)]
+    fn close<T>(mark: Self::Mark, item: Option<T>) -> Option<Self::Of<T>> {
+        Some(match mark {
+            Signal::Item(places, mark) => Signal::Item(places, E::close(mark, item)?),
+            Signal::Fire(fire) => Signal::Fire(fire),
+            Signal::Merge { into, from } => Signal::Merge { into, from },
+        })
+    }
+
+    #[inline(always)]
+    fn peek<T>(signal: &Self::Of<T>) -> Option<&T> {
+        match signal {
+            Signal::Item(_, inner) => E::peek(inner),
+            Signal::Fire(_) | Signal::Merge { .. } => None,
+        }
+    }
+
+    #[inline(always)]
+    fn expand<T, I: Iterator>(signal: Self::Of<T>, f: impl FnOnce(T) -> I) -> Self::Many<I> {
+        match signal {
+            Signal::Item(places, inner) => Placed::Items(places, E::expand(inner, f)),
+            Signal::Fire(fire) => Placed::Word(iter::once(Signal::Fire(fire))),
+            Signal::Merge { into, from } => Placed::Word(iter::once(Signal::Merge { into, from })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tagged::{End, Part, Whole};
+    use super::*;
+    use crate::window::{Fire, Single, Slot, Trigger};
+
+    fn kept<E: Envelope>(of: E::Of<u8>) -> Option<E::Of<u8>> {
+        E::step(of, |n| Some(n + 1))
+    }
+
+    fn dropped<E: Envelope>(of: E::Of<u8>) -> Option<E::Of<u8>> {
+        E::step(of, |_| None)
+    }
+
+    fn twice<E: Envelope>(of: E::Of<u8>) -> Vec<E::Of<u8>> {
+        E::expand(of, |n| [n, n + 1].into_iter()).collect()
+    }
+
+    fn none<E: Envelope>(of: E::Of<u8>) -> Vec<E::Of<u8>> {
+        E::expand(of, |_| [].into_iter()).collect()
+    }
+
+    #[test]
+    fn a_bare_item_is_what_becomes_of_it() {
+        assert_eq!((kept::<Bare>(1), dropped::<Bare>(1)), (Some(2), None));
+        assert_eq!((twice::<Bare>(1), none::<Bare>(1)), (vec![1, 2], vec![]));
+    }
+
+    #[test]
+    fn a_number_comes_to_its_end_when_its_item_is_dropped_and_a_part_just_goes() {
+        assert_eq!(kept::<Numbered>(Whole(3, 1)), Some(Whole(3, 2)));
+        assert_eq!(dropped::<Numbered>(Whole(3, 1)), Some(End(3)));
+        assert_eq!(kept::<Numbered>(Part(3, 1)), Some(Part(3, 2)));
+        assert_eq!(dropped::<Numbered>(Part(3, 1)), None);
+        assert_eq!(kept::<Numbered>(End(3)), Some(End(3)));
+    }
+
+    #[test]
+    fn what_one_numbered_item_became_comes_to_one_end() {
+        assert_eq!(twice::<Numbered>(Whole(3, 1)), [Part(3, 1), Part(3, 2), End(3)]);
+        assert_eq!(twice::<Numbered>(Part(3, 1)), [Part(3, 1), Part(3, 2)]);
+        assert_eq!(twice::<Numbered>(End(3)), [End(3)]);
+        assert_eq!(none::<Numbered>(Whole(3, 1)), [End(3)]);
+    }
+
+    #[test]
+    fn a_batch_stands_where_its_last_item_stood_and_ends_the_numbers_before() {
+        let mut mark = Whole(3, ());
+        assert_eq!(Numbered::follow(&mut mark, Part(4, ())), Some(End::<u8>(3)));
+        assert_eq!(Numbered::follow(&mut mark, Part(4, ())), None::<Tagged<u8>>);
+        assert_eq!(Numbered::close(mark, Some('a')), Some(Part(4, 'a')), "more may come of 4");
+        assert_eq!(Numbered::follow(&mut mark, End(4)), None::<Tagged<u8>>);
+        assert_eq!(Numbered::close(mark, Some('a')), Some(Whole(4, 'a')));
+        assert_eq!(Numbered::follow(&mut mark, End(5)), Some(End::<u8>(4)));
+        assert_eq!(Numbered::close(mark, Some('a')), Some(Whole(5, 'a')));
+    }
+
+    type Windowed = InWindow<Single, u8>;
+    type Both = InWindow<Single, u8, Numbered>;
+
+    fn place() -> Single {
+        Single::new(Slot(7))
+    }
+
+    fn fire<T>() -> Signal<T, Single, u8> {
+        Signal::Fire(Fire { slot: Slot(7), window: 0, trigger: Trigger::Done })
+    }
+
+    #[test]
+    fn items_stay_in_their_window_and_word_of_windows_passes() {
+        assert_eq!(kept::<Windowed>(Signal::Item(place(), 1)), Some(Signal::Item(place(), 2)));
+        assert_eq!(dropped::<Windowed>(Signal::Item(place(), 1)), None);
+        assert_eq!(dropped::<Windowed>(fire()), Some(fire()));
+        assert_eq!(twice::<Windowed>(Signal::Item(place(), 1)), [1, 2].map(|n| Signal::Item(place(), n)));
+        assert_eq!(none::<Windowed>(fire()), [fire()]);
+        let merge = Signal::Merge { into: Slot(1), from: Slot(2) };
+        assert_eq!(dropped::<Windowed>(merge.clone()), Some(merge.clone()));
+        assert_eq!(none::<Windowed>(merge.clone()), [merge]);
+    }
+
+    #[test]
+    fn an_envelope_in_a_window_is_kept_as_by_itself() {
+        let item = |tagged| Signal::Item(place(), tagged);
+        assert_eq!(kept::<Both>(item(Whole(3, 1))), Some(item(Whole(3, 2))));
+        assert_eq!(dropped::<Both>(item(Whole(3, 1))), Some(item(End(3))));
+        assert_eq!(dropped::<Both>(item(Part(3, 1))), None);
+        assert_eq!(twice::<Both>(item(Whole(3, 1))), [Part(3, 1), Part(3, 2), End(3)].map(item));
+        assert_eq!(dropped::<Both>(fire()), Some(fire()));
+    }
+
+    #[test]
+    fn a_peek_sees_the_item_and_nothing_of_an_empty_envelope() {
+        assert_eq!(Bare::peek(&1), Some(&1));
+        assert_eq!(Numbered::peek(&Part(3, 1)), Some(&1));
+        assert_eq!(Numbered::peek(&End::<u8>(3)), None);
+        assert_eq!(Both::peek(&Signal::Item(place(), Whole(3, 1))), Some(&1));
+        assert_eq!(Both::peek(&Signal::Item(place(), End::<u8>(3))), None);
+        assert_eq!(Both::peek::<u8>(&fire()), None);
+    }
+}
