@@ -38,8 +38,8 @@
 
 use bytes::Bytes;
 use clap::Parser;
-use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
+use gen_stage::flow::Boxed;
 use gen_stage::prelude::*;
 use gen_stage::window::{Info, Session, Span, Window};
 use std::collections::HashMap;
@@ -217,7 +217,7 @@ pub(crate) async fn print_windows(
     });
 
     let late = Arc::new(AtomicU64::new(0));
-    let mut rows = rows(kind, stream::iter(1..).zip(lines), report, &late);
+    let mut rows = rows(kind, stream::iter(1..).zip(lines), report, &late).into_stream().boxed();
     if matches!(kind, Kind::Session { .. } | Kind::Count { .. }) {
         // They are done in another order than they start in.
         let mut all: Vec<Row> = rows.collect().await;
@@ -243,7 +243,7 @@ fn rows(
     lines: impl futures::Stream<Item = (u64, Bytes)> + Send + 'static,
     report: impl Fn(u64, &str) + Clone + Send + 'static,
     late: &Arc<AtomicU64>,
-) -> BoxStream<'static, Row> {
+) -> Flow<Boxed<Row>> {
     // One lane reads, in the order of the file.
     let items = lines.flow().lanes(1).filter_map(move |(number, line)| match parse(&line) {
         Ok(item) => item,

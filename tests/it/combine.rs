@@ -1,11 +1,9 @@
 use crate::common::{Numbers, counting, operator_suite, seven, sorted};
 use gen_stage::Flow;
+use gen_stage::flow::Readable;
 use std::collections::HashMap;
 
-fn tens(
-    flow: Numbers,
-    max_keys: usize,
-) -> Flow<impl gen_stage::flow::Plan<Item = (u64, u64), Lane: Send + 'static>> {
+fn tens(flow: Numbers, max_keys: usize) -> Flow<impl Readable<Item = (u64, u64)>> {
     flow.combine(max_keys, |sums, n| *sums.at_owned(n / 10) += n, |sum, more| *sum += more)
 }
 

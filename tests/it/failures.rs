@@ -122,6 +122,7 @@ async fn a_flow_can_be_dropped_from_inside_of_one_of_its_lanes() {
                 drop(inside.lock().unwrap().take());
             }
         })
+        .into_stream()
         .boxed();
     assert_eq!(flow.next().await, Some(()));
     *slot.lock().unwrap() = Some(flow);

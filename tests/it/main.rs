@@ -1,6 +1,7 @@
 //! One test binary: a module for each operator, the contracts of all, and the scenarios of the originals.
 
 mod batch;
+mod boxed;
 mod children;
 mod collect;
 mod combine;
@@ -16,6 +17,7 @@ mod flat_map;
 mod forward;
 mod from_stages;
 mod group_by;
+mod in_order;
 mod into_sinks;
 mod into_stages;
 mod join;

@@ -1,7 +1,7 @@
 use crate::common::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
-use gen_stage::flow::Plan;
+use gen_stage::flow::Readable;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,10 +135,7 @@ async fn its_size_is_that_of_both() {
 }
 
 /// On which threads the items were made.
-async fn names<P>(flow: Flow<P>) -> Vec<String>
-where
-    P: Plan<Item = String, Lane: Send + 'static>,
-{
+async fn names(flow: Flow<impl Readable<Item = String>>) -> Vec<String> {
     let mut names = flow.collect::<Vec<_>>().await;
     names.sort();
     names.dedup();

@@ -2,6 +2,7 @@ use crate::common::{Numbers, Watched, counting, numbers, operator_suite, settle,
 use crate::shapes::{paused, shape};
 use futures::{FutureExt, StreamExt};
 use gen_stage::flow::Throttle;
+use gen_stage::window::Window;
 use proptest::prelude::*;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -127,6 +128,23 @@ fn the_default_burst_is_what_comes_due_in_10_ms() {
 #[should_panic(expected = "a throttle must let at least 1 item through, given 0")]
 fn a_rate_of_0_is_refused() {
     let _ = Throttle::per_second(0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_wait_in_their_windows_and_windows_end_in_their_turn() {
+    let ten = Window::fixed(Duration::from_millis(10), |n: &u64| *n);
+    let start = Instant::now();
+    let counts = counting(100)
+        .lanes(1)
+        .window(ten)
+        .throttle(Throttle::per_second(100).burst(1))
+        .reduce(|| 0, |count, _| *count += 1)
+        .on_trigger(move |count, info| [(info.window.start, *count, start.elapsed().as_millis())]);
+    let counts: Vec<(i64, u32, u128)> = counts.collect().await;
+    assert!(counts.iter().map(|(start, count, _)| (*start, *count)).eq((0..10).map(|at| (at * 10, 10))));
+    // A window ends behind its last item, the first of which passed at once and each other 10 ms after the one before.
+    let times = counts.iter().map(|(.., time)| time / 10);
+    assert!(times.zip(0..).all(|(time, at)| (at * 10 + 9..=at * 10 + 11).contains(&time)), "{counts:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::common::{Numbers, counting, r4, sorted};
 use gen_stage::Flow;
-use gen_stage::flow::Plan;
+use gen_stage::flow::Readable;
 use gen_stage::window::{Global, Window};
 
 /// 1 to 10 over 4 lanes by the table R4, summed up.
@@ -84,7 +84,7 @@ async fn scenario_257_a_map_over_the_list() {
 }
 
 /// The odd of 1 to 100 and the even, doubled, as two flows.
-fn doubled(parity: u64) -> Flow<impl Plan<Item = u64, Lane: Send + 'static>> {
+fn doubled(parity: u64) -> Flow<impl Readable<Item = u64>> {
     let numbers: Numbers = counting(101);
     numbers.filter(move |n| n % 2 == parity).map(|n| n * 2)
 }

@@ -6,7 +6,7 @@
 use crate::common::{numbers, r4, sorted};
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
-use gen_stage::flow::Plan;
+use gen_stage::flow::Readable;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ macro_rules! p4 {
     };
 }
 
-async fn states(flow: Flow<impl Plan<Item = Vec<u64>, Lane: Send + 'static>>) -> Vec<Vec<u64>> {
+async fn states(flow: Flow<impl Readable<Item = Vec<u64>>>) -> Vec<Vec<u64>> {
     sorted(flow.collect::<Vec<_>>().await.into_iter().map(sorted))
 }
 
