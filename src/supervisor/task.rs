@@ -116,9 +116,13 @@ where
                                 // Not polled in this turn: one that always fails at once does not keep others waiting.
                                 return give_way(cx);
                             }
-                            // Stopped meanwhile, and told so. It has not begun.
+                            // Stopped meanwhile. It has not begun, and is dropped before anybody hears of its end.
+                            let outcome = match catch_unwind(AssertUnwindSafe(|| drop(attempt))) {
+                                Ok(()) => Outcome::NotRestarted,
+                                Err(payload) => Outcome::Panicked(Panic::new(payload)),
+                            };
                             *this.gone = true;
-                            let _ = catch_unwind(AssertUnwindSafe(|| drop(attempt)));
+                            shared.with(|registry| registry.lost(id, &outcome));
                             return Poll::Ready(());
                         }
                         Ok(None) => break shared.restart_failed(id, &Outcome::NotRestarted),

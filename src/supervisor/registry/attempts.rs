@@ -42,12 +42,11 @@ impl Registry {
         }
     }
 
-    /// A child runs again. False if it was asked to stop meanwhile: it is gone.
+    /// A child runs again. False if it was asked to stop meanwhile: its end is still to be told.
     pub(in crate::supervisor) fn restarted(&mut self, id: ChildId) -> bool {
-        if !self.may_restart(id) {
+        let Some(slot) = self.get(id).filter(|slot| slot.state == ChildState::Restarting) else {
             return false;
-        }
-        let Some(slot) = self.get(id) else { return false };
+        };
         slot.state = ChildState::Running;
         // Whoever asked for a restart meanwhile has it.
         slot.wanted = false;
