@@ -46,6 +46,10 @@ pub struct Demand {
     min: usize,
 }
 
+/// The most demand that has to be counted, in items: so much that nobody sees the difference, and so little that sums
+/// over all that is ever asked for are numbers.
+pub(crate) const MOST: usize = usize::MAX >> (usize::BITS / 3);
+
 impl Demand {
     /// Takes both bounds, in items.
     ///
@@ -116,6 +120,15 @@ impl Demand {
         self.max - self.min
     }
 
+    /// The same, or, where nobody sees the difference, less: what can be counted.
+    pub(crate) const fn countable(self) -> Self {
+        if self.max <= MOST {
+            return self;
+        }
+        let batch = self.max - self.min;
+        Self { max: MOST, min: MOST.saturating_sub(batch) }
+    }
+
     /// What each of several edges asks for, so that all together ask for this much, and each at least for 1.
     pub(crate) const fn shared_by(self, edges: usize) -> Self {
         let max = if self.max > edges { self.max / edges } else { 1 };
@@ -177,6 +190,8 @@ pub enum DemandError {
 /// The consumer's side of GenStage's automatic mode.
 #[derive(Debug, Clone)]
 pub struct Ledger {
+    /// What is asked for in all: `max`, or less while it grows.
+    limit: usize,
     demand: Demand,
     /// Asked for and not yet handled; at most `demand.max`.
     wanted: usize,
@@ -191,7 +206,7 @@ impl Ledger {
     /// ```
     #[must_use]
     pub const fn new(demand: Demand) -> Self {
-        Self { demand, wanted: 0 }
+        Self { demand, wanted: 0, limit: demand.max }
     }
 
     /// The bounds this ledger keeps to.
@@ -226,8 +241,8 @@ impl Ledger {
     /// assert_eq!((ledger.open(), ledger.open()), (1000, 0));
     /// ```
     pub fn open(&mut self) -> usize {
-        let ask = self.demand.max - self.wanted;
-        self.wanted = self.demand.max;
+        let ask = self.limit - self.wanted;
+        self.wanted = self.limit;
         ask
     }
 
@@ -256,6 +271,36 @@ impl Ledger {
     pub fn handled(&mut self, items: usize) -> usize {
         self.wanted = self.wanted.saturating_sub(items);
         if self.wanted <= self.demand.min { self.open() } else { 0 }
+    }
+
+    /// One that asks for a single item at first, and for more as it gets on; see [`handled_in`](Self::handled_in).
+    pub(crate) const fn growing(demand: Demand) -> Self {
+        Self { demand, wanted: 0, limit: 1 }
+    }
+
+    pub(crate) fn is_growing(&self) -> bool {
+        self.limit < self.demand.max
+    }
+
+    /// [`handled`](Self::handled) while growing. Asks for `times` as much next, at most 8 times, and at least for a
+    /// quarter more.
+    pub(crate) fn handled_in(&mut self, items: usize, times: usize) -> usize {
+        self.wanted = self.wanted.saturating_sub(items);
+        if self.wanted > self.demand.min.min(self.limit / 2) {
+            return 0;
+        }
+        if items > 0 {
+            let quarter_more = self.limit.saturating_add(self.limit / 4 + 1);
+            let next = self.limit.saturating_mul(times.min(8)).max(quarter_more);
+            // From a full batch on by full batches, or what is asked for would be cut into these and scraps ever after.
+            let batch = self.demand.batch();
+            self.limit = if self.limit < batch {
+                next.min(batch)
+            } else {
+                (next - next % batch).max(self.limit.saturating_add(batch)).min(self.demand.max)
+            };
+        }
+        self.open()
     }
 }
 
@@ -328,6 +373,25 @@ mod tests {
         assert_eq!(said(0, 0), "max_demand must be at least 1, given 0");
         assert_eq!(said(10, 10), "min_demand must be at most 9, one less than max_demand, given 10");
         assert_eq!(said(1, 1), "min_demand must be at most 0, one less than max_demand, given 1");
+    }
+
+    #[test]
+    fn demand_grows_with_what_was_handled() {
+        let asks = |max, min, times| {
+            let mut ledger = Ledger::growing(Demand::new(max, min).unwrap());
+            let mut ask = ledger.open();
+            let mut asks = vec![ask];
+            while ledger.is_growing() {
+                ask = ledger.handled_in(ask, times);
+                asks.push(ask);
+            }
+            asks
+        };
+        assert_eq!(asks(1000, 500, 50), [1, 8, 64, 500, 1000]);
+        assert_eq!(asks(100, 20, 50), [1, 8, 64, 80, 100]);
+        assert_eq!(asks(7, 3, 0), [1, 2, 3, 4, 7]);
+        assert_eq!(asks(1, 0, 0), [1]);
+        assert_eq!(asks(40, 0, 0), [1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29, 37, 40]);
     }
 
     #[test]

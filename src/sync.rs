@@ -11,3 +11,23 @@ pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
 pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(not(gen_stage_loom))]
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
+
+use std::ops::DerefMut;
+use std::task::Waker;
+
+/// Keeps a waker under a lock, to be called later, and lets go of the lock before the one that was kept is dropped: that
+/// is users' code, and may be the last owner of what takes the same lock.
+pub(crate) fn keep_waker<G: DerefMut>(
+    mut guard: G,
+    slot: impl FnOnce(&mut G::Target) -> &mut Option<Waker>,
+    waker: &Waker,
+) {
+    let kept = slot(&mut guard);
+    let replaced = match kept {
+        Some(kept) if kept.will_wake(waker) => None,
+        // Not changed should the clone panic.
+        _ => kept.replace(waker.clone()),
+    };
+    drop(guard);
+    drop(replaced);
+}

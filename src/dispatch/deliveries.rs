@@ -170,6 +170,14 @@ impl<T: Clone + Send + Sync> Share<T> for Arc<Vec<T>> {
 }
 
 impl<T> Body<T> {
+    /// Keeps the first `at` items, and comes back with the others.
+    pub(crate) fn split_off(&mut self, at: usize) -> Self {
+        let mut items = std::mem::replace(self, Self::Own(Vec::new())).into_items();
+        let rest = items.split_off(at);
+        *self = Self::Own(items);
+        Self::Own(rest)
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Own(items) => items.len(),

@@ -26,4 +26,4 @@ pub use deliveries::{Deliveries, Fence};
 pub use dispatcher::{Dispatcher, Refusal, StageId, Subscriber, SubscriptionId};
 pub use partition::{Assign, AssignBy, AssignHash, AssignKey, Partition, PartitionName};
 pub use route::{ByHash, ByKey, ByKeyRef, ByRouter, Route, hash_lane};
-pub(crate) use share::{Ramp, most_demand};
+pub(crate) use share::{next_in_turn, share_of};

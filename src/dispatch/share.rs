@@ -1,66 +1,44 @@
-/// Picks the outlet with the most open demand; of equals, the first.
+/// Picks whose turn it is of `outlets`: the first after `last` that wants something. `None`: nobody does.
 ///
-/// # Source
-/// The order of GenStage's `DemandDispatcher`.
-pub(crate) fn most_demand(open: impl IntoIterator<Item = usize>) -> Option<usize> {
-    let mut best = None;
-    for (outlet, demand) in open.into_iter().enumerate() {
-        if demand > best.map_or(0, |(_, most)| most) {
-            best = Some((outlet, demand));
-        }
-    }
-    best.map(|(outlet, _)| outlet)
+/// One after the other, and not who wants most: a lane that has just begun, or that is slow, wants little, and would
+/// never have its turn beside those that want much all the time.
+pub(crate) fn next_in_turn(
+    outlets: usize,
+    last: usize,
+    mut wants: impl FnMut(usize) -> bool,
+) -> Option<usize> {
+    let after = last.wrapping_add(1).min(outlets);
+    (after..outlets).chain(0..after).find(|at| wants(*at))
 }
 
-/// The length of the next batch when several outlets share a source: 1, 2, 4 … up to the full batch.
-///
-/// A source with a few hundred items would otherwise be one batch, and one lane would do all the work.
-#[derive(Debug, Clone)]
-pub(crate) struct Ramp {
-    next: usize,
-    full: usize,
-}
-
-impl Ramp {
-    /// Starts at the full batch when there is nobody to share with.
-    pub(crate) fn new(full: usize, outlets: usize) -> Self {
-        let next = if outlets > 1 { 1 } else { full };
-        Self { next, full }
-    }
-
-    pub(crate) fn length(&self) -> usize {
-        self.next
-    }
-
-    pub(crate) fn climb(&mut self) {
-        self.next = self.next.saturating_mul(2).min(self.full);
+/// The length of the next batch when `outlets` share a source that has at most `left` items more: shorter towards the
+/// end, so that all come to it at about the same time.
+pub(crate) fn share_of(left: Option<usize>, outlets: usize, full: usize) -> usize {
+    match left {
+        // Only the end is left to be heard of.
+        None | Some(0) => full,
+        Some(left) => (left / outlets).clamp(1, full),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Ramp, most_demand};
+    use super::{next_in_turn, share_of};
 
     #[test]
-    fn the_highest_demand_wins_and_the_first_of_equals() {
-        assert_eq!(most_demand([4, 2, 3]), Some(0));
-        assert_eq!(most_demand([4, 6, 5]), Some(1));
-        assert_eq!(most_demand([0, 3, 3]), Some(1));
-        assert_eq!(most_demand([0, 0]), None);
-        assert_eq!(most_demand([]), None);
+    fn each_that_wants_something_has_its_turn() {
+        let next = |open: &[usize], last| next_in_turn(open.len(), last, |at| open[at] > 0);
+        assert_eq!((next(&[], 0), next(&[0, 0], 0)), (None, None));
+        assert_eq!(
+            [usize::MAX, 0, 1, 2, 9].map(|last| next(&[500, 1, 500], last)),
+            [0, 1, 2, 0, 0].map(Some)
+        );
+        assert_eq!(next(&[0, 1, 0], 1), Some(1));
     }
 
     #[test]
-    fn batches_grow_to_the_full_length_when_shared() {
-        let mut ramp = Ramp::new(5, 2);
-        let lengths: Vec<_> = (0..5)
-            .map(|_| {
-                let length = ramp.length();
-                ramp.climb();
-                length
-            })
-            .collect();
-        assert_eq!(lengths, [1, 2, 4, 5, 5]);
-        assert_eq!(Ramp::new(5, 1).length(), 5);
+    fn batches_get_short_towards_the_end() {
+        assert_eq!(share_of(None, 2, 500), 500);
+        assert_eq!([10_000, 400, 5, 0].map(|left| share_of(Some(left), 2, 500)), [500, 200, 2, 500]);
     }
 }

@@ -43,7 +43,7 @@ pub use receiver::{End, Receiver};
 pub use sender::Sender;
 pub use state::Counts;
 
-use crate::demand::Demand;
+use crate::demand::{Demand, Ledger};
 use crate::sync::Arc;
 use state::Shared;
 
@@ -60,6 +60,16 @@ use state::Shared;
 /// assert_eq!(sender.counts().asked, 0);
 /// ```
 pub fn edge<T>(demand: Demand) -> (Sender<T>, Receiver<T>) {
+    with_ledger(Ledger::new(demand.countable()))
+}
+
+/// Makes an edge whose receiver asks for one item at first, and for up to `max` as it gets on: the sender has others
+/// to share its items with, and they may not have come yet.
+pub(crate) fn growing_edge<T>(demand: Demand) -> (Sender<T>, Receiver<T>) {
+    with_ledger(Ledger::growing(demand.countable()))
+}
+
+fn with_ledger<T>(ledger: Ledger) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared::new());
-    (Sender::new(Arc::clone(&shared)), Receiver::new(shared, demand))
+    (Sender::new(Arc::clone(&shared)), Receiver::new(shared, ledger))
 }

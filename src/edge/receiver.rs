@@ -1,12 +1,13 @@
-use super::state::{Counts, Sending, Shared, register};
-use crate::demand::{Demand, Ledger};
-use crate::lane::{Each, Lane, Pace, give_way};
-use crate::sync::Arc;
+use super::state::{Counts, Sending, Shared};
+use crate::demand::Ledger;
+use crate::lane::{Each, Lane, Pace, SLICE, give_way};
+use crate::sync::{Arc, keep_waker};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 use std::vec;
 
 /// The side of an edge that asks, and yields what was sent: a `Stream`.
@@ -38,6 +39,8 @@ pub struct Receiver<T> {
     /// The emptied buffer of the last batch, to go back to the sender.
     emptied: Vec<T>,
     pace: Pace,
+    /// When the batch was taken that is being read; kept while the demand grows.
+    began: Option<Instant>,
     end: Option<End>,
 }
 
@@ -71,15 +74,16 @@ pub(crate) enum BatchRead {
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>, demand: Demand) -> Self {
+    pub(super) fn new(shared: Arc<Shared<T>>, ledger: Ledger) -> Self {
         Self {
             shared,
-            ledger: Ledger::new(demand),
+            ledger,
             current: Vec::new().into_iter(),
             fetched: Vec::new(),
             reading: 0,
             emptied: Vec::new(),
             pace: Pace::default(),
+            began: None,
             end: None,
         }
     }
@@ -246,7 +250,7 @@ impl<T> Receiver<T> {
 
     /// Counts the last batch as handled, and asks for more if it is time to.
     fn ask(&mut self) {
-        let ask = self.ledger.handled(self.reading);
+        let ask = self.handled();
         let handed_out = self.handed_out();
         self.reading = 0;
         let mut state = self.shared.lock();
@@ -256,6 +260,22 @@ impl<T> Receiver<T> {
         if let Some(waker) = sender {
             waker.wake();
         }
+    }
+
+    /// Counts the last batch as handled: what to ask for now.
+    #[inline]
+    fn handled(&mut self) -> usize {
+        if self.ledger.is_growing() { self.handled_growing() } else { self.ledger.handled(self.reading) }
+    }
+
+    #[cold]
+    fn handled_growing(&mut self) -> usize {
+        // So much more that a batch takes as long as a turn.
+        let times = match self.began.take() {
+            Some(began) => SLICE.as_nanos() / began.elapsed().as_nanos().max(1),
+            None => 2,
+        };
+        self.ledger.handled_in(self.reading, usize::try_from(times).unwrap_or(usize::MAX))
     }
 
     /// Waits until there is something to read: `false` at the end.
@@ -275,7 +295,7 @@ impl<T> Receiver<T> {
             return Poll::Ready(None);
         }
         // The first poll finds nothing handled and nothing wanted, and so asks for max.
-        let ask = self.ledger.handled(self.reading);
+        let ask = self.handled();
         let handed_out = self.handed_out();
         self.reading = 0;
         let emptied = std::mem::take(&mut self.emptied);
@@ -286,15 +306,15 @@ impl<T> Receiver<T> {
         let sender = self.shared.ask(&mut state, ask);
         let batch = state.queue.pop_front();
         let end = match (&batch, state.sending) {
-            (Some(_), _) => None,
+            (Some(_), _) | (None, Sending::Open) => None,
             (None, Sending::Finished) => Some(End::Finished),
             (None, Sending::Dropped) => Some(End::Dropped),
-            (None, Sending::Open) => {
-                register(&mut state.receiver, cx.waker());
-                None
-            }
         };
-        drop(state);
+        if batch.is_none() && end.is_none() {
+            keep_waker(state, |state| &mut state.receiver, cx.waker());
+        } else {
+            drop(state);
+        }
         if let Some(waker) = sender {
             waker.wake();
         }
@@ -302,6 +322,9 @@ impl<T> Receiver<T> {
         match batch {
             Some(batch) => {
                 self.reading = batch.len();
+                if self.ledger.is_growing() {
+                    self.began = Some(Instant::now());
+                }
                 Poll::Ready(Some(batch))
             }
             None if self.end.is_some() => Poll::Ready(None),
@@ -360,6 +383,8 @@ impl<T> Lane for Receiver<T> {
         if !ready!(this.poll_fetch(cx)) {
             return Poll::Ready(None);
         }
+        // What a batch costs may be the same for a long one: not to be kept short for that.
+        this.began = None;
         if this.current.len() == 0 {
             let batch = std::mem::take(&mut this.fetched);
             if batch.len() <= limit {

@@ -1,6 +1,6 @@
 use super::error::{Closed, Refusal, SendError};
-use super::state::{Counts, Sending, Shared, register};
-use crate::sync::Arc;
+use super::state::{Counts, Sending, Shared};
+use crate::sync::{Arc, keep_waker};
 use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
@@ -43,13 +43,13 @@ impl<T> Sender<T> {
         if demand > 0 {
             return Poll::Ready(Ok(demand));
         }
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         if !state.receiving {
             return Poll::Ready(Err(Closed));
         }
         match self.shared.demand() {
             0 => {
-                register(&mut state.sender, cx.waker());
+                keep_waker(state, |state| &mut state.sender, cx.waker());
                 Poll::Pending
             }
             demand => Poll::Ready(Ok(demand)),
@@ -124,15 +124,27 @@ impl<T> Sender<T> {
         let buffer = state.spare.pop().unwrap_or_default();
         state.queue.push_back(std::mem::replace(batch, buffer));
         let left = self.shared.sent(&mut state, items);
-        if let (0, Some(waker)) = (left, waker) {
-            register(&mut state.sender, waker);
-        }
         let receiver = state.receiver.take();
-        drop(state);
+        match waker {
+            Some(waker) if left == 0 => keep_waker(state, |state| &mut state.sender, waker),
+            _ => drop(state),
+        }
         if let Some(waker) = receiver {
             waker.wake();
         }
         Ok(left)
+    }
+
+    /// Waits until fewer than `items` of what was sent have not been taken yet.
+    pub(crate) fn poll_taken(&mut self, cx: &mut Context<'_>, items: usize) -> Poll<()> {
+        let mut state = self.shared.lock();
+        let enough = (state.counts.sent + 1).saturating_sub(items as u64);
+        if state.counts.taken >= enough || !state.receiving {
+            return Poll::Ready(());
+        }
+        state.mark = enough;
+        keep_waker(state, |state| &mut state.sender, cx.waker());
+        Poll::Pending
     }
 
     /// Whether the receiver is gone, for a sender that had demand left: with none left it may be that nothing was
@@ -143,9 +155,9 @@ impl<T> Sender<T> {
 
     /// Has `waker` called when the receiver goes; now, if it is gone.
     pub(crate) fn wake_when_closed(&mut self, waker: &Waker) {
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         if state.receiving {
-            register(&mut state.closing, waker);
+            keep_waker(state, |state| &mut state.closing, waker);
         } else {
             drop(state);
             waker.wake_by_ref();

@@ -31,6 +31,8 @@ pub(super) struct State<T> {
     /// Set while the receiver waits for a batch, or for the sender to go.
     pub(super) receiver: Option<Waker>,
     pub(super) counts: Counts,
+    /// The sender is woken when so many items were taken, whether or not more are asked for.
+    pub(super) mark: u64,
 }
 
 /// Where the sending side is in its life.
@@ -85,12 +87,13 @@ impl<T> Shared<T> {
             closing: None,
             receiver: None,
             counts: Counts::default(),
+            mark: u64::MAX,
         };
         Self { state: Mutex::new(state), demand: AtomicUsize::new(0) }
     }
 
-    /// Items are neither made, used nor dropped under this lock; wakers are cloned under it, and called after it. A
-    /// waker whose clone panics leaves the state as it was.
+    /// Items are neither made, used nor dropped under this lock; wakers are cloned under it, called and dropped after it
+    /// (see [`keep_waker`](crate::sync::keep_waker)).
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,9 +105,13 @@ impl<T> Shared<T> {
 
     /// Adds to the demand, while there is a sender to see it, and returns whom to wake for that.
     pub(super) fn ask(&self, state: &mut State<T>, items: usize) -> Option<Waker> {
-        if items == 0 || state.sending != Sending::Open {
+        if state.sending != Sending::Open {
             return None;
         }
+        if items == 0 && state.counts.taken < state.mark {
+            return None;
+        }
+        state.mark = u64::MAX;
         self.demand.fetch_add(items, Ordering::Relaxed);
         state.counts.asked += items as u64;
         state.sender.take()
@@ -129,13 +136,5 @@ impl<T> State<T> {
         if buffer.capacity() > 0 && self.spare.len() < SPARE_BUFFERS && self.sending == Sending::Open {
             self.spare.push(buffer);
         }
-    }
-}
-
-/// Remembers whom to wake, without a clone when it is the same task as before.
-pub(super) fn register(slot: &mut Option<Waker>, waker: &Waker) {
-    match slot {
-        Some(registered) => registered.clone_from(waker),
-        None => *slot = Some(waker.clone()),
     }
 }

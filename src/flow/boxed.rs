@@ -120,6 +120,7 @@ pub struct BoxedInOrder<T> {
 /// [`Plan`] and [`Build`], as a trait object.
 trait DynBuild<E: Envelope, T>: Send {
     fn settings(&mut self) -> &mut Settings;
+    fn pass_through(&mut self);
     fn size_hint(&self) -> (usize, Option<usize>);
     fn build(self: Box<Self>, tasks: &mut Tasks) -> Vec<BoxedLane<E::Of<T>>>;
 }
@@ -134,6 +135,10 @@ where
 {
     fn settings(&mut self) -> &mut Settings {
         Layered::settings(self)
+    }
+
+    fn pass_through(&mut self) {
+        Layered::pass_through(self);
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -152,11 +157,19 @@ impl<T> Layered for Boxed<T> {
     fn settings(&mut self) -> &mut Settings {
         self.plan.settings()
     }
+
+    fn pass_through(&mut self) {
+        self.plan.pass_through();
+    }
 }
 
 impl<T> Layered for BoxedInOrder<T> {
     fn settings(&mut self) -> &mut Settings {
         DynBuild::<Bare, T>::settings(&mut *self.plan)
+    }
+
+    fn pass_through(&mut self) {
+        DynBuild::<Bare, T>::pass_through(&mut *self.plan);
     }
 }
 

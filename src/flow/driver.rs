@@ -2,7 +2,7 @@
 
 use super::outlet::Outlet;
 use crate::demand::Demand;
-use crate::dispatch::{Ramp, Route, most_demand};
+use crate::dispatch::{Route, next_in_turn, share_of};
 use crate::edge::Sender;
 use crate::lane::{Each, Lane, Pace, give_way};
 use pin_project_lite::pin_project;
@@ -14,13 +14,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 pin_project! {
-    /// Hands the items of a lane to whichever outlet has the most open demand, batch by batch.
+    /// Hands the items of a lane to the outlets that want some, batch by batch, in turn.
     #[must_use = "a driver does nothing until it is polled"]
     pub(super) struct ShareDriver<L: Lane> {
         #[pin]
         lane: L,
         outlets: Vec<Outlet<L::Item>>,
-        ramp: Ramp,
+        // The outlet that had its turn last.
+        last: usize,
+        // So often it still waits for lanes that have not begun.
+        patience: u32,
+        // Of a batch.
+        full: usize,
+        // The lane has something to wait for, and so it is polled as long as anybody wants items.
+        waits: bool,
         pace: Pace,
         // Taken from the lane for an outlet that closed meanwhile; the next outlet gets them first.
         stranded: Vec<L::Item>,
@@ -38,7 +45,10 @@ impl<L: Lane> ShareDriver<L> {
         let full = demand.batch();
         Self {
             lane,
-            ramp: Ramp::new(full, senders.len()),
+            last: usize::MAX,
+            patience: PATIENCE,
+            full,
+            waits: false,
             outlets: senders.into_iter().map(|sender| Outlet::new(sender, full)).collect(),
             pace: Pace::default(),
             stranded: Vec::new(),
@@ -47,8 +57,20 @@ impl<L: Lane> ShareDriver<L> {
     }
 }
 
-/// Picks the open outlet with the most demand, and forgets the closed ones. `None`: nobody is left.
-fn poll_pick<T>(outlets: &mut Vec<Outlet<T>>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
+/// So often others have a turn before a lane gets its second batch, while a lane has not asked for its first: it is about
+/// to, in most cases, and an input may be so short that nothing would be left for it. Some never ask.
+const PATIENCE: u32 = 200;
+
+/// Picks the open outlet whose turn it is after `last`, and forgets the closed ones. `None`: nobody is left.
+///
+/// With a `share` less than a full batch, only of those that have not as many items in hand.
+fn poll_pick<T>(
+    outlets: &mut Vec<Outlet<T>>,
+    last: usize,
+    patience: &mut u32,
+    share: Option<usize>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<usize>> {
     if let [outlet] = &mut outlets[..] {
         ready!(outlet.poll_open(cx));
         return Poll::Ready((!outlet.is_closed()).then_some(0));
@@ -58,7 +80,21 @@ fn poll_pick<T>(outlets: &mut Vec<Outlet<T>>, cx: &mut Context<'_>) -> Poll<Opti
         let _ = outlet.poll_open(cx);
     }
     outlets.retain(|outlet| !outlet.is_closed());
-    match most_demand(outlets.iter().map(Outlet::open)) {
+    if *patience > 0 && !outlets.iter().all(Outlet::has_asked) {
+        let new = next_in_turn(outlets.len(), last, |at| outlets[at].open() > 0 && !outlets[at].was_served());
+        if new.is_some() {
+            return Poll::Ready(new);
+        }
+        if outlets.iter().any(|outlet| outlet.open() > 0) {
+            *patience -= 1;
+            return give_way(cx);
+        }
+    }
+    let picked = next_in_turn(outlets.len(), last, |at| match share {
+        None => outlets[at].open() > 0,
+        Some(share) => outlets[at].poll_open_below(cx, share) > 0,
+    });
+    match picked {
         None if outlets.is_empty() => Poll::Ready(None),
         None => Poll::Pending,
         picked => Poll::Ready(picked),
@@ -72,13 +108,18 @@ impl<L: Lane> Future for ShareDriver<L> {
         let mut this = self.project();
         this.pace.begin();
         loop {
-            let Some(picked) = ready!(poll_pick(this.outlets, cx)) else {
+            let sharers = this.outlets.len();
+            let left = if sharers > 1 { this.lane.size_hint().1 } else { None };
+            let share = share_of(left, sharers, *this.full);
+            let short = (share < *this.full && !*this.waits).then_some(share);
+            let Some(picked) = ready!(poll_pick(this.outlets, *this.last, this.patience, short, cx)) else {
                 count(this.discarded, this.stranded.len());
                 return Poll::Ready(());
             };
+            *this.last = picked;
             let waker = (this.outlets.len() == 1).then(|| cx.waker());
             let outlet = &mut this.outlets[picked];
-            outlet.set_full(this.ramp.length());
+            outlet.set_full(share);
             let polled = if this.stranded.is_empty() {
                 let lane = this.lane.as_mut();
                 outlet.fill(waker, |batch| lane.poll_each(cx, &mut |item| batch.push(item)))
@@ -95,12 +136,9 @@ impl<L: Lane> Future for ShareDriver<L> {
                 let mut back = outlet.take();
                 back.append(this.stranded);
                 *this.stranded = back;
-            } else if polled == Poll::Ready(Each::Stopped) {
-                this.ramp.climb();
-                if waker.is_some() && outlet.open() == 0 {
-                    // Already to be woken for it.
-                    return Poll::Pending;
-                }
+            } else if polled == Poll::Ready(Each::Stopped) && waker.is_some() && outlet.open() == 0 {
+                // Already to be woken for it.
+                return Poll::Pending;
             }
             match polled {
                 // Someone else takes what is stranded, and then the lane says again what it says now.
@@ -112,6 +150,7 @@ impl<L: Lane> Future for ShareDriver<L> {
                 Poll::Ready(Each::Stopped) if this.pace.is_over() => return give_way(cx),
                 Poll::Ready(Each::Stopped) => {}
                 Poll::Pending => {
+                    *this.waits = true;
                     this.outlets.iter_mut().for_each(|outlet| outlet.watch(cx));
                     return Poll::Pending;
                 }

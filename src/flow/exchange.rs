@@ -6,7 +6,7 @@ use super::sequence::{Enumerated, Tagged};
 use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::dispatch::Route;
-use crate::edge::{Sender, edge};
+use crate::edge::{Receiver, Sender, edge, growing_edge};
 use crate::lane::{Inlet, Lane};
 use std::fmt;
 use std::future::Future;
@@ -19,6 +19,30 @@ pub(super) fn cross<L, D>(
     tasks: &mut Tasks,
     uppers: Vec<L>,
     settings: &Settings,
+    driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
+) -> Vec<Inlet<L::Item>>
+where
+    L: Lane,
+    D: Future<Output = ()> + Send + 'static,
+{
+    cross_by(tasks, uppers, settings, edge, driver)
+}
+
+/// The same for lanes that share all items by demand.
+pub(super) fn share<L>(tasks: &mut Tasks, uppers: Vec<L>, settings: &Settings) -> Vec<Inlet<L::Item>>
+where
+    L: Lane + Send + 'static,
+    L::Item: Send + 'static,
+{
+    let edge = if settings.lanes() > 1 { growing_edge } else { edge };
+    cross_by(tasks, uppers, settings, edge, ShareDriver::new)
+}
+
+fn cross_by<L, D>(
+    tasks: &mut Tasks,
+    uppers: Vec<L>,
+    settings: &Settings,
+    edge: fn(Demand) -> (Sender<L::Item>, Receiver<L::Item>),
     driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
 ) -> Vec<Inlet<L::Item>>
 where
@@ -55,8 +79,9 @@ pub struct Shuffle;
 #[derive(Debug, Clone, Copy)]
 pub struct Partition<R>(pub(super) R);
 
-impl<P, D> Exchange<P, D> {
-    pub(super) fn new(upstream: P, dispatch: D) -> Self {
+impl<P: Layered, D> Exchange<P, D> {
+    pub(super) fn new(mut upstream: P, dispatch: D) -> Self {
+        upstream.pass_through();
         Self { upstream, dispatch, settings: Settings::default() }
     }
 }
@@ -84,7 +109,7 @@ where
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let uppers = self.upstream.build(tasks);
-        cross(tasks, uppers, &self.settings, ShareDriver::new)
+        share(tasks, uppers, &self.settings)
     }
 }
 
@@ -99,7 +124,7 @@ where
         let demand = self.upstream.settings().demand;
         let uppers = self.upstream.build(tasks);
         let ordered = Enumerated::new(OrderedLane::over(uppers, demand, tasks));
-        cross(tasks, vec![ordered], &self.settings, ShareDriver::new)
+        share(tasks, vec![ordered], &self.settings)
     }
 }
 

@@ -242,6 +242,7 @@ where
                 State::Done { discarded: Arc::default(), late: Arc::default() },
             );
             if let State::Planned(mut plan) = planned {
+                plan.pass_through();
                 let demand = plan.settings().demand;
                 let hint = plan.size_hint();
                 let outcome = tasks.building(|tasks| {

@@ -1,6 +1,7 @@
 //! The futures of one lane: polled in place, and those that are pending in tasks of their own.
 
 use super::limit::Permit;
+use crate::sync::keep_waker;
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -184,13 +185,11 @@ where
         if !self.unread.is_empty() {
             return Poll::Ready(());
         }
-        let mut state = self.finished.lock();
+        let state = self.finished.lock();
         if !state.queue.is_empty() {
             return Poll::Ready(());
         }
-        if !state.lane.as_ref().is_some_and(|lane| lane.will_wake(cx.waker())) {
-            state.lane = Some(cx.waker().clone());
-        }
+        keep_waker(state, |state| &mut state.lane, cx.waker());
         Poll::Pending
     }
 }

@@ -165,7 +165,10 @@ impl<P> Flow<P> {
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
     {
-        self.then_with(right, |left, right| {
+        self.then_with(right, |mut left, mut right| {
+            // Marked where they come from, by who partitions them.
+            left.pass_through();
+            right.pass_through();
             let left = Stepped::new(left, IntoLeft(PhantomData));
             let right = Stepped::new(right, IntoRight(PhantomData));
             Exchange::new(Merge::new(left, right), Partition(BySide(keys)))

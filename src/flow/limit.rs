@@ -19,6 +19,14 @@ struct State {
     waiting: Vec<Waiting>,
 }
 
+impl State {
+    /// Takes a lane out of those that wait.
+    fn take_waiting(&mut self, lane: usize) -> Option<Waiting> {
+        let at = self.waiting.iter().position(|waiting| waiting.lane == lane)?;
+        Some(self.waiting.remove(at))
+    }
+}
+
 struct Waiting {
     lane: usize,
     /// `None` once it was woken: it may try now, and has not yet.
@@ -31,7 +39,7 @@ impl Limit {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No code of users runs under this lock.
+        // No code of users runs under this lock but the clone of a waker.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -73,24 +81,27 @@ impl Gate {
     /// Waits for a permit. One that is free goes to lanes that waited longer, if they come for it at once.
     pub(super) fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Permit> {
         let mut state = self.limit.lock();
-        state.waiting.retain(|waiting| waiting.lane != self.lane);
-        if state.free == 0 {
+        let waited = state.take_waiting(self.lane);
+        let free = state.free > 0;
+        let steps_back = free && !state.waiting.is_empty() && !self.stepped_back;
+        if !free {
             let waker = Some(cx.waker().clone());
             state.waiting.push(Waiting { lane: self.lane, waker });
+        } else if !steps_back {
+            // The others had their turn, and may not be polled for long.
+            state.waiting.retain(|waiting| waiting.waker.is_some());
+            state.free -= 1;
+        }
+        drop(state);
+        // Its waker is users' code.
+        drop(waited);
+        if !free {
             return Poll::Pending;
         }
-        if !state.waiting.is_empty() {
-            if !self.stepped_back {
-                self.stepped_back = true;
-                drop(state);
-                return give_way(cx);
-            }
-            // They had their turn, and may not be polled for long.
-            state.waiting.retain(|waiting| waiting.waker.is_some());
+        self.stepped_back = steps_back;
+        if steps_back {
+            return give_way(cx);
         }
-        self.stepped_back = false;
-        state.free -= 1;
-        drop(state);
         Poll::Ready(Permit(Arc::clone(&self.limit)))
     }
 
@@ -108,7 +119,8 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        self.limit.lock().waiting.retain(|waiting| waiting.lane != self.lane);
+        let waited = self.limit.lock().take_waiting(self.lane);
+        drop(waited);
     }
 }
 

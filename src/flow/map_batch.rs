@@ -21,8 +21,9 @@ impl<P> Flow<P> {
     /// Makes a batch of items of each batch, as it came into the layer.
     ///
     /// A batch is what a lane of the layer above, or the source, had ready at once: at least one item, at most
-    /// `max - min` of the layer's [demand](Flow::demand), by default 500. This is the place to look something up for
-    /// many items together.
+    /// `max - min` of the layer's [demand](Flow::demand), by default 500. Where several lanes share a source, the first
+    /// batches of each lane are shorter, and so are the last. This is the place to look something up for many items
+    /// together.
     ///
     /// It comes first in a layer, before operators that take batches apart; several in a row apply in turn.
     ///

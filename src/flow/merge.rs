@@ -1,6 +1,5 @@
-use super::driver::ShareDriver;
 use super::envelope::Bare;
-use super::exchange::cross;
+use super::exchange::share;
 use super::flow::Flow;
 use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
@@ -63,9 +62,16 @@ impl<P, Q> Merge<P, Q> {
     }
 }
 
-impl<P, Q> Layered for Merge<P, Q> {
+impl<P: Layered, Q: Layered> Layered for Merge<P, Q> {
     fn settings(&mut self) -> &mut Settings {
         &mut self.settings
+    }
+
+    fn pass_through(&mut self) {
+        if self.settings.lanes_set().is_none() {
+            self.left.pass_through();
+            self.right.pass_through();
+        }
     }
 }
 
@@ -96,7 +102,7 @@ where
         lanes.extend(self.right.build(tasks).into_iter().map(|lane| Side::Right { lane }.into()));
         match self.settings.lanes_set() {
             Some(wanted) if wanted != lanes.len() => {
-                let edges = cross(tasks, lanes, &self.settings, ShareDriver::new);
+                let edges = share(tasks, lanes, &self.settings);
                 edges.into_iter().map(|edges| Side::Edges { edges }.into()).collect()
             }
             _ => lanes,

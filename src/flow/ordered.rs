@@ -96,7 +96,10 @@ impl<P> Flow<P> {
     where
         P: Build<Numbered>,
     {
-        self.then(|upstream| Ordered { upstream })
+        self.then(|mut upstream| {
+            upstream.pass_through();
+            Ordered { upstream }
+        })
     }
 }
 

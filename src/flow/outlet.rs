@@ -3,26 +3,56 @@ use std::ops::ControlFlow;
 use std::task::{Context, Poll, Waker};
 
 /// The sending end of an edge with the batch being filled for it.
+///
+/// One line of the cache, for a partition goes from one to the other with each item.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Outlet<T> {
     /// `None` once the receiver is gone.
     sender: Option<Sender<T>>,
     batch: Vec<T>,
     /// What the receiver is known to want, less what is in `batch`. It may want more by now.
     open: usize,
+    /// The batch is sent when it has this many items, at the latest: room is made for them at once.
+    full: usize,
+    rare: Box<Rare>,
+}
+
+/// What is looked at once a batch.
+#[derive(Debug)]
+struct Rare {
     /// Who is woken when the receiver goes.
     watching: Option<Waker>,
-    /// The batch is sent when it has this many items, at the latest.
+    /// Whether the receiver has ever asked for anything.
+    asked: bool,
+    /// Whether anything was ever sent.
+    served: bool,
+    /// The length of a full batch, however long.
     full: usize,
+    /// The longest batch for now. Twice as long when one has got there.
+    most: usize,
 }
+
+/// As long a batch may be before one was. Demand may be so large that there is no room for a batch of it.
+const FIRST_MOST: usize = 1 << 14;
 
 impl<T> Outlet<T> {
     pub(super) fn new(sender: Sender<T>, full: usize) -> Self {
-        Self { sender: Some(sender), batch: Vec::new(), open: 0, full, watching: None }
+        let rare = Rare { watching: None, asked: false, served: false, full, most: FIRST_MOST };
+        let full = full.min(FIRST_MOST);
+        Self { sender: Some(sender), batch: Vec::new(), open: 0, full, rare: Box::new(rare) }
     }
 
     pub(super) fn open(&self) -> usize {
         self.open
+    }
+
+    pub(super) fn has_asked(&self) -> bool {
+        self.rare.asked
+    }
+
+    pub(super) fn was_served(&self) -> bool {
+        self.rare.served
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -30,7 +60,8 @@ impl<T> Outlet<T> {
     }
 
     pub(super) fn set_full(&mut self, full: usize) {
-        self.full = full;
+        self.rare.full = full;
+        self.full = full.min(self.rare.most);
     }
 
     /// Waits until the receiver wants at least one item more, or is gone.
@@ -47,11 +78,22 @@ impl<T> Outlet<T> {
         // Items in hand count as not yet sent: without sending them there is nothing to wait for.
         debug_assert!(self.batch.is_empty(), "a batch is sent before its outlet waits for demand");
         match sender.poll_ready(cx) {
-            Poll::Ready(Ok(open)) => self.open = open,
+            Poll::Ready(Ok(open)) => {
+                self.rare.asked = true;
+                self.open = open;
+            }
             Poll::Ready(Err(Closed)) => self.close(),
             Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(())
+    }
+
+    /// What is open, or nothing while the receiver has `items` or more that it has not taken.
+    pub(super) fn poll_open_below(&mut self, cx: &mut Context<'_>, items: usize) -> usize {
+        let Some(sender) = self.sender.as_mut().filter(|_| self.open > 0) else {
+            return self.open;
+        };
+        if sender.poll_taken(cx, items).is_pending() { 0 } else { self.open }
     }
 
     /// How many items may be added before the batch is to be sent: 0 only while the outlet is closed or waits.
@@ -93,11 +135,7 @@ impl<T> Outlet<T> {
         debug_assert!(self.open > 0, "nothing is sent that was not asked for");
         self.batch.push(item);
         self.open -= 1;
-        if self.open == 0 || self.batch.len() >= self.full {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if self.room() == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Sends the batch; when the receiver is gone it stays here, for [`take`](Self::take).
@@ -111,6 +149,11 @@ impl<T> Outlet<T> {
         let Some(sender) = self.sender.as_mut() else {
             return;
         };
+        self.rare.served = true;
+        if self.batch.len() >= self.rare.most {
+            self.rare.most = self.rare.most.saturating_mul(2);
+            self.full = self.rare.full.min(self.rare.most);
+        }
         match sender.send_and_wait(&mut self.batch, waker) {
             Ok(open) => self.open = open,
             Err(refused) => {
@@ -126,11 +169,11 @@ impl<T> Outlet<T> {
         let Some(sender) = self.sender.as_mut() else {
             return;
         };
-        if self.watching.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        if self.rare.watching.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return;
         }
         sender.wake_when_closed(cx.waker());
-        self.watching = Some(cx.waker().clone());
+        self.rare.watching = Some(cx.waker().clone());
     }
 
     fn close(&mut self) {

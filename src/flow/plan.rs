@@ -48,6 +48,11 @@ pub trait Layered {
     /// The settings of the last layer.
     #[doc(hidden)]
     fn settings(&mut self) -> &mut Settings;
+
+    /// Leaves the last layer out if nothing was said of it, neither operators nor lanes: what comes next takes the items
+    /// where they come from.
+    #[doc(hidden)]
+    fn pass_through(&mut self) {}
 }
 
 /// A plan whose last layer has no operators yet, so that batches are still as they crossed.
@@ -62,6 +67,7 @@ pub trait LayerStart: Plan {}
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     lanes: Option<NonZeroUsize>,
+    passes_through: bool,
     pub(super) demand: Demand,
 }
 
@@ -69,6 +75,16 @@ impl Settings {
     /// As many lanes as set, or as there are cores.
     pub(super) fn lanes(&self) -> usize {
         self.lanes.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    /// As many lanes as there are to be over so many sources: not more than these for a layer that is left out.
+    pub(super) fn lanes_over(&self, sources: usize) -> usize {
+        if self.passes_through { self.lanes().min(sources) } else { self.lanes() }
+    }
+
+    /// Leaves the layer out, unless its lanes were set.
+    pub(super) fn pass_through(&mut self) {
+        self.passes_through = self.lanes.is_none();
     }
 
     /// As many lanes as set, if that was.

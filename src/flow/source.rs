@@ -1,6 +1,5 @@
-use super::driver::ShareDriver;
 use super::envelope::{Bare, Numbered};
-use super::exchange::cross;
+use super::exchange::share;
 use super::flow::Flow;
 use super::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::sequence::Enumerated;
@@ -138,6 +137,10 @@ impl<L> Layered for Source<L> {
     fn settings(&mut self) -> &mut Settings {
         &mut self.settings
     }
+
+    fn pass_through(&mut self) {
+        self.settings.pass_through();
+    }
 }
 
 impl<L: Lane> Plan for Source<L> {
@@ -157,12 +160,12 @@ where
     type Lane = SourceLane<L>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
-        let lanes = self.settings.lanes();
+        let lanes = self.settings.lanes_over(self.sources.len());
         for source in &mut self.sources {
             source.start(self.settings.demand, tasks.gate());
         }
         if self.sources.len() < lanes {
-            return cross(tasks, self.sources, &self.settings, ShareDriver::new)
+            return share(tasks, self.sources, &self.settings)
                 .into_iter()
                 .map(|edges| Fed::Edges { edges }.into())
                 .collect();
@@ -194,10 +197,10 @@ where
         }
         let sources = self.sources.into_iter().map(Box::pin).zip(0..).collect();
         let source = Enumerated::new(SourceLane::from(Fed::Some { sources, at: 0, origins: None }));
-        if self.settings.lanes() == 1 {
+        if self.settings.lanes_over(1) == 1 {
             return vec![Fed::One { source }.into()];
         }
-        let edges = cross(tasks, vec![source], &self.settings, ShareDriver::new);
+        let edges = share(tasks, vec![source], &self.settings);
         edges.into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
     }
 }

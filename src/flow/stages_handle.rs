@@ -34,6 +34,7 @@ use std::time::Duration;
 /// # }).unwrap();
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[must_use = "the stage that the flow has become is aborted when this is dropped"]
 pub struct StagesHandle<T: Send + 'static, O: Send + 'static = ()> {
     stage: ProducerHandle<T, O>,
     /// Their handles may be the only ones.
@@ -53,7 +54,6 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
     /// The stage that the flow has become, for its status and counts.
     ///
     /// Ending it by this handle ends the flow where it is: [`FlowError::Stopped`].
-    #[must_use]
     pub fn stage(&self) -> &ProducerHandle<T, O> {
         &self.stage
     }

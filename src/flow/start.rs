@@ -275,7 +275,8 @@ async fn watch_over(running: Arc<Running>, report: watch::Sender<Option<FlowRepo
 
 impl Running {
     fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
-        lock(&self.watcher).clone_from(cx.waker());
+        let watched = std::mem::replace(&mut *lock(&self.watcher), cx.waker().clone());
+        drop(watched);
         let mut tasks = lock(&self.tasks);
         let Some(tasks) = tasks.as_mut() else {
             return Poll::Ready(Err(FlowError::RuntimeGone));

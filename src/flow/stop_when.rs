@@ -12,6 +12,10 @@ impl<P: Layered> Layered for StopWhen<P> {
     fn settings(&mut self) -> &mut Settings {
         self.upstream.settings()
     }
+
+    fn pass_through(&mut self) {
+        self.upstream.pass_through();
+    }
 }
 
 impl<P> Flow<P> {

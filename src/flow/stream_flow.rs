@@ -12,12 +12,18 @@ pub trait StreamFlow: Stream + Sized {
     ///
     /// # Demand
     /// The stream is polled, in a task of its own, while a lane wants items: at most [`max_demand`](Flow::demand)
-    /// items per lane are in flight. A batch goes to the lane with the most open demand, as soon as the stream has
-    /// nothing more ready. The first batches are short, so that short inputs are shared too.
+    /// items per lane are in flight. Lanes that want some get them in turn, as soon as the stream has nothing more ready.
+    ///
+    /// A lane asks for one item at first, and for more as it gets on, so that short inputs are shared by all lanes. If the
+    /// stream says how many items are left (`size_hint`), batches get shorter towards its end, and the end is shared too.
+    /// Where nobody can tell, as with a channel, the last batches are as long as any: what is in the hands of a lane is not
+    /// taken back, however slow these items are. Where an item takes milliseconds, set a small
+    /// [`demand`](Flow::demand), for example of 4 and 2.
     ///
     /// # Ordering
-    /// Each lane gets its items in order. With one lane ([`lanes(1)`](Flow::lanes)) the stream runs in the lane's own
-    /// task, and order is kept.
+    /// Each lane gets its items in order; between lanes there is none. With one lane ([`lanes(1)`](Flow::lanes)) the
+    /// stream runs in the lane's own task, and order is kept. With neither lanes set nor operators, there is no layer:
+    /// what comes next, a partition for example, or the reader, takes the items in the order of the stream.
     ///
     /// # Examples
     /// ```
@@ -38,7 +44,7 @@ pub trait StreamFlow: Stream + Sized {
     /// ```
     ///
     /// # Source
-    /// `Flow.from_enumerable/2`. A layer without operators costs no task here either.
+    /// `Flow.from_enumerable/2`. A layer of which nothing is said, neither operators nor lanes, does not exist here either.
     fn flow(self) -> Flow<Source<Foreign<Self>>>
     where
         Self: Send + 'static,

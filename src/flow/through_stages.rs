@@ -105,6 +105,10 @@ impl<P: Plan, T> Layered for ThroughStages<P, T> {
     fn settings(&mut self) -> &mut Settings {
         self.source.settings()
     }
+
+    fn pass_through(&mut self) {
+        self.source.pass_through();
+    }
 }
 
 impl<P, T> Plan for ThroughStages<P, T>

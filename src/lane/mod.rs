@@ -29,7 +29,7 @@ pub use iter::Iter;
 pub use origins::Origins;
 pub(crate) use timer::Timer;
 pub use turn::Leaf;
-pub(crate) use turn::{Pace, Turn, give_way};
+pub(crate) use turn::{Pace, SLICE, Turn, give_way};
 
 use futures_core::Stream;
 use std::ops::ControlFlow;

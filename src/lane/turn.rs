@@ -12,10 +12,14 @@ pub(crate) struct Turn {
     left: usize,
 }
 
+/// Where batches are longer, a turn ends in the middle of one.
+const LONGEST: usize = 1 << 16;
+
 impl Turn {
-    /// Takes the number of items per turn, at least 1.
+    /// Takes the number of items per turn, at least 1; more than 65 536 are as many.
     pub(crate) fn new(size: usize) -> Self {
         debug_assert!(size > 0, "a turn of no items never gets anywhere");
+        let size = size.min(LONGEST);
         Self { size, left: size }
     }
 
@@ -54,7 +58,7 @@ pub trait Leaf: Lane {
 }
 
 /// How long a task that has more to read goes on before it lets others run, batch by batch.
-const SLICE: Duration = Duration::from_micros(100);
+pub(crate) const SLICE: Duration = Duration::from_micros(100);
 
 /// Says after a batch whether to give way, by the clock: batches that take long are a turn each, while short ones
 /// share one. To give way costs a hand-over, and often takes the task, with all it has in its caches, to another core.

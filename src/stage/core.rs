@@ -280,7 +280,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             reply();
         }
         for info in infos {
-            self.downstream.mark(Mark::Message(info, None));
+            // As one by a handle: behind what was emitted, and behind the lists that wait.
+            self.mark(Mark::Message(info, None));
         }
         handled.map_err(Reason::failed)?;
         match stop {
@@ -326,6 +327,10 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             Todo::Mark(mark) => self.to_itself(Letter::Passed(mark)),
             Todo::AskFor(id, demand) => self.to_itself(Letter::AskFor(id, demand)),
             Todo::LookFor(demand) => self.to_itself(Letter::LookFor(demand)),
+            Todo::TooMuch(error) => {
+                tracing::error!(stage = %self.label, %error, "a dispatcher breaks its contract");
+                Ok(())
+            }
             Todo::Discarded(items) => {
                 if self.behaviour.discarded(items) {
                     tracing::warn!(stage = %self.label, items, "the buffer is full: items were discarded");

@@ -7,7 +7,8 @@ use super::letter::{Opening, Parcel, Port};
 use super::reason::{How, Reason};
 use super::status::ConsumerStatus;
 use super::tally::Tally;
-use crate::dispatch::{Deliveries, Dispatcher, Fence, StageId, SubscriptionId};
+use crate::demand::MOST;
+use crate::dispatch::{Body, Deliveries, Dispatcher, Fence, StageId, SubscriptionId};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,6 +41,20 @@ pub(super) enum Todo<M> {
     AskFor(SubscriptionId, usize),
     /// The dispatcher asks for what it had handed back.
     LookFor(usize),
+    /// The dispatcher has sent more than was asked for.
+    TooMuch(TooMuch),
+}
+
+/// A dispatcher that sends to a subscription what that has not asked for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the dispatcher sent {items} items to subscription {subscription:?}, which had asked for {demand}: \
+     the others are kept until it asks for them"
+)]
+pub(super) struct TooMuch {
+    subscription: SubscriptionId,
+    items: usize,
+    demand: usize,
 }
 
 /// What came while demand was held back.
@@ -57,11 +72,18 @@ struct Consumer<T> {
     demand: usize,
     /// Asked for beyond that.
     beyond: usize,
+    /// What the dispatcher sent without being asked; goes out before anything else when it is.
+    surplus: VecDeque<Body<T>>,
 }
 
-/// The most demand of one subscription that a dispatcher has to count, in items: so much that nobody sees the
-/// difference, and so little that the sum over all subscriptions is a number.
-const MOST: usize = usize::MAX >> (usize::BITS / 3);
+impl<T> Consumer<T> {
+    /// Counts as undelivered what it was not sent.
+    fn give_up(&mut self, tally: &Arc<Tally>) {
+        for body in self.surplus.drain(..) {
+            drop(Parcel::new(body, tally));
+        }
+    }
+}
 
 pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     dispatcher: D,
@@ -125,7 +147,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         match taken {
             Ok(demand) => {
                 port.accept();
-                let consumer = Consumer { port, stage: subscriber.stage(), demand: 0, beyond: 0 };
+                let consumer = Consumer {
+                    port,
+                    stage: subscriber.stage(),
+                    demand: 0,
+                    beyond: 0,
+                    surplus: VecDeque::new(),
+                };
                 self.consumers.insert(subscriber.id(), consumer);
                 Some(demand)
             }
@@ -138,7 +166,8 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
     /// Ends a subscription towards its consumer. The dispatcher learns of it by [`cancelled`](Self::cancelled).
     pub(super) fn cancel(&mut self, id: SubscriptionId, how: How, reason: Reason) {
-        if let Some(consumer) = self.consumers.remove(&id) {
+        if let Some(mut consumer) = self.consumers.remove(&id) {
+            consumer.give_up(&self.tally);
             match how {
                 // Confirmed, behind everything that was sent.
                 How::Cancelled => consumer.port.end(how, reason),
@@ -156,6 +185,16 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     pub(super) fn ask(&mut self, id: SubscriptionId, demand: usize) {
         // One that is not known has been cancelled, and will be told, or has been.
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
+        let mut demand = demand;
+        while let Some(body) = consumer.surplus.front_mut().filter(|_| demand > 0) {
+            let rest = (body.len() > demand).then(|| body.split_off(demand));
+            let Some(body) = consumer.surplus.pop_front() else { break };
+            demand -= body.len();
+            consumer.port.send(Parcel::new(body, &self.tally));
+            if let Some(rest) = rest {
+                consumer.surplus.push_front(rest);
+            }
+        }
         let demand = demand.saturating_add(consumer.beyond);
         let counted = demand.min(MOST - consumer.demand);
         consumer.demand += counted;
@@ -266,14 +305,21 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
     /// Hands out what the dispatcher has decided.
     fn deliver(&mut self) {
-        for (id, body) in self.deliveries.drain_sent() {
+        for (id, mut body) in self.deliveries.drain_sent() {
+            let Some(consumer) = self.consumers.get_mut(&id) else {
+                // A dispatcher that sends to one who has left: the parcel is dropped, and counted.
+                drop(Parcel::new(body, &self.tally));
+                continue;
+            };
+            if body.len() > consumer.demand {
+                let (items, demand) = (body.len(), consumer.demand);
+                consumer.surplus.push_back(body.split_off(demand));
+                self.todo.push_back(Todo::TooMuch(TooMuch { subscription: id, items, demand }));
+            }
             let items = body.len();
-            let parcel = Parcel::new(body, &self.tally);
-            // A dispatcher that sends to one who has left: the parcel is dropped, and counted.
-            if let Some(consumer) = self.consumers.get_mut(&id) {
-                debug_assert!(items <= consumer.demand, "{items} items for a demand of {}", consumer.demand);
-                consumer.demand = consumer.demand.saturating_sub(items);
-                consumer.port.send(parcel);
+            if items > 0 {
+                consumer.demand -= items;
+                consumer.port.send(Parcel::new(body, &self.tally));
                 if consumer.beyond > 0 {
                     let more = items.min(consumer.beyond);
                     consumer.beyond -= more;
@@ -374,7 +420,8 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
     /// Tells all consumers that the stage has ended.
     pub(super) fn end(&mut self, reason: &Reason) {
-        for (_, consumer) in self.consumers.drain() {
+        for (_, mut consumer) in self.consumers.drain() {
+            consumer.give_up(&self.tally);
             consumer.port.end(How::Down, reason.clone());
         }
     }
@@ -382,6 +429,9 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
 impl<T: Send + 'static, D: Dispatcher<T>, M> Drop for Downstream<T, D, M> {
     fn drop(&mut self) {
+        for consumer in self.consumers.values_mut() {
+            consumer.give_up(&self.tally);
+        }
         let held = self.held.iter().flatten();
         let held: usize =
             held.map(|held| if let Held::Items(items, _) = held { items.len() } else { 0 }).sum();

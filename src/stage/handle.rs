@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 /// assert!(matches!(same.wait().await, Reason::Shutdown));
 /// # });
 /// ```
+#[must_use = "the stage is aborted when its last handle is dropped: keep this, `detach` it, or `wait` for it"]
 pub struct Handle<R: Role, M: Send + 'static = Infallible> {
     pub(super) running: Arc<Running<R, M>>,
     pub(super) lifeline: Lifeline,

@@ -1,3 +1,4 @@
+use crate::sync::keep_waker;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -70,21 +71,28 @@ impl Triggers {
     ///
     /// # Examples
     /// See [`Triggers`].
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn fire(&self, name: &'static str) -> usize {
-        let mut wakers = Vec::new();
-        let mut reached = 0;
+        // Held until the lock is gone: the last owner of a lane drops its waker.
+        let mut reached = Vec::new();
         locked(&self.lanes).retain(|lane| {
-            let Some(lane) = lane.upgrade() else { return false };
-            let mut calls = locked(&lane);
+            let alive = lane.upgrade();
+            let is_alive = alive.is_some();
+            reached.extend(alive);
+            is_alive
+        });
+        for lane in &reached {
+            let mut calls = locked(lane);
             if !calls.names.contains(&name) {
                 calls.names.push_back(name);
             }
-            wakers.extend(calls.waker.take());
-            reached += 1;
-            true
-        });
-        wakers.into_iter().for_each(Waker::wake);
-        reached
+            let waker = calls.waker.take();
+            drop(calls);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        reached.len()
     }
 }
 
@@ -105,7 +113,7 @@ impl Listener {
             if let Some(name) = calls.names.pop_front() {
                 return Some(name);
             }
-            calls.waker = Some(cx.waker().clone());
+            keep_waker(calls, |calls| &mut calls.waker, cx.waker());
         }
         None
     }

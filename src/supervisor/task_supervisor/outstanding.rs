@@ -2,6 +2,7 @@
 
 use super::task::{Task, Teller};
 use crate::supervisor::ChildError;
+use crate::sync::keep_waker;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -168,16 +169,11 @@ impl<K, O> Outstanding<K, O> {
 
     /// Waits until a task tells a result, or somebody [wakes](Self::wake). Only when there is no next result.
     pub(super) fn poll_told(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.results.lock();
+        let state = self.results.lock();
         if !state.queue.is_empty() {
             return Poll::Ready(());
         }
-        if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-            let old = state.reader.replace(cx.waker().clone());
-            drop(state);
-            // Without the lock: it may be the last that its task is held by.
-            drop(old);
-        }
+        keep_waker(state, |state| &mut state.reader, cx.waker());
         Poll::Pending
     }
 
