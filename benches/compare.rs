@@ -1,10 +1,10 @@
 //! Measures this crate beside others that do the same job, in turn in one run.
 //!
 //! ```console
-//! $ cargo bench --bench compare                   # every workload
-//! $ cargo bench --bench compare -- partition      # those whose names contain a word
-//! $ cargo bench --bench compare -- --rounds 9     # the medians of so many runs each, 5 unless said
-//! $ cargo bench --bench compare -- --check        # only that everybody does the job, on less
+//! $ cargo bench -p benches --bench compare                   # every workload
+//! $ cargo bench -p benches --bench compare -- partition      # those whose names contain a word
+//! $ cargo bench -p benches --bench compare -- --rounds 9     # the medians of so many runs each, 5 unless said
+//! $ cargo bench -p benches --bench compare -- --check        # only that everybody does the job, on less
 //! ```
 //!
 //! Prints `workload<TAB>peer<TAB>ns_per_item<TAB>ratio_to_ours`: the median over the rounds, and the median of the

@@ -1,7 +1,7 @@
 //! One crossing between two tasks: an edge, beside channels of tokio's that carry batches or items.
 //!
 //! ```console
-//! $ cargo bench --bench edge
+//! $ cargo bench -p benches --bench edge
 //! ```
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

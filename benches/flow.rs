@@ -1,8 +1,8 @@
 //! The workloads of `compare` under criterion, at a size for watching them from change to change.
 //!
 //! ```console
-//! $ cargo bench --bench flow                  # everything
-//! $ cargo bench --bench flow -- partition     # what has this word in its name
+//! $ cargo bench -p benches --bench flow                  # everything
+//! $ cargo bench -p benches --bench flow -- partition     # what has this word in its name
 //! ```
 
 mod workloads;

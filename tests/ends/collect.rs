@@ -1,0 +1,60 @@
+use crate::support::{Watched, counting, numbers, settle, sorted};
+use futures::StreamExt;
+use std::collections::{BTreeSet, HashMap};
+
+#[tokio::test]
+async fn into_any_collection() {
+    assert_eq!(counting(5).collect::<BTreeSet<_>>().await, BTreeSet::from([0, 1, 2, 3, 4]));
+    let squares: HashMap<_, _> = counting(5).map(|n| (n, n * n)).collect().await;
+    assert_eq!(squares[&3], 9);
+    assert!(counting(0).collect::<Vec<_>>().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_rest_of_a_flow_that_was_read_item_by_item() {
+    let mut flow = counting(1700).lanes(1);
+    for n in 0..123 {
+        assert_eq!(flow.next().await, Some(n));
+    }
+    let rest: Vec<_> = flow.collect().await;
+    assert!(rest.into_iter().eq(123..1700));
+}
+
+#[tokio::test]
+async fn any_stream_ext_reads_a_flow() {
+    use futures::TryStreamExt;
+    let evens: Vec<_> =
+        StreamExt::collect(tokio_stream::StreamExt::filter(counting(10), |n| n % 2 == 0)).await;
+    assert_eq!(sorted(evens), [0, 2, 4, 6, 8]);
+    let sum = StreamExt::fold(counting(5), 0, |sum, n| async move { sum + n }).await;
+    assert_eq!(sum, 10);
+    let results = counting(5).lanes(1).map(|n| if n < 3 { Ok(n) } else { Err(n) });
+    let failed: Result<Vec<u64>, u64> = TryStreamExt::try_collect(results).await;
+    assert_eq!(failed, Err(3));
+    let chunks: Vec<_> = StreamExt::collect(counting(5).lanes(1).chunks(2)).await;
+    assert_eq!(chunks, [vec![0, 1], vec![2, 3], vec![4]]);
+}
+
+#[tokio::test]
+async fn dropping_a_read_half_way_loses_nothing_of_a_flow_that_is_kept() {
+    let (sender, receiver) = futures::channel::mpsc::unbounded();
+    let mut flow = numbers(receiver).lanes(1);
+    for n in 0..100 {
+        let waiting = tokio_test::task::spawn(flow.next()).poll();
+        assert!(waiting.is_pending(), "dropped while waiting");
+        sender.unbounded_send(n).unwrap();
+        settle().await;
+        assert_eq!(flow.next().await, Some(n));
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_future_drops_the_source() {
+    let watched = Watched::new();
+    let mut collecting =
+        tokio_test::task::spawn(numbers(watched.endless()).filter(|_| false).collect::<Vec<_>>());
+    assert!(collecting.poll().is_pending());
+    settle().await;
+    drop(collecting);
+    assert!(!watched.is_alive());
+}

@@ -1,0 +1,18 @@
+//! Flows: how they begin and end: readers, sinks, stages, handles, failures.
+
+mod collect;
+mod count;
+mod failures;
+mod forward;
+mod from_stages;
+mod into_sinks;
+mod into_stages;
+mod min_by_key;
+mod run;
+mod start;
+mod sum;
+#[path = "../support/mod.rs"]
+mod support;
+mod through_stages;
+mod try_collect;
+mod try_for_each;

@@ -1,0 +1,22 @@
+//! Flows: a module for each operator of a lane.
+
+mod batch;
+mod boxed;
+mod dead_letters;
+mod filter;
+mod flat_map;
+mod map;
+mod map_batch;
+mod map_err;
+mod map_ok;
+mod map_values;
+mod on_init;
+mod per_lane;
+mod retry;
+mod skip_errors;
+#[path = "../support/mod.rs"]
+mod support;
+mod throttle;
+mod try_filter_map;
+mod try_map;
+mod uniq;

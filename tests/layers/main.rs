@@ -1,0 +1,17 @@
+//! Flows: what opens a layer and what closes one, and properties of several layers.
+
+mod combine;
+mod departition;
+mod group_by;
+mod join;
+mod join_properties;
+mod merge;
+mod partition;
+mod properties;
+mod reduce;
+mod settings;
+mod shuffle;
+mod source;
+#[path = "../support/mod.rs"]
+mod support;
+mod take_sort;

@@ -1,0 +1,8 @@
+//! Flows: futures in flight, and the order of the source behind every operator that keeps it.
+
+mod in_order;
+mod map_async;
+mod ordered;
+#[path = "../support/mod.rs"]
+mod support;
+mod try_map_async;
