@@ -8,6 +8,7 @@ mod backoff;
 pub mod demand;
 pub mod dispatch;
 pub mod edge;
+pub mod ends;
 pub mod flow;
 pub mod lane;
 pub mod prelude;

@@ -8,7 +8,9 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 use std::vec;
+use tokio::task::coop;
 
 impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     /// Spreads the items of running producers over lanes that run on all cores.
@@ -34,7 +36,8 @@ impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     ///
     /// # Drop
     /// The subscriptions are cancelled. A flow that is told to stop ([`stop_when`](Self::stop_when)) cancels them too, and
-    /// takes what has already been sent to it.
+    /// takes what was sent to it, up to the word of the producer that this was all. A producer that is stuck in a callback
+    /// does not hold it up: then it takes what is there.
     ///
     /// # Examples
     /// ```
@@ -77,10 +80,14 @@ pub struct FromStage<T> {
 enum State<T> {
     Planned(Box<dyn FnOnce(Demand) -> Subscription<T> + Send>),
     Reading(Subscription<T>),
-    /// Cancelled: what is there is read, and nothing is waited for.
-    Leaving(Subscription<T>),
+    /// Cancelled: what was sent is read, up to the word of the producer that this was all. Since when nothing has come.
+    Leaving(Subscription<T>, Option<Instant>),
     Ended,
 }
+
+/// For so long others have their turns while nothing comes from a producer that was told of the end. One that is at work
+/// has heard of it by then, and one that is stuck never does.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 impl<T: Send + 'static> FromStage<T> {
     pub(super) fn new<R, M>(producer: Handle<R, M>) -> Self
@@ -110,7 +117,7 @@ impl<T: Send + 'static> FromStage<T> {
         self.state = match std::mem::replace(&mut self.state, State::Ended) {
             State::Reading(mut subscription) => {
                 subscription.cancel(Reason::Normal);
-                State::Leaving(subscription)
+                State::Leaving(subscription, None)
             }
             state => state,
         };
@@ -134,9 +141,18 @@ impl<T: Send + 'static> FromStage<T> {
                     }
                     Poll::Ready(batch) => batch,
                 },
-                State::Leaving(subscription) => match subscription.poll_batch(cx) {
+                State::Leaving(subscription, silent) => match subscription.poll_batch(cx) {
+                    Poll::Ready(batch) => {
+                        // It is at work: its word is behind what it was asked for before.
+                        *silent = None;
+                        batch
+                    }
+                    // There may be more: it is another task's turn, and this one is woken after that.
+                    Poll::Pending if !coop::has_budget_remaining() => return Poll::Pending,
+                    Poll::Pending if silent.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {
+                        return give_way(cx);
+                    }
                     Poll::Pending => None,
-                    Poll::Ready(batch) => batch,
                 },
                 State::Planned(_) | State::Ended => None,
             };
@@ -224,7 +240,7 @@ impl<T> fmt::Debug for FromStage<T> {
         let state = match &self.state {
             State::Planned(_) => "planned",
             State::Reading(_) => "reading",
-            State::Leaving(_) => "leaving",
+            State::Leaving(..) => "leaving",
             State::Ended => "ended",
         };
         f.debug_struct("FromStage").field("state", &state).finish_non_exhaustive()

@@ -63,6 +63,9 @@ pub trait Layered {
 )]
 pub trait LayerStart: Plan {}
 
+/// The most lanes of a layer.
+const MOST_LANES: usize = 1 << 17;
+
 /// What can be set for one layer.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -101,5 +104,6 @@ impl Settings {
     pub(super) fn set_lanes(&mut self, lanes: usize) {
         self.lanes = NonZeroUsize::new(lanes);
         assert!(self.lanes.is_some(), "lanes must be at least 1, given 0");
+        assert!(lanes <= MOST_LANES, "lanes must be at most {MOST_LANES}, each a task, given {lanes}");
     }
 }

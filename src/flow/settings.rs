@@ -4,12 +4,12 @@ use crate::demand::Demand;
 
 /// Settings of one layer: from the last source, `partition…` or `shuffle` before the call to the next one after it.
 impl<P> Flow<P> {
-    /// Sets how many lanes this layer has, each run by a task: at least 1, by default as many as there are cores.
+    /// Sets how many lanes this layer has, each run by a task: 1 to 131 072, by default as many as there are cores.
     ///
     /// After [`partition_with`](Flow::partition_with) it replaces the number of lanes given there.
     ///
     /// # Panics
-    /// When `lanes` is 0, or the flow is already being read.
+    /// When `lanes` is 0 or above 131 072, or the flow is already being read.
     ///
     /// # Examples
     /// ```

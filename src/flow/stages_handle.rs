@@ -94,6 +94,47 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
         async move { handle.report(handle.stage.wait().await).into_result() }
     }
 
+    /// Waits until the flow has come to its own end and everything it made has gone out, and aborts what is left after
+    /// `deadline`.
+    ///
+    /// As [`FlowHandle::drain`](super::FlowHandle::drain): the sources are read on to their ends. What is held back is
+    /// forwarded.
+    ///
+    /// # Panics
+    /// When the timers of the flow's runtime are disabled.
+    ///
+    /// # Cancel safety
+    /// The deadline counts from the call, and is kept only while this is polled.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, channel::mpsc};
+    /// use gen_stage::flow::FlowEnd;
+    /// use gen_stage::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, receiver) = mpsc::unbounded();
+    /// let doubled = receiver.flow().map(|n: u64| n * 2).into_stage().await?;
+    /// let reader = doubled.subscribe().await?;
+    /// sender.unbounded_send(21).unwrap();
+    /// drop(sender);
+    /// let (report, got) = futures::join!(doubled.drain(Duration::from_secs(5)), reader.collect::<Vec<_>>());
+    /// assert!(matches!(report.end, Ok(FlowEnd::Finished)));
+    /// assert_eq!(got, [42]);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn drain(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<T, O> {
+        let handle = self.clone();
+        let deadline = self.course.sleep(deadline);
+        self.stage.forward();
+        async move {
+            let reason = or_abort(handle.stage.wait(), deadline, || handle.abort()).await;
+            handle.report(reason)
+        }
+    }
+
     /// Shuts the flow down: ends its sources, lets everything that was taken go out to those who ask for it, ends the
     /// stage, and aborts what is left after `deadline`.
     ///

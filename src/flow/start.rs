@@ -113,6 +113,46 @@ impl FlowHandle {
         async move { lifeline.0.ended().await.into_result() }
     }
 
+    /// Waits until the flow has come to its own end, and aborts what is left after `deadline`.
+    ///
+    /// The sources are read on to their ends: a channel until it is empty and its last sender is gone. So drop the senders,
+    /// and then drain: nothing that was sent is lost, unless the deadline says so. To end the sources as well, where they
+    /// are, see [`shutdown`](Self::shutdown). All words of ends, for flows, stages and supervisors: [`ends`](crate::ends).
+    ///
+    /// # Panics
+    /// When the timers of the flow's runtime are disabled.
+    ///
+    /// # Cancel safety
+    /// Waiting changes nothing: the deadline counts from the call, and is kept only while this is polled.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::channel::mpsc;
+    /// use gen_stage::flow::FlowEnd;
+    /// use gen_stage::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, receiver) = mpsc::unbounded();
+    /// let flow = receiver.flow().lanes(1).demand(2, 1).map(|n: u64| n * 2).start();
+    /// for n in 0..500 {
+    ///     sender.unbounded_send(n).unwrap();
+    /// }
+    /// drop(sender);
+    /// let report = flow.drain(Duration::from_secs(5)).await;
+    /// assert!(matches!(report.end, Ok(FlowEnd::Finished)));
+    /// assert_eq!(report.taken, 500);
+    /// # });
+    /// ```
+    pub fn drain(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<> {
+        let lifeline = Arc::clone(&self.lifeline);
+        let deadline = lifeline.0.course.sleep(deadline);
+        async move {
+            let running = &lifeline.0;
+            or_abort(running.ended(), deadline, || drop(running.abort(true))).await
+        }
+    }
+
     /// Shuts the flow down: ends its sources, lets everything that was taken come to its end, and aborts what is left
     /// after `deadline`.
     ///

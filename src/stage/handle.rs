@@ -11,8 +11,10 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// A running stage: to subscribe to, to talk to, to end. Cheap to clone.
@@ -196,6 +198,46 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     pub fn stop(&self, reason: Reason) -> impl Future<Output = Reason> + Send + use<R, M> {
         self.running.mailbox.post(Letter::Stop(reason));
         self.wait()
+    }
+
+    /// Waits until the stage has come to its own end, and [shuts it down](Self::shutdown) after `deadline`.
+    ///
+    /// A source is read on to its end, and what was made goes out to those who ask for it. Returns the reason it has ended
+    /// with: [`Reason::Shutdown`] when the deadline passed. All words of ends: [`ends`](crate::ends).
+    ///
+    /// # Panics
+    /// When it is polled outside of a runtime with timers.
+    ///
+    /// # Cancel safety
+    /// Waiting changes nothing: the deadline is kept only while this is polled.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, channel::mpsc};
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_stream};
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let (sender, receiver) = mpsc::unbounded();
+    /// let numbers = from_stream(receiver).stage().spawn();
+    /// let reader = numbers.subscribe().await?;
+    /// sender.unbounded_send(7).unwrap();
+    /// drop(sender);
+    /// let (reason, got) = futures::join!(numbers.drain(Duration::from_secs(5)), reader.collect::<Vec<u32>>());
+    /// assert!(matches!(reason, Reason::Normal));
+    /// assert_eq!(got, [7]);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn drain(&self, deadline: Duration) -> impl Future<Output = Reason> + Send + use<R, M> {
+        let handle = self.clone();
+        async move {
+            match timeout(deadline, handle.wait()).await {
+                Ok(reason) => reason,
+                Err(_elapsed) => handle.shutdown().await,
+            }
+        }
     }
 
     /// Ends the stage once everything it has emitted has gone out, and waits for that: [`Reason::Normal`].

@@ -407,7 +407,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// Takes nothing more, waits until all children have ended by themselves, and returns what the supervisor has done.
     /// Those that have not ended after `deadline` are stopped, by their rules; with `None` there is none.
     ///
-    /// Children are restarted as before.
+    /// Children are restarted as before. All words of ends, for flows, stages and supervisors: [`ends`](crate::ends).
     ///
     /// # Cancel safety
     /// As of [`shutdown`](Self::shutdown).

@@ -5,7 +5,7 @@ use super::signal::Slot;
 use super::time::{EventTime, time_of, whole_millis};
 use super::window::{EventTimed, Window};
 use super::windowing::Windowing;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::hash::Hash;
 use std::time::Duration;
@@ -89,8 +89,8 @@ pub struct Sessions<K, G, F> {
     gap: i64,
     /// The allowed lateness.
     grace: i64,
-    /// By key: few at a time, mostly one.
-    open: HashMap<K, Vec<OpenSession>, foldhash::fast::RandomState>,
+    /// By key, and then by time: those of one key do not overlap.
+    open: HashMap<K, VecDeque<OpenSession>, foldhash::fast::RandomState>,
     /// When something may have to be done for a session; it may have become longer since, or a part of another. Told
     /// apart by the number of the window.
     due: BTreeMap<(i64, u64), K>,
@@ -123,7 +123,13 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
         }
         let (_, key) = self.due.pop_first()?;
         let Some(sessions) = self.open.get_mut(&key) else { return Some(Done::Nothing) };
-        let Some(place) = sessions.iter().position(|session| session.number == number) else {
+        // It is in the row by an end that it had, with lateness or without, and has only become longer since.
+        let had = at - self.gap;
+        let place = [had, had.saturating_sub(self.grace)].into_iter().find_map(|last| {
+            let place = sessions.partition_point(|session| session.first <= last).checked_sub(1)?;
+            (sessions[place].number == number).then_some(place)
+        });
+        let Some(place) = place else {
             // It has become a part of another.
             return Some(Done::Nothing);
         };
@@ -146,11 +152,13 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
         } else {
             self.shut = self.shut.max(Some(session.last + self.gap));
         }
-        let session = sessions.swap_remove(place);
+        let closed = sessions.remove(place);
         if sessions.is_empty() {
             self.open.remove(&key);
         }
-        desk.close(session.slot);
+        if let Some(session) = closed {
+            desk.close(session.slot);
+        }
         Some(Done::Something)
     }
 
@@ -190,18 +198,23 @@ where
         let over = desk.watermark().is_some_and(|now| time + gap + self.grace <= now)
             || self.shut.is_some_and(|shut| time + gap <= shut);
         if let Some(sessions) = self.open.get_mut(&key) {
-            if let Some(at) = sessions.iter().position(near) {
+            // It can be near the last that began before it, and the first that begins after it.
+            let after = sessions.partition_point(|session| session.first <= time);
+            let before = after.checked_sub(1).filter(|at| near(&sessions[*at]));
+            let after = Some(after).filter(|at| sessions.get(*at).is_some_and(near));
+            if let Some(at) = before.or(after) {
                 let mut session = sessions[at];
                 let within = session.first <= time && time <= session.last;
                 session.first = session.first.min(time);
                 session.last = session.last.max(time);
-                // The item may be near another session too.
-                let other =
-                    sessions.iter().enumerate().position(|(other, session)| other != at && near(session));
-                if let Some(other) = other {
-                    let from = sessions[other];
-                    session.first = session.first.min(from.first);
-                    session.last = session.last.max(from.last);
+                // Near both, it makes one of them: the one that was opened first stays.
+                let other = before.and(after);
+                if let Some(mut from) = other.map(|other| sessions[other]) {
+                    if from.number < session.number {
+                        std::mem::swap(&mut session, &mut from);
+                    }
+                    session.first = session.first.min(from.first).min(time);
+                    session.last = session.last.max(from.last).max(time);
                     desk.merge(session.slot, from.slot);
                 }
                 let ahead = desk.watermark().is_none_or(|now| session.last + gap > now);
@@ -213,7 +226,7 @@ where
                 }
                 sessions[at] = session;
                 if let Some(other) = other {
-                    sessions.swap_remove(other);
+                    sessions.remove(other);
                 }
                 if !within || other.is_some() {
                     desk.rename(session.slot, named(key, &session, gap), session.first);
@@ -229,7 +242,9 @@ where
         let (number, due) = (desk.number(slot), time + gap);
         let session = OpenSession { first: time, last: time, slot, number, marked: false, due };
         self.due.insert((due, number), key.clone());
-        self.open.entry(key).or_default().push(session);
+        let sessions = self.open.entry(key).or_default();
+        let place = sessions.partition_point(|session| session.first <= time);
+        sessions.insert(place, session);
         Some(Merging([slot]))
     }
 

@@ -16,7 +16,8 @@ impl Window<()> {
     /// Names of windows: [`Span`].
     ///
     /// # Panics
-    /// When `size` or `step` is not a whole number of milliseconds, at least 1, or `step` is longer than `size`.
+    /// When `size` or `step` is not a whole number of milliseconds, at least 1, or `step` is longer than `size`, or an item
+    /// would be in more than 100 000 windows: `size` is at most as many steps.
     ///
     /// # Examples
     /// ```
@@ -50,9 +51,17 @@ impl Window<()> {
             step_ms <= size_ms,
             "the step of a sliding window must be at most its size, {size:?}, given {step:?}"
         );
+        assert!(
+            size_ms / step_ms <= MOST_WINDOWS,
+            "a sliding window must be at most {MOST_WINDOWS} steps long, for an item is in one window for each, given \
+             {size:?} with a step of {step:?}"
+        );
         Window::custom(Row::new(by, Spans::new(size_ms, step_ms)))
     }
 }
+
+/// The most windows that an item may be in.
+const MOST_WINDOWS: i64 = 100_000;
 
 /// Windows of equal size that overlap: see [`Window::sliding`].
 pub type Sliding<F> = Row<F, SomeSpans>;

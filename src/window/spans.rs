@@ -2,7 +2,7 @@ use super::clock::later;
 use super::desk::Desk;
 use super::info::Trigger;
 use super::signal::Slot;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -37,6 +37,10 @@ pub struct Spans {
     pub(crate) gaps: bool,
     /// By start.
     open: VecDeque<OpenSpan>,
+    /// The starts of those that are not marked: with a long lateness most are, and are not looked through.
+    unmarked: BTreeSet<i64>,
+    /// By the clock, when windows are done, and their starts; in the order of the times. Some may be closed already.
+    done: VecDeque<(Instant, i64)>,
     /// Of the windows that the watermark has passed, or that were closed, the end of the row of starts.
     passed: Option<i64>,
     /// The same of those that were closed because all was idle: they do not come back, however late an item may be.
@@ -63,6 +67,8 @@ impl Spans {
             lateness: Lateness::None,
             gaps: false,
             open: VecDeque::new(),
+            unmarked: BTreeSet::new(),
+            done: VecDeque::new(),
             passed: None,
             shut: None,
             next_due: i64::MAX,
@@ -112,14 +118,14 @@ impl Spans {
     fn open_at(&mut self, at: usize, start: i64, desk: &mut Desk<Span>) -> Slot {
         let slot = desk.open(Span { start, end: start + self.size }, start);
         self.open.insert(at, OpenSpan { start, slot, marked: false, done_at: None });
+        self.unmarked.insert(start);
         self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
         slot
     }
 
     /// What is to be done next by event time, and when: something for an open window, or one that nothing is in yet.
     fn due(&self) -> Option<(i64, Due)> {
-        let unmarked = self.open.iter().position(|span| !span.marked);
-        let mark = unmarked.map(|at| (self.open[at].start + self.size, Due::Mark(at)));
+        let mark = self.unmarked.first().map(|start| (start + self.size, Due::Mark(*start)));
         let gap = self.gap().map(|start| (start + self.size, Due::Gap(start)));
         let done = match self.lateness {
             Lateness::Event(grace) => {
@@ -135,7 +141,7 @@ impl Spans {
     /// The next window of the row in which there is nothing, if these are wanted.
     fn gap(&self) -> Option<i64> {
         let next = self.passed.filter(|_| self.gaps)?;
-        let first = self.open.iter().find(|span| span.start >= next)?;
+        let first = self.open.get(self.open.partition_point(|span| span.start < next))?;
         (first.start > next).then_some(next)
     }
 
@@ -157,21 +163,32 @@ impl Spans {
                 let (Ok(at) | Err(at)) = self.find(start);
                 self.open_at(at, start, desk);
             }
-            Due::Mark(at) if self.lateness == Lateness::None => self.close(at, desk),
-            Due::Mark(at) => {
-                let span = &mut self.open[at];
-                span.marked = true;
-                if let Lateness::Clock(grace) = self.lateness {
-                    span.done_at = Some(later(Instant::now(), grace));
+            Due::Mark(start) => {
+                let (Ok(at) | Err(at)) = self.find(start);
+                if self.lateness == Lateness::None {
+                    self.close(at, desk);
+                } else {
+                    self.mark(at, desk);
                 }
-                desk.fire(span.slot, Trigger::Watermark);
-                let next = span.start + self.step;
-                self.passed = self.passed.max(Some(next));
             }
             Due::Done(at) => self.close(at, desk),
         }
         self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
         true
+    }
+
+    /// Says that the watermark has passed a window, which is kept for late items.
+    fn mark(&mut self, at: usize, desk: &mut Desk<Span>) {
+        let span = &mut self.open[at];
+        span.marked = true;
+        self.unmarked.remove(&span.start);
+        if let Lateness::Clock(grace) = self.lateness {
+            let done = later(Instant::now(), grace);
+            span.done_at = Some(done);
+            self.done.push_back((done, span.start));
+        }
+        desk.fire(span.slot, Trigger::Watermark);
+        self.passed = self.passed.max(Some(span.start + self.step));
     }
 
     /// Closes the first window of the row, whatever the time.
@@ -192,6 +209,7 @@ impl Spans {
 
     fn close(&mut self, at: usize, desk: &mut Desk<Span>) {
         if let Some(span) = self.open.remove(at) {
+            self.unmarked.remove(&span.start);
             desk.close(span.slot);
             self.passed = self.passed.max(Some(span.start + self.step));
         }
@@ -199,15 +217,16 @@ impl Spans {
 
     /// When, by the clock, the next window is done.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        if !matches!(self.lateness, Lateness::Clock(_)) {
-            return None;
-        }
-        self.open.iter().filter_map(|span| span.done_at).min()
+        self.done.front().map(|(at, _)| *at)
     }
 
     pub(crate) fn on_time(&mut self, now: Instant, desk: &mut Desk<Span>) {
-        while let Some(at) = self.open.iter().position(|span| span.done_at.is_some_and(|at| at <= now)) {
-            self.close(at, desk);
+        while let Some((done, start)) = self.done.front().copied().filter(|(done, _)| *done <= now) {
+            self.done.pop_front();
+            // It may have been closed when all was idle, and have been opened again since.
+            if let Some(at) = self.find(start).ok().filter(|at| self.open[*at].done_at == Some(done)) {
+                self.close(at, desk);
+            }
         }
         self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
     }
@@ -216,8 +235,8 @@ impl Spans {
 /// Something to be done.
 #[derive(Debug, Clone, Copy)]
 enum Due {
-    /// The watermark has passed the window at this place of the row.
-    Mark(usize),
+    /// The watermark has passed the window with this start.
+    Mark(i64),
     /// The lateness of the window at this place of the row is over.
     Done(usize),
     /// A window that nothing is in is to be opened, so that it can be closed.

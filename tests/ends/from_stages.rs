@@ -5,7 +5,7 @@ use gen_stage::Flow;
 use gen_stage::dispatch::{Broadcast, Partition};
 use gen_stage::flow::{FlowEnd, FromStage, Source};
 use gen_stage::prelude::*;
-use gen_stage::stage::{Reason, from_iter, from_stream};
+use gen_stage::stage::{Output, Reason, StageError, from_iter, from_stream};
 use proptest::prelude::*;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -194,6 +194,69 @@ async fn a_producer_that_is_stuck_does_not_hold_up_a_shutdown() {
     settle().await;
     token.cancel();
     assert_eq!(reading.await, (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_sent_is_taken_when_the_flow_is_told_to_stop() {
+    for threads in [0, 2] {
+        let mut builder = match threads {
+            0 => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = builder.worker_threads(threads.max(1)).enable_time().build().unwrap();
+        // Many small batches: more letters than a task may read in one turn.
+        for (max, min, at) in
+            [(1000, 999, 1), (1000, 999, 2500), (1000, 990, 5003), (300, 299, 5000), (1000, 500, 5003)]
+        {
+            let (read, counts) = runtime.block_on(async {
+                let producer = from_iter(0..1_000_000_u64).stage().spawn();
+                let token = CancellationToken::new();
+                let stop = token.clone();
+                let flow = Flow::from_stages([producer.clone()]).lanes(1).demand(max, min).stop_when(token);
+                let read = flow
+                    .inspect(move |n| {
+                        if *n + 1 == at {
+                            stop.cancel();
+                        }
+                    })
+                    .count()
+                    .await;
+                settle().await;
+                (read, producer.counts())
+            });
+            assert_eq!(
+                (counts.undelivered, counts.taken),
+                (0, read),
+                "{threads} threads, demand {max}/{min}"
+            );
+            assert!(read >= at);
+        }
+    }
+}
+
+/// Makes ten numbers, and never comes back from the next call.
+struct StuckAfterTen(bool);
+
+impl Producer for StuckAfterTen {
+    type Item = u64;
+
+    async fn handle_demand(&mut self, _: usize, out: &mut Output<u64>) -> Result<(), StageError> {
+        if std::mem::replace(&mut self.0, true) {
+            std::future::pending::<()>().await;
+        }
+        out.extend(0..10);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_producer_that_never_comes_back_does_not_hold_up_a_shutdown() {
+    let stuck = StuckAfterTen(false).stage().spawn();
+    let flow = Flow::from_stages([stuck]).lanes(1).demand(10, 5).start();
+    settle().await;
+    let report = flow.shutdown(LONG).await;
+    assert!(matches!(report.end, Ok(FlowEnd::Drained)));
+    assert_eq!(report.taken, 10);
 }
 
 #[test]

@@ -530,3 +530,48 @@ proptest! {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_reads_a_channel_to_the_end_of_its_senders() {
+    for lanes in [1, 3] {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<u64>(10_000);
+        let done = Arc::new(AtomicUsize::new(0));
+        let counts = done.clone();
+        let flow = numbers(tokio_stream::wrappers::ReceiverStream::new(receiver))
+            .lanes(lanes)
+            .demand(10, 5)
+            .map_async(1, move |_| {
+                let counts = counts.clone();
+                async move {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    counts.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+            .start();
+        for n in 0..500 {
+            sender.send(n).await.unwrap();
+        }
+        drop(sender);
+        let report = flow.drain(Duration::from_secs(5)).await;
+        assert!(matches!(report.end, Ok(FlowEnd::Finished)), "{report:?}");
+        assert_eq!(
+            (report.taken, report.discarded, done.load(Ordering::SeqCst)),
+            (500, 0, 500),
+            "{lanes} lanes"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_takes_too_long_is_aborted() {
+    let watched = Watched::new();
+    let flow = numbers(watched.endless().chain(stream::pending()))
+        .lanes(2)
+        .per_lane(|lane| lane.then(|_| std::future::pending::<u64>()))
+        .start();
+    let start = tokio::time::Instant::now();
+    let report = flow.drain(Duration::from_secs(5)).await;
+    assert!(matches!(report.end, Err(FlowError::Aborted)), "{report:?}");
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+    assert!(!watched.is_alive());
+}

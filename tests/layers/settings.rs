@@ -126,3 +126,9 @@ async fn long_batches_cross_whole() {
     let batches = source.shuffle().lanes(1).demand(10_000, 0);
     assert_eq!(batches.map_batch(|batch| [batch.len()]).collect::<Vec<_>>().await, [10_000; 3]);
 }
+
+#[test]
+#[should_panic(expected = "lanes must be at most 131072, each a task, given")]
+fn more_lanes_than_anybody_can_want_are_refused() {
+    let _ = Flow::from_iter(0..9).lanes(usize::MAX);
+}

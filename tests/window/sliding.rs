@@ -4,6 +4,7 @@ use gen_stage::Flow;
 use gen_stage::window::Window;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 // What comes out is the window an item was in, moved out of the negative, and the item.
 operator_suite!(
@@ -163,4 +164,10 @@ fn a_step_longer_than_the_size_is_refused() {
 #[should_panic(expected = "the step of a sliding window must be a whole number of milliseconds, from 1 to")]
 fn no_step_is_refused() {
     let _ = Window::sliding(ms(4), ms(0), |n: &u64| *n);
+}
+
+#[test]
+#[should_panic(expected = "a sliding window must be at most 100000 steps long")]
+fn more_windows_than_anybody_can_want_are_refused() {
+    let _ = Window::sliding(Duration::from_secs(365 * 24 * 3600), ms(1), |at: &i64| *at);
 }
