@@ -134,15 +134,9 @@ impl<P: Layered, R, E, M, G> Layered for Departition<P, R, E, M, G> {
 
 impl<P, R, E, M, G> Plan for Departition<P, R, E, M, G>
 where
-    P: Reducible<Feed: Send + 'static, Item: Send + 'static, Id: Ord + Clone + Send + 'static>,
-    P::Places: Spread<P::Item> + Send + 'static,
-    <P::Places as crate::window::Places>::States<<R as Keeps>::State>: Send,
-    R: Reducer<P::Item, Piece<P::Id, E::Item>> + Keeps + Clone + Send + 'static,
-    <R as Reducer<P::Item, Piece<P::Id, E::Item>>>::Items: Send,
-    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone + Send + 'static,
-    E::Item: Send + 'static,
-    E::Items: Send,
-    M: MergeStates<<R as Keeps>::State, P::Places> + Clone + Send + 'static,
+    P: Reducible,
+    R: Keeps,
+    E: Emit<R::State, P::Places, P::Id>,
     G: Gather<P::Id, E::Item>,
 {
     type Item = G::Out;
