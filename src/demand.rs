@@ -46,8 +46,8 @@ pub struct Demand {
     min: usize,
 }
 
-/// The most demand that has to be counted, in items: so much that nobody sees the difference, and so little that sums
-/// over all that is ever asked for are numbers.
+/// The most demand that is counted, in items. A larger one makes no difference that can be seen, and sums of this one do
+/// not overflow.
 pub(crate) const MOST: usize = usize::MAX >> (usize::BITS / 3);
 
 impl Demand {
@@ -120,7 +120,7 @@ impl Demand {
         self.max - self.min
     }
 
-    /// The same, or, where nobody sees the difference, less: what can be counted.
+    /// The same, with `max` at most [`MOST`].
     pub(crate) const fn countable(self) -> Self {
         if self.max <= MOST {
             return self;

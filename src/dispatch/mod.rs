@@ -6,7 +6,7 @@
 //! - [`Partition`]: each item goes to the one its key says.
 //! - one of your own.
 //!
-//! Flows, whose lanes are there from the start, need less: a batch goes to the lane with the most open demand, or an
+//! Flows, whose lanes are there from the start, need less: lanes that want some get batches in turn, or an
 //! item to the lane that a [`Route`] says.
 
 mod broadcast;

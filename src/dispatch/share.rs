@@ -1,6 +1,6 @@
-/// Picks whose turn it is of `outlets`: the first after `last` that wants something. `None`: nobody does.
+/// Picks the next of `outlets`: the first after `last` that wants something. `None`: none of them does.
 ///
-/// One after the other, and not who wants most: a lane that has just begun, or that is slow, wants little, and would
+/// In turn, and not the one that wants most: a lane that has just begun, or that is slow, wants little, and would
 /// never have its turn beside those that want much all the time.
 pub(crate) fn next_in_turn(
     outlets: usize,

@@ -294,7 +294,7 @@ impl<T> Receiver<T> {
         if self.end.is_some() {
             return Poll::Ready(None);
         }
-        // The first poll finds nothing handled and nothing wanted, and so asks for max.
+        // The first poll finds nothing handled and nothing wanted, and so asks: for max, or for one while demand grows.
         let ask = self.handled();
         let handed_out = self.handed_out();
         self.reading = 0;

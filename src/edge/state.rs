@@ -31,7 +31,7 @@ pub(super) struct State<T> {
     /// Set while the receiver waits for a batch, or for the sender to go.
     pub(super) receiver: Option<Waker>,
     pub(super) counts: Counts,
-    /// The sender is woken when so many items were taken, whether or not more are asked for.
+    /// The sender is woken when the number of items taken reaches this, whether or not more are asked for.
     pub(super) mark: u64,
 }
 

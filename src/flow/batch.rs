@@ -230,7 +230,7 @@ impl<E: Gathers, T> Filling<E, T> {
         self.due = self.timeout.filter(|_| weight < self.max).and_then(due);
     }
 
-    /// Takes note of an envelope behind the items; comes back with what is to be said before the batch.
+    /// Takes note of the envelope that comes after the items; comes back with what is to be said before the batch.
     #[inline(always)]
     fn follow(&mut self, mark: E::Mark) -> Option<E::Of<Vec<T>>> {
         match &mut self.mark {

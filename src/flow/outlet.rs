@@ -135,7 +135,12 @@ impl<T> Outlet<T> {
         debug_assert!(self.open > 0, "nothing is sent that was not asked for");
         self.batch.push(item);
         self.open -= 1;
-        if self.room() == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        // Not by `room`: this runs for each item.
+        if self.open == 0 || self.batch.len() >= self.full {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Sends the batch; when the receiver is gone it stays here, for [`take`](Self::take).
