@@ -100,7 +100,7 @@ fn what_awaits_a_flow_can_be_sent() {
 fn debug_shows_the_right_name_and_no_closure() {
     let shown: Vec<(&str, Box<dyn Debug>)> = vec![
         ("Demand", Box::new(Demand::default())),
-        ("ByHash", Box::new(ByHash)),
+        ("ByHash", Box::new(ByHash::default())),
         ("ByKey", Box::new(ByKey::new(|n: &u64| *n))),
         ("ByKeyRef", Box::new(ByKeyRef::new(|n: &u64| n))),
         ("ByRouter", Box::new(ByRouter::new(|_: &u64| None))),

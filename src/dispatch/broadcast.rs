@@ -1,5 +1,9 @@
 use super::deliveries::Deliveries;
 use super::dispatcher::{Dispatcher, Refusal, StageId, Subscriber, SubscriptionId};
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 /// Gives every item to every subscription; the slowest sets the pace, and nothing is dropped.
@@ -33,8 +37,14 @@ use std::fmt;
 /// GenStage's `BroadcastDispatcher`. A refused stage stays refused however often it tries, a selector that matches
 /// nothing sends nothing, and items that were handed back are asked for again, where the original waits for ever.
 pub struct Broadcast<T> {
-    members: Vec<Member<T>>,
-    /// Granted to every member and not yet delivered; `Member::open` comes on top.
+    members: BTreeMap<SubscriptionId, Member<T>>,
+    /// How many members have asked for each amount: the first is what all have asked for.
+    amounts: BTreeMap<u128, usize>,
+    /// Granted to every member since the start, on the same scale as what they have asked for.
+    granted: u128,
+    /// The stages of members.
+    stages: HashSet<StageId, FixedState>,
+    /// Granted to every member and not yet delivered.
     waiting: usize,
     /// Passed up, and neither delivered nor handed back so far.
     on_way: usize,
@@ -43,9 +53,9 @@ pub struct Broadcast<T> {
 }
 
 struct Member<T> {
-    id: SubscriptionId,
     stage: Option<StageId>,
-    open: usize,
+    /// Asked for since the start, as if it had been there from the start and had asked as all others did.
+    asked: u128,
     selector: Selector<T>,
 }
 
@@ -101,15 +111,22 @@ impl<T> Broadcast<T> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self { members: Vec::new(), waiting: 0, on_way: 0, returned: 0 }
+        Self {
+            members: BTreeMap::new(),
+            amounts: BTreeMap::new(),
+            granted: 0,
+            stages: HashSet::default(),
+            waiting: 0,
+            on_way: 0,
+            returned: 0,
+        }
     }
 
     /// Grants what all have asked for, and returns how much of that is to be looked for.
     fn grant(&mut self) -> usize {
-        let common = self.members.iter().map(|each| each.open).min().unwrap_or(0);
-        for each in &mut self.members {
-            each.open -= common;
-        }
+        let least = self.amounts.first_key_value().map_or(self.granted, |(asked, _)| *asked);
+        let common = usize::try_from(least - self.granted).unwrap_or(usize::MAX);
+        self.granted = least;
         self.waiting += common;
         let lack = self.waiting.saturating_sub(self.on_way);
         let fresh = lack.saturating_sub(self.returned);
@@ -121,6 +138,21 @@ impl<T> Broadcast<T> {
         }
         self.on_way += passed;
         passed
+    }
+
+    /// One member less has asked for `asked`.
+    fn forget(&mut self, asked: u128) {
+        if let Entry::Occupied(mut members) = self.amounts.entry(asked) {
+            *members.get_mut() -= 1;
+            if *members.get() == 0 {
+                members.remove();
+            }
+        }
+    }
+
+    /// Takes back what was granted and not delivered.
+    fn revoke(&mut self) {
+        self.granted -= std::mem::take(&mut self.waiting) as u128;
     }
 
     /// Asks again for what was granted and is not on its way. In nobody's name, as whoever it is may leave.
@@ -141,30 +173,35 @@ impl<T: Clone + Send + Sync + 'static> Dispatcher<T> for Broadcast<T> {
         selector: Selector<T>,
         _: &mut Deliveries<T>,
     ) -> Result<usize, Refusal> {
-        if new.stage().is_some() && self.members.iter().any(|each| each.stage == new.stage()) {
+        if new.stage().is_some_and(|stage| !self.stages.insert(stage)) {
             return Err(Refusal::AlreadySubscribed);
         }
         // The new one has asked for nothing, so nothing can be granted to all.
-        for each in &mut self.members {
-            each.open += self.waiting;
-        }
-        self.waiting = 0;
-        self.members.push(Member { id: new.id(), stage: new.stage(), open: 0, selector });
+        self.revoke();
+        *self.amounts.entry(self.granted).or_default() += 1;
+        self.members.insert(new.id(), Member { stage: new.stage(), asked: self.granted, selector });
         Ok(0)
     }
 
     fn cancel(&mut self, id: SubscriptionId, _: &mut Deliveries<T>) -> usize {
-        self.members.retain(|each| each.id != id);
+        let Some(member) = self.members.remove(&id) else { return 0 };
+        self.forget(member.asked);
+        if let Some(stage) = member.stage {
+            self.stages.remove(&stage);
+        }
         if self.members.is_empty() {
-            self.waiting = 0;
+            self.revoke();
             return 0;
         }
         self.grant()
     }
 
     fn ask(&mut self, id: SubscriptionId, demand: usize, _: &mut Deliveries<T>) -> usize {
-        let Some(member) = self.members.iter_mut().find(|each| each.id == id) else { return 0 };
-        member.open += demand;
+        let Some(member) = self.members.get_mut(&id) else { return 0 };
+        let before = member.asked;
+        member.asked += demand as u128;
+        *self.amounts.entry(member.asked).or_default() += 1;
+        self.forget(before);
         self.grant()
     }
 
@@ -179,14 +216,15 @@ impl<T: Clone + Send + Sync + 'static> Dispatcher<T> for Broadcast<T> {
             return items;
         }
         let later = items.split_off(now);
-        for each in &self.members {
+        for (id, each) in &self.members {
             if let Selector(Some(wanted)) = &each.selector {
                 let selected: Vec<_> = items.iter().filter(|item| wanted(item)).cloned().collect();
-                out.ask(each.id, now - selected.len());
-                out.send(each.id, selected);
+                out.ask(*id, now - selected.len());
+                out.send(*id, selected);
             }
         }
-        out.share(self.members.iter().filter(|each| each.selector.0.is_none()).map(|each| each.id), items);
+        let all = self.members.iter().filter(|(_, each)| each.selector.0.is_none());
+        out.share(all.map(|(id, _)| *id), items);
         self.regain(out);
         later
     }
@@ -200,7 +238,7 @@ impl<T> Default for Broadcast<T> {
 
 impl<T> fmt::Debug for Broadcast<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open: Vec<_> = self.members.iter().map(|each| (each.id, each.open)).collect();
+        let open: Vec<_> = self.members.iter().map(|(id, each)| (id, each.asked - self.granted)).collect();
         f.debug_struct("Broadcast")
             .field("open", &open)
             .field("waiting", &self.waiting)

@@ -1,6 +1,9 @@
 use super::deliveries::Deliveries;
 use super::dispatcher::{Dispatcher, Refusal, Subscriber, SubscriptionId};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use tracing::warn;
@@ -37,8 +40,11 @@ use tracing::warn;
 /// overtaken.
 #[derive(Debug, Clone, Default)]
 pub struct ByDemand {
-    /// High to low; when taking turns, in the order of turns.
-    wanting: Vec<Wanting>,
+    open: HashMap<SubscriptionId, Open, FixedState>,
+    /// All of them, those first that get items first.
+    order: BTreeMap<Place, SubscriptionId>,
+    /// The number of the last place that was given away.
+    last_turn: u64,
     /// Passed up for subscriptions that have left, and still on its way.
     pending: usize,
     /// Items handed back that were pending: the buffer has them, while more are pending.
@@ -48,11 +54,15 @@ pub struct ByDemand {
     fair: bool,
 }
 
+/// What one subscription wants, and where it stands.
 #[derive(Debug, Clone, Copy)]
-struct Wanting {
-    id: SubscriptionId,
-    open: usize,
+struct Open {
+    demand: usize,
+    place: Place,
 }
+
+/// The higher the level the earlier; at the same level the earlier turn is first.
+type Place = (Reverse<usize>, u64);
 
 impl ByDemand {
     /// Starts without subscriptions.
@@ -121,8 +131,8 @@ impl ByDemand {
     /// Spreads the items of a dispatch as evenly as demand allows, over all that have demand.
     ///
     /// Each gets one piece of consecutive items. Where the items do not divide evenly, those whose turn it is get one
-    /// more, and the next dispatch begins behind them. One with a small `max_demand` gets its share beside a greedy
-    /// one. Items go to more tasks in smaller batches: that is worth it for slow work per item.
+    /// more, and the next dispatch begins after them; one that asks after it had nothing left to get comes last. One
+    /// with a small `max_demand` gets its share beside a greedy one. Items go to more tasks in smaller batches: that is worth it for slow work per item.
     ///
     /// # Examples
     /// ```
@@ -143,10 +153,6 @@ impl ByDemand {
         Self { fair: true, ..self }
     }
 
-    fn position(&self, id: SubscriptionId) -> Option<usize> {
-        self.wanting.iter().position(|each| each.id == id)
-    }
-
     fn warn_of_greed(&mut self, id: SubscriptionId, asked: usize) {
         let expected = *self.expected.get_or_insert(asked);
         if asked > expected {
@@ -159,73 +165,105 @@ impl ByDemand {
         }
     }
 
-    fn shuffle(&mut self) {
-        let random = RandomState::new();
-        for last in (1..self.wanting.len()).rev() {
-            let chosen = random.hash_one(last) % (last as u64 + 1);
-            #[allow(clippy::cast_possible_truncation, reason = "at most `last`, a usize")]
-            self.wanting.swap(last, chosen as usize);
-        }
-        // Who wants nothing must not hold up those behind it.
-        self.wanting.sort_by_key(|each| each.open == 0);
+    /// Puts a subscription behind its equals.
+    fn place(&mut self, id: SubscriptionId, demand: usize) {
+        // When they take turns, it only matters who wants something at all.
+        let level = if self.fair { demand.min(1) } else { demand };
+        self.last_turn += 1;
+        let place = (Reverse(level), self.last_turn);
+        self.order.insert(place, id);
+        self.open.insert(id, Open { demand, place });
     }
 
-    /// Fills one after the other, in the order they are in, and orders them anew.
+    /// Whose turn it is among those that want something.
+    fn first(&self) -> Option<(SubscriptionId, usize)> {
+        let (_, id) = self.order.first_key_value()?;
+        let demand = self.open[id].demand;
+        (demand > 0).then_some((*id, demand))
+    }
+
+    /// Has them stand in an order of chance, those first that want something.
+    fn shuffle(&mut self) {
+        let mut ids: Vec<_> = self.order.values().copied().collect();
+        let random = RandomState::new();
+        for last in (1..ids.len()).rev() {
+            let chosen = random.hash_one(last) % (last as u64 + 1);
+            #[allow(clippy::cast_possible_truncation, reason = "at most `last`, a usize")]
+            ids.swap(last, chosen as usize);
+        }
+        self.order.clear();
+        for id in ids {
+            let Some(open) = self.open.get_mut(&id) else { continue };
+            self.last_turn += 1;
+            open.place = (Reverse(open.demand.min(1)), self.last_turn);
+            self.order.insert(open.place, id);
+        }
+    }
+
+    /// Has them stand in the order of what they want, equals as they stand now.
+    fn sort(&mut self) {
+        for id in std::mem::take(&mut self.order).into_values() {
+            let demand = self.open[&id].demand;
+            self.place(id, demand);
+        }
+    }
+
+    /// Fills one after the other, in the order they are in, and puts each behind its equals.
     fn fill<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
-        if let Some(first) = self.wanting.first_mut().filter(|first| first.open >= items.len()) {
-            first.open -= items.len();
-            out.send(first.id, items);
-            self.reorder(1);
+        if let Some((id, demand)) = self.first().filter(|(_, demand)| *demand >= items.len()) {
+            self.order.pop_first();
+            self.place(id, demand - items.len());
+            out.send(id, items);
             return Vec::new();
         }
         let mut items = items.into_iter();
-        let mut served = 0;
-        for each in &mut self.wanting {
-            let piece = each.open.min(items.len());
-            if piece == 0 {
-                break;
-            }
-            each.open -= piece;
-            out.send(each.id, items.by_ref().take(piece).collect());
-            served += 1;
+        let mut served = Vec::new();
+        while let Some((id, demand)) = self.first().filter(|_| items.len() > 0) {
+            let piece = demand.min(items.len());
+            out.send(id, items.by_ref().take(piece).collect());
+            self.order.pop_first();
+            served.push((id, demand - piece));
         }
-        self.reorder(served);
+        for (id, demand) in served {
+            self.place(id, demand);
+        }
         items.collect()
-    }
-
-    /// Puts the first ones, which were served, behind their equals.
-    fn reorder(&mut self, served: usize) {
-        self.wanting.rotate_left(served);
-        self.wanting.sort_by_key(|each| Reverse(each.open));
     }
 
     /// Gives each with demand an equal piece, those whose turn it is one more.
     fn spread<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
+        // Of those with demand no more than there are items: the others would get none.
+        let wanting = self.order.range(..(Reverse(0), 0)).map(|(_, id)| (*id, self.open[id].demand, 0));
+        let mut pieces: Vec<(_, usize, usize)> = wanting.take(items.len()).collect();
         let mut left = items.len();
-        let mut pieces = vec![0; self.wanting.len()];
-        let mut next = 0;
+        let mut turns = 0;
         loop {
-            let hungry = self.wanting.iter().zip(&pieces).filter(|(each, piece)| each.open > **piece).count();
+            let hungry = pieces.iter().filter(|(_, demand, piece)| demand > piece).count();
             if left == 0 || hungry == 0 {
                 break;
             }
             // At least one each, as far as that goes; a round ends early only if it is the last.
             let share = (left / hungry).max(1);
-            for (at, (each, piece)) in self.wanting.iter().zip(&mut pieces).enumerate() {
-                let more = share.min(each.open - *piece).min(left);
+            for (at, (_, demand, piece)) in pieces.iter_mut().enumerate() {
+                let more = share.min(*demand - *piece).min(left);
                 *piece += more;
                 left -= more;
                 if more > 0 && left == 0 && share == 1 {
-                    next = at + 1;
+                    turns = at + 1;
                 }
             }
         }
         let mut items = items.into_iter();
-        for (each, piece) in self.wanting.iter_mut().zip(pieces) {
-            each.open -= piece;
-            out.send(each.id, items.by_ref().take(piece).collect());
+        for (at, (id, demand, piece)) in pieces.into_iter().enumerate() {
+            out.send(id, items.by_ref().take(piece).collect());
+            // Whose turn is over goes last, and who has all that it asked for.
+            if at < turns || piece == demand {
+                self.order.remove(&self.open[&id].place);
+                self.place(id, demand - piece);
+            } else if let Some(open) = self.open.get_mut(&id) {
+                open.demand -= piece;
+            }
         }
-        self.wanting.rotate_left(next);
         items.collect()
     }
 }
@@ -234,26 +272,29 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
     type Options = ();
 
     fn subscribe(&mut self, new: Subscriber, (): (), _: &mut Deliveries<T>) -> Result<usize, Refusal> {
-        self.wanting.push(Wanting { id: new.id(), open: 0 });
+        self.place(new.id(), 0);
         Ok(0)
     }
 
     fn cancel(&mut self, id: SubscriptionId, _: &mut Deliveries<T>) -> usize {
-        if let Some(at) = self.position(id) {
-            self.pending += self.wanting.remove(at).open;
+        if let Some(open) = self.open.remove(&id) {
+            self.order.remove(&open.place);
+            self.pending += open.demand;
         }
         0
     }
 
     fn ask(&mut self, id: SubscriptionId, demand: usize, _: &mut Deliveries<T>) -> usize {
-        let Some(at) = self.position(id) else { return 0 };
-        self.warn_of_greed(id, demand);
-        self.wanting[at].open += demand;
-        if !self.fair {
-            let grown = self.wanting.remove(at);
-            let place = self.wanting.partition_point(|each| each.open >= grown.open);
-            self.wanting.insert(place, grown);
+        let Some(open) = self.open.get_mut(&id) else { return 0 };
+        if self.fair && open.demand > 0 {
+            // It keeps its turn.
+            open.demand += demand;
+        } else {
+            let Open { demand: before, place } = *open;
+            self.order.remove(&place);
+            self.place(id, before + demand);
         }
+        self.warn_of_greed(id, demand);
         // What the buffer has is to be fetched from there; the rest may be on its way already.
         let fetched = demand.min(self.returned);
         let known = self.pending.min(demand - fetched);
@@ -263,10 +304,14 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
     }
 
     fn dispatch(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
-        if std::mem::take(&mut self.shuffle) {
+        let shuffled = std::mem::take(&mut self.shuffle);
+        if shuffled {
             self.shuffle();
         }
         let back = if self.fair { self.spread(items, out) } else { self.fill(items, out) };
+        if shuffled {
+            self.sort();
+        }
         // Items that nobody took are no longer on their way.
         let arrived = self.pending.min(back.len());
         self.pending -= arrived;

@@ -25,5 +25,6 @@ pub(crate) use deliveries::Body;
 pub use deliveries::{Deliveries, Fence};
 pub use dispatcher::{Dispatcher, Refusal, StageId, Subscriber, SubscriptionId};
 pub use partition::{Assign, AssignBy, AssignHash, AssignKey, Partition, PartitionName};
+pub(crate) use route::lane_of;
 pub use route::{ByHash, ByKey, ByKeyRef, ByRouter, Route, hash_lane};
 pub(crate) use share::{next_in_turn, share_of};

@@ -136,6 +136,32 @@ impl<T: Hash> Partition<T> {
     pub fn hash(partitions: usize) -> Self {
         Self::new(AssignHash::new(partitions))
     }
+
+    /// Has items hashed with `seed`, any number, by default as [`hash_lane`](super::hash_lane) does.
+    ///
+    /// See [`Flow::hash_seed`](crate::Flow::hash_seed).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::dispatch::Partition;
+    /// use gen_stage::prelude::*;
+    /// use std::hash::{BuildHasher, RandomState};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let two = Partition::hash(2).hash_seed(RandomState::new().hash_one("users"));
+    /// let users = gen_stage::stage::from_iter(["anna", "bert"]).stage().dispatcher(two).spawn();
+    /// let [zero, one] = [users.subscribe().partition(0).await?, users.subscribe().partition(1).await?];
+    /// let (zero, one): (Vec<_>, Vec<_>) = futures::join!(zero.collect(), one.collect());
+    /// assert_eq!(zero.len() + one.len(), 2);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn hash_seed(mut self, seed: u64) -> Self {
+        self.assign.seed(seed);
+        self
+    }
 }
 
 impl<T, K, F> Partition<T, AssignKey<K, F>>

@@ -13,13 +13,19 @@ use std::hash::{BuildHasher, Hash};
 pub trait Route<T> {
     /// The lane, 0 to `lanes - 1`, that `item` goes to; `None` drops it.
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize>;
+
+    /// Has it hash with `seed`, before the first item; by default nothing, for a route that does not hash.
+    fn seed(&mut self, seed: u64) {
+        let _ = seed;
+    }
 }
 
 /// Which of `lanes` lanes a key belongs to: the routing of [`Flow::partition`](crate::Flow::partition).
 ///
 /// Equal keys get the same lane, in every run of a program: the hasher (foldhash, 64 bits, fixed seed) has no random
 /// state. The numbers may change with the version of this crate, of foldhash, or of a key type's `Hash`, and with
-/// the platform: they are for routing, not for storage. Keys chosen by an adversary can be made to meet in one lane.
+/// the platform: they are for routing, not for storage. Keys chosen by an adversary can be made to meet in one lane,
+/// unless the flow has a [seed](crate::Flow::hash_seed) of its own.
 ///
 /// # Panics
 /// When `lanes` is 0.
@@ -33,8 +39,15 @@ pub trait Route<T> {
 /// ```
 #[track_caller]
 pub fn hash_lane<K: Hash + ?Sized>(key: &K, lanes: usize) -> usize {
+    lane_of(&FixedState::default(), key, lanes)
+}
+
+/// The same for a hasher with a seed.
+#[inline]
+#[track_caller]
+pub(crate) fn lane_of<K: Hash + ?Sized>(hasher: &FixedState, key: &K, lanes: usize) -> usize {
     assert!(lanes > 0, "a key needs at least 1 lane to belong to");
-    let hash = u128::from(FixedState::default().hash_one(key));
+    let hash = u128::from(hasher.hash_one(key));
     // The high bits of the product spread 64 bits of hash over the lanes without a division.
     #[allow(clippy::cast_possible_truncation, reason = "below lanes, a usize")]
     let lane = ((hash * lanes as u128) >> u64::BITS) as usize;
@@ -45,15 +58,19 @@ pub fn hash_lane<K: Hash + ?Sized>(key: &K, lanes: usize) -> usize {
 ///
 /// ```
 /// use gen_stage::dispatch::{ByHash, Route, hash_lane};
-/// assert_eq!(ByHash.route(&"fox", 4), Some(hash_lane("fox", 4)));
+/// assert_eq!(ByHash::default().route(&"fox", 4), Some(hash_lane("fox", 4)));
 /// ```
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ByHash;
+#[derive(Clone, Default)]
+pub struct ByHash(FixedState);
 
 impl<T: Hash> Route<T> for ByHash {
     #[inline]
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
-        Some(hash_lane(item, lanes))
+        Some(lane_of(&self.0, item, lanes))
+    }
+
+    fn seed(&mut self, seed: u64) {
+        self.0 = FixedState::with_seed(seed);
     }
 }
 
@@ -65,19 +82,26 @@ impl<T: Hash> Route<T> for ByHash {
 /// assert_eq!(route.route(&(9, 'x'), 4), Some(hash_lane(&9u32, 4)));
 /// ```
 #[derive(Clone)]
-pub struct ByKey<F>(F);
+pub struct ByKey<F> {
+    key: F,
+    hasher: FixedState,
+}
 
 impl<F> ByKey<F> {
     /// Takes the function from an item to its key.
-    pub const fn new(key: F) -> Self {
-        Self(key)
+    pub fn new(key: F) -> Self {
+        Self { key, hasher: FixedState::default() }
     }
 }
 
 impl<T, K: Hash, F: FnMut(&T) -> K> Route<T> for ByKey<F> {
     #[inline]
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
-        Some(hash_lane(&(self.0)(item), lanes))
+        Some(lane_of(&self.hasher, &(self.key)(item), lanes))
+    }
+
+    fn seed(&mut self, seed: u64) {
+        self.hasher = FixedState::with_seed(seed);
     }
 }
 
@@ -89,22 +113,29 @@ impl<T, K: Hash, F: FnMut(&T) -> K> Route<T> for ByKey<F> {
 /// assert_eq!(route.route(&("fox".to_string(), 1), 4), Some(hash_lane("fox", 4)));
 /// ```
 #[derive(Clone)]
-pub struct ByKeyRef<F>(F);
+pub struct ByKeyRef<F> {
+    key: F,
+    hasher: FixedState,
+}
 
 impl<F> ByKeyRef<F> {
     /// Takes the function from an item to the part of it that is its key.
-    pub const fn new<T, K: ?Sized>(key: F) -> Self
+    pub fn new<T, K: ?Sized>(key: F) -> Self
     where
         F: FnMut(&T) -> &K,
     {
-        Self(key)
+        Self { key, hasher: FixedState::default() }
     }
 }
 
 impl<T, K: Hash + ?Sized, F: FnMut(&T) -> &K> Route<T> for ByKeyRef<F> {
     #[inline]
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
-        Some(hash_lane((self.0)(item), lanes))
+        Some(lane_of(&self.hasher, (self.key)(item), lanes))
+    }
+
+    fn seed(&mut self, seed: u64) {
+        self.hasher = FixedState::with_seed(seed);
     }
 }
 
@@ -135,6 +166,12 @@ impl<T, F: FnMut(&T) -> Option<usize>> Route<T> for ByRouter<F> {
             lanes - 1
         );
         Some(lane)
+    }
+}
+
+impl std::fmt::Debug for ByHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ByHash")
     }
 }
 

@@ -20,6 +20,7 @@ impl<P: Layered, W> Layered for Batch<P, W> {
     }
 }
 
+/// # Size and rate
 impl<P> Flow<P> {
     /// Gathers items into vectors of `size` items, at least 1, in each lane.
     ///

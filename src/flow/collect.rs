@@ -3,6 +3,9 @@ use super::flow::Flow;
 use super::plan::Build;
 use std::future::poll_fn;
 
+/// # Ends
+///
+/// Each runs all lanes until they have ended. Beside these, a flow is a `Stream`: every adapter of `StreamExt` reads it.
 impl<P> Flow<P> {
     /// Gathers everything that comes out into a collection.
     ///

@@ -4,11 +4,12 @@ use super::driver::RouteDriver;
 use super::envelope::{Bare, ClosedLayer};
 use super::exchange::cross;
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
+use super::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::tasks::Tasks;
-use crate::dispatch::{Route, hash_lane};
+use crate::dispatch::{Route, lane_of};
 use crate::lane::{Each, Inlet, Iter, Lane, give_way};
 use crate::window::{Global, Info, Keeps, Never, OnTrigger, Reduced, Reducer, Rules, Unwindowed, Whole};
+use foldhash::quality::FixedState;
 use futures_core::Stream;
 use hashbrown::hash_table::IntoIter;
 use pin_project_lite::pin_project;
@@ -20,6 +21,9 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+/// # Items brought together
+///
+/// A `reduce` or its like closes the layer: what comes out is read, or goes into the next layer.
 impl<P> Flow<P> {
     /// Reduces to one value per key in two phases: first on each lane, then across lanes.
     ///
@@ -151,12 +155,16 @@ impl<K: Hash + Eq, V, M: FnMut(&mut V, V), U> Reducer<(K, V), U> for Merging<K, 
     }
 }
 
-#[derive(Clone)]
-struct ByFirst;
+#[derive(Clone, Default)]
+struct ByFirst(FixedState);
 
 impl<K: Hash, V> Route<(K, V)> for ByFirst {
     fn route(&mut self, pair: &(K, V), lanes: usize) -> Option<usize> {
-        Some(hash_lane(&pair.0, lanes))
+        Some(lane_of(&self.0, &pair.0, lanes))
+    }
+
+    fn seed(&mut self, seed: u64) {
+        self.0 = FixedState::with_seed(seed);
     }
 }
 
@@ -165,6 +173,8 @@ impl<P, K, V, F, M> Layered for Combine<P, K, V, F, M> {
         &mut self.settings
     }
 }
+
+impl<P, K, V, F, M> Hashed for Combine<P, K, V, F, M> {}
 
 impl<P, K, V, F, M> Plan for Combine<P, K, V, F, M>
 where
@@ -213,8 +223,10 @@ where
                 ended: false,
             })
             .collect();
+        let mut route = ByFirst::default();
+        self.settings.seed::<(K, V)>(&mut route);
         let lanes = cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
-            RouteDriver::new(upper, ByFirst, senders, demand, discarded)
+            RouteDriver::new(upper, route.clone(), senders, demand, discarded)
         });
         let all = lanes.len();
         lanes

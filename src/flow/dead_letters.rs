@@ -24,6 +24,9 @@ impl<P: Layered, Si> Layered for DeadLetters<P, Si> {
     }
 }
 
+/// # Results
+///
+/// Items that are `Result`s, as a source or a `map` makes them. They are items like others until these say what becomes of them.
 impl<P, T, X> Flow<P>
 where
     P: Open<Item = Result<T, X>>,

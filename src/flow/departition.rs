@@ -11,6 +11,7 @@ use crate::lane::Inlet;
 use crate::window::{Emit, Keeps, MergeStates, Reducer, Spread};
 use std::fmt;
 
+/// # Lanes brought together
 impl<P, R, E, M> Flow<Reduce<P, R, E, M>>
 where
     P: Reducible,

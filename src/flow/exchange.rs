@@ -1,11 +1,11 @@
 use super::driver::{RouteDriver, ShareDriver};
 use super::envelope::{Bare, Numbered};
 use super::ordered::OrderedLane;
-use super::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plan::{Build, Hashed, LayerStart, Layered, Plan, Settings};
 use super::sequence::{Enumerated, Tagged};
 use super::tasks::Tasks;
 use crate::demand::Demand;
-use crate::dispatch::Route;
+use crate::dispatch::{ByHash, ByKey, ByKeyRef, Route};
 use crate::edge::{Receiver, Sender, edge, growing_edge};
 use crate::lane::{Inlet, Lane};
 use std::fmt;
@@ -128,6 +128,12 @@ where
     }
 }
 
+impl<P> Hashed for Exchange<P, Partition<ByHash>> {}
+
+impl<P, F> Hashed for Exchange<P, Partition<ByKey<F>>> {}
+
+impl<P, F> Hashed for Exchange<P, Partition<ByKeyRef<F>>> {}
+
 impl<P: Plan, R> Plan for Exchange<P, Partition<R>> {
     type Item = P::Item;
     type Carries = Bare;
@@ -147,7 +153,8 @@ where
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let uppers = self.upstream.build(tasks);
-        let Partition(route) = self.dispatch;
+        let Partition(mut route) = self.dispatch;
+        self.settings.seed(&mut route);
         cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
             RouteDriver::new(upper, route.clone(), senders, demand, discarded)
         })

@@ -4,6 +4,9 @@ use super::map_async::MapAsync;
 use super::step::{Step, Stepped};
 use std::future::Future;
 
+/// # Futures
+///
+/// At most so many are under way, over all lanes, and are driven whether or not the flow is read.
 impl<P> Flow<P> {
     /// Makes one item of each item, or none, by awaiting the future that `f` returns, with at most `n` in flight.
     ///

@@ -1,5 +1,6 @@
 use super::driver::ShareDriver;
 use super::envelope::Bare;
+use super::monitor::{Launch, Losses};
 use super::plan::Build;
 use super::tasks::{Failure, Tasks, poll_budgeted};
 use crate::edge::edge;
@@ -9,8 +10,6 @@ use std::any::Any;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 
@@ -61,13 +60,13 @@ use tokio::runtime::Handle;
 #[must_use = "a flow does nothing until it is read: collect, run, for_each, forward, or poll it as a Stream"]
 pub struct Flow<P> {
     state: State<P>,
-    runtime: Option<Handle>,
+    pub(super) launch: Launch,
 }
 
 enum State<P> {
     Planned(P),
     Running(Running),
-    Done { discarded: Arc<AtomicU64>, late: Arc<AtomicU64> },
+    Done(Losses),
 }
 
 struct Running {
@@ -86,10 +85,11 @@ impl Running {
     }
 }
 
+/// # The flow as a whole
 impl<P> Flow<P> {
     /// Starts from a plan for a first layer.
     pub(super) fn new(plan: P) -> Self {
-        Self { state: State::Planned(plan), runtime: None }
+        Self { state: State::Planned(plan), launch: Launch::default() }
     }
 
     /// Puts an operator on top of the plan.
@@ -98,22 +98,22 @@ impl<P> Flow<P> {
     /// When the flow is running: that takes somebody who polled it in place and then went on building.
     #[track_caller]
     pub(super) fn then<Q>(self, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
-        let (plan, runtime) = self.into_plan("extended");
-        Flow { runtime, ..Flow::new(wrap(plan)) }
+        let (plan, launch) = self.into_plan("extended");
+        Flow { launch, ..Flow::new(wrap(plan)) }
     }
 
     /// Puts an operator on top of this plan and another.
     #[track_caller]
     pub(super) fn then_with<O, Q>(self, other: Flow<O>, wrap: impl FnOnce(P, O) -> Q) -> Flow<Q> {
-        let (left, runtime) = self.into_plan("extended");
+        let (left, launch) = self.into_plan("extended");
         let (right, other) = other.into_plan("merged");
-        Flow { runtime: runtime.or(other), ..Flow::new(wrap(left, right)) }
+        Flow { launch: launch.with(other), ..Flow::new(wrap(left, right)) }
     }
 
     #[track_caller]
-    pub(super) fn into_plan(self, what: &str) -> (P, Option<Handle>) {
+    pub(super) fn into_plan(self, what: &str) -> (P, Launch) {
         match self.state {
-            State::Planned(plan) => (plan, self.runtime),
+            State::Planned(plan) => (plan, self.launch),
             _ => panic!("a flow that is already being read cannot be {what}"),
         }
     }
@@ -135,7 +135,7 @@ impl<P> Flow<P> {
     pub(super) async fn stopped(self) -> Result<(), Failure> {
         match self.state {
             State::Running(running) => running.tasks.stopped().await,
-            State::Planned(_) | State::Done { .. } => Ok(()),
+            State::Planned(_) | State::Done(_) => Ok(()),
         }
     }
 
@@ -162,7 +162,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn on(mut self, runtime: Handle) -> Self {
         self.plan_mut("another runtime");
-        self.runtime = Some(runtime);
+        self.launch.runtime = Some(runtime);
         self
     }
 
@@ -193,14 +193,16 @@ impl<P> Flow<P> {
     pub fn discarded(&self) -> u64 {
         match &self.state {
             State::Planned(_) => 0,
-            State::Running(running) => running.tasks.discarded().load(Ordering::Relaxed),
-            State::Done { discarded, .. } => discarded.load(Ordering::Relaxed),
+            State::Running(running) => running.tasks.losses().discarded(),
+            State::Done(losses) => losses.discarded(),
         }
     }
 
-    /// How many items came too late for all their [windows](Flow::window) and were dropped, so far.
+    /// How many items came too late for all their [windows](Flow::window), or too far [ahead](crate::window::Window::max_ahead),
+    /// and were dropped, so far.
     ///
-    /// Items that go to an output of their own, or are counted elsewhere, are not in this.
+    /// Items that go to an output of their own, or are counted elsewhere, are not in this. To read it after a method that
+    /// takes the flow, `collect` for example, see [`monitor`](Flow::monitor).
     ///
     /// # Examples
     /// ```
@@ -223,8 +225,8 @@ impl<P> Flow<P> {
     pub fn late(&self) -> u64 {
         match &self.state {
             State::Planned(_) => 0,
-            State::Running(running) => running.tasks.late().load(Ordering::Relaxed),
-            State::Done { late, .. } => late.load(Ordering::Relaxed),
+            State::Running(running) => running.tasks.losses().late(),
+            State::Done(losses) => losses.late(),
         }
     }
 }
@@ -236,11 +238,8 @@ where
     /// Builds all lanes and starts their tasks, in the first poll.
     fn running(&mut self) -> Option<&mut Running> {
         if let State::Planned(_) = self.state {
-            let mut tasks = Tasks::new(self.runtime.take());
-            let planned = std::mem::replace(
-                &mut self.state,
-                State::Done { discarded: Arc::default(), late: Arc::default() },
-            );
+            let mut tasks = Tasks::new(std::mem::take(&mut self.launch));
+            let planned = std::mem::replace(&mut self.state, State::Done(Losses::default()));
             if let State::Planned(mut plan) = planned {
                 plan.pass_through();
                 let demand = plan.settings().demand;
@@ -288,9 +287,9 @@ where
             }
         }));
         if read.is_none() {
-            let (discarded, late) = (running.tasks.discarded().clone(), running.tasks.late().clone());
+            let losses = running.tasks.losses().clone();
             // Drops what was not read, which is counted then.
-            self.state = State::Done { discarded, late };
+            self.state = State::Done(losses);
         }
         match ended {
             Ok(()) => Poll::Ready(read),
@@ -390,7 +389,7 @@ where
                 let (held, (least, most)) = (self.held(), running.hint);
                 (least + held, most.map(|most| most + held))
             }
-            State::Done { .. } => (0, Some(0)),
+            State::Done(_) => (0, Some(0)),
         }
     }
 }
@@ -400,7 +399,7 @@ where
     P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     fn is_terminated(&self) -> bool {
-        matches!(self.state, State::Done { .. })
+        matches!(self.state, State::Done(_))
     }
 }
 
@@ -413,7 +412,7 @@ impl<P> fmt::Debug for Flow<P> {
         match &self.state {
             State::Planned(_) => debug.field("state", &"planned"),
             State::Running(running) => debug.field("state", &"running").field("tasks", &running.tasks),
-            State::Done { .. } => debug.field("state", &"done"),
+            State::Done(_) => debug.field("state", &"done"),
         };
         debug.finish_non_exhaustive()
     }

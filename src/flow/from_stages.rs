@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use std::vec;
 use tokio::task::coop;
 
+/// # Sources
+///
+/// Beside [`.flow()`](crate::StreamFlow::flow) on any `Stream`.
 impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     /// Spreads the items of running producers over lanes that run on all cores.
     ///

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// # In the background
 impl<P> Flow<P> {
     /// Makes the flow a producer to which any number of consumers may subscribe, at any time; awaiting this starts it.
     ///
@@ -51,17 +52,12 @@ impl<P> Flow<P> {
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static> + Send + 'static,
     {
-        let (plan, runtime) = self.into_plan("made a stage");
+        let runtime = self.launch.runtime.clone();
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let idle = Idle { stop: stop.clone(), meter: Arc::clone(&meter) };
-        let mut flow = Flow::new(StopWhen::metered(plan, stop.clone(), Arc::clone(&meter)));
-        let mut setup_on = None;
-        if let Some(runtime) = runtime {
-            flow = flow.on(runtime.clone());
-            setup_on = Some(runtime);
-        }
+        let flow = self.then(|plan| StopWhen::metered(plan, stop.clone(), Arc::clone(&meter)));
         let mut setup = FromLane::new(flow, idle).stage().label("flow");
-        if let Some(runtime) = setup_on {
+        if let Some(runtime) = runtime {
             setup = setup.on(runtime);
         }
         let (demand, cancel) = (Demand::default(), CancelMode::Transient);

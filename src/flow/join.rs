@@ -4,13 +4,14 @@ use super::exchange::{Exchange, Partition};
 use super::flow::Flow;
 use super::joined::{JoinMode, Joined, Keys, Side};
 use super::merge::Merge;
-use super::plan::{Build, Layered, Plan, Settings};
+use super::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::step::{Step, Stepped};
 use super::tasks::Tasks;
 use super::window::InWindows;
-use crate::dispatch::{Route, hash_lane};
+use crate::dispatch::{Route, lane_of};
 use crate::lane::{Each, Lane, poll_one};
 use crate::window::{LateItems, Settled, Signal, Spread, Triggering, Window, Windowing};
+use foldhash::quality::FixedState;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -26,6 +27,7 @@ pub type Sides<P, Q, F, G> = Exchange<
     Partition<BySide<F, G>>,
 >;
 
+/// # Several flows
 impl<P> Flow<P> {
     /// Makes a row of every two items, one of each flow, that have equal keys.
     ///
@@ -171,7 +173,7 @@ impl<P> Flow<P> {
             right.pass_through();
             let left = Stepped::new(left, IntoLeft(PhantomData));
             let right = Stepped::new(right, IntoRight(PhantomData));
-            Exchange::new(Merge::new(left, right), Partition(BySide(keys)))
+            Exchange::new(Merge::new(left, right), Partition(BySide::new(keys)))
         })
     }
 }
@@ -224,7 +226,16 @@ impl<L> Clone for IntoRight<L> {
 
 /// Routes items of two flows by their keys.
 #[derive(Debug, Clone)]
-pub struct BySide<F, G>(Keys<F, G>);
+pub struct BySide<F, G> {
+    keys: Keys<F, G>,
+    hasher: FixedState,
+}
+
+impl<F, G> BySide<F, G> {
+    fn new(keys: Keys<F, G>) -> Self {
+        Self { keys, hasher: FixedState::default() }
+    }
+}
 
 impl<L, R, K, F, G> Route<Side<L, R>> for BySide<F, G>
 where
@@ -235,10 +246,14 @@ where
     #[inline(always)]
     fn route(&mut self, side: &Side<L, R>, lanes: usize) -> Option<usize> {
         let key = match side {
-            Side::Left(item) => (self.0.left)(item),
-            Side::Right(item) => (self.0.right)(item),
+            Side::Left(item) => (self.keys.left)(item),
+            Side::Right(item) => (self.keys.right)(item),
         };
-        Some(hash_lane(&key, lanes))
+        Some(lane_of(&self.hasher, &key, lanes))
+    }
+
+    fn seed(&mut self, seed: u64) {
+        self.hasher = FixedState::with_seed(seed);
     }
 }
 
@@ -261,6 +276,8 @@ impl<P: Layered, M, F, G> Layered for Join<P, M, F, G> {
         self.upstream.settings()
     }
 }
+
+impl<P: Layered, M, F, G> Hashed for Join<P, M, F, G> {}
 
 impl<P, M, L, R, F, G> Plan for Join<P, M, F, G>
 where

@@ -17,6 +17,7 @@ impl<P: Layered> Layered for Batches<P> {
     }
 }
 
+/// # Whole batches, whole lanes
 impl<P> Flow<P> {
     /// Makes a batch of items of each batch, as it came into the layer.
     ///

@@ -36,6 +36,36 @@
 //! | hand to a function, keep in a field, choose by configuration | [`Flowing`], [`InOrder`], [`Readable`]; [`boxed`](Flow::boxed), [`boxed_in_order`](Flow::boxed_in_order) |
 //! | pass through stages, into stages | [`through_stages`](Flow::through_stages), [`into_stages`](Flow::into_stages), [`into_stage`](Flow::into_stage) |
 //!
+//! # What ends parallelism
+//! A flow is a `Stream`, so every adapter of `StreamExt` can be called on it. Those that [`Flow`] has no method for read
+//! the flow: they, and all that is chained behind them, run in the one task that reads, whatever it says there.
+//!
+//! | in the chain | what comes after it runs | to keep all lanes at work |
+//! |---|---|---|
+//! | `take`, `skip`, `enumerate`, `zip`, `scan`, `then`, `chunks` and all that [`Flow`] has not | where the flow is read, item by item | put it in front of `.flow()`, or at the very end; in a lane by [`per_lane`](Flow::per_lane); or begin a new flow behind it: `.take(40).flow()` |
+//! | [`into_stream`](Flow::into_stream) | the same | it is meant for the end |
+//! | [`ordered`](Flow::ordered) | in one lane | do what is heavy in front of it; or [`shuffle`](Flow::shuffle) behind it |
+//! | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort) | in one lane | as above |
+//! | [`lanes(1)`](Flow::lanes) | in one lane | leave it away, or `shuffle` behind it |
+//! | a partition by few keys | in as many lanes as there are keys with items | partition by more |
+//! | [`collect`](Flow::collect), [`forward`](Flow::forward), `next` | lanes go on in parallel; what they made is read by one task | [`for_each`](Flow::for_each), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum) run in the lanes |
+//! ```
+//! use futures::StreamExt;
+//! use gen_stage::prelude::*;
+//!
+//! fn heavy(n: u64) -> u64 {
+//!     n * n
+//! }
+//!
+//! # tokio_test::block_on(async {
+//! // In one task: `take` reads the flow.
+//! let one_by_one = Flow::from_iter(0..).lanes(4).take(40).map(heavy);
+//! // On four lanes.
+//! let in_parallel = Flow::from_iter(0..).take(40).flow().lanes(4).map(heavy);
+//! assert_eq!(one_by_one.count().await, in_parallel.count().await as usize);
+//! # });
+//! ```
+//!
 //! # In a function, in a field, by configuration
 //! The type of a flow spells out its operators, and nobody writes it down. A function names what it needs of a flow, by
 //! one bound: [`Flowing`] takes every operator, [`InOrder`] takes `ordered` too, and [`Readable`] is what is left behind a
@@ -73,87 +103,123 @@
 //!
 //! [`Stream`]: futures_core::Stream
 
-mod batch;
-mod bounds;
-mod boxed;
-mod bucket;
-mod collect;
-mod combine;
-mod combiner;
-mod count;
-mod dead_letters;
-mod departed;
-mod departition;
-mod driver;
-mod emit_and_reduce;
-mod envelope;
-mod exchange;
+// In the order in which the page of `Flow` shows them: rustdoc follows this one.
+
+// Sources.
+mod from_stages;
+mod source;
+mod stream_flow;
+
+// Item by item.
 mod filter;
 mod filter_map;
-mod filter_map_async;
 mod flat_map;
-#[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
-mod flow;
-mod fold;
-mod for_each_async;
-mod forward;
-mod from_stages;
-mod group_by;
 mod inspect;
-mod into_sinks;
-mod into_stages;
-mod into_stream;
+mod map;
+mod map_values;
+mod step;
+mod uniq;
+
+// Futures.
+mod filter_map_async;
 mod jobs;
+mod limit;
+mod map_async;
+mod map_async_ordered;
+mod ordered;
+mod sequence;
+
+// Results.
+mod dead_letters;
+mod map_err;
+mod map_ok;
+mod retry;
+mod skip_errors;
+mod try_filter_map;
+mod try_map;
+mod try_map_async;
+
+// Size and rate.
+mod batch;
+mod bucket;
+mod throttle;
+mod weigh;
+
+// Batches and lanes.
+mod map_batch;
+mod on_init;
+mod per_lane;
+
+// The next layer.
+mod exchange;
+mod partition;
+mod shuffle;
+mod through_stages;
+
+// Several flows.
 mod join;
 mod join_table;
 mod joined;
-mod limit;
-mod map;
-mod map_async;
-mod map_async_ordered;
-mod map_batch;
-mod map_err;
-mod map_ok;
-mod map_values;
 mod merge;
-mod min_by_key;
-mod on_init;
+
+// Windows.
+mod window;
+
+// Items brought together.
+mod combine;
+mod combiner;
+mod emit_and_reduce;
+mod fold;
+mod group_by;
 mod on_trigger;
-mod ordered;
-mod outlet;
-mod partition;
-mod per_lane;
-mod plan;
 mod reduce;
-mod report;
-mod reporting;
-mod retry;
-mod run;
-mod sequence;
+
+// Lanes brought together.
+mod departed;
+mod departition;
+mod take_sort;
+
+// Settings.
 mod settings;
-mod shuffle;
-mod shutdown;
+mod stop_when;
+
+// The flow.
+#[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
+mod flow;
+mod monitor;
+
+// Ends.
+mod collect;
+mod count;
+mod for_each_async;
+mod forward;
+mod into_sinks;
+mod into_stream;
+mod min_by_key;
+mod reporting;
+mod run;
 mod sink_driver;
-mod skip_errors;
-mod source;
+mod sum;
+mod try_collect;
+mod try_for_each;
+
+// In the background.
+mod into_stages;
+mod report;
+mod shutdown;
 mod stages_handle;
 mod start;
-mod step;
-mod stop_when;
-mod stream_flow;
-mod sum;
-mod take_sort;
+
+// In functions and fields.
+mod bounds;
+mod boxed;
+
+// What all are made of.
+mod driver;
+mod envelope;
+mod outlet;
+mod plan;
 mod tasks;
-mod throttle;
-mod through_stages;
-mod try_collect;
-mod try_filter_map;
-mod try_for_each;
-mod try_map;
-mod try_map_async;
-mod uniq;
-mod weigh;
-mod window;
 
 pub use batch::{Batch, BatchLane};
 pub use bounds::{Flowing, InOrder, Open, OpenLayer, Plain, Readable, Reduces, Reducible};
@@ -185,10 +251,11 @@ pub use map_err::MapErr;
 pub use map_ok::MapOk;
 pub use map_values::MapValues;
 pub use merge::{Merge, MergeLane};
+pub use monitor::Monitor;
 pub use on_init::OnInit;
 pub use ordered::{Ordered, OrderedLane};
 pub use per_lane::PerLane;
-pub use plan::{Build, LayerStart, Layered, Plan};
+pub use plan::{Build, Hashed, LayerStart, Layered, Plan};
 pub use reduce::Reduce;
 pub use report::{FlowEnd, FlowError, FlowReport};
 pub use retry::{AnyError, Retry, RetryWhen, Retrying, When};

@@ -5,6 +5,8 @@ use super::plan::Build;
 use crate::dispatch::{ByHash, ByKey, ByKeyRef, ByRouter};
 use std::hash::Hash;
 
+/// # The next layer
+///
 /// Partitions: each opens a layer in which equal keys meet in one lane.
 ///
 /// # Demand
@@ -21,7 +23,8 @@ impl<P> Flow<P> {
     /// Sends each item to the lane that its hash says, so that equal items meet in one lane.
     ///
     /// The number of lanes is that of the cores, unless [`lanes`](Flow::lanes) says otherwise. The hash is the same in
-    /// every run of a program, see [`hash_lane`](crate::dispatch::hash_lane).
+    /// every run of a program, see [`hash_lane`](crate::dispatch::hash_lane), unless it is given a
+    /// [seed](Flow::hash_seed).
     ///
     /// # Examples
     /// ```
@@ -47,7 +50,7 @@ impl<P> Flow<P> {
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         P::Item: Hash,
     {
-        self.then(|plan| Exchange::new(plan, Partition(ByHash)))
+        self.then(|plan| Exchange::new(plan, Partition(ByHash::default())))
     }
 
     /// Sends each item to the lane that the hash of its key says, so that items with equal keys meet in one lane.

@@ -1,6 +1,7 @@
 use super::envelope::Envelope;
 use super::tasks::Tasks;
 use crate::demand::Demand;
+use crate::dispatch::Route;
 use crate::lane::Lane;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
@@ -66,11 +67,21 @@ pub trait LayerStart: Plan {}
 /// The most lanes of a layer.
 const MOST_LANES: usize = 1 << 17;
 
+/// A layer whose lanes are chosen by the hash of a key.
+///
+/// That is what `partition`, `partition_by`, `partition_by_ref`, joins and `combine` open.
+#[diagnostic::on_unimplemented(
+    message = "the lanes of `{Self}` are not chosen by a hash",
+    label = "`hash_seed` comes right after `partition`, `partition_by`, `partition_by_ref`, a join or `combine`"
+)]
+pub trait Hashed: Layered {}
+
 /// What can be set for one layer.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     lanes: Option<NonZeroUsize>,
     passes_through: bool,
+    seed: Option<u64>,
     pub(super) demand: Demand,
 }
 
@@ -98,6 +109,17 @@ impl Settings {
     /// The same for a layer of one lane.
     pub(super) fn one_lane(self) -> Self {
         Self { lanes: Some(NonZeroUsize::MIN), ..self }
+    }
+
+    pub(super) fn set_seed(&mut self, seed: u64) {
+        self.seed = Some(seed);
+    }
+
+    /// Has a route hash with the seed of this layer, if it has one.
+    pub(super) fn seed<T>(&self, route: &mut impl Route<T>) {
+        if let Some(seed) = self.seed {
+            route.seed(seed);
+        }
     }
 
     #[track_caller]

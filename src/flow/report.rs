@@ -35,7 +35,10 @@ pub struct FlowReport {
     /// How many items were dropped before an operator or a reader took them; see [`Flow::discarded`](crate::Flow::discarded),
     /// also for those that are not counted. Of a flow with subscribers, those that its stage discarded as well.
     pub discarded: u64,
-    /// How many items came too late for their windows and were dropped; see [`Flow::late`](crate::Flow::late).
+    /// Of a flow with subscribers, how many items were sent to those that ended without having taken them, by now.
+    pub undelivered: u64,
+    /// How many items came too late for their windows, or too far ahead, and were dropped; see
+    /// [`Flow::late`](crate::Flow::late).
     pub late: u64,
     /// The time from its start to its end, by tokio's clock.
     pub ran: Duration,

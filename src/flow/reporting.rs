@@ -28,8 +28,8 @@ impl<R> Reporting<R> {
         P: Build<Bare>,
         D: Future<Output = ()> + Send + 'static,
     {
-        let (plan, runtime) = flow.into_plan(what);
-        let mut tasks = Tasks::new(runtime);
+        let (plan, launch) = flow.into_plan(what);
+        let mut tasks = Tasks::new(launch);
         let reports = tasks.building(|tasks| {
             let lanes = plan.build(tasks);
             let (reporter, reports) = mpsc::channel(lanes.len().max(1));

@@ -26,8 +26,8 @@ impl<P> Flow<P> {
     where
         P: Build<Bare, Lane: Send + 'static>,
     {
-        let (plan, runtime) = self.into_plan("run");
-        let mut tasks = Tasks::new(runtime);
+        let (plan, launch) = self.into_plan("run");
+        let mut tasks = Tasks::new(launch);
         tasks.building(|tasks| {
             for lane in plan.build(tasks) {
                 tasks.spawn(DrainDriver::new(lane));

@@ -1,7 +1,9 @@
 use super::flow::Flow;
-use super::plan::Layered;
+use super::plan::{Hashed, Layered};
 use crate::demand::Demand;
 
+/// # Settings
+///
 /// Settings of one layer: from the last source, `partition…` or `shuffle` before the call to the next one after it.
 impl<P> Flow<P> {
     /// Sets how many lanes this layer has, each run by a task: 1 to 131 072, by default as many as there are cores.
@@ -72,6 +74,43 @@ impl<P> Flow<P> {
             Ok(demand) => self.with_demand(demand),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// Has the keys of this layer hashed with `seed`, any number: they are spread over the lanes in another way.
+    ///
+    /// Without it the hash is the same in every program, and whoever can choose the keys can have all of them meet in one
+    /// lane, which then does all the work. Keys from outside are safer with a seed that is drawn at random and told to
+    /// nobody. Results are the same with each seed; which lane has which key is not.
+    ///
+    /// It comes right after `partition`, `partition_by`, `partition_by_ref`, a join or `combine`, and is of that layer only.
+    ///
+    /// # Panics
+    /// When the flow is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use std::hash::{BuildHasher, RandomState};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let seed = RandomState::new().hash_one("clicks by user");
+    /// let mut counts: Vec<(u32, u64)> = Flow::from_iter([3, 5, 3])
+    ///     .partition_by(|user| *user)
+    ///     .hash_seed(seed)
+    ///     .count_by(|user| *user)
+    ///     .collect()
+    ///     .await;
+    /// counts.sort();
+    /// assert_eq!(counts, [(3, 2), (5, 1)]);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn hash_seed(mut self, seed: u64) -> Self
+    where
+        P: Hashed,
+    {
+        self.plan_mut("another seed").settings().set_seed(seed);
+        self
     }
 
     /// Sets the demand of this layer to bounds that are checked already.

@@ -42,13 +42,14 @@ impl Course {
         }
     }
 
-    /// The report of a flow that has ended; `lost` is what others know to be discarded.
-    pub(super) fn report(&self, end: Result<FlowEnd, FlowError>, lost: u64) -> FlowReport {
+    /// The report of a flow that has ended.
+    pub(super) fn report(&self, end: Result<FlowEnd, FlowError>) -> FlowReport {
         let ended = self.meter.ended();
         FlowReport {
             end,
             taken: self.meter.taken(),
-            discarded: self.meter.discarded() + lost,
+            discarded: self.meter.discarded(),
+            undelivered: 0,
             late: self.meter.late(),
             ran: ended - self.started,
             drained_for: self.told.get().filter(|told| **told <= ended).map(|told| ended - *told),

@@ -185,7 +185,12 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
             Reason::Aborted => Err(FlowError::Aborted),
             other => Err(FlowError::Stopped(other)),
         };
-        self.course.report(end, self.stage.counts().discarded)
+        let (report, counts) = (self.course.report(end), self.stage.counts());
+        FlowReport {
+            discarded: report.discarded + counts.discarded,
+            undelivered: counts.undelivered,
+            ..report
+        }
     }
 }
 

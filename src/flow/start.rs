@@ -50,10 +50,10 @@ impl<P> Flow<P> {
     where
         P: Build<Bare, Lane: Send + 'static>,
     {
-        let (plan, runtime) = self.into_plan("started");
+        let (plan, launch) = self.into_plan("started");
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let plan = StopWhen::metered(plan, stop.clone(), Arc::clone(&meter));
-        let mut tasks = Tasks::new(runtime);
+        let mut tasks = Tasks::new(launch);
         tasks.building(|tasks| {
             for lane in plan.build(tasks) {
                 tasks.spawn(DrainDriver::new(lane));
@@ -272,7 +272,7 @@ impl Running {
             // Who watches over the flow was dropped.
             Err(_) => None,
         };
-        report.unwrap_or_else(|| self.course.report(Err(FlowError::RuntimeGone), 0))
+        report.unwrap_or_else(|| self.course.report(Err(FlowError::RuntimeGone)))
     }
 
     /// Drops the lanes. Should one panic at that, it is in the report, or returned.
@@ -310,7 +310,7 @@ async fn watch_over(running: Arc<Running>, report: watch::Sender<Option<FlowRepo
         Err(error) => tracing::error!(%error, "a flow has failed"),
     }
     let end = end.map(|()| running.course.end());
-    report.send_replace(Some(running.course.report(end, 0)));
+    report.send_replace(Some(running.course.report(end)));
 }
 
 impl Running {

@@ -1,5 +1,6 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
+use super::monitor::{Launch, Losses};
 use crate::lane::Gate;
 use std::any::Any;
 use std::fmt;
@@ -27,8 +28,7 @@ pub struct Tasks {
     set: JoinSet<()>,
     slots: Vec<Arc<Slot>>,
     stopped: Arc<AtomicBool>,
-    discarded: Arc<AtomicU64>,
-    late: Arc<AtomicU64>,
+    losses: Losses,
     /// What ends the sources that are built now.
     signals: Vec<CancellationToken>,
     /// What counts the items of the sources that are built now.
@@ -61,18 +61,19 @@ impl Failure {
 impl Tasks {
     /// # Panics
     /// Without a runtime named, when called outside of one.
-    pub(super) fn new(runtime: Option<Handle>) -> Self {
-        let runtime = runtime.or_else(|| Handle::try_current().ok()).expect(
+    pub(super) fn new(mut launch: Launch) -> Self {
+        let runtime = launch.runtime.take().or_else(|| Handle::try_current().ok()).expect(
             "a flow needs a tokio runtime for its lanes and was polled outside of one: await it in \
              `#[tokio::main]`, `#[tokio::test]` or `Runtime::block_on`, or name a runtime with `Flow::on`",
         );
+        let losses = Losses::default();
+        launch.show(&losses);
         Self {
             runtime,
             set: JoinSet::new(),
             slots: Vec::new(),
             stopped: Arc::default(),
-            discarded: Arc::default(),
-            late: Arc::default(),
+            losses,
             signals: Vec::new(),
             counters: Vec::new(),
             aborted: false,
@@ -93,12 +94,16 @@ impl Tasks {
 
     /// Counts items that were dropped before any operator or reader took them.
     pub(super) fn discarded(&self) -> &Arc<AtomicU64> {
-        &self.discarded
+        &self.losses.discarded
     }
 
     /// Counts items that came too late for their windows.
     pub(super) fn late(&self) -> &Arc<AtomicU64> {
-        &self.late
+        &self.losses.late
+    }
+
+    pub(super) fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Builds a plan whose sources end when `signal` is cancelled, and count the items taken in `counter`, if any.
@@ -231,7 +236,7 @@ impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tasks")
             .field("running", &self.set.len())
-            .field("discarded", &self.discarded)
+            .field("losses", &self.losses)
             .finish_non_exhaustive()
     }
 }

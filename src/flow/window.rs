@@ -6,6 +6,7 @@ use super::tasks::Tasks;
 use crate::window::{LateItems, Triggering, Window, Windowed, Windowing};
 use std::fmt;
 
+/// # Windows
 impl<P> Flow<P> {
     /// Puts the items of each lane into windows, to be reduced each by itself.
     ///
@@ -22,8 +23,8 @@ impl<P> Flow<P> {
     /// do so in their own order.
     ///
     /// # Errors
-    /// Items that are too late for all their windows are counted ([`late`](Flow::late)), or go where
-    /// [`late_output`](Window::late_output) says.
+    /// Items that are too late for all their windows, or too far [ahead](Window::max_ahead), are counted
+    /// ([`late`](Flow::late)), or go where [`late_output`](Window::late_output) says.
     ///
     /// # Panics
     /// A panic in a closure of the window ends the flow with that panic.

@@ -5,6 +5,7 @@ use super::behaviour::Behaviour;
 use super::downstream::{Downstream, Mark, Todo};
 use super::letter::{Letter, Letters, Lifeline, Mailbox, Opening, Parcel};
 use super::output::{Output, Stop};
+use super::overflow::Overflow;
 use super::reason::{Cancellation, How, Reason, StageError};
 use super::status::{Kind, Status};
 use super::subscribe::Request;
@@ -52,6 +53,7 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) mailbox: MailboxOf<B, D>,
     pub(super) out: Output<B::Item, B::Message>,
     pub(super) downstream: Downstream<B::Item, D, B::Message>,
+    overflow: Overflow,
     /// Subscriptions made when the stage was set up, of which its callbacks have not heard yet.
     opened: Vec<Upstream>,
     had_consumer: bool,
@@ -90,6 +92,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     pub(super) fn new(parts: Parts<B, D>) -> Self {
         let Parts { behaviour, id, label, letters, mailbox, out, downstream, subscribe_to, stop_when_alone } =
             parts;
+        let overflow = Overflow::new(Arc::clone(&label));
         let mut core = Self {
             behaviour,
             id,
@@ -98,6 +101,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             mailbox,
             out,
             downstream,
+            overflow,
             opened: Vec::new(),
             had_consumer: false,
             stop_when_alone,
@@ -333,7 +337,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             }
             Todo::Discarded(items) => {
                 if self.behaviour.discarded(items) {
-                    tracing::warn!(stage = %self.label, items, "the buffer is full: items were discarded");
+                    self.overflow.add(items);
                 }
                 Ok(())
             }

@@ -73,6 +73,7 @@ mod handle;
 mod into_sink;
 mod letter;
 mod output;
+mod overflow;
 mod producer;
 mod producer_consumer;
 mod reading;

@@ -128,6 +128,8 @@ pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'stat
     }
 
     /// Hears how many items a full buffer has just thrown away; returns whether to log that as well, by default yes.
+    ///
+    /// The log has at most one line a second for each stage, with the sum since the last one; the rest is said at the end.
     fn handle_discarded(&mut self, _items: usize) -> bool {
         true
     }

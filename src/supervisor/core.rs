@@ -93,14 +93,19 @@ where
                 (What::StartPanicked(panic.clone()), StartError::Panicked(panic))
             }
         };
-        self.shared.with(|registry| registry.not_started(id, what));
+        let label = self.shared.with(|registry| {
+            let label = registry.label_of(id);
+            registry.not_started(id, what);
+            label
+        });
+        let label = label.as_deref();
         // Behind the registry: what an error says is the user's code.
         match &error {
             StartError::Panicked(panic) => log(|| {
-                tracing::error!("supervisor could not start child {id}, which panicked: {}", panic.message());
+                tracing::error!(child = %id, label, panic = panic.message(), "a child could not be started");
             }),
             StartError::Failed(error) => {
-                log(|| tracing::error!("supervisor could not start child {id}: {error}"));
+                log(|| tracing::error!(child = %id, label, %error, "a child could not be started"));
             }
             StartError::MaxChildren { .. } | StartError::Ended { .. } => {}
         }

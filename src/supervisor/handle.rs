@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 ///
 /// # Examples
 /// See its methods, and [`DynamicSupervisor`](super::DynamicSupervisor).
+#[must_use = "the last handle that `into_handle` made aborts all children when it is dropped"]
 pub struct SupervisorHandle<T> {
     shared: Arc<Shared>,
     starts: Starter<T>,
@@ -90,7 +91,6 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// }
     /// # });
     /// ```
-    #[must_use]
     pub fn downgrade(&self) -> Self {
         let starts = match &self.starts {
             Starter::Kept(starts) => Starter::Known(Arc::downgrade(starts)),

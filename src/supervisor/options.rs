@@ -192,7 +192,7 @@ where
         self
     }
 
-    /// Sets what children are called in reports, events and errors; by default they have but a number.
+    /// Sets what children are called in reports, events, errors and logs; by default they have but a number.
     ///
     /// # Panics
     /// When the supervisor is already used.

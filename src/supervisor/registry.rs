@@ -176,6 +176,11 @@ impl Registry {
         self.slots.get_mut(id.slot as usize).filter(|slot| slot.number == id.number)
     }
 
+    /// What it is called, if it is there and has a name.
+    pub(super) fn label_of(&mut self, id: ChildId) -> Option<Arc<str>> {
+        self.get(id).and_then(|slot| slot.label())
+    }
+
     /// What its item says of it, before it is made.
     pub(super) fn label(
         &mut self,
@@ -268,7 +273,7 @@ impl Registry {
         if self.listeners.is_empty() {
             return;
         }
-        let label = self.get(id).and_then(|slot| slot.label());
+        let label = self.label_of(id);
         let event = Event { child: id, label, what };
         self.after.some = true;
         self.listeners.tell(&event, &mut self.after.wakers, &mut self.after.dropped);

@@ -87,7 +87,7 @@ impl Shared {
         }
         after.wakers.into_iter().for_each(Waker::wake);
         if let Some(given_up) = after.given_up {
-            log(|| tracing::error!("supervisor gives up: {given_up}"));
+            log(|| tracing::error!(reason = %given_up, "a supervisor gives up"));
         }
     }
 
@@ -98,11 +98,16 @@ impl Shared {
 
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
-        let next = self.with(|registry| registry.ended(id, outcome, &self.rules));
+        let failed = matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_));
+        let (label, next) = self.with(|registry| {
+            let label = if failed { registry.label_of(id) } else { None };
+            (label, registry.ended(id, outcome, &self.rules))
+        });
+        let label = label.as_deref();
         match outcome {
-            Outcome::Failed(error) => log(|| tracing::error!("child {id} of a supervisor failed: {error}")),
+            Outcome::Failed(error) => log(|| tracing::error!(child = %id, label, %error, "a child failed")),
             Outcome::Panicked(panic) => {
-                log(|| tracing::error!("child {id} of a supervisor panicked: {}", panic.message()));
+                log(|| tracing::error!(child = %id, label, panic = panic.message(), "a child panicked"));
             }
             Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
         }
@@ -111,9 +116,10 @@ impl Shared {
 
     /// The same for a child that could not be restarted.
     pub(super) fn restart_failed(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
-        let next = self.with(|registry| {
+        let (label, next) = self.with(|registry| {
+            let label = registry.label_of(id);
             if !registry.may_restart(id) {
-                return Next::Gone;
+                return (label, Next::Gone);
             }
             let what = match outcome {
                 Outcome::Panicked(panic) => What::StartPanicked(panic.clone()),
@@ -122,22 +128,20 @@ impl Shared {
             };
             registry.tell(id, what);
             if matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_)) {
-                registry.again(id, outcome, &self.rules)
+                (label, registry.again(id, outcome, &self.rules))
             } else {
                 // There is nothing to be restarted.
                 registry.remove(id, outcome);
-                Next::Gone
+                (label, Next::Gone)
             }
         });
+        let label = label.as_deref();
         match outcome {
             Outcome::Failed(error) => {
-                log(|| tracing::error!("supervisor could not restart child {id}: {error}"));
+                log(|| tracing::error!(child = %id, label, %error, "a child could not be restarted"));
             }
             Outcome::Panicked(panic) => log(|| {
-                tracing::error!(
-                    "supervisor could not restart child {id}, which panicked: {}",
-                    panic.message()
-                );
+                tracing::error!(child = %id, label, panic = panic.message(), "a child could not be restarted");
             }),
             Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
         }

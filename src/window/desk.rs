@@ -117,8 +117,12 @@ impl<Id: Clone> Desk<Id> {
     }
 
     /// Takes note of the time of the item that is being placed.
-    pub fn saw(&mut self, time: i64) {
-        self.watermark.saw(time);
+    ///
+    /// `false` when that is too far ahead ([`max_ahead`](super::Window::max_ahead)) and moves no watermark: the item
+    /// belongs nowhere, so [`place`](super::Windowing::place) answers `None`.
+    #[must_use = "an item that is too far ahead belongs nowhere"]
+    pub fn saw(&mut self, time: i64) -> bool {
+        self.watermark.saw(time)
     }
 
     /// How many windows are open.

@@ -55,6 +55,7 @@ struct Placing<K, C, O, T, P, Id> {
 struct Set {
     periods: Vec<std::time::Duration>,
     idle: Option<std::time::Duration>,
+    max_ahead: Option<i64>,
     triggers: Vec<Triggers>,
 }
 
@@ -89,7 +90,12 @@ where
                 late_item: None,
                 due: false,
             },
-            set: Some(Set { periods: window.periods, idle: window.idle, triggers: window.triggers }),
+            set: Some(Set {
+                periods: window.periods,
+                idle: window.idle,
+                max_ahead: window.max_ahead,
+                triggers: window.triggers,
+            }),
             clock: None,
             listener: Listener::default(),
             pace: Pace::default(),
@@ -260,6 +266,9 @@ where
         this.pace.begin();
         if let Some(set) = this.set.take() {
             placing.desk.watermark = Watermark::new(this.upstream.as_mut().origins());
+            if let Some(millis) = set.max_ahead {
+                placing.desk.watermark.set_max_ahead(millis);
+            }
             placing.kind.start(&mut placing.desk);
             this.listener.listen(&set.triggers);
             *this.clock = Some(Clock::new(&set.periods, set.idle, placing.desk.watermark.upstreams()));

@@ -57,7 +57,9 @@ where
     #[inline(always)]
     fn place(&mut self, item: &T, desk: &mut Desk<Span>) -> Option<L::Places> {
         let time = time_of((self.by)(item));
-        desk.saw(time);
+        if !desk.saw(time) {
+            return None;
+        }
         if let Some(last) = &self.last {
             if let Some(places) = last.at(time, &self.spans) {
                 return Some(places);

@@ -191,7 +191,9 @@ where
 
     fn place(&mut self, item: &T, desk: &mut Desk<Session<K>>) -> Option<Merging> {
         let time = time_of((self.by)(item));
-        desk.saw(time);
+        if !desk.saw(time) {
+            return None;
+        }
         let key = (self.key)(item);
         let gap = self.gap;
         let near = |session: &OpenSession| time > session.first - gap && time < session.last + gap;

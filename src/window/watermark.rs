@@ -15,6 +15,8 @@ pub(crate) struct Watermark {
     upstreams: Vec<Upstream>,
     /// The lowest of those that count; never goes back.
     now: i64,
+    /// So much more than what was seen from an upstream is not believed at once.
+    max_ahead: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,13 @@ struct Upstream {
     stirred: bool,
     holds: bool,
     ended: bool,
+}
+
+impl Upstream {
+    /// Whether what was seen says anything about what comes: it does not before the first item, nor after a pause.
+    fn is_known(&self) -> bool {
+        self.seen != NEVER && (self.holds || self.ended)
+    }
 }
 
 /// Of no time at all.
@@ -38,7 +47,13 @@ impl Watermark {
             upstreams: vec![upstream; origins.upstreams()],
             origins,
             now: NEVER,
+            max_ahead: i64::MAX,
         }
+    }
+
+    /// Does not believe times that are farther ahead of those that came from the same upstream before.
+    pub(crate) fn set_max_ahead(&mut self, millis: i64) {
+        self.max_ahead = millis;
     }
 
     #[inline(always)]
@@ -70,12 +85,16 @@ impl Watermark {
         some
     }
 
+    /// Takes note of a time; false if it is not believed.
     #[inline(always)]
-    pub(crate) fn saw(&mut self, time: i64) {
+    pub(crate) fn saw(&mut self, time: i64) -> bool {
         let upstream = &mut self.upstreams[self.current];
         upstream.stirred = true;
         if time > upstream.seen || !upstream.holds {
             let was = upstream.seen;
+            if time.saturating_sub(was) > self.max_ahead && upstream.is_known() {
+                return false;
+            }
             upstream.seen = upstream.seen.max(time);
             upstream.holds = !upstream.ended;
             // Only the slowest holds the watermark.
@@ -83,6 +102,7 @@ impl Watermark {
                 self.advance();
             }
         }
+        true
     }
 
     #[inline(never)]
@@ -143,7 +163,7 @@ mod tests {
         let mut saw = |upstream, time| {
             origins.set_current(upstream);
             watermark.turn();
-            watermark.saw(time);
+            assert!(watermark.saw(time));
             watermark.now()
         };
         assert_eq!(saw(0, 10), None);
@@ -159,7 +179,7 @@ mod tests {
         assert!(watermark.idle(0));
         origins.set_current(1);
         watermark.turn();
-        watermark.saw(2);
+        assert!(watermark.saw(2));
         assert_eq!(watermark.now(), Some(10));
     }
 
@@ -167,8 +187,32 @@ mod tests {
     fn one_upstream_is_its_own_watermark() {
         let mut watermark = Watermark::new(Origins::new(1));
         for (time, now) in [(-5, -5), (3, 3), (1, 3), (i64::MAX, i64::MAX)] {
-            watermark.saw(time);
+            assert!(watermark.saw(time));
             assert_eq!(watermark.now(), Some(now));
         }
+    }
+
+    #[test]
+    fn what_is_too_far_ahead_of_its_own_upstream_is_not_believed() {
+        let origins = Origins::new(2);
+        let mut watermark = Watermark::new(origins.clone());
+        watermark.set_max_ahead(10);
+        let saw = |watermark: &mut Watermark, upstream, time| {
+            origins.set_current(upstream);
+            watermark.turn();
+            watermark.saw(time)
+        };
+        assert!(saw(&mut watermark, 0, i64::MIN + 1), "the first says where it begins");
+        assert!(!saw(&mut watermark, 0, 0));
+        assert!(saw(&mut watermark, 1, 1000), "each upstream has a time of its own");
+        assert!(saw(&mut watermark, 1, 1010));
+        assert!(!saw(&mut watermark, 1, 1021));
+        assert!(saw(&mut watermark, 1, 1020));
+        assert!(saw(&mut watermark, 1, 5), "what is behind is for others to judge");
+        watermark.idle(1);
+        assert!(saw(&mut watermark, 1, 9000), "after a pause it begins anew");
+        assert!(!saw(&mut watermark, 1, 9011));
+        origins.set_ended(1);
+        assert!(!saw(&mut watermark, 1, i64::MAX));
     }
 }

@@ -1,4 +1,4 @@
-use super::late::{Counted, Late, SideOutput, side_output};
+use super::late::Counted;
 use super::places::Places;
 use super::spans::{Lateness, Spans};
 use super::time::{period, whole_millis};
@@ -6,8 +6,6 @@ use super::trigger::{Acts, AtEnd, Custom, Every};
 use super::triggers::Triggers;
 use super::windowing::Windowing;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Which windows items belong to, when these emit, and what becomes of items that are too late: given to
@@ -58,6 +56,8 @@ pub struct Window<K, C = AtEnd, O = Counted> {
     pub(crate) late: O,
     pub(crate) periods: Vec<Duration>,
     pub(crate) idle: Option<Duration>,
+    /// In milliseconds.
+    pub(crate) max_ahead: Option<i64>,
     pub(crate) triggers: Vec<Triggers>,
 }
 
@@ -85,6 +85,7 @@ impl Window<()> {
             late: Counted::default(),
             periods: Vec::new(),
             idle: None,
+            max_ahead: None,
             triggers: Vec::new(),
         }
     }
@@ -176,6 +177,7 @@ impl<K, O> Window<K, AtEnd, O> {
             late: self.late,
             periods: self.periods,
             idle: self.idle,
+            max_ahead: self.max_ahead,
             triggers: self.triggers,
         }
     }
@@ -311,6 +313,42 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
         self.idle = Some(period("the time after which an upstream is idle", after));
         self
     }
+
+    /// Refuses items whose time is more than `most` ahead of all that came from the same upstream of the lane before:
+    /// by default, none.
+    ///
+    /// A wrong clock somewhere can then not move the watermark so far that all items after it are too late. What is
+    /// refused goes where items go that are too late: it is counted ([`Flow::late`](crate::Flow::late),
+    /// [`count_late`](Window::count_late)), or sent to the [`late_output`](Window::late_output).
+    ///
+    /// The first item of an upstream is believed, whatever its time, and so is the first after a pause in which the
+    /// upstream was [idle](Window::idle_after). Where the input may pause for longer than `most`, set that too: or all
+    /// that comes after the pause is too far ahead.
+    ///
+    /// # Panics
+    /// When `most` is not a whole number of milliseconds, at least 1.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
+    /// let counts = Flow::from_iter([0, 700, i64::MAX, 800, 1000])
+    ///     .lanes(1)
+    ///     .window(second.max_ahead(Duration::from_secs(3600)))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// assert_eq!(counts.collect::<Vec<u32>>().await, [3, 1]);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn max_ahead(mut self, most: Duration) -> Self {
+        self.max_ahead = Some(whole_millis("what an item may be ahead", most, 1));
+        self
+    }
 }
 
 impl<K: Rows, C, O> Window<K, C, O> {
@@ -377,84 +415,5 @@ impl<K: Rows, C, O> Window<K, C, O> {
     pub fn fill_gaps(mut self) -> Self {
         self.kind.spans().gaps = true;
         self
-    }
-}
-
-impl<K, C> Window<K, C, Counted> {
-    /// Adds the number of items that came too late to `count`, from all lanes.
-    ///
-    /// Otherwise they are counted by the flow only: see [`Flow::late`](crate::Flow::late).
-    ///
-    /// # Examples
-    /// ```
-    /// use gen_stage::prelude::*;
-    /// use gen_stage::window::Window;
-    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
-    /// use std::time::Duration;
-    ///
-    /// # tokio_test::block_on(async {
-    /// let late = Arc::new(AtomicU64::new(0));
-    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
-    /// let counts = Flow::from_iter([0, 1000, 999])
-    ///     .lanes(1)
-    ///     .window(second.count_late(&late))
-    ///     .reduce(|| 0, |n, _| *n += 1)
-    ///     .emit_state();
-    /// assert_eq!(counts.collect::<Vec<u32>>().await, [1, 1]);
-    /// assert_eq!(late.load(Ordering::Relaxed), 1);
-    /// # });
-    /// ```
-    pub fn count_late(mut self, count: &Arc<AtomicU64>) -> Self {
-        self.late = Counted(Some(count.clone()));
-        self
-    }
-
-    /// Sends items that came too late to a `Stream` of their own, from all lanes; with room for `capacity` of them,
-    /// at least 1.
-    ///
-    /// A lane waits while there is no room: read both outputs.
-    ///
-    /// # Panics
-    /// When `capacity` is 0.
-    ///
-    /// # Examples
-    /// ```
-    /// use futures::StreamExt;
-    /// use gen_stage::prelude::*;
-    /// use gen_stage::window::Window;
-    /// use std::time::Duration;
-    ///
-    /// # tokio_test::block_on(async {
-    /// let second = Window::fixed(Duration::from_secs(1), |time: &i64| *time);
-    /// let (second, late) = second.late_output(100);
-    /// let counts = Flow::from_iter([0, 1000, 999])
-    ///     .lanes(1)
-    ///     .window(second)
-    ///     .reduce(|| 0, |n, _| *n += 1)
-    ///     .emit_state();
-    /// let (counts, late) = futures::join!(counts.collect::<Vec<u32>>(), late.collect::<Vec<i64>>());
-    /// assert_eq!((counts, late), (vec![1, 1], vec![999]));
-    /// # });
-    /// ```
-    ///
-    /// # Source
-    /// Asked for; Flow drops them silently.
-    #[track_caller]
-    pub fn late_output<T>(self, capacity: usize) -> (Window<K, C, SideOutput<T>>, Late<T>)
-    where
-        K: Windowing<T>,
-        T: Send + 'static,
-    {
-        assert!(capacity > 0, "the output of late items must have room for at least 1 item, given 0");
-        let (late, output) = side_output(capacity, self.late);
-        let window = Window {
-            kind: self.kind,
-            trigger: self.trigger,
-            late,
-            periods: self.periods,
-            idle: self.idle,
-            triggers: self.triggers,
-        };
-        (window, output)
     }
 }

@@ -70,7 +70,7 @@ pub trait Windowing<T> {
         let _ = desk;
     }
 
-    /// Says where an item belongs; `None` when it is too late for all its windows.
+    /// Says where an item belongs; `None` when it is too late for all its windows, or [too far ahead](Desk::saw).
     ///
     /// What is fired, closed or merged here comes out before the item goes in.
     fn place(&mut self, item: &T, desk: &mut Desk<Self::Id>) -> Option<Self::Places>;

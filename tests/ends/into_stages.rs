@@ -431,3 +431,19 @@ proptest! {
         assert_eq!(sorted(got), (0..items).map(|n| n * 2).collect::<Vec<_>>());
     }
 }
+
+#[tokio::test]
+async fn what_a_subscriber_did_not_take_before_it_went_is_in_the_report() {
+    let flow = counting(100).lanes(1).into_stage().await.unwrap();
+    let mut reader = flow.subscribe().demand(10, 5).await.unwrap();
+    assert_eq!(reader.next().await, Some(0));
+    settle().await;
+    drop(reader);
+    settle().await;
+    let report = flow.shutdown(Duration::ZERO).await;
+    let counts = flow.stage().counts();
+    // A batch is taken as a whole.
+    assert_eq!((counts.sent, counts.taken, counts.undelivered), (10, 5, 5));
+    assert_eq!(report.undelivered, 5);
+    assert_eq!(report.taken, counts.taken + report.undelivered + report.discarded);
+}

@@ -1,6 +1,7 @@
 //! `start`, its handle, and `stop_when`.
 
-use crate::support::stages::{Lines, Log};
+use crate::support::Lines;
+use crate::support::stages::Log;
 use crate::support::{Alive, Watched, counting, numbers, settle, seven, sorted};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::Flow;

@@ -220,3 +220,44 @@ async fn without_operators_a_flow_is_read_in_the_order_of_its_source() {
     assert!(Flow::from_iter(0..5000_u64).collect::<Vec<_>>().await.into_iter().eq(0..5000));
     assert!(counting(5000).collect::<Vec<_>>().await.into_iter().eq(0..5000));
 }
+
+#[tokio::test]
+async fn a_seed_spreads_keys_in_another_way_and_equal_ones_meet() {
+    let twice = || Flow::from_iter((0..1000u64).chain(0..1000)).map(|n| n);
+    let seeded = |seed: u64| {
+        [
+            twice().partition().hash_seed(seed).lanes(8).boxed(),
+            twice().partition_by(|n| *n).hash_seed(seed).lanes(8).boxed(),
+            twice().partition_by_ref(|n| n).hash_seed(seed).lanes(8).boxed(),
+        ]
+    };
+    for flow in seeded(7) {
+        let different = flow.reduce(HashMap::new, |seen, n| *seen.entry(n).or_insert(0) += 1);
+        let counts: Vec<(u64, u32)> = different.collect().await;
+        assert!(counts.len() == 1000 && counts.iter().all(|(_, n)| *n == 2), "equal ones meet");
+    }
+    // Of keys that are together without a seed, some are apart with one, and there are as many lanes at work.
+    let crowd: Vec<u64> = (0..10_000).filter(|n| hash_lane(n, 8) == 0).take(800).collect();
+    for seed in [1, 2, u64::MAX] {
+        let flow = Flow::from_iter(crowd.clone()).partition().hash_seed(seed).lanes(8).boxed();
+        let lanes: Vec<Vec<u64>> = flow.reduce(Vec::new, Vec::push).emit_state().collect().await;
+        assert!(lanes.iter().all(|lane| (50..200).contains(&lane.len())), "{:?}", lanes.iter().map(Vec::len));
+    }
+}
+
+#[tokio::test]
+async fn joins_and_combine_take_a_seed_and_find_the_same() {
+    let flow = || Flow::from_iter(0..100u64);
+    for seed in [0, 7, u64::MAX] {
+        let rows =
+            flow().bounded_join(gen_stage::flow::Inner, flow(), |n| *n, |n| *n).hash_seed(seed).lanes(4);
+        assert_eq!(
+            sorted(rows.map(|(left, _)| left).collect::<Vec<_>>().await),
+            (0..100).collect::<Vec<_>>()
+        );
+        let counts =
+            flow().combine(10, |counts, n| *counts.at_owned(n % 10) += 1, |n: &mut u32, more| *n += more);
+        let counts: Vec<(u64, u32)> = counts.hash_seed(seed).lanes(4).collect().await;
+        assert_eq!(sorted(counts), (0..10).map(|key| (key, 10)).collect::<Vec<_>>());
+    }
+}

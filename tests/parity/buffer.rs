@@ -1,13 +1,13 @@
 //! The buffer of a stage, and what waits behind items in it. Scenarios 99 to 128; 117 to 125 are unit tests of the
 //! buffer itself.
 
+use crate::support::Lines;
 use crate::support::settle;
-use crate::support::stages::{
-    Lines, Reader, Say, Seen, block, collect, count, identity, in_batches, now, silent,
-};
+use crate::support::stages::{Reader, Say, Seen, block, collect, count, identity, in_batches, now, silent};
 use gen_stage::dispatch::{Broadcast, Partition};
 use gen_stage::prelude::*;
 use gen_stage::stage::{Keep, ProducerHandle, Reason};
+use std::time::Duration;
 
 type Told = ProducerHandle<u64, (), Say>;
 
@@ -92,6 +92,23 @@ async fn a_full_buffer_keeps_the_last_and_says_how_many_it_lost() {
     assert_eq!(got(&source, collect()).await, in_batches(4, [4, 1]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_buffer_that_stays_full_says_so_once_a_second_with_the_sum() {
+    let lines = Lines::listen();
+    let source = silent().stage().buffer(0, Keep::Last).spawn();
+    for _ in 0..25 {
+        queue(&source, 0..2).await;
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    let items = |lines: &[String]| -> Vec<usize> {
+        lines.iter().map(|line| line.split_once("items=").unwrap().1.parse().unwrap()).collect()
+    };
+    assert_eq!(items(&lines.with(DISCARDED)), [2, 20, 20]);
+    source.shutdown().await;
+    assert_eq!(items(&lines.with(DISCARDED)), [2, 20, 20, 8], "the rest at the end");
+    assert_eq!(source.counts().discarded, 50);
+}
+
 #[tokio::test]
 async fn by_default_a_producer_buffers_the_last_10_000() {
     let source = silent();
@@ -152,8 +169,11 @@ async fn a_stage_hears_of_each_loss_by_itself() {
     queue(&source, 9..11).await;
     queue(&source, 11..31).await;
     assert_eq!(log.discarded(), [3, 2, 20]);
-    assert_eq!(lines.with(DISCARDED).len(), 3);
     assert_eq!(got(&source, collect()).await, in_batches(26, [4, 1]));
+    source.shutdown().await;
+    // The log has them together.
+    let lines = lines.with(DISCARDED);
+    assert!(lines.len() == 2 && lines[0].contains("items=3") && lines[1].contains("items=22"), "{lines:?}");
 }
 
 #[tokio::test]
@@ -360,6 +380,7 @@ async fn scenario_126_a_buffer_of_size_0_discards_what_nobody_has_asked_for() {
         assert_eq!(log.discarded(), [3, 2], "{keep:?}");
         assert_eq!(now(&mut reading), Some(vec![4, 5]), "{keep:?}");
         assert_eq!((source.counts().emitted, source.counts().discarded), (7, 5));
+        source.shutdown().await;
     }
 }
 

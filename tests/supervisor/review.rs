@@ -1,5 +1,6 @@
 //! What supervisors keep and let go, and the code of users in places where nobody expects it.
 
+use crate::support::Lines;
 use futures::task::noop_waker;
 use futures::{FutureExt, SinkExt, StreamExt};
 use gen_stage::Backoff;
@@ -14,58 +15,13 @@ use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// Keeps what is logged in this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-struct Message(String);
-
-impl Visit for Message {
-    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
-        self.0 = format!("{value:?}");
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("gen_stage")
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        self.0.lock().unwrap().push(message.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
 
 /// Looks at the supervisor when it is shown.
 #[derive(Debug, Clone)]
@@ -102,8 +58,7 @@ impl Wake for Counted {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_that_looks_at_the_supervisor_is_logged_when_it_gives_up() {
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let lines = Lines::listen();
     let looks = Arc::new(OnceLock::new());
     let error = Curious(Arc::clone(&looks));
     let mut supervisor = DynamicSupervisor::new(move |_: u32| {
@@ -117,17 +72,17 @@ async fn an_error_that_looks_at_the_supervisor_is_logged_when_it_gives_up() {
     let error = supervisor.close().await.unwrap_err();
     assert!(matches!(error.end(), SupervisorEnd::GaveUp(_)));
     assert_eq!(
-        log.lines(),
+        lines.all(),
         [
-            "supervisor gives up: child #1 failed: 1 started, and there may be 0 restarts within 5s",
-            "child #1 of a supervisor failed: 1 started",
+            "ERROR message=a supervisor gives up reason=child #1 failed: 1 started, and there may be 0 restarts within 5s",
+            "ERROR message=a child failed child=#1 error=1 started",
         ]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_that_cannot_be_shown_takes_no_place_and_ends_nothing() {
-    let _logging = tracing::subscriber::set_default(Log::default());
+    let _lines = Lines::listen();
     let mut supervisor = DynamicSupervisor::try_new(|n: u32, _: Child| {
         if n == 0 { Err(Unspeakable) } else { Ok(Some(async { Err::<(), _>(Unspeakable) })) }
     })
@@ -144,20 +99,23 @@ async fn an_error_that_cannot_be_shown_takes_no_place_and_ends_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn children_that_fail_are_logged() {
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let lines = Lines::listen();
     let handle = DynamicSupervisor::new(|n: u32| async move {
         assert!(n < 2, "two");
         if n == 1 { Err("one") } else { Ok(()) }
     })
+    .label_by(|n| format!("number {n}"))
     .into_handle();
     for n in 0..3 {
         handle.start_child(n).unwrap();
     }
     handle.drain(None).await;
     assert_eq!(
-        log.lines(),
-        ["child #2 of a supervisor failed: one", "child #3 of a supervisor panicked: two"]
+        lines.all(),
+        [
+            "ERROR message=a child failed child=#2 label=\"number 1\" error=one",
+            "ERROR message=a child panicked child=#3 label=\"number 2\" panic=\"two\"",
+        ]
     );
 }
 

@@ -3,11 +3,13 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part of this")]
 
 pub(crate) mod children;
+mod lines;
 pub(crate) mod operator_suite;
 pub(crate) mod shapes;
 pub(crate) mod slate;
 pub(crate) mod stages;
 
+pub(crate) use lines::Lines;
 pub(crate) use operator_suite::operator_suite;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};

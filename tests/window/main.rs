@@ -1,5 +1,6 @@
 //! Windows: each kind by the suite of all operators and by a model of its own, then what kinds have in common.
 
+mod ahead;
 mod count;
 mod custom;
 mod fixed;

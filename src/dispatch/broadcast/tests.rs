@@ -34,7 +34,7 @@ fn to<const N: usize>(ids: [SubscriptionId; N], items: &str) -> Vec<(Subscriptio
 }
 
 fn open(all: &Broadcast<char>) -> Vec<(SubscriptionId, usize)> {
-    all.members.iter().map(|each| (each.id, each.open)).collect()
+    all.members.iter().map(|(id, each)| (*id, (each.asked - all.granted) as usize)).collect()
 }
 
 /// What the original calls waiting and requested.

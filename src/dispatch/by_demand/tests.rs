@@ -26,7 +26,7 @@ fn dispatch(by_demand: &mut ByDemand, items: &str) -> (String, Vec<(Subscription
 }
 
 fn order(by_demand: &ByDemand) -> Vec<(SubscriptionId, usize)> {
-    by_demand.wanting.iter().map(|each| (each.id, each.open)).collect()
+    by_demand.order.values().map(|id| (*id, by_demand.open[id].demand)).collect()
 }
 
 fn sent<const N: usize>(expected: [(SubscriptionId, &str); N]) -> Vec<(SubscriptionId, String)> {

@@ -1,5 +1,6 @@
-use crate::dispatch::route::hash_lane;
+use crate::dispatch::route::lane_of;
 use foldhash::fast::RandomState;
+use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
@@ -78,12 +79,25 @@ pub trait Assign<T>: Send + 'static {
 }
 
 /// Assigns by the hash of the item; see [`Partition::hash`](super::Partition::hash).
-#[derive(Debug, Clone)]
-pub struct AssignHash(Vec<usize>);
+#[derive(Clone)]
+pub struct AssignHash {
+    names: Vec<usize>,
+    hasher: FixedState,
+}
 
 impl AssignHash {
     pub(super) fn new(partitions: usize) -> Self {
-        Self((0..partitions).collect())
+        Self { names: (0..partitions).collect(), hasher: FixedState::default() }
+    }
+
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.hasher = FixedState::with_seed(seed);
+    }
+}
+
+impl Debug for AssignHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssignHash").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -91,12 +105,12 @@ impl<T: Hash> Assign<T> for AssignHash {
     type Name = usize;
 
     fn names(&self) -> &[usize] {
-        &self.0
+        &self.names
     }
 
     #[inline]
     fn assign(&mut self, item: T) -> Option<(T, usize)> {
-        let lane = hash_lane(&item, self.0.len());
+        let lane = lane_of(&self.hasher, &item, self.names.len());
         Some((item, lane))
     }
 }

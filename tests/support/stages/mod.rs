@@ -4,14 +4,12 @@
 //! [`dropping`], [`later`]. Consumers: [`collect`], [`block`]. A protocol spoken by hand is a
 //! [`Subscription`] in manual mode, looked at with [`now`].
 
-mod lines;
 mod log;
 mod middle;
 mod reader;
 mod say;
 mod source;
 
-pub(crate) use lines::Lines;
 pub(crate) use log::{Log, Seen};
 pub(crate) use middle::{Middle, double, dropping, evens, identity, later};
 pub(crate) use reader::{Reader, block, collect};

@@ -1,7 +1,7 @@
 //! What is logged.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The lines that this thread logs while this is alive, level first.
 pub(crate) struct Lines {
@@ -12,9 +12,18 @@ pub(crate) struct Lines {
 impl Lines {
     /// Starts to listen.
     pub(crate) fn listen() -> Self {
+        // As long as nobody listens, places that log are found to be of no interest when they are come to first, and that
+        // is kept: another thread may be about to do so. So there is always one who listens, from the first test on.
+        static ALWAYS: OnceLock<tracing::Dispatch> = OnceLock::new();
+        ALWAYS.get_or_init(|| tracing::Dispatch::new(Ears::default()));
         let ears = Ears::default();
         let lines = Arc::clone(&ears.0);
         Self { lines, _guard: tracing::subscriber::set_default(ears) }
+    }
+
+    /// All lines.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
     }
 
     /// The lines with this in them.

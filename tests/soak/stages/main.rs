@@ -1,9 +1,9 @@
 //! Random pipelines of stages, through random events, with every item accounted for at the end.
 //!
 //! ```console
-//! $ cargo test --test soak                                        # a short run
-//! $ cargo test --release --test soak -- --rounds 5000 --seed 7    # a long one
-//! $ cargo test --test soak -- --seed 1234 --rounds 1              # the round of one seed again
+//! $ cargo test --test soak_stages                                        # a short run
+//! $ cargo test --release --test soak_stages -- --rounds 5000 --seed 7    # a long one
+//! $ cargo test --test soak_stages -- --seed 1234 --rounds 1              # the round of one seed again
 //! ```
 //!
 //! A round is of one of three kinds. In a *gentle* one nothing fails and nobody leaves: every item has to arrive. In a
@@ -12,6 +12,9 @@
 //! with every item counted. Each runs twice: on one thread with a paused clock, where a hang shows at once, and on two
 //! workers.
 
+#[path = "../arguments.rs"]
+mod arguments;
+#[path = "../random.rs"]
 mod random;
 mod readers;
 mod script;
@@ -33,9 +36,9 @@ use tokio_util::sync::CancellationToken;
 const HELP: &str = "\
 Random pipelines of stages, with every item accounted for at the end.
 
-cargo test --test soak                                        a short run, as part of `cargo test`
-cargo test --release --test soak -- --rounds 5000 --seed 7    a long one
-cargo test --test soak -- --seed 1234 --rounds 1              the round of one seed again
+cargo test --test soak_stages                                        a short run, as part of `cargo test`
+cargo test --release --test soak_stages -- --rounds 5000 --seed 7    a long one
+cargo test --test soak_stages -- --seed 1234 --rounds 1              the round of one seed again
 
   --rounds N      how many rounds; round i has the seed SEED + i
   --seed N        the seed of the first round, 1 unless said
@@ -44,7 +47,7 @@ cargo test --test soak -- --seed 1234 --rounds 1              the round of one s
   --keep-going    goes on after a round that failed
   --help          this text
 
-Any other word is a filter for the names of tests: the rounds run if `soak` contains it.";
+Any other word is a filter for the names of tests: the rounds run if `soak_stages` contains it.";
 
 /// Rounds of a run that is not told how many: about ten seconds without optimisation.
 const SHORT: u64 = 600;
@@ -113,62 +116,34 @@ fn round(seed: u64, form: Form, kind: Option<Kind>, totals: &mut Totals) -> Vec<
     faults
 }
 
+/// The rounds to run, and in which forms and of which kind.
 struct Arguments {
-    rounds: u64,
-    seed: u64,
+    rounds: arguments::Arguments,
     forms: Vec<Form>,
     kind: Option<Kind>,
-    keep_going: bool,
 }
 
 /// `None`: there is nothing to do.
 fn arguments() -> Option<Arguments> {
-    let forms = vec![Form::One, Form::Two];
-    let mut parsed = Arguments { rounds: SHORT, seed: 1, forms, kind: None, keep_going: false };
-    let mut filters = Vec::new();
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        let mut number =
-            || args.next().and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{arg} takes a number"));
-        match arg.as_str() {
-            "--help" | "-h" => {
-                println!("{HELP}");
-                return None;
-            }
-            "--rounds" => parsed.rounds = number(),
-            "--seed" => parsed.seed = number(),
-            "--form" => match args.next().as_deref() {
-                Some("one") => parsed.forms = vec![Form::One],
-                Some("two") => parsed.forms = vec![Form::Two],
+    let (mut forms, mut kind) = (vec![Form::One, Form::Two], None);
+    let rounds = arguments::read("soak_stages", HELP, SHORT, |word, more| {
+        match word {
+            "--form" => match more.next().as_deref() {
+                Some("one") => forms = vec![Form::One],
+                Some("two") => forms = vec![Form::Two],
                 _ => panic!("--form takes one or two"),
             },
-            "--kind" => match args.next().as_deref() {
-                Some("gentle") => parsed.kind = Some(Kind::Gentle),
-                Some("busy") => parsed.kind = Some(Kind::Busy),
-                Some("rough") => parsed.kind = Some(Kind::Rough),
+            "--kind" => match more.next().as_deref() {
+                Some("gentle") => kind = Some(Kind::Gentle),
+                Some("busy") => kind = Some(Kind::Busy),
+                Some("rough") => kind = Some(Kind::Rough),
                 _ => panic!("--kind takes gentle, busy or rough"),
             },
-            "--keep-going" => parsed.keep_going = true,
-            // Of cargo's own tests: what to do, and what takes a value.
-            "--list" => {
-                println!("soak: test");
-                return None;
-            }
-            "--ignored" | "--bench" => return None,
-            "--skip" => {
-                if args.next().is_some_and(|name| "soak".contains(&name)) {
-                    return None;
-                }
-            }
-            "--test-threads" | "--color" | "--format" | "--logfile" | "--shuffle-seed" | "-Z" => {
-                drop(args.next());
-            }
-            flag if flag.starts_with('-') => {}
-            _ => filters.push(arg),
+            _ => return false,
         }
-    }
-    let wanted = filters.is_empty() || filters.iter().any(|filter| "soak".contains(filter.as_str()));
-    wanted.then_some(parsed)
+        true
+    })?;
+    Some(Arguments { rounds, forms, kind })
 }
 
 /// Keeps panics that were meant to be out of the output.
@@ -189,7 +164,7 @@ fn watch(progress: &'static Mutex<(u64, Instant)>) {
             std::thread::sleep(Duration::from_secs(1));
             let (seed, since) = *lock(progress);
             if since.elapsed() > 3 * LIMIT {
-                eprintln!("soak: the round never ends.\nRepeat it: --seed {seed} --rounds 1");
+                eprintln!("soak_stages: the round never ends.\nRepeat it: --seed {seed} --rounds 1");
                 std::process::exit(1);
             }
         }
@@ -198,7 +173,8 @@ fn watch(progress: &'static Mutex<(u64, Instant)>) {
 
 fn main() {
     static PROGRESS: OnceLock<Mutex<(u64, Instant)>> = OnceLock::new();
-    let Some(Arguments { rounds, seed, forms, kind, keep_going }) = arguments() else { return };
+    let Some(Arguments { rounds, forms, kind }) = arguments() else { return };
+    let arguments::Arguments { rounds, seed, keep_going } = rounds;
     hear_panics();
     let progress = PROGRESS.get_or_init(|| Mutex::new((seed, Instant::now())));
     watch(progress);
@@ -209,9 +185,9 @@ fn main() {
             let faults = round(seed, *form, kind, &mut totals);
             if !faults.is_empty() {
                 failed += 1;
-                eprintln!("soak: a round went wrong.");
+                eprintln!("soak_stages: a round went wrong.");
                 faults.iter().for_each(|fault| eprintln!("- {fault}"));
-                eprintln!("Repeat it: cargo test --test soak -- --seed {seed} --rounds 1");
+                eprintln!("Repeat it: cargo test --test soak_stages -- --seed {seed} --rounds 1");
                 if !keep_going {
                     break 'rounds;
                 }
@@ -219,9 +195,9 @@ fn main() {
         }
     }
     let Totals { rounds, stages, items, panics } = totals;
-    println!("soak: {rounds} rounds, {stages} stages, {items} items read, {panics} panics injected");
+    println!("soak_stages: {rounds} rounds, {stages} stages, {items} items read, {panics} panics injected");
     if failed > 0 {
-        eprintln!("soak: {failed} rounds went wrong");
+        eprintln!("soak_stages: {failed} rounds went wrong");
         std::process::exit(1);
     }
 }

@@ -1,0 +1,10 @@
+//! For those who come from somewhere else: what it is called there, and what becomes of it here.
+//!
+//! - [`buffer_unordered`], `buffered` and `for_each_concurrent` of futures, a `JoinSet` with a semaphore
+//! - [`rayon`]: `par_iter`, `par_bridge`, `fold` and `reduce`
+//! - [`tokio_channels`]: tasks with `mpsc` between them, `broadcast`, workers that share a receiver
+//! - Elixir's GenStage: [`stage::coming_from_genstage`](crate::stage::coming_from_genstage)
+
+pub mod buffer_unordered;
+pub mod rayon;
+pub mod tokio_channels;

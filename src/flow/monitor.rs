@@ -1,0 +1,106 @@
+use super::flow::Flow;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::runtime::Handle;
+
+impl<P> Flow<P> {
+    /// Reads the counters of the flow from aside: while it runs, and after it was collected.
+    ///
+    /// A flow that was merged into another, joined with it or made part of its stages counts with that.
+    ///
+    /// # Panics
+    /// When the flow is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut counts = Flow::from_iter([0, 1000, 999])
+    ///     .lanes(1)
+    ///     .window(Window::fixed(Duration::from_secs(1), |time: &i64| *time))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// let monitor = counts.monitor();
+    /// assert_eq!(counts.collect::<Vec<u32>>().await, [1, 1]);
+    /// assert_eq!((monitor.late(), monitor.discarded()), (1, 0));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn monitor(&mut self) -> Monitor {
+        self.plan_mut("a monitor");
+        let monitor = Monitor::default();
+        self.launch.monitors.push(monitor.clone());
+        monitor
+    }
+}
+
+/// Reads the counters of a flow; made by [`Flow::monitor`]. Cheap to clone. It keeps nothing alive.
+///
+/// # Examples
+/// See [`Flow::monitor`].
+#[derive(Clone, Default)]
+pub struct Monitor(Arc<OnceLock<Losses>>);
+
+impl Monitor {
+    /// How many items were dropped before an operator or the reader took them, so far; see [`Flow::discarded`].
+    #[must_use]
+    pub fn discarded(&self) -> u64 {
+        self.0.get().map_or(0, Losses::discarded)
+    }
+
+    /// How many items came too late for their windows, or too far ahead, and were dropped, so far; see [`Flow::late`].
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.0.get().map_or(0, Losses::late)
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor").field("discarded", &self.discarded()).field("late", &self.late()).finish()
+    }
+}
+
+/// The items of a flow that do not come out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Losses {
+    pub(super) discarded: Arc<AtomicU64>,
+    pub(super) late: Arc<AtomicU64>,
+}
+
+impl Losses {
+    pub(super) fn discarded(&self) -> u64 {
+        self.discarded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn late(&self) -> u64 {
+        self.late.load(Ordering::Relaxed)
+    }
+}
+
+/// What a flow is started with.
+#[derive(Debug, Default)]
+pub(super) struct Launch {
+    pub(super) runtime: Option<Handle>,
+    monitors: Vec<Monitor>,
+}
+
+impl Launch {
+    /// The same for two flows that have become one; where both say something, this one counts.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        self.monitors.extend(other.monitors);
+        Self { runtime: self.runtime.or(other.runtime), monitors: self.monitors }
+    }
+
+    /// Shows the counters of the flow to its monitors.
+    pub(super) fn show(&self, losses: &Losses) {
+        for monitor in &self.monitors {
+            // It is the only flow that the monitor was made for, and starts once.
+            let _ = monitor.0.set(losses.clone());
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Says that a buffer throws items away, without flooding the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The log has one line in so long for each stage.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the buffer of one stage has thrown away and the log does not say yet.
+#[derive(Debug)]
+pub(super) struct Overflow {
+    label: Arc<str>,
+    last: Option<Instant>,
+    unsaid: usize,
+}
+
+impl Overflow {
+    pub(super) fn new(label: Arc<str>) -> Self {
+        Self { label, last: None, unsaid: 0 }
+    }
+
+    /// Adds to what is to be said, and says it if the last line is old enough.
+    pub(super) fn add(&mut self, items: usize) {
+        self.unsaid = self.unsaid.saturating_add(items);
+        let now = Instant::now();
+        if self.last.is_none_or(|last| now - last >= PAUSE) {
+            self.last = Some(now);
+            self.say();
+        }
+    }
+
+    fn say(&mut self) {
+        let items = std::mem::take(&mut self.unsaid);
+        if items > 0 {
+            tracing::warn!(stage = %self.label, items, "the buffer is full: items were discarded");
+        }
+    }
+}
+
+impl Drop for Overflow {
+    /// So that all lines of a stage together say how much it has discarded.
+    fn drop(&mut self) {
+        self.say();
+    }
+}

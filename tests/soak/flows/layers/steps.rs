@@ -1,0 +1,125 @@
+//! What keeps to its lane.
+
+use super::{Dice, IntoItems, Layer, Start};
+use crate::item::{Item, Items, item};
+use futures::StreamExt;
+use gen_stage::flow::Throttle;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const LAYERS: &[(&str, Layer)] = &[
+    ("map", map),
+    ("filter", filter),
+    ("reject", reject),
+    ("filter_map", filter_map),
+    ("flat_map", flat_map),
+    ("map_batch", map_batch),
+    ("per_lane", per_lane),
+    ("batch", batch),
+    ("batch_within", batch_within),
+    ("batch_ordered", batch_ordered),
+    ("throttle", throttle),
+    ("uniq_in_order", uniq_in_order),
+    ("skip_errors", skip_errors),
+    ("dead_letters", dead_letters),
+    ("boxed", boxed),
+    ("boxed_in_order", boxed_in_order),
+];
+
+fn map(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.map(|n| n + 1);
+    flow.map(|each| item(each.n + 1)).items()
+}
+
+fn filter(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.filter(|n| n % 3 != 0);
+    flow.filter(|each| each.n % 3 != 0).items()
+}
+
+fn reject(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.filter(|n| n % 5 != 0);
+    flow.reject(|each| each.n % 5 == 0).inspect(|each| assert!(each.n % 5 != 0)).items()
+}
+
+fn filter_map(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.filter(|n| n >= 3);
+    dice.model.map(|n| n - 3);
+    flow.filter_map(|each| each.n.checked_sub(3).map(item)).items()
+}
+
+fn copies(each: &Item, of: u64) -> Vec<Item> {
+    vec![each.clone(); (each.n % of) as usize]
+}
+
+fn flat_map(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.repeat(|n| n % 4);
+    flow.flat_map(|each| copies(&each, 4)).items()
+}
+
+fn map_batch(flow: Start, _: &mut Dice<'_>) -> Items {
+    flow.map_batch(|batch: Vec<Item>| batch).items()
+}
+
+fn per_lane(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.map(|n| n + 2);
+    flow.per_lane(|lane| lane.map(|each| item(each.n + 2))).items()
+}
+
+fn batch(flow: Start, dice: &mut Dice<'_>) -> Items {
+    flow.batch(dice.some()).flat_map(|batch| batch).items()
+}
+
+fn batch_within(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let most = Duration::from_micros(dice.below(3000) as u64);
+    flow.batch(dice.some()).within(most).flat_map(|batch| batch).items()
+}
+
+fn batch_ordered(flow: Start, dice: &mut Dice<'_>) -> Items {
+    // Each lane makes batches of its own, and they come out where their last items were.
+    dice.model.mixed();
+    if dice.lanes == 1 {
+        dice.model.ordered();
+    }
+    flow.batch(dice.some()).ordered().flat_map(|batch| batch).items()
+}
+
+fn throttle(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let rate = Throttle::per_second(2_000_000).burst(1 + dice.below(20) as u64);
+    flow.throttle(rate).items()
+}
+
+fn uniq_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.uniq();
+    dice.model.ordered();
+    flow.lanes(1).uniq().ordered().items()
+}
+
+fn skip_errors(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.filter(|n| n % 4 != 0);
+    let skipped = Arc::default();
+    flow.map(|each| if each.n % 4 == 0 { Err(each.n) } else { Ok(each) })
+        .map_ok(|each: Item| each)
+        .skip_errors(&skipped)
+        .items()
+}
+
+fn dead_letters(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.filter(|n| n % 4 != 0);
+    dice.model.ordered();
+    let letters = futures::sink::drain::<u64>();
+    flow.map(|each| if each.n % 4 == 0 { Err(each.n) } else { Ok(each) })
+        .dead_letters(letters)
+        .ordered()
+        .items()
+}
+
+fn boxed(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.map(|n| n + 1);
+    flow.map(|each| item(each.n + 1)).boxed().inspect(|_| {}).items()
+}
+
+fn boxed_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.map(|n| n + 1);
+    dice.model.ordered();
+    flow.map(|each| item(each.n + 1)).boxed_in_order().filter(|_| true).ordered().items()
+}
