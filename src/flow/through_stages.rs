@@ -133,9 +133,11 @@ where
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let demand = self.source.settings().demand;
         let lanes = self.upstream.build(tasks);
+        // These end when the stages do, which is when all that went into them has come out. They subscribe before anything
+        // goes in: a stage may have ended right after.
+        let outlets = tasks.ungated(|tasks| Build::<Bare>::build(self.source, tasks));
         feed(tasks, lanes, &self.readers, demand);
-        // They end when the stages do, which is when all that went into them has come out.
-        tasks.ungated(|tasks| Build::<Bare>::build(self.source, tasks))
+        outlets
     }
 }
 

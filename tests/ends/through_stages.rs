@@ -273,3 +273,11 @@ async fn no_state_comes_out_behind_stages_when_a_lane_above_them_fails() {
         assert!(states.is_empty(), "{states:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_input_waits_for_who_reads_the_stages() {
+    for round in 0..300 {
+        let flow = counting(1).lanes(2).through_stages([doubling(), doubling()]).lanes(3);
+        assert_eq!(flow.collect::<Vec<_>>().await, doubled(0..1), "round {round}");
+    }
+}
