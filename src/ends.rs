@@ -12,7 +12,8 @@
 //! - **Flows**: [`FlowHandle`](crate::flow::FlowHandle) of a flow that was [started](crate::Flow::start),
 //!   [`StagesHandle`](crate::flow::StagesHandle) of one that feeds stages. A flow that reads stages
 //!   ([`from_stages`](crate::Flow::from_stages)) takes at a shutdown what was sent to it. The
-//!   [report](crate::flow::FlowReport) says how many items were taken, and how many of them were discarded.
+//!   [report](crate::flow::FlowReport) says how many items were taken, how many were discarded on the way, and how many were
+//!   sent to subscribers that went without having taken them.
 //! - **Stages**: a [`Handle`](crate::stage::Handle) that is shut down drops what its stage has buffered, and counts it
 //!   ([`counts`](crate::stage::Handle::counts)); [`finish`](crate::stage::Handle::finish) lets that go out before the
 //!   stage ends, and takes no more. `shutdown` and `finish` have no deadline of their own: put one around them.

@@ -10,8 +10,8 @@ use tracing::warn;
 
 /// Gives each item to one subscription: the one with the most open demand, until that is filled, then to the next.
 ///
-/// Of equals, the one that has waited longest at that level is first. With [`fair`](Self::fair), all take turns
-/// instead.
+/// Of equals, the one that has waited longest at that level is first. So a short input may be all for one subscription,
+/// if that has asked for as much. With [`fair`](Self::fair), all that want something get equal pieces instead.
 ///
 /// # Demand
 /// All that is asked is passed up. Demand of a subscription that leaves is pending: later asks are set off against

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 /// # In functions and fields
 ///
-/// See also [`Flowing`], [`InOrder`] and [`Readable`](super::Readable), what a function asks of a flow.
+/// See also [`Flowing`](super::Flowing), [`InOrder`] and [`Readable`]: what a function asks of a flow.
 impl<P> Flow<P> {
     /// Takes the operators out of the flow's type, for a field or for one of several flows; items go on as they are.
     ///

@@ -2,7 +2,8 @@
 
 use crate::support::{Alive, Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, Stream, StreamExt, stream};
-use gen_stage::Flow;
+use gen_stage::prelude::*;
+use gen_stage::stage::from_iter;
 use proptest::prelude::*;
 use std::future::{pending, ready};
 use std::panic::AssertUnwindSafe;
@@ -567,5 +568,32 @@ proptest! {
         let got = runtime.block_on(runtime.spawn(flow.collect::<Vec<_>>())).unwrap();
         let expected = items.iter().map(|n| u32::from(*n) + 1).filter(|n| n % 5 != 0).map(|n| n * 2);
         prop_assert_eq!(sorted(got), sorted(expected));
+    }
+}
+
+/// How long it takes when each item takes 20 ms, by the paused clock.
+async fn slow(flow: Flow<impl Flowing<Item = u64>>, n: usize) -> Duration {
+    let start = tokio::time::Instant::now();
+    let slow = flow.map_async(n, async |n: u64| {
+        sleep(Duration::from_millis(20)).await;
+        n
+    });
+    assert_eq!(sorted(slow.collect::<Vec<_>>().await), (0..40).collect::<Vec<_>>());
+    start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_input_fills_all_places_whatever_the_source_and_the_lanes() {
+    for lanes in [1, 4, 8] {
+        for (n, rounds) in [(1, 40), (4, 10), (8, 5), (40, 1), (100, 1)] {
+            let stage = from_iter(0..40).stage().spawn();
+            let took = [
+                slow(Flow::from_iter(0..40).lanes(lanes), n).await,
+                slow(counting(40).lanes(lanes), n).await,
+                slow(counting(40).lanes(2).shuffle().lanes(lanes), n).await,
+                slow(Flow::from_stages([stage]).lanes(lanes), n).await,
+            ];
+            assert_eq!(took, [Duration::from_millis(20) * rounds; 4], "{lanes} lanes, {n} at once");
+        }
     }
 }
