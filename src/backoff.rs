@@ -2,9 +2,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Says how long to pause before what failed is tried again: longer each time, up to a bound.
+/// Says how long to pause before trying again after a failure: longer each time, up to a bound.
 ///
-/// By default the first pause is 100 ms, each other one twice as long as the last, and none longer than 30 seconds.
+/// By default the first pause is 100 ms, each later one twice as long as the one before, and none longer than 30
+/// seconds.
 ///
 /// # Examples
 /// ```
@@ -26,8 +27,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses for `first` before the first repetition, and before each other one `factor` times as long as before the
-    /// last. A factor of 1 makes all pauses equal, a `first` of zero makes none.
+    /// Pauses for `first` before the first repetition, and before each later one `factor` times as long as before the
+    /// previous one. A factor of 1 makes all pauses equal, a `first` of zero makes none.
     ///
     /// # Panics
     /// When `factor` is below 1, or not finite.
@@ -48,7 +49,7 @@ impl Backoff {
         Self { first, factor, max_delay: Duration::from_secs(30), jitter: 0.0, seed: None }
     }
 
-    /// Pauses for at most so long; by default 30 seconds.
+    /// Pauses for at most `max_delay`; by default 30 seconds.
     ///
     /// ```
     /// use gen_stage::Backoff;
@@ -62,8 +63,8 @@ impl Backoff {
         self
     }
 
-    /// Makes each pause shorter by a random part of itself, of at most this share, from 0 (the default) to 1; so those
-    /// who failed together do not all come again together.
+    /// Makes each pause shorter by a random part of itself, at most `share`, from 0 (the default) to 1: so tasks that
+    /// failed together do not all try again together.
     ///
     /// # Panics
     /// When `share` is not in that range.
@@ -81,9 +82,9 @@ impl Backoff {
         self
     }
 
-    /// Takes the random parts of a sequence that this number starts, the same in every run; by default they differ.
+    /// Takes the random parts from the sequence that `seed` starts, the same in every run; by default they differ.
     ///
-    /// The sequence is for all that pauses by one use of this value, in the order of their failures.
+    /// All that pauses by one use of this value shares the sequence, in the order of the failures.
     ///
     /// ```
     /// use gen_stage::flow::Retry;
@@ -106,7 +107,7 @@ impl Backoff {
         self
     }
 
-    /// The longest that a pause can be, after so many repetitions: what it is without [`jitter`](Backoff::jitter).
+    /// The longest the pause can be after `repetitions`: what it is without [`jitter`](Backoff::jitter).
     ///
     /// ```
     /// use gen_stage::Backoff;
@@ -117,7 +118,7 @@ impl Backoff {
     #[must_use]
     pub fn delay(&self, repetitions: u32) -> Duration {
         if self.first.is_zero() {
-            // A factor that has grown out of bounds would make something of it.
+            // Zero times a power that has overflowed is no number, and would become the longest pause.
             return Duration::ZERO;
         }
         let seconds = self.first.as_secs_f64() * self.factor.powf(repetitions.into());
@@ -131,7 +132,7 @@ impl Backoff {
         Pauses { backoff: self, random: AtomicU64::new(seed) }
     }
 
-    /// Another first pause and factor, with the rest as it is.
+    /// The same with another first pause and factor.
     #[track_caller]
     pub(crate) fn growing(self, first: Duration, factor: f64) -> Self {
         let Self { first, factor, .. } = Self::new(first, factor);
@@ -153,12 +154,12 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// The pause before a repetition, of which there were `repetitions`.
+    /// The pause before the next repetition, when there were `repetitions` before it.
     pub(crate) fn pause(&self, repetitions: u32) -> Duration {
         let delay = self.backoff.delay(repetitions);
         if self.backoff.jitter > 0.0 {
             let seconds = delay.as_secs_f64() * (1.0 - self.backoff.jitter * self.random());
-            // What is as long as can be is too long as soon as it is rounded.
+            // The longest `Duration` no longer fits into one once it is rounded to an `f64`.
             Duration::try_from_secs_f64(seconds).map_or(delay, |pause| pause.min(delay))
         } else {
             delay
@@ -167,7 +168,7 @@ impl Pauses {
 
     /// From 0 to below 1.
     fn random(&self) -> f64 {
-        // Splitmix64: its state only counts, so that it takes no lock.
+        // Splitmix64: its state is a counter, so it takes no lock.
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut mixed = self.random.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

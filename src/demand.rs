@@ -2,7 +2,7 @@
 //!
 //! A consumer keeps between [`min`](Demand::min) and [`max`](Demand::max) items of demand open with its producer.
 //! It asks for `max` items once, at the start. What arrives is handled in pieces of at most `max - min` items;
-//! after a piece, when the demand still open has fallen to `min` or below, it asks for what lacks to `max`.
+//! after a piece, when open demand has fallen to `min` or below, it asks for enough to bring it back to `max`.
 //!
 //! ```text
 //! max 10, min 2      open demand   asks
@@ -46,8 +46,7 @@ pub struct Demand {
     min: usize,
 }
 
-/// The most demand that is counted, in items. A larger one makes no difference that can be seen, and sums of this one do
-/// not overflow.
+/// The most demand that is counted, in items. More makes no visible difference, and sums of this do not overflow.
 pub(crate) const MOST: usize = usize::MAX >> (usize::BITS / 3);
 
 impl Demand {
@@ -129,7 +128,7 @@ impl Demand {
         Self { max: MOST, min: MOST.saturating_sub(batch) }
     }
 
-    /// What each of several edges asks for, so that all together ask for this much, and each at least for 1.
+    /// The demand of each of several edges that together ask for this much, and each for at least 1.
     pub(crate) const fn shared_by(self, edges: usize) -> Self {
         let max = if self.max > edges { self.max / edges } else { 1 };
         Self { max, min: max / 2 }
@@ -190,7 +189,7 @@ pub enum DemandError {
 /// The consumer's side of GenStage's automatic mode.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    /// What is asked for in all: `max`, or less while it grows.
+    /// The most demand that is kept open: `max`, or less while it grows.
     limit: usize,
     demand: Demand,
     /// Asked for and not yet handled; at most `demand.max`.
@@ -233,7 +232,7 @@ impl Ledger {
         self.wanted
     }
 
-    /// Returns how much to ask for at the start: what lacks to `max`. A second call returns 0.
+    /// Returns how much to ask for at the start, to bring open demand to `max`. A second call returns 0.
     ///
     /// ```
     /// use gen_stage::{Demand, demand::Ledger};
@@ -273,7 +272,8 @@ impl Ledger {
         if self.wanted <= self.demand.min { self.open() } else { 0 }
     }
 
-    /// One that asks for a single item at first, and for more as it gets on; see [`handled_in`](Self::handled_in).
+    /// A ledger that asks for one item at first, and for more as items are handled; see
+    /// [`handled_in`](Self::handled_in).
     pub(crate) const fn growing(demand: Demand) -> Self {
         Self { demand, wanted: 0, limit: 1 }
     }
@@ -282,7 +282,7 @@ impl Ledger {
         self.limit < self.demand.max
     }
 
-    /// [`handled`](Self::handled) while growing. Asks for `times` as much next, at most 8 times, and at least for a
+    /// [`handled`](Self::handled) while growing. Asks for `times` times as much next, at most 8 times, and at least a
     /// quarter more.
     pub(crate) fn handled_in(&mut self, items: usize, times: usize) -> usize {
         self.wanted = self.wanted.saturating_sub(items);
@@ -292,7 +292,7 @@ impl Ledger {
         if items > 0 {
             let quarter_more = self.limit.saturating_add(self.limit / 4 + 1);
             let next = self.limit.saturating_mul(times.min(8)).max(quarter_more);
-            // From a full batch on by full batches, or what is asked for would be cut into these and scraps ever after.
+            // From a full batch on, grows by full batches: otherwise every later ask would end in a scrap of one.
             let batch = self.demand.batch();
             self.limit = if self.limit < batch {
                 next.min(batch)
@@ -309,7 +309,7 @@ mod tests {
     use super::{Demand, Ledger};
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
-    /// What a producer that always fills the demand sees asked, and what its consumer handles.
+    /// The asks that reach a producer that always fills them, and the pieces that its consumer handles.
     ///
     /// Asks travel as messages: one ask, one answer of as many items.
     fn against_a_counting_producer(max: usize, min: usize, pieces: usize) -> (Vec<usize>, Vec<usize>) {

@@ -11,21 +11,22 @@
 //!
 //! - **Flows**: [`FlowHandle`](crate::flow::FlowHandle) of a flow that was [started](crate::Flow::start),
 //!   [`StagesHandle`](crate::flow::StagesHandle) of one that feeds stages. A flow that reads stages
-//!   ([`from_stages`](crate::Flow::from_stages)) takes at a shutdown what was sent to it. The
-//!   [report](crate::flow::FlowReport) says how many items were taken, how many were discarded on the way, and how many were
-//!   sent to subscribers that went without having taken them.
-//! - **Stages**: a [`Handle`](crate::stage::Handle) that is shut down drops what its stage has buffered, and counts it
-//!   ([`counts`](crate::stage::Handle::counts)); [`finish`](crate::stage::Handle::finish) lets that go out before the
-//!   stage ends, and takes no more. `shutdown` and `finish` have no deadline of their own: put one around them.
-//! - **Supervisors**: the input are items and requests, of which a
-//!   [`SupervisorHandle`](crate::supervisor::SupervisorHandle) takes no more in all cases; what was taken are its children.
-//!   `drain` lets them come to their own ends, and stops those that have not after its deadline; `shutdown` stops all at
-//!   once. To stop a child is to follow its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The [report](crate::supervisor::SupervisorReport) accounts for every item.
-//! - **Dropping** the last handle is to abort; `detach` lets run.
+//!   ([`from_stages`](crate::Flow::from_stages)) takes at a shutdown what was already sent to it. The
+//!   [report](crate::flow::FlowReport) says how many items were taken, how many were discarded on the way, and how
+//!   many were sent to subscribers that left without taking them.
+//! - **Stages**: at a shutdown by its [`Handle`](crate::stage::Handle), a stage drops what it has buffered, and counts
+//!   it ([`counts`](crate::stage::Handle::counts)); with [`finish`](crate::stage::Handle::finish) it sends that out
+//!   before it ends, and takes no more. `shutdown` and `finish` have no deadline of their own: put one around them.
+//! - **Supervisors**: the input is items and requests; what was taken is children. After `drain`, `shutdown` or `abort`
+//!   of a [`SupervisorHandle`](crate::supervisor::SupervisorHandle), no more input is taken. `drain` lets children come
+//!   to their own ends, and stops those that have not after its deadline; `shutdown` stops all at once. A child is
+//!   stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
+//!   [report](crate::supervisor::SupervisorReport) accounts for every item.
+//! - **Dropping** the last handle aborts; `detach`, of flows and stages, lets the work run on.
 //!
 //! # A channel as the source
-//! What is in a channel was not taken yet. So `shutdown` leaves it there, and `drain` reads it: until the channel is empty
-//! and its last sender is gone. Drop the senders, or end the task that has them, and then drain:
+//! What is in a channel has not been taken yet. So `shutdown` leaves it there, and `drain` reads it, until the channel
+//! is empty and its last sender is gone. Drop the senders, or end the task that has them, and then drain:
 //! ```
 //! use gen_stage::flow::FlowEnd;
 //! use gen_stage::prelude::*;

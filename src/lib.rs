@@ -5,7 +5,7 @@
 //!
 //! A [`Flow`] is a parallel stream, made by [`.flow()`](StreamFlow::flow) on any `Stream`. [Stages](stage) are producers
 //! and consumers whose subscriptions come and go while they run. [Supervisors](supervisor) run a task for each item, and
-//! watch it. All three are plain streams and sinks, and go with every other crate of those.
+//! watch it. All three are plain streams and sinks, and work with every other crate for those.
 //!
 //! ```
 //! use gen_stage::prelude::*;
@@ -35,21 +35,21 @@
 //! | await something for each item | [`Flow::map_async`], [`Flow::ordered`] |
 //! | count, sum, group by key | [`Flow::partition_by`], [`Flow::count_by`], [`Flow::combine`] |
 //! | cut a stream into windows of time or number | [`window`] |
-//! | have consumers come and go, or all of them get everything | [`stage`], its [guide](stage::guide), [`dispatch`] |
+//! | let consumers come and go, or send everything to all of them | [`stage`], its [guide](stage::guide), [`dispatch`] |
 //! | run a task for each item, restart those that fail | [`supervisor`] |
 //! | run in the background and end in good order | [`Flow::start`], [`ends`] |
 //! | say how much may be in flight | [`demand`] |
 //! | write a source, a lane or an edge by hand | [`lane`], [`edge`] |
-//! | see what it is here that you know from elsewhere | [`coming_from`] |
+//! | find here what you know from elsewhere | [`coming_from`] |
 //!
 //! # What tokio needs
-//! A runtime with the feature `rt-multi-thread` runs lanes on all cores; a current-thread one runs them by turns. Flows
-//! that are read by an executor of another kind name a runtime, by [`Flow::on`]. What goes by the clock needs
-//! `enable_time`, which `#[tokio::main]` has.
+//! A runtime with the feature `rt-multi-thread` runs lanes on all cores; a current-thread one runs them in turn. A flow
+//! that another kind of executor reads names a runtime, by [`Flow::on`]. What goes by the clock needs `enable_time`,
+//! which `#[tokio::main]` has.
 //!
 //! # Compile times
-//! The type of a flow spells out its operators. Where nobody needs it, in tests for example, [`Flow::boxed`] forgets it.
-//! With full debug information test binaries of many flows grow large; lines are enough for a backtrace:
+//! The type of a flow spells out its operators. Where it is not needed, as in tests, [`Flow::boxed`] forgets it. With
+//! full debug information, test binaries of many flows grow large; line tables are enough for a backtrace:
 //!
 //! ```toml
 //! [profile.dev]

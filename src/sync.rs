@@ -15,8 +15,8 @@ pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 use std::ops::DerefMut;
 use std::task::Waker;
 
-/// Keeps a waker under a lock, to be called later, and lets go of the lock before the one that was kept is dropped: that
-/// is users' code, and may be the last owner of what takes the same lock.
+/// Keeps a waker under a lock, to be called later, and releases the lock before it drops the waker that was kept until
+/// now: that drop runs users' code, and may drop the last owner of something that takes the same lock.
 pub(crate) fn keep_waker<G: DerefMut>(
     mut guard: G,
     slot: impl FnOnce(&mut G::Target) -> &mut Option<Waker>,
@@ -25,7 +25,7 @@ pub(crate) fn keep_waker<G: DerefMut>(
     let kept = slot(&mut guard);
     let replaced = match kept {
         Some(kept) if kept.will_wake(waker) => None,
-        // Not changed should the clone panic.
+        // If the clone panics, nothing has changed.
         _ => kept.replace(waker.clone()),
     };
     drop(guard);

@@ -1,4 +1,4 @@
-//! For those who come from somewhere else: what it is called there, and what becomes of it here.
+//! For those who come from somewhere else: what things are called there, and what they are here.
 //!
 //! - [`buffer_unordered`], `buffered` and `for_each_concurrent` of futures, a `JoinSet` with a semaphore
 //! - [`rayon`]: `par_iter`, `par_bridge`, `fold` and `reduce`

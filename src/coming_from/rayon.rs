@@ -11,7 +11,7 @@
 //! | `fold(..).reduce(..)` | `reduce`, `emit_state`, [`departition`](crate::Flow::departition); by keys: [`combine`](crate::Flow::combine) |
 //! | `sum`, `count`, `min_by_key`, `max_by_key` | the same, and `.await` |
 //! | `for_each` | [`for_each`](crate::Flow::for_each) |
-//! | `collect` | [`collect`](crate::Flow::collect); in the order of the source behind [`ordered`](crate::Flow::ordered) |
+//! | `collect` | [`collect`](crate::Flow::collect); in the order of the source after [`ordered`](crate::Flow::ordered) |
 //! | `find_any`, `any` | `filter`, and read one: dropping the flow stops it |
 //! | `with_max_len(n)` | [`demand(max, min)`](crate::Flow::demand): `max - min` items are the longest batch |
 //! | `ThreadPool::install` | [`on(runtime)`](crate::Flow::on) |
@@ -22,10 +22,10 @@
 //!   stops the source.
 //! - **Lanes ask for batches**, where rayon's workers steal halves. Items of an input that is known to be short are
 //!   shared evenly; one very slow item holds up only its own lane.
-//! - **Equal keys can meet**: [`partition_by`](crate::Flow::partition_by), which rayon has not.
+//! - **Equal keys can meet**: [`partition_by`](crate::Flow::partition_by), which rayon does not have.
 //! - **Items and closures are `'static`**: put what is borrowed into an `Arc`.
-//! - **The threads are tokio's.** A flow that computes for long takes them from others: give it a runtime of its own, by
-//!   [`on`](crate::Flow::on).
+//! - **The threads are tokio's.** A flow that computes for long takes them from other tasks: give it a runtime of its
+//!   own, by [`on`](crate::Flow::on).
 //! - A panic in a closure is raised again where the flow is read, there and here.
 //!
 //! # Examples

@@ -2,27 +2,27 @@
 //!
 //! | there | here |
 //! |---|---|
-//! | a task that reads a channel, works, and sends on | an operator of a flow; `shuffle` and `partition_by` where tasks were to be apart |
+//! | a task that reads a channel, works, and sends on | an operator of a flow; `shuffle` and `partition_by` where items are to go to other tasks |
 //! | `mpsc::channel(n)` between two tasks | [`demand(n, n / 2)`](crate::Flow::demand) of a layer |
 //! | a receiver as the source | `ReceiverStream::new(receiver).flow()` (tokio-stream) |
 //! | a sender as the end | [`forward`](crate::Flow::forward) into a `PollSender` (tokio-util) |
 //! | workers that share one receiver | `.flow().lanes(n)`, or `map_async(n, f)` for work that waits |
 //! | a sender for each worker, chosen by a hash | [`partition_by`](crate::Flow::partition_by) |
-//! | `send` that waits: back-pressure | what all do: nothing is made that nobody has asked for |
-//! | `Semaphore`: so many at once | [`map_async(n, f)`](crate::Flow::map_async), or [`max_demand`](crate::supervisor::DynamicSupervisor::max_demand) of a supervisor |
-//! | `broadcast` | a stage with [`Broadcast`](crate::dispatch::Broadcast): the slowest sets the pace, and nobody lags |
+//! | `send` that waits: back-pressure | everywhere: nothing is made before it is asked for |
+//! | `Semaphore`: at most `n` at once | [`map_async(n, f)`](crate::Flow::map_async), or [`max_demand`](crate::supervisor::DynamicSupervisor::max_demand) of a supervisor |
+//! | `broadcast` | a stage with [`Broadcast`](crate::dispatch::Broadcast): the slowest sets the pace, and no reader lags |
 //! | `watch` | nothing: it has no demand. Keep it |
 //! | `oneshot` in a message, for the answer | [`Reply`](crate::stage::Reply) in a message: [`Handle::call`](crate::stage::Handle::call) |
-//! | a task with state, that others send messages | a [stage](crate::stage); without items, a task with a channel is good as it is |
+//! | a task with state that gets messages | a [stage](crate::stage); without items, a task with a channel is good as it is |
 //! | `drop(sender)` ends the loop | ends the source, and so the flow |
 //! | `select!` with a shutdown signal in each task | [`start`](crate::Flow::start) and [`shutdown(deadline)`](crate::flow::FlowHandle::shutdown), or [`stop_when(token)`](crate::Flow::stop_when) |
 //! | `JoinHandle`s to wait for | [`wait`](crate::flow::FlowHandle::wait), [`run`](crate::Flow::run) |
 //!
 //! # What differs
 //! - **Batches cross tasks, items do not**: a task is woken once for many items.
-//! - **A panic anywhere ends the flow**, and is raised or reported where somebody looks.
+//! - **A panic anywhere ends the flow**, and is raised or reported where the flow is read or waited for.
 //! - **Dropping the flow ends all its tasks.** There is nothing to abort one by one.
-//! - **What was sent into a channel is not yet taken**: `shutdown` leaves it there, `drain` reads it. See
+//! - **What was sent into a channel has not been taken yet**: `shutdown` leaves it there, `drain` reads it. See
 //!   [`ends`](crate::ends#a-channel-as-the-source).
 //!
 //! # Examples

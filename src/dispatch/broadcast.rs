@@ -8,17 +8,17 @@ use std::fmt;
 
 /// Gives every item to every subscription; the slowest sets the pace, and nothing is dropped.
 ///
-/// A stage can have one subscription, or it would get everything twice. A subscription may bring a [`Selector`].
-/// Without selectors all share one batch; items are cloned when they are read.
+/// A stage can have only one subscription: with two it would get everything twice. A subscription may bring a
+/// [`Selector`]. Subscriptions without one share each batch; its items are cloned when they are read.
 ///
 /// # Demand
-/// What *all* have asked for is passed up, no more: one that asks for nothing holds up the others until it asks or
-/// leaves. One that joins gets nothing it has not asked for: what was passed up for the others waits until it asks,
-/// and is not passed up again. The same holds for what the last one to leave had asked for.
+/// What *all* subscriptions have asked for is passed up, no more: one that asks for nothing holds up the others until
+/// it asks or leaves. A new subscription gets nothing it has not asked for: what was passed up for the others waits
+/// until it asks, and is not passed up again. The same holds for what was passed up for the last one to leave.
 ///
 /// # Ordering
-/// Every subscription gets its items in the order they were dispatched in, and from the first one it gets leaves out
-/// only what its selector does not want.
+/// Every subscription gets its items in the order they were dispatched in. After its first item it misses only those
+/// that its selector does not want.
 ///
 /// # Examples
 /// ```
@@ -38,9 +38,9 @@ use std::fmt;
 /// nothing sends nothing, and items that were handed back are asked for again, where the original waits for ever.
 pub struct Broadcast<T> {
     members: BTreeMap<SubscriptionId, Member<T>>,
-    /// How many members have asked for each amount: the first is what all have asked for.
+    /// How many members have asked for each amount; the lowest amount is what all have asked for.
     amounts: BTreeMap<u128, usize>,
-    /// Granted to every member since the start, on the same scale as what they have asked for.
+    /// Granted to every member since the start, on the same scale as `Member::asked`.
     granted: u128,
     /// The stages of members.
     stages: HashSet<StageId, FixedState>,
@@ -48,21 +48,21 @@ pub struct Broadcast<T> {
     waiting: usize,
     /// Passed up, and neither delivered nor handed back so far.
     on_way: usize,
-    /// Passed up, and handed back because somebody new had not asked: the buffer has it.
+    /// Passed up, and handed back because a new member had not asked: the buffer has it.
     returned: usize,
 }
 
 struct Member<T> {
     stage: Option<StageId>,
-    /// Asked for since the start, as if it had been there from the start and had asked as all others did.
+    /// Asked for since the start. A new member begins at what is granted then.
     asked: u128,
     selector: Selector<T>,
 }
 
 /// Which items of a [`Broadcast`] a subscription wants; by default all.
 ///
-/// What it does not want uses up nothing of its demand: as much is asked again in its name. It is called in the task
-/// of the producer.
+/// Items that it does not want use up none of the subscription's demand: as many are asked for again in its name. The
+/// selector is called in the task of the producer.
 ///
 /// # Examples
 /// ```
@@ -130,8 +130,8 @@ impl<T> Broadcast<T> {
         self.waiting += common;
         let lack = self.waiting.saturating_sub(self.on_way);
         let fresh = lack.saturating_sub(self.returned);
-        // As in the original, what was returned counts as passed up as long as the sum makes the stage look: what is
-        // lacking then is seen at the next dispatch. Otherwise the buffer has to be looked at now.
+        // As in the original, what was returned counts as passed up while `fresh` makes the stage look anyway: what
+        // is lacking is then seen at the next dispatch. Without `fresh`, the stage has to look into its buffer now.
         let passed = if fresh > 0 { fresh } else { lack.max(common.min(self.returned)) };
         if fresh == 0 {
             self.returned -= passed;
@@ -140,7 +140,7 @@ impl<T> Broadcast<T> {
         passed
     }
 
-    /// One member less has asked for `asked`.
+    /// Counts one member less that has asked for `asked`.
     fn forget(&mut self, asked: u128) {
         if let Entry::Occupied(mut members) = self.amounts.entry(asked) {
             *members.get_mut() -= 1;
@@ -155,7 +155,7 @@ impl<T> Broadcast<T> {
         self.granted -= std::mem::take(&mut self.waiting) as u128;
     }
 
-    /// Asks again for what was granted and is not on its way. In nobody's name, as whoever it is may leave.
+    /// Asks again for what was granted and is not on its way. In the name of no member, for any of them may leave.
     fn regain(&mut self, out: &mut Deliveries<T>) {
         let lack = self.waiting.saturating_sub(self.on_way);
         self.returned -= lack;
@@ -176,7 +176,7 @@ impl<T: Clone + Send + Sync + 'static> Dispatcher<T> for Broadcast<T> {
         if new.stage().is_some_and(|stage| !self.stages.insert(stage)) {
             return Err(Refusal::AlreadySubscribed);
         }
-        // The new one has asked for nothing, so nothing can be granted to all.
+        // The new member has asked for nothing, so nothing can be granted to all.
         self.revoke();
         *self.amounts.entry(self.granted).or_default() += 1;
         self.members.insert(new.id(), Member { stage: new.stage(), asked: self.granted, selector });

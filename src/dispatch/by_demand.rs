@@ -10,12 +10,12 @@ use tracing::warn;
 
 /// Gives each item to one subscription: the one with the most open demand, until that is filled, then to the next.
 ///
-/// Of equals, the one that has waited longest at that level is first. So a short input may be all for one subscription,
-/// if that has asked for as much. With [`fair`](Self::fair), all that want something get equal pieces instead.
+/// At equal demand, the subscription that has waited longest at that level is first. So a short input may go to one
+/// subscription whole, if that asked for as much. With [`fair`](Self::fair), all with demand get equal pieces instead.
 ///
 /// # Demand
-/// All that is asked is passed up. Demand of a subscription that leaves is pending: later asks are set off against
-/// it, until as many items have come and, with nobody to take them, were handed back.
+/// All demand is passed up. When a subscription leaves, its demand is pending: later asks are set off against it,
+/// until as many items have come and were handed back because no subscription wanted them.
 ///
 /// # Ordering
 /// A subscription gets its items in the order they were dispatched in.
@@ -36,18 +36,18 @@ use tracing::warn;
 ///
 /// # Source
 /// GenStage's `DemandDispatcher`. Taking turns is new. After a shuffle a subscription without demand does not hold up
-/// those behind it. An ask gets items that were handed back at once, also when more are on their way: nothing is
-/// overtaken.
+/// those behind it. Items that were handed back go to the next ask at once, even when more are on their way: no item
+/// overtakes another.
 #[derive(Debug, Clone, Default)]
 pub struct ByDemand {
     open: HashMap<SubscriptionId, Open, FixedState>,
-    /// All of them, those first that get items first.
+    /// All subscriptions, in the order in which they get items.
     order: BTreeMap<Place, SubscriptionId>,
-    /// The number of the last place that was given away.
+    /// The turn in the last place that was given out.
     last_turn: u64,
     /// Passed up for subscriptions that have left, and still on its way.
     pending: usize,
-    /// Items handed back that were pending: the buffer has them, while more are pending.
+    /// Pending items that were handed back: the buffer has them. 0 once no more are pending.
     returned: usize,
     expected: Option<usize>,
     shuffle: bool,
@@ -61,7 +61,7 @@ struct Open {
     place: Place,
 }
 
-/// The higher the level the earlier; at the same level the earlier turn is first.
+/// Higher levels come first; at the same level, earlier turns do.
 type Place = (Reverse<usize>, u64);
 
 impl ByDemand {
@@ -104,7 +104,8 @@ impl ByDemand {
 
     /// Expects asks of at most `items`; a larger one is logged as a warning, and counts like any other.
     ///
-    /// Who asks for more than the others gets more than the others. By default the first ask says what to expect.
+    /// A subscription that asks for more than the others gets more than they do. By default the first ask says what to
+    /// expect.
     ///
     /// # Panics
     /// When `items` is 0.
@@ -128,11 +129,12 @@ impl ByDemand {
         Self { expected: Some(items), ..self }
     }
 
-    /// Spreads the items of a dispatch as evenly as demand allows, over all that have demand.
+    /// Spreads the items of a dispatch as evenly as demand allows, over all subscriptions with demand.
     ///
     /// Each gets one piece of consecutive items. Where the items do not divide evenly, those whose turn it is get one
-    /// more, and the next dispatch begins after them; one that asks after it had nothing left to get comes last. One
-    /// with a small `max_demand` gets its share beside a greedy one. Items go to more tasks in smaller batches: that is worth it for slow work per item.
+    /// more, and the next dispatch begins after them. A subscription whose demand was used up comes last when it asks
+    /// again. One with a small `max_demand` gets its share beside a greedy one. Items go to more tasks in smaller
+    /// batches: that is worth it for slow work per item.
     ///
     /// # Examples
     /// ```
@@ -167,7 +169,7 @@ impl ByDemand {
 
     /// Puts a subscription behind its equals.
     fn place(&mut self, id: SubscriptionId, demand: usize) {
-        // When they take turns, it only matters who wants something at all.
+        // When subscriptions take turns, it only matters whether one has demand at all.
         let level = if self.fair { demand.min(1) } else { demand };
         self.last_turn += 1;
         let place = (Reverse(level), self.last_turn);
@@ -175,14 +177,14 @@ impl ByDemand {
         self.open.insert(id, Open { demand, place });
     }
 
-    /// Whose turn it is among those that want something.
+    /// The subscription that is next, with its demand; `None` if none has demand.
     fn first(&self) -> Option<(SubscriptionId, usize)> {
         let (_, id) = self.order.first_key_value()?;
         let demand = self.open[id].demand;
         (demand > 0).then_some((*id, demand))
     }
 
-    /// Has them stand in an order of chance, those first that want something.
+    /// Puts the subscriptions in random order, those with demand first.
     fn shuffle(&mut self) {
         let mut ids: Vec<_> = self.order.values().copied().collect();
         let random = RandomState::new();
@@ -200,7 +202,7 @@ impl ByDemand {
         }
     }
 
-    /// Has them stand in the order of what they want, equals as they stand now.
+    /// Sorts the subscriptions by their demand; equals keep their order.
     fn sort(&mut self) {
         for id in std::mem::take(&mut self.order).into_values() {
             let demand = self.open[&id].demand;
@@ -208,7 +210,7 @@ impl ByDemand {
         }
     }
 
-    /// Fills one after the other, in the order they are in, and puts each behind its equals.
+    /// Fills one subscription after the other, in their order, and puts each behind its equals.
     fn fill<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
         if let Some((id, demand)) = self.first().filter(|(_, demand)| *demand >= items.len()) {
             self.order.pop_first();
@@ -230,9 +232,9 @@ impl ByDemand {
         items.collect()
     }
 
-    /// Gives each with demand an equal piece, those whose turn it is one more.
+    /// Gives each subscription with demand an equal piece, and one more to those whose turn it is.
     fn spread<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
-        // Of those with demand no more than there are items: the others would get none.
+        // No more subscriptions than there are items: the others would get none.
         let wanting = self.order.range(..(Reverse(0), 0)).map(|(_, id)| (*id, self.open[id].demand, 0));
         let mut pieces: Vec<(_, usize, usize)> = wanting.take(items.len()).collect();
         let mut left = items.len();
@@ -242,7 +244,7 @@ impl ByDemand {
             if left == 0 || hungry == 0 {
                 break;
             }
-            // At least one each, as far as that goes; a round ends early only if it is the last.
+            // At least one each, while items last; a round that ends early is the last.
             let share = (left / hungry).max(1);
             for (at, (_, demand, piece)) in pieces.iter_mut().enumerate() {
                 let more = share.min(*demand - *piece).min(left);
@@ -256,7 +258,7 @@ impl ByDemand {
         let mut items = items.into_iter();
         for (at, (id, demand, piece)) in pieces.into_iter().enumerate() {
             out.send(id, items.by_ref().take(piece).collect());
-            // Whose turn is over goes last, and who has all that it asked for.
+            // A subscription goes last when its turn is over, or when it has all that it asked for.
             if at < turns || piece == demand {
                 self.order.remove(&self.open[&id].place);
                 self.place(id, demand - piece);
@@ -312,7 +314,7 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
         if shuffled {
             self.sort();
         }
-        // Items that nobody took are no longer on their way.
+        // Items that no subscription took are no longer on their way.
         let arrived = self.pending.min(back.len());
         self.pending -= arrived;
         self.returned = if self.pending > 0 { self.returned + arrived } else { 0 };

@@ -2,7 +2,7 @@ use super::dispatcher::SubscriptionId;
 use std::fmt;
 use std::sync::Arc;
 
-/// What a dispatcher has decided: which items go to whom, and what else its stage has to know.
+/// What a dispatcher has decided: which items go to which subscription, and what else its stage has to know.
 ///
 /// # Examples
 /// ```
@@ -59,8 +59,8 @@ impl<T> Deliveries<T> {
         }
     }
 
-    /// Sends the same batch to several subscriptions, which share it: items are cloned by those who read them, and
-    /// the last one to read takes them as they are.
+    /// Sends the same batch to several subscriptions, which share it: items are cloned when they are read, and the
+    /// last reader takes them as they are.
     pub fn share(&mut self, to: impl IntoIterator<Item = SubscriptionId>, items: Vec<T>)
     where
         T: Clone + Send + Sync + 'static,
@@ -72,8 +72,8 @@ impl<T> Deliveries<T> {
         self.sent.extend(to.into_iter().map(|id| (id, Body::Shared(Box::new(Arc::clone(&items))))));
     }
 
-    /// Asks in the name of a subscription, for items that it was to get and for some reason does not. The stage hands
-    /// that to [`Dispatcher::ask`](super::Dispatcher::ask) when it is done with these deliveries.
+    /// Asks in the name of a subscription, for items that it should have got and does not get. The stage hands the ask
+    /// to [`Dispatcher::ask`](super::Dispatcher::ask) when it is done with these deliveries.
     pub fn ask(&mut self, of: SubscriptionId, demand: usize) {
         if demand > 0 {
             self.asks.push((of, demand));
@@ -121,7 +121,7 @@ impl<T> Deliveries<T> {
         std::mem::take(&mut self.discarded)
     }
 
-    /// Takes out what was sent without cloning what is shared; the room it took stays.
+    /// Takes out what was sent, without cloning what is shared, and keeps the memory for it.
     pub(crate) fn drain_sent(&mut self) -> impl Iterator<Item = (SubscriptionId, Body<T>)> {
         self.sent.drain(..)
     }
@@ -149,11 +149,11 @@ impl<T> fmt::Debug for Deliveries<T> {
 /// A batch on its way to one subscription.
 pub(crate) enum Body<T> {
     Own(Vec<T>),
-    /// Behind a trait, so that only who shares needs to know that the items can be cloned and be in several threads.
+    /// Behind a trait, so that only a dispatcher that shares needs items that are `Clone + Send + Sync`.
     Shared(Box<dyn Share<T> + Send>),
 }
 
-/// A batch that several have.
+/// A batch that several subscriptions share.
 pub(crate) trait Share<T> {
     fn len(&self) -> usize;
     fn into_items(self: Box<Self>) -> Vec<T>;
@@ -170,7 +170,7 @@ impl<T: Clone + Send + Sync> Share<T> for Arc<Vec<T>> {
 }
 
 impl<T> Body<T> {
-    /// Keeps the first `at` items, and comes back with the others.
+    /// Keeps the first `at` items, and returns the others.
     pub(crate) fn split_off(&mut self, at: usize) -> Self {
         let mut items = std::mem::replace(self, Self::Own(Vec::new())).into_items();
         let rest = items.split_off(at);

@@ -6,22 +6,23 @@ use thiserror::Error;
 
 /// Decides which subscriptions of a producer get which items.
 ///
-/// A dispatcher is arithmetic: it is told who subscribes, asks and leaves, and is given items; it answers with
+/// A dispatcher is arithmetic. It is told which subscriptions come, ask and leave, and is given items; it answers with
 /// [`Deliveries`] and with the demand that its stage has to look for. It knows of no tasks and does no I/O. The stage
 /// around it keeps the buffer.
 ///
 /// # Contract
-/// - To a subscription never goes more than it has asked for.
-/// - [`dispatch`](Self::dispatch) hands back what nobody has asked for, in order. The stage puts that in its buffer.
-/// - The demand returned by [`subscribe`](Self::subscribe), [`cancel`](Self::cancel) and [`ask`](Self::ask) is demand
-///   that the stage did not know of: it is taken from the buffer first, and the rest is asked of the producer.
-///   Whatever was passed up once is not passed up again: when a subscription leaves with demand that was passed up
-///   and not yet filled, that much of later asks is set off against it.
-/// - Demand for items that were handed back although there was demand for them is passed up again as soon as the
+/// - A subscription is never sent more than it asked for.
+/// - [`dispatch`](Self::dispatch) hands back the items that no subscription has asked for, in order. The stage puts
+///   them in its buffer.
+/// - The demand returned by [`subscribe`](Self::subscribe), [`cancel`](Self::cancel) and [`ask`](Self::ask) is new to
+///   the stage, which fills it from its buffer first, and asks the producer for the rest. Demand that was passed up
+///   once is not passed up again: when a subscription leaves with demand that was passed up and not yet filled, that
+///   much of later asks is set off against it.
+/// - When items were handed back although there was demand for them, that demand is passed up again as soon as the
 ///   dispatcher can take them.
 ///
 /// # Examples
-/// One that gives every subscription its turn, one item each:
+/// A dispatcher that gives the subscriptions one item each, in turn:
 /// ```
 /// use gen_stage::dispatch::{Deliveries, Dispatcher, Refusal, Subscriber, SubscriptionId};
 /// use std::collections::VecDeque;
@@ -66,7 +67,7 @@ use thiserror::Error;
 ///             out.send(id, vec![item]);
 ///             self.open.push_back((id, open - 1));
 ///         }
-///         // What nobody wants goes to the buffer, and is no longer on its way from the producer.
+///         // Items that no subscription wants go to the buffer, and are no longer on their way from the producer.
 ///         self.pending -= self.pending.min(items.len());
 ///         items.collect()
 ///     }
@@ -82,10 +83,10 @@ use thiserror::Error;
 /// ```
 ///
 /// # Source
-/// The behaviour `GenStage.Dispatcher`. Options are typed, a refused subscriber learns why and nobody else notices,
-/// and items of subscriptions are returned, not sent.
+/// The behaviour `GenStage.Dispatcher`. Options are typed; a refused subscriber learns why, and no other subscription
+/// notices; items for subscriptions are returned, not sent.
 pub trait Dispatcher<T>: Send + 'static {
-    /// What a subscription can say to this dispatcher beside its demand; `()` for nothing.
+    /// What a subscription can tell this dispatcher besides its demand; `()` for nothing.
     type Options: Default + Send + 'static;
 
     /// Takes in a new subscription, which has asked for nothing yet, and returns demand to look for, mostly 0.
@@ -99,16 +100,16 @@ pub trait Dispatcher<T>: Send + 'static {
         out: &mut Deliveries<T>,
     ) -> Result<usize, Refusal>;
 
-    /// Forgets a subscription, and returns demand to look for: what only this one held up.
+    /// Forgets a subscription, and returns demand to look for: the demand that it alone held up.
     fn cancel(&mut self, id: SubscriptionId, out: &mut Deliveries<T>) -> usize;
 
     /// Adds `demand` items, at least 1, to what a subscription wants, and returns demand to look for.
     fn ask(&mut self, id: SubscriptionId, demand: usize, out: &mut Deliveries<T>) -> usize;
 
-    /// Gives `items`, at least one, to whom they are for, and returns those at the end that nobody has asked for.
+    /// Gives `items`, at least one, to the subscriptions they are for; returns those at the end that none asked for.
     fn dispatch(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T>;
 
-    /// How many items the dispatcher keeps by itself, in items of all subscriptions; by default none.
+    /// How many items the dispatcher holds, for all subscriptions together; by default none.
     ///
     /// When the stage ends they are dropped and counted as discarded.
     fn held(&self) -> usize {
@@ -169,7 +170,7 @@ macro_rules! identity {
 identity!(SubscriptionId);
 identity!(StageId);
 
-/// Who wants to subscribe.
+/// A new subscription, and the stage that holds it, if any.
 ///
 /// # Examples
 /// ```
@@ -223,7 +224,7 @@ impl Subscriber {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The stage has a subscription already, and one is all it can have: items would come twice.
+    /// The stage has a subscription already, and can have only one: items would come twice.
     #[error("the stage is already subscribed")]
     AlreadySubscribed,
     /// The subscription does not say which partition it wants.
@@ -240,19 +241,19 @@ pub enum Refusal {
         /// What was given.
         given: Arc<str>,
     },
-    /// Another subscription has this partition; it is free again when that one leaves.
+    /// Another subscription has this partition, which is free again when that subscription leaves.
     #[error("partition {given} is already taken")]
     PartitionTaken {
         /// What was given.
         given: Arc<str>,
     },
-    /// A reason of a dispatcher of one's own.
+    /// A reason of a dispatcher of your own.
     #[error("{0}")]
     Other(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl Refusal {
-    /// Refuses for a reason of one's own: a text or any error.
+    /// Refuses for a reason of your own: a text or any error.
     pub fn other(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(Arc::from(reason.into()))
     }

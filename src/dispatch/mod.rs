@@ -1,4 +1,4 @@
-//! Who gets which item: plain functions of items and counts, without tasks or I/O.
+//! Which subscription or lane gets which item: plain functions of items and counts, without tasks or I/O.
 //!
 //! Stages hand items to their subscriptions through a [`Dispatcher`]:
 //! - [`ByDemand`]: each item goes to one subscription, the one with the most open demand (or each in turn).
@@ -6,8 +6,8 @@
 //! - [`Partition`]: each item goes to the one its key says.
 //! - one of your own.
 //!
-//! Flows, whose lanes are there from the start, need less: lanes that want some get batches in turn, or an
-//! item to the lane that a [`Route`] says.
+//! Flows, whose lanes are there from the start, need less: batches go in turn to the lanes that want some, or each
+//! item goes to the lane that a [`Route`] says.
 
 mod broadcast;
 mod by_demand;

@@ -49,7 +49,7 @@ struct Reader {
     lane: u8,
     asked: usize,
     got: Vec<Item>,
-    /// How many items had been delivered to anybody when it came.
+    /// How many items had been delivered, to any reader, when it joined.
     since: usize,
 }
 
@@ -286,7 +286,7 @@ fn broadcast_world(ops: &[Op], extra: bool) {
     assert!(world.fences.is_empty());
 }
 
-/// Of what came between its coming and its going, a reader has what it selects, without a gap.
+/// Of the items sent between its joining and its leaving, a reader has those that it selects, without a gap.
 fn check_broadcast(world: &World<Broadcast<Item>>) {
     let delivered = world.made - world.buffer.len();
     assert_eq!(world.dispatcher.held(), 0);
@@ -320,7 +320,7 @@ fn partition_world(ops: &[Op], queue_size: usize, extra: bool) {
         let full = world.dispatcher.full.is_some();
         assert!(world.dispatcher.held() <= 4 * queue_size + usize::from(full));
         check_partitions(&world);
-        // Each item that is wanted, now or by somebody later, is on its way or was paid for another that is held.
+        // All demand, open or pending, is on its way, is stalled, or was used up by an item that is held.
         let Partition { waiting, pending, stalled, .. } = world.dispatcher;
         assert_eq!(waiting + stalled + world.dispatcher.held(), world.wanted() + pending);
         assert!(full || stalled == 0);
@@ -339,7 +339,7 @@ where
     F: FnMut(Item) -> Option<(Item, u8)> + Send + 'static,
 {
     for lane in 0..4 {
-        // Whoever has the partition, items keep their order.
+        // Items keep their order, whichever readers have the partition.
         let readers = world.gone.iter().chain(&world.readers).filter(|each| each.lane == lane);
         let got: Vec<_> = readers.flat_map(|each| &each.got).collect();
         assert!(got.is_sorted() && got.iter().all(|item| item.1 == lane));
@@ -356,7 +356,7 @@ where
     }
     for round in 0.. {
         assert!(round < 1000, "it stalls");
-        // The producer has what somebody wants, and only that.
+        // The producer makes what readers want, and only that.
         while world.owed > 0 && world.wanted() > 0 && world.buffer.is_empty() {
             let mut keys = Vec::new();
             for reader in &world.readers {
@@ -427,7 +427,7 @@ proptest! {
             world.produce(&vec![0; batch]);
             let pieces = || world.readers.iter().zip(&before).map(|(each, before)| each.got.len() - before);
             let most = pieces().max().unwrap_or(0);
-            // Whoever got less than another, by more than one, wants no more.
+            // A reader that got fewer than another, by more than one, wants no more.
             for (reader, piece) in world.readers.iter().zip(pieces()) {
                 assert!(piece + 1 >= most || reader.open() == 0);
             }

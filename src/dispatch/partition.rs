@@ -19,14 +19,14 @@ pub use assign::{Assign, AssignBy, AssignHash, AssignKey, PartitionName};
 /// outlives the subscription: the next one gets them first.
 ///
 /// A queue takes up to [`queue_size`](Self::queue_size) items. When one more comes for a full queue, that item is
-/// kept and all behind it are handed back, for any partition, until the queue has room: a partition that nobody reads
-/// stalls the others and never fills the memory.
+/// kept, and all items behind it, for any partition, are handed back until the queue has room. So a partition that
+/// nothing reads stalls the others, and never fills the memory.
 ///
 /// # Demand
 /// Demand is one sum: what one partition asks for may be filled with items for another, which then wait in a queue.
-/// An ask is passed up in full also when the queue fills it, so that the sum is whole again. When a subscription
-/// leaves, what it has open is set off against later asks; as many items as it leaves in its queue are passed up, so
-/// that the others are not held up by them, and are set off against later asks as well.
+/// An ask is passed up in full even when the queue fills it, so that the sum is whole again. When a subscription
+/// leaves, its open demand is set off against later asks. Demand for as many items as it leaves in its queue is passed
+/// up again, so that they do not hold up the others, and is set off against later asks as well.
 ///
 /// # Ordering
 /// Within a partition, items keep the order they were dispatched in.
@@ -52,18 +52,18 @@ pub use assign::{Assign, AssignBy, AssignHash, AssignKey, PartitionName};
 /// ```
 ///
 /// # Source
-/// GenStage's `PartitionDispatcher`. Queues are bounded there by nothing and are lost with their subscription. A
-/// subscription that asks for no, an unknown or a taken partition is refused; there, the producer dies. Demand that
-/// was answered with items that the function dropped is asked again; there, it is gone.
+/// GenStage's `PartitionDispatcher`. Queues there have no bound, and are lost with their subscription. A subscription
+/// that names no partition, an unknown one or a taken one is refused; there, the producer dies. Demand answered with
+/// items that the function dropped is asked again; there, it is gone.
 pub struct Partition<T, A = AssignHash> {
     assign: A,
     lanes: Vec<Lane<T>>,
     queue_size: usize,
-    /// Passed up and not yet filled. With `stalled`, and with what is queued, it is all open demand and `pending`.
+    /// Passed up and not yet filled. With `stalled` and what is queued, it adds up to all open demand and `pending`.
     pub(super) waiting: usize,
     /// Passed up for subscriptions that have left, to be set off against later asks.
     pub(super) pending: usize,
-    /// Passed up, filled, and handed back because of the full queue; above 0 only while there is one.
+    /// Passed up, filled, and handed back because of the full queue; above 0 only while a queue is full.
     pub(super) stalled: usize,
     /// The lane whose queue has one item more than fits.
     pub(super) full: Option<usize>,
@@ -73,9 +73,9 @@ pub struct Partition<T, A = AssignHash> {
 
 /// One partition.
 struct Lane<T> {
-    /// What the running dispatch has for it; else empty.
+    /// The items that the running dispatch has for this lane; otherwise empty.
     fresh: Vec<T>,
-    /// How many fresh items the running dispatch may have for it.
+    /// How many fresh items this lane has room for in the running dispatch.
     room: usize,
     holder: Option<SubscriptionId>,
     /// Above 0 only with a holder and an empty queue.
@@ -110,7 +110,7 @@ impl<T> Lane<T> {
 }
 
 impl<T: Hash> Partition<T> {
-    /// Has the partitions 0 to `partitions - 1`; an item's is that of its hash, by [`hash_lane`](super::hash_lane).
+    /// Has the partitions 0 to `partitions - 1`; an item goes to the one [`hash_lane`](super::hash_lane) says.
     ///
     /// # Panics
     /// When `partitions` is 0.
@@ -137,7 +137,7 @@ impl<T: Hash> Partition<T> {
         Self::new(AssignHash::new(partitions))
     }
 
-    /// Has items hashed with `seed`, any number, by default as [`hash_lane`](super::hash_lane) does.
+    /// Hashes items with `seed`, any number; by default as [`hash_lane`](super::hash_lane) does.
     ///
     /// See [`Flow::hash_seed`](crate::Flow::hash_seed).
     ///
@@ -169,7 +169,7 @@ where
     K: Hash + Eq + Clone + Debug + Send + 'static,
     F: FnMut(&T) -> K + Send + 'static,
 {
-    /// Has the partitions `names`; an item's is the one that `key` returns.
+    /// Has the partitions `names`; an item goes to the one that `key` returns.
     ///
     /// # Panics
     /// When there are no names, or a name comes twice. Dispatching panics when `key` returns an unknown name.
@@ -193,7 +193,7 @@ where
 {
     /// Has the partitions `names`; `assign` returns what to send, and which partition it is for.
     ///
-    /// What it returns `None` for is dropped, uses up no demand, and counts as discarded.
+    /// An item for which it returns `None` is dropped, uses up no demand, and counts as discarded.
     ///
     /// # Panics
     /// When there are no names, or a name comes twice. Dispatching panics when `assign` returns an unknown name.
@@ -286,7 +286,8 @@ impl<T, A> Partition<T, A> {
         self.lanes.iter().position(|lane| lane.holder == Some(id))
     }
 
-    /// Takes items for as much as is waiting, in order, up to one that does not fit. Returns how many were dropped.
+    /// Takes up to `waiting` items, in order, and stops after the first that does not fit. Returns how many were
+    /// dropped.
     fn take(&mut self, items: &mut std::vec::IntoIter<T>) -> usize
     where
         A: Assign<T>,
@@ -322,7 +323,7 @@ impl<T, A> Partition<T, A> {
         self.stalled += asked;
     }
 
-    /// Looks for others in place of dropped items that were asked for.
+    /// Asks for other items in place of dropped ones that were asked for.
     fn replace(&mut self, dropped: usize, out: &mut Deliveries<T>) {
         out.discard(dropped);
         let mut lack = dropped.min(self.waiting);
@@ -330,7 +331,7 @@ impl<T, A> Partition<T, A> {
         let known = lack.min(self.pending);
         self.pending -= known;
         lack -= known;
-        // Nothing is pending now, so at least as much as was waiting is open.
+        // If demand is still lacking, nothing is pending: so open demand is at least what was waiting.
         for lane in &mut self.lanes {
             let part = lack.min(lane.open);
             if let (1.., Some(holder)) = (part, lane.holder) {
@@ -342,7 +343,7 @@ impl<T, A> Partition<T, A> {
     }
 
     fn pass_fences(&mut self, out: &mut Deliveries<T>) {
-        // A later fence stands nowhere in front of an earlier one, so the first one says it all.
+        // In no queue does a later fence stand in front of an earlier one, so only the first has to be looked at.
         while let Some((fence, places)) = self.fences.front() {
             if places.iter().any(|(lane, place)| self.lanes[*lane].left < *place) {
                 break;
@@ -380,8 +381,8 @@ impl<T: Send + 'static, A: Assign<T>> Dispatcher<T> for Partition<T, A> {
         let Some(at) = self.lane_of(id) else { return 0 };
         let lane = &mut self.lanes[at];
         lane.holder = None;
-        // What others have asked for waits in this queue, maybe for long. It is passed up again, once, and set off
-        // when somebody asks: the queue stays, so that ask will not need as much.
+        // Items that answered the demand of others wait in this queue, maybe for long. As much demand is passed up
+        // again, once, and set off against later asks: the queue stays, so the next reader needs that much less.
         let lent = lane.queue.len() - lane.lent;
         lane.lent = lane.queue.len();
         self.pending += std::mem::take(&mut lane.open) + lent;

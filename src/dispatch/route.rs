@@ -14,7 +14,8 @@ pub trait Route<T> {
     /// The lane, 0 to `lanes - 1`, that `item` goes to; `None` drops it.
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize>;
 
-    /// Has it hash with `seed`, before the first item; by default nothing, for a route that does not hash.
+    /// Makes the route hash with `seed`; called before the first item. Does nothing by default, for routes without a
+    /// hash.
     fn seed(&mut self, seed: u64) {
         let _ = seed;
     }
@@ -42,7 +43,7 @@ pub fn hash_lane<K: Hash + ?Sized>(key: &K, lanes: usize) -> usize {
     lane_of(&FixedState::default(), key, lanes)
 }
 
-/// The same for a hasher with a seed.
+/// [`hash_lane`] with a given hasher, which has a seed.
 #[inline]
 #[track_caller]
 pub(crate) fn lane_of<K: Hash + ?Sized>(hasher: &FixedState, key: &K, lanes: usize) -> usize {
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_key_keeps_its_lane_from_run_to_run() {
-        // What a run before this one answered: a fixed seed, not a random one.
+        // The answers of an earlier run: the seed is fixed, not random.
         let lanes: Vec<_> = ["the", "quick", "brown", "fox"].iter().map(|w| hash_lane(w, 1000)).collect();
         assert_eq!(lanes, [514, 58, 108, 349]);
     }

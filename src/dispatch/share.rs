@@ -12,10 +12,10 @@ pub(crate) fn next_in_turn(
 }
 
 /// The length of the next batch when `outlets` share a source that has at most `left` items more: shorter towards the
-/// end, so that all come to it at about the same time.
+/// end, so that all outlets get there at about the same time.
 pub(crate) fn share_of(left: Option<usize>, outlets: usize, full: usize) -> usize {
     match left {
-        // Only the end is left to be heard of.
+        // Nothing is known of the end, or only the end itself is still to come.
         None | Some(0) => full,
         Some(left) => (left / outlets).clamp(1, full),
     }

@@ -48,7 +48,7 @@ pub struct SendError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The batch has more items than the receiver has asked for and not yet been sent.
+    /// The batch has more items than the open demand.
     #[error("the demand is {demand}")]
     NotAsked {
         /// What may be sent now, in items.

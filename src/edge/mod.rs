@@ -7,8 +7,8 @@
 //! ```text
 //!   one task                                   another task
 //!   Sender  ── batches, at most what is open ──►  Receiver (a Stream)
-//!           ◄── asks: max at first, then what ───
-//!               lacks to max, batch by batch
+//!           ◄── asks: max at first, then back ───
+//!               up to max, batch by batch
 //! ```
 //!
 //! # Examples
@@ -20,7 +20,7 @@
 //! let (mut sender, receiver) = edge(Demand::new(4, 2)?);
 //! let sending = async move {
 //!     for n in [1, 2, 3, 4, 5, 6] {
-//!         sender.ready().await?;              // until somebody wants it
+//!         sender.ready().await?;              // until the receiver wants it
 //!         sender.send(&mut vec![n]).unwrap();
 //!     }
 //!     sender.finish();
@@ -63,8 +63,8 @@ pub fn edge<T>(demand: Demand) -> (Sender<T>, Receiver<T>) {
     with_ledger(Ledger::new(demand.countable()))
 }
 
-/// Makes an edge whose receiver asks for one item at first, and for up to `max` as it gets on: the sender has others
-/// to share its items with, and they may not have come yet.
+/// Makes an edge whose receiver asks for one item at first, and for up to `max` as it gets on. The sender shares its
+/// items with other receivers, which may not have asked yet.
 pub(crate) fn growing_edge<T>(demand: Demand) -> (Sender<T>, Receiver<T>) {
     with_ledger(Ledger::growing(demand.countable()))
 }

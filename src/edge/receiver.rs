@@ -14,14 +14,14 @@ use std::vec;
 ///
 /// # Demand
 /// The first poll asks for `max` items. After a batch, the next poll tops the open demand up to `max` if it has
-/// fallen to `min`. At most `max` items are in the edge and in the hands of the reader's current batch together.
+/// fallen to `min`. The edge and the batch that the reader has in hand together hold at most `max` items.
 ///
 /// # Ordering
 /// Items come in the order they were sent.
 ///
 /// # Drop
-/// Items not yet taken are dropped and counted as [`discarded`](Counts::discarded); the sender learns that nobody
-/// reads.
+/// Items not yet taken are dropped and counted as [`discarded`](Counts::discarded); the sender learns that the receiver
+/// is gone.
 ///
 /// # Examples
 /// See the [module](super).
@@ -39,7 +39,7 @@ pub struct Receiver<T> {
     /// The emptied buffer of the last batch, to go back to the sender.
     emptied: Vec<T>,
     pace: Pace,
-    /// When the batch was taken that is being read; kept while the demand grows.
+    /// When the batch being read was taken; kept while the demand grows.
     began: Option<Instant>,
     end: Option<End>,
 }
@@ -141,7 +141,7 @@ impl<T> Receiver<T> {
         counts
     }
 
-    /// Stops asking, drops what was not taken, and returns how many items that were.
+    /// Stops asking, drops the items not yet taken, and returns their number.
     ///
     /// # Examples
     /// ```
@@ -185,13 +185,13 @@ impl<T> Receiver<T> {
         self.current.next()
     }
 
-    /// The same, if the item is wanted.
+    /// The same, if `wanted` says yes to the item.
     #[inline]
     pub(crate) fn next_held_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
         if self.current.as_slice().first().is_some_and(wanted) { self.current.next() } else { None }
     }
 
-    /// Waits for an item, without taking it: it is held then. `None` at the end.
+    /// Waits for an item without taking it: it is the next held item then. `None` at the end.
     pub(crate) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<Option<&T>> {
         while self.current.len() == 0 {
             if !ready!(self.poll_fetch(cx)) {
@@ -212,7 +212,7 @@ impl<T> Receiver<T> {
         self.current.len() > 0 || !self.fetched.is_empty()
     }
 
-    /// Of the batch being read, the items that the reader has got.
+    /// How many items of the batch being read the reader has got.
     fn handed_out(&self) -> usize {
         self.reading - self.fetched.len() - self.current.len()
     }
@@ -231,7 +231,7 @@ impl<T> Receiver<T> {
         }
         let items = std::mem::take(&mut self.current);
         let mut reading = Reading { items, rest: &mut self.current, emptied: &mut self.emptied };
-        // The only call of `each`, and not through a reference to it: so it becomes a part of the loop, however long.
+        // The only call of `each`, and not through a reference to it: so it is inlined into the loop, however long.
         #[allow(clippy::redundant_closure, reason = "a reference to a closure is not inlined into the loop")]
         let flow = reading.items.try_for_each(|item| each(item));
         drop(reading);
@@ -239,8 +239,8 @@ impl<T> Receiver<T> {
             ControlFlow::Continue(()) => BatchRead::Whole,
             ControlFlow::Break(()) => {
                 if self.current.len() == 0 {
-                    // The reader may be away for long, until somebody wants what it made of this batch: the next one
-                    // can be made meanwhile.
+                    // The reader may not come back until what it made of this batch is wanted: the next batch can be
+                    // made meanwhile.
                     self.ask();
                 }
                 BatchRead::Stopped
@@ -262,7 +262,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Counts the last batch as handled: what to ask for now.
+    /// Counts the last batch as handled, and returns how much to ask for now.
     #[inline]
     fn handled(&mut self) -> usize {
         if self.ledger.is_growing() { self.handled_growing() } else { self.ledger.handled(self.reading) }
@@ -270,7 +270,7 @@ impl<T> Receiver<T> {
 
     #[cold]
     fn handled_growing(&mut self) -> usize {
-        // So much more that a batch takes as long as a turn.
+        // A batch `times` as long takes as long as a turn.
         let times = match self.began.take() {
             Some(began) => SLICE.as_nanos() / began.elapsed().as_nanos().max(1),
             None => 2,
@@ -333,7 +333,7 @@ impl<T> Receiver<T> {
     }
 }
 
-/// A batch in a loop, which keeps to registers: what the loop leaves when it breaks off, or unwinds, goes back.
+/// A batch being read in a loop that keeps it in registers. What is left when the loop breaks off or unwinds goes back.
 struct Reading<'a, T> {
     items: vec::IntoIter<T>,
     rest: &'a mut vec::IntoIter<T>,
@@ -347,7 +347,7 @@ impl<T> Drop for Reading<'_, T> {
         if items.len() > 0 {
             *self.rest = items;
         } else {
-            // Collects nothing, in place: that is how to get at the buffer.
+            // Collects no items, in place: that is how to get at the buffer.
             #[allow(clippy::map_identity, reason = "without it what is left has no buffer")]
             let buffer = items.map(std::convert::identity).collect();
             *self.emptied = buffer;
@@ -383,7 +383,7 @@ impl<T> Lane for Receiver<T> {
         if !ready!(this.poll_fetch(cx)) {
             return Poll::Ready(None);
         }
-        // What a batch costs may be the same for a long one: not to be kept short for that.
+        // A long batch may cost the same as a short one: the time must not keep batches short.
         this.began = None;
         if this.current.len() == 0 {
             let batch = std::mem::take(&mut this.fetched);

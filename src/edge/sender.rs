@@ -99,7 +99,7 @@ impl<T> Sender<T> {
         self.send_and_wait(batch, None)
     }
 
-    /// Sends, and has `waker` called when there is demand again if this used it up.
+    /// Sends. If this uses up the demand, `waker` is called when there is demand again.
     pub(crate) fn send_and_wait(
         &mut self,
         batch: &mut Vec<T>,
@@ -135,7 +135,7 @@ impl<T> Sender<T> {
         Ok(left)
     }
 
-    /// Waits until fewer than `items` of what was sent have not been taken yet.
+    /// Waits until fewer than `items` sent items are left to be taken, or the receiver is gone.
     pub(crate) fn poll_taken(&mut self, cx: &mut Context<'_>, items: usize) -> Poll<()> {
         let mut state = self.shared.lock();
         let enough = (state.counts.sent + 1).saturating_sub(items as u64);
@@ -147,13 +147,13 @@ impl<T> Sender<T> {
         Poll::Pending
     }
 
-    /// Whether the receiver is gone, for a sender that had demand left: with none left it may be that nothing was
-    /// asked.
+    /// Whether the receiver is gone. Only for a sender that had demand left: with none, it may be that nothing was
+    /// asked for.
     pub(crate) fn is_closed(&self) -> bool {
         self.shared.demand() == 0
     }
 
-    /// Has `waker` called when the receiver goes; now, if it is gone.
+    /// Calls `waker` when the receiver goes; at once, if it is gone already.
     pub(crate) fn wake_when_closed(&mut self, waker: &Waker) {
         let state = self.shared.lock();
         if state.receiving {
@@ -197,7 +197,7 @@ impl<T> Sender<T> {
         }
         state.sending = how;
         let receiver = state.receiver.take();
-        // Nobody will fill them any more.
+        // No sender is left to fill these buffers.
         let spare = std::mem::take(&mut state.spare);
         drop(state);
         drop(spare);

@@ -3,16 +3,16 @@ use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::task::Waker;
 
-/// How many emptied buffers wait for the sender: as many as batches can be on their way at the default demand, and
-/// one being filled.
+/// The most emptied buffers kept for the sender: one for each batch that can be on its way at the default demand, and
+/// one for the batch being filled.
 const SPARE_BUFFERS: usize = 3;
 
 /// What both sides of an edge see.
 pub(super) struct Shared<T> {
     /// Taken about once a batch by each side.
     state: Mutex<State<T>>,
-    /// Asked for and not yet sent, in items. Changed under the lock; what the sender reads without it is what it may
-    /// send at least, as only the sender takes away from it.
+    /// Asked for and not yet sent, in items. Changed under the lock. Without the lock the sender reads a lower bound,
+    /// as only the sender takes away from it, until the receiver goes.
     demand: AtomicUsize,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct State<T> {
     pub(super) receiving: bool,
     /// Set while the sender waits for demand, or for the receiver to go.
     pub(super) sender: Option<Waker>,
-    /// Set while the sender waits for something else than demand, to be told when the receiver goes.
+    /// Set while the sender waits for something other than demand; called when the receiver goes.
     pub(super) closing: Option<Waker>,
     /// Set while the receiver waits for a batch, or for the sender to go.
     pub(super) receiver: Option<Waker>,
@@ -46,8 +46,8 @@ pub(super) enum Sending {
 
 /// What has gone over an edge since it was made, in items.
 ///
-/// `asked` is never below `sent`; the difference is the demand still open. `sent` is `taken` and `discarded` and what
-/// is on its way.
+/// `asked` is never below `sent`; the difference is the demand still open. `sent` is the sum of `taken`, `discarded`
+/// and what is on its way.
 ///
 /// # Examples
 /// ```
@@ -99,11 +99,11 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn demand(&self) -> usize {
-        // What the receiver did before it asked does not matter to the sender: it only counts.
+        // What the receiver did before it asked does not matter to the sender: it needs only the number.
         self.demand.load(Ordering::Relaxed)
     }
 
-    /// Adds to the demand, while there is a sender to see it, and returns whom to wake for that.
+    /// Adds to the demand, while there is a sender to see it, and returns the waker to call for that.
     pub(super) fn ask(&self, state: &mut State<T>, items: usize) -> Option<Waker> {
         if state.sending != Sending::Open {
             return None;
@@ -123,7 +123,7 @@ impl<T> Shared<T> {
         self.demand.fetch_sub(items, Ordering::Relaxed) - items
     }
 
-    /// Takes back all demand: nobody reads any more.
+    /// Takes back all demand: the receiver is gone.
     pub(super) fn close(&self, state: &mut State<T>) {
         state.receiving = false;
         self.demand.store(0, Ordering::Relaxed);

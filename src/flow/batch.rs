@@ -29,13 +29,13 @@ impl<P> Flow<P> {
     /// layers anyway, use [`map_batch`](Flow::map_batch).
     ///
     /// # Demand
-    /// A lane holds at most `size` items, and less than that while it waits for more. Behind it a batch is an item: up
-    /// to [`max_demand`](Flow::demand) batches may wait to be read, so that with large ones a small demand is in place.
+    /// A lane holds at most `size` items, and fewer while it waits for more. After it, a batch counts as one item: up
+    /// to [`max_demand`](Flow::demand) batches may wait to be read, so set a small demand when batches are large.
     ///
     /// # Ordering
-    /// Each lane keeps its order, within batches and between them. Behind it, [`ordered`](Flow::ordered) brings the
-    /// batches of all lanes into the order of their last items; one that is not full when it comes out has the place of
-    /// the last item of the source that its lane took.
+    /// Each lane keeps its order, within batches and between them. After it, [`ordered`](Flow::ordered) brings the
+    /// batches of all lanes into the order of their last items. A batch that comes out before it is full has the place
+    /// of the last item of the source that its lane took.
     ///
     /// # Panics
     /// When `size` is 0.
@@ -58,16 +58,16 @@ impl<P> Flow<P> {
         self.batches(size as u64, OneEach)
     }
 
-    /// Gathers items into vectors that weigh at most `max`, at least 1, together, in each lane; `weigh` says what an
-    /// item weighs, and one that would weigh 0 weighs 1.
+    /// Gathers items into vectors with a total weight of at most `max`, at least 1, in each lane; `weigh` says what an
+    /// item weighs, and 0 counts as 1.
     ///
-    /// A batch is closed when it weighs `max`, or by the item that does not fit any more, which is the first of the next
-    /// one. An item that alone weighs more than `max` is a batch of its own. At the end of the input, and
-    /// [`within`](Flow::within) a time, it is as with [`batch`](Flow::batch).
+    /// A batch comes out when it weighs `max`, or when the next item does not fit; that item begins the next batch. An
+    /// item that alone weighs more than `max` is a batch of its own. The end of the input and
+    /// [`within`](Flow::within) work as with [`batch`](Flow::batch).
     ///
     /// # Demand
-    /// As for [`batch`](Flow::batch): a lane holds what weighs at most `max`, so at most `max` items, and one item more
-    /// if that alone is heavier.
+    /// As for [`batch`](Flow::batch): a lane holds items with a total weight of at most `max`, so at most `max` items,
+    /// or one heavier item alone.
     ///
     /// # Ordering
     /// As for [`batch`](Flow::batch).
@@ -107,12 +107,12 @@ impl<P> Flow<P> {
 }
 
 impl<P, W> Flow<Batch<P, W>> {
-    /// Lets a batch that is not full come out a time after its first item came in.
+    /// Lets a batch that is not full come out once `timeout` has passed since its first item came in.
     ///
-    /// The time starts with the first item of each batch, so that none comes out while nothing comes in, and an item
-    /// after a pause is not alone in its batch if others follow. With a time of 0 a batch has what is ready together.
-    /// Timers go by the millisecond. A lane whose input is always ready, and slow, looks at the time when it gives way
-    /// to other tasks.
+    /// The time starts with the first item of each batch. So no batch comes out while nothing comes in, and an item
+    /// after a pause is not alone in its batch if others follow. With a `timeout` of 0, a batch has the items that are
+    /// ready together. Timers go by the millisecond. A lane whose input is slow but always ready looks at the time only
+    /// when it gives way to other tasks.
     ///
     /// # Panics
     /// When the flow is already being read. The flow panics when the runtime of its lanes has no timers.
@@ -188,7 +188,7 @@ struct Filling<E: Envelope, T> {
     mark: Option<E::Mark>,
     weight: u64,
     max: u64,
-    /// How many items the last batch had, for which room is made at once.
+    /// How many items the last batch had: the next one gets room for as many at once.
     last: usize,
     timeout: Option<Duration>,
     /// When the batch comes out at the latest; only while it has items.
@@ -204,12 +204,12 @@ impl<E: Gathers, T> Filling<E, T> {
         self.weight >= self.max
     }
 
-    /// Whether an item may come in: a heavy one if it is alone.
+    /// Whether an item of this weight may come in: any item may if the batch is empty.
     fn fits(&self, weight: u64) -> bool {
         self.items.is_empty() || weight <= self.max - self.weight
     }
 
-    /// Adds an item; comes back with what is to be said before the batch.
+    /// Adds an item; returns what must go out before the batch.
     #[inline]
     fn push(&mut self, mark: E::Mark, item: T, weight: u64) -> Option<E::Of<Vec<T>>> {
         let word = if self.items.is_empty() {
@@ -226,12 +226,12 @@ impl<E: Gathers, T> Filling<E, T> {
     fn begin(&mut self, mark: E::Mark, weight: u64) {
         self.mark = Some(mark);
         self.items.reserve(self.last);
-        // A time that is too long to be told never comes.
+        // A time too far off to be represented never comes.
         let due = |timeout| Instant::now().checked_add(timeout);
         self.due = self.timeout.filter(|_| weight < self.max).and_then(due);
     }
 
-    /// Takes note of the envelope that comes after the items; comes back with what is to be said before the batch.
+    /// Takes note of an envelope that follows the items; returns what must go out before the batch.
     #[inline(always)]
     fn follow(&mut self, mark: E::Mark) -> Option<E::Of<Vec<T>>> {
         match &mut self.mark {
@@ -262,7 +262,7 @@ pin_project! {
     }
 }
 
-/// Passes on what there is.
+/// Passes on the item, if there is one.
 #[inline(always)]
 fn pass<T>(of: Option<T>, each: &mut impl FnMut(T) -> ControlFlow<()>) -> ControlFlow<()> {
     of.map_or(ControlFlow::Continue(()), each)
@@ -276,7 +276,7 @@ impl<E: Gathers, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for BatchLane<E,
     {
         let this = self.project();
         let (filling, weigh) = (this.filling, this.weigh);
-        // It was full when the reader broke off.
+        // The batch was full when the reader broke off.
         if filling.is_full() && pass(filling.take(), each).is_break() {
             return Poll::Ready(Each::Stopped);
         }
@@ -291,7 +291,7 @@ impl<E: Gathers, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for BatchLane<E,
                 pass(word, each)?;
             } else {
                 let batch = filling.take();
-                // The first of its batch: there is nothing to say before it.
+                // The first item of its batch: nothing must go out before it.
                 let _ = filling.push(mark, item, weight);
                 pass(batch, each)?;
             }
@@ -319,7 +319,7 @@ impl<E: Gathers, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Stream for BatchLane<
     fn size_hint(&self) -> (usize, Option<usize>) {
         let held = self.filling.items.len();
         let (least, most) = self.upstream.size_hint();
-        // What is held may be one batch, or one and what is to come may be others.
+        // The held items may be a batch of their own, and every item to come another.
         batched((least.saturating_add(held), most.and_then(|most| most.checked_add(held.min(1)))))
     }
 }

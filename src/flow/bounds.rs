@@ -1,4 +1,4 @@
-//! Names for what operators and users ask of a plan. Nothing is written for them: a plan that can do it, has them.
+//! Names for what operators and users ask of a plan. No plan implements them by hand: a plan that fits has them.
 
 use super::envelope::{Bare, Envelope, InWindow, Numbered};
 use super::plan::{Build, Plan};
@@ -8,7 +8,7 @@ use crate::window::{Global, Places, Signal, Unwindowed, Whole};
 
 /// A flow that takes every operator: the bound for functions, fields and traits of your own.
 ///
-/// What an operator makes of it is one again, so that functions can be chained:
+/// What an operator makes of such a flow is one again, so that functions can be chained:
 /// ```
 /// use gen_stage::prelude::*;
 ///
@@ -30,9 +30,9 @@ use crate::window::{Global, Places, Signal, Unwindowed, Whole};
 /// # });
 /// ```
 ///
-/// What comes behind a `reduce`, or another operator that ends a layer, is [`Readable`]; what [`ordered`] can follow is
-/// [`InOrder`]. Rows of a join become this by `shuffle` or a partition. To choose among flows while the program runs,
-/// take the plan out of the type by [`boxed`].
+/// A flow after a `reduce`, or after another operator that ends a layer, is [`Readable`]; one that [`ordered`] can
+/// follow is [`InOrder`]. The rows of a join become `Flowing` by `shuffle` or a partition. To choose among flows while
+/// the program runs, take the plan out of the type by [`boxed`].
 ///
 /// [`ordered`]: crate::Flow::ordered
 /// [`boxed`]: crate::Flow::boxed
@@ -41,7 +41,7 @@ pub trait Flowing: Plain<Item: Send + 'static> + Build<Bare, Lane: Send + 'stati
 impl<P> Flowing for P where P: Plain<Item: Send + 'static> + Build<Bare, Lane: Send + 'static> + Send + 'static
 {}
 
-/// A layer that is open, with items that travel as they are: no window before this, no `reduce`, and no join.
+/// A layer that is open, with items that travel as they are: no window, no `reduce` and no join comes before it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not take every operator",
     label = "needs a flow whose layer is open",
@@ -70,7 +70,7 @@ impl<P: Plan<Carries = Bare>> Plain for P {}
 /// # });
 /// ```
 ///
-/// A partition has lost it:
+/// A partition loses that order:
 /// ```compile_fail,E0277
 /// use gen_stage::prelude::*;
 ///
@@ -82,7 +82,7 @@ pub trait InOrder: Flowing + Build<Numbered, Lane: Send + 'static> {}
 
 impl<P> InOrder for P where P: Flowing + Build<Numbered, Lane: Send + 'static> {}
 
-/// A flow that can be read, partitioned, shuffled and merged, also one whose layer is closed by a `reduce`.
+/// A flow that can be read, partitioned, shuffled and merged, even if its layer is closed by a `reduce`.
 ///
 /// # Examples
 /// ```
@@ -102,7 +102,7 @@ pub trait Readable: Plan<Item: Send + 'static> + Build<Bare, Lane: Send + 'stati
 impl<P> Readable for P where P: Plan<Item: Send + 'static> + Build<Bare, Lane: Send + 'static> + Send + 'static
 {}
 
-/// A layer that takes operators that work item by item: without a window, or behind one.
+/// A layer that takes operators that work item by item: without a window, or after one.
 ///
 /// A `reduce`, `emit_state` or `combine` closes a layer. What comes out is read as a `Stream`, or goes into the next
 /// layer:
@@ -114,7 +114,7 @@ impl<P> Readable for P where P: Plan<Item: Send + 'static> + Build<Bare, Lane: S
 /// assert_eq!(sums.shuffle().lanes(1).map(|sum: u32| sum + 1).collect::<Vec<_>>().await, [37]);
 /// # });
 /// ```
-/// Nothing else compiles, neither a mapper nor a second `reduce` behind the first:
+/// Nothing else compiles, neither a mapper nor a second `reduce` after the first:
 /// ```compile_fail,E0277
 /// use gen_stage::prelude::*;
 ///
@@ -139,7 +139,7 @@ pub trait OpenLayer: Open + Build<Bare> {}
 
 impl<P: Open + Build<Bare>> OpenLayer for P {}
 
-/// A layer that can be reduced: without a window, or behind one.
+/// A layer that can be reduced: without a window, or after one.
 pub trait Reducible: Plan {
     /// In which windows an item can be.
     type Places: Places;
@@ -163,7 +163,7 @@ impl<P: Plan<Carries: Reduces<P>>> Reducible for P {
     }
 }
 
-/// Envelopes that a `reduce` can read, in the lanes of `P`: with windows or, as one window that never ends, without.
+/// Envelopes that a `reduce` can read, in the lanes of `P`: with windows, or without, as one window that never ends.
 #[diagnostic::on_unimplemented(
     message = "the layer of this flow is closed: it takes no more operators",
     label = "this operator comes after a `reduce`, `emit_state`, `on_trigger` or `combine`",

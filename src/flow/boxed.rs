@@ -14,12 +14,12 @@ use std::task::{Context, Poll};
 ///
 /// See also [`Flowing`](super::Flowing), [`InOrder`] and [`Readable`]: what a function asks of a flow.
 impl<P> Flow<P> {
-    /// Takes the operators out of the flow's type, for a field or for one of several flows; items go on as they are.
+    /// Takes the operators out of the flow's type, for a field or to choose among flows; items go on as they are.
     ///
     /// `Flow<Boxed<T>>` takes every operator but [`ordered`](Flow::ordered), for which there is
-    /// [`boxed_in_order`](Flow::boxed_in_order). It costs a dynamic call per item where it stands, and an allocation per
-    /// lane. Operators behind it are compiled into one loop as before, and so are those in front of it. `lanes` and
-    /// `demand` behind it are those of the layer before it.
+    /// [`boxed_in_order`](Flow::boxed_in_order). It costs a dynamic call per item where it stands, and an allocation
+    /// per lane. The operators before it are compiled into one loop, and so are those after it. `lanes` and `demand`
+    /// after it still set the layer that it is in.
     ///
     /// # Ordering
     /// Each lane keeps its order.
@@ -77,9 +77,9 @@ impl<P> Flow<P> {
         self.then(|plan| Boxed { plan: Box::new(plan) })
     }
 
-    /// Takes the operators out of the flow's type, and leaves the order of its source to be restored.
+    /// Takes the operators out of the flow's type; the order of the source can still be restored.
     ///
-    /// Like [`boxed`](Flow::boxed), for a flow that [`ordered`](Flow::ordered) can follow, here or behind further
+    /// Like [`boxed`](Flow::boxed), for a flow that [`ordered`](Flow::ordered) can follow, here or after further
     /// operators.
     ///
     /// # Ordering

@@ -3,11 +3,11 @@ use std::time::Duration;
 /// A token bucket, as the generic cell rate algorithm: one number instead of a level and a time.
 ///
 /// The number is when the bucket will be full again if nothing is taken. Times are in nanoseconds since any start,
-/// and inside in nanoseconds times `amount`: so one token takes `per` of these units to come, which is a whole number
-/// whatever the rate, and nothing drifts.
+/// and inside in nanoseconds times `amount`. In these units one token takes `per` to come: a whole number whatever the
+/// rate, so nothing drifts.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
-    /// So many tokens come in the time of `per` nanoseconds.
+    /// How many tokens come in `per` nanoseconds.
     amount: u128,
     per: u128,
     /// How many tokens it holds.
@@ -16,15 +16,15 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// All at least 1; the bucket is full.
+    /// All arguments are at least 1; the bucket begins full.
     pub(super) fn new(amount: u64, per: Duration, burst: u64) -> Self {
         Self { amount: amount.into(), per: per.as_nanos(), burst: burst.into(), full: 0 }
     }
 
-    /// Takes `cost` tokens, and says from when on what they are for may pass.
+    /// Takes `cost` tokens; returns the time from which on what they pay for may pass.
     ///
-    /// More tokens than the bucket holds are there when it is full; it is in debt then, for what comes next. Who asks
-    /// later never passes earlier.
+    /// A cost above what the bucket holds waits until it is full, and leaves a debt that delays what comes next. A
+    /// later call never returns an earlier time.
     pub(super) fn take(&mut self, now: u64, cost: u64) -> u64 {
         let cost = u128::from(cost);
         let full = self.full.max(u128::from(now) * self.amount);
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!([slow.take(5, 1), slow.take(5, 1)], [5, u64::MAX]);
     }
 
-    /// Tokens counted one by one, by another way of counting: in fractions of a token since the last look.
+    /// The same bucket, counted in another way: a level in fractions of a token, and when it was last looked at.
     #[test]
     fn it_lets_through_what_a_bucket_with_a_level_does() {
         let (amount, burst) = (7, 4);
@@ -101,7 +101,7 @@ mod tests {
         let mut now = 0;
         for round in 0..10_000_u64 {
             let cost = round * 2_654_435_761 % 6;
-            // What may pass since before now passes now.
+            // What might have passed before now passes now.
             let at = bucket.take(now, cost).max(now);
             let wanted = cost.min(burst) as f64;
             let arrived = now as f64 / 1e9;

@@ -5,14 +5,14 @@ use std::future::poll_fn;
 
 /// # Ends
 ///
-/// Each runs all lanes until they have ended. Beside these, a flow is a `Stream`: every adapter of `StreamExt` reads it.
+/// Each of these runs all lanes to their end. A flow is also a `Stream`: every adapter of `StreamExt` reads it.
 impl<P> Flow<P> {
     /// Gathers everything that comes out into a collection.
     ///
-    /// Like `StreamExt::collect`, which need not be imported for it, and by batches.
+    /// Like `StreamExt::collect`, but by batches, and `StreamExt` need not be imported.
     ///
     /// # Ordering
-    /// As the lanes send: see [`Flow`].
+    /// The order in which the lanes send: see [`Flow`].
     ///
     /// # Panics
     /// Like every reader of a [`Flow`].

@@ -31,17 +31,17 @@ impl<P> Flow<P> {
     /// likes. Only what the tables hold crosses to the next layer, by the hash of the key, where `merge` adds the
     /// second value of a key to the first. The pairs `(key, value)` come out at the end of input.
     ///
-    /// This is what scales a count of words over cores: words are not sent anywhere, and not even copied, but once
-    /// per different word and lane. It needs a `merge` that gives the same result in any order and grouping (sums,
-    /// maxima, sets …). A [`reduce`](Flow::reduce) behind [`partition_by`](Flow::partition_by) needs no such promise,
-    /// and sends every item.
+    /// This is what scales a count of words over cores: a word is copied and sent once per table that holds it, not
+    /// each time it occurs. It needs a `merge` that gives the same result in any order and grouping (sums, maxima,
+    /// sets …). A [`reduce`](Flow::reduce) after [`partition_by`](Flow::partition_by) needs no such promise, but sends
+    /// every item.
     ///
-    /// `max_keys` (at least 1, per lane) bounds the tables of the first phase: one that has as many keys after an item
-    /// is sent on and begun anew, so it holds at most `max_keys - 1` keys and those of one item. It does not change
-    /// the result. The second phase holds every key once.
+    /// `max_keys` (at least 1, per lane) bounds the tables of the first phase. A table that has `max_keys` keys or more
+    /// after an item is sent on and begun anew, so it holds at most `max_keys - 1` keys and those of one item. This
+    /// does not change the result. The second phase holds every key once.
     ///
     /// # Demand
-    /// [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind `combine` are those of the second phase.
+    /// [`lanes`](Flow::lanes) and [`demand`](Flow::demand) after `combine` are those of the second phase.
     ///
     /// # Ordering
     /// None: pairs come out in the order of the tables.
@@ -105,7 +105,7 @@ pub struct Combine<P, K, V, F, M> {
 }
 
 pin_project! {
-    // The first phase: the plan above with what is to be put on each of its lanes, and then such a lane.
+    // The first phase: before it is built, the plan above and what to put on each of its lanes; after that, one lane.
     struct Local<L, K, V, F> {
         #[pin]
         upstream: L,
@@ -122,7 +122,7 @@ enum Phase<K, V> {
     Sending(Iter<IntoIter<(K, V)>>),
 }
 
-/// What adds to the second phase's tables.
+/// The reducer that fills the second phase's tables.
 pub struct Merging<K, V, M> {
     merge: M,
     table: PhantomData<fn() -> Combiner<K, V>>,
@@ -260,9 +260,8 @@ where
                 Phase::Sending(pairs) => match ready!(Pin::new(pairs).poll_each(cx, each)) {
                     Each::Stopped => return Poll::Ready(Each::Stopped),
                     Each::Ended if *this.ended => return Poll::Ready(Each::Ended),
-                    // The next table will become as large as the last one.
                     Each::Ended => {
-                        // The next table will become as large as the last one. Small ones are many: each is a turn.
+                        // The next table may fill up, too: it gets room at once. Small tables are many: each is a turn.
                         *this.phase = Phase::Filling(Combiner::with_capacity(*this.max_keys));
                         return give_way(cx);
                     }

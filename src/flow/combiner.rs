@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
-/// The table that an item is put into by [`Flow::combine`](crate::Flow::combine): keys to values.
+/// The table that [`Flow::combine`](crate::Flow::combine) puts items into: from keys to values.
 ///
 /// # Examples
 /// See [`combine`](crate::Flow::combine).
@@ -46,7 +46,7 @@ impl<K, V> Combiner<K, V> {
 }
 
 impl<K: Hash + Eq, V> Combiner<K, V> {
-    /// The value of a key that is borrowed, to be changed; a key not seen before is made of it, with the default.
+    /// The value of a borrowed key, to be changed; a key not seen before is made from it, and gets the default value.
     ///
     /// ```
     /// let mut counts = gen_stage::flow::Combiner::<String, u64>::default();
@@ -68,7 +68,7 @@ impl<K: Hash + Eq, V> Combiner<K, V> {
         }
     }
 
-    /// The value of a key that is given away, to be changed; a key not seen before gets the default.
+    /// The value of an owned key, to be changed; a key not seen before gets the default value.
     ///
     /// ```
     /// let mut counts = gen_stage::flow::Combiner::<u32, u64>::default();
@@ -88,7 +88,7 @@ impl<K: Hash + Eq, V> Combiner<K, V> {
         }
     }
 
-    /// Puts a value under a key, or has it merged with the one that is there.
+    /// Puts a value under a key, or merges it into the value that is already there.
     pub(super) fn merge(&mut self, key: K, value: V, merge: &mut impl FnMut(&mut V, V)) {
         let (hash, found) = self.find(&key);
         match found {

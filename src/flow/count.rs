@@ -6,8 +6,8 @@ use std::future::poll_fn;
 impl<P> Flow<P> {
     /// Counts the items that come out, in every lane, and adds up what the lanes counted.
     ///
-    /// No item crosses to the task that awaits this. Of a flow that is already being read, what is left is read and
-    /// counted, as `StreamExt::count` does.
+    /// No item crosses to the task that awaits this, unless the flow is already being read: then that task reads and
+    /// counts the items that are left, as `StreamExt::count` does.
     ///
     /// # Panics
     /// Like every reader of a [`Flow`].

@@ -26,7 +26,8 @@ impl<P: Layered, Si> Layered for DeadLetters<P, Si> {
 
 /// # Results
 ///
-/// Items that are `Result`s, as a source or a `map` makes them. They are items like others until these say what becomes of them.
+/// Items that are `Result`s, as a source or a `map` makes them. They are items like others until one of these operators
+/// says what becomes of them.
 impl<P, T, X> Flow<P>
 where
     P: Open<Item = Result<T, X>>,
@@ -34,24 +35,25 @@ where
     /// Passes on the value of each `Ok`, and writes the errors of all lanes into one `Sink`.
     ///
     /// The sink has a task of its own. It is flushed whenever no error is waiting, and closed when all lanes have
-    /// ended; the flow ends after that. To have the items that failed in the sink, put them into the error
+    /// ended; the flow ends after that. For the sink to get the items that failed, too, put them into the error
     /// ([`map_err`](Flow::map_err), or the closure of [`try_map`](Flow::try_map)).
     ///
     /// # Demand
-    /// At most [`max_demand`](Flow::demand) errors wait for the sink, to equal parts of each lane and at least one of
-    /// each, and one more in each lane. A sink that is not ready then holds up the lanes that have an error, and they
-    /// what feeds them: nothing is dropped.
+    /// At most [`max_demand`](Flow::demand) errors wait for the sink, in equal shares of at least one for each lane,
+    /// and one more in each lane. Then a sink that is not ready holds up the lanes that have an error, and these hold
+    /// up what feeds them: nothing is dropped.
     ///
     /// # Ordering
     /// Each lane keeps its order, and so do its errors in the sink. [`ordered`](Flow::ordered) can follow.
     ///
     /// # Errors
-    /// An error of the sink ends the flow with a panic that names it. A sink that may fail without ending the flow is
-    /// wrapped in one that does not.
+    /// An error of the sink ends the flow with a panic that names it. If the sink may fail without ending the flow,
+    /// wrap it in a sink that does not fail.
     ///
     /// # Drop
     /// Dropping the flow drops the sink as it is, with the errors that wait for it, and does not close it. A lane that
-    /// ends before its input does has sent the errors that it came to.
+    /// ends before its input does sends the errors that it came to; one that still waits for room is
+    /// [discarded](Flow::discarded).
     ///
     /// # Examples
     /// ```
@@ -109,7 +111,7 @@ where
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let demand = self.settings().demand;
         let lanes = self.upstream.build(tasks);
-        // An edge from each lane, so that none keeps another from getting rid of its errors.
+        // An edge from each lane, so that no lane keeps another from sending its errors.
         let share = demand.shared_by(lanes.len());
         let discarded = tasks.discarded().clone();
         let (outlets, edges): (Vec<_>, Vec<_>) = lanes
@@ -135,13 +137,13 @@ where
 /// The errors of a lane on their way to the sink.
 struct Letters<X> {
     outlet: Outlet<X>,
-    /// Waits for room.
+    /// An error that waits for room.
     held: Option<X>,
     discarded: Arc<AtomicU64>,
 }
 
 impl<X> Letters<X> {
-    /// Breaks when something is to be looked after: the error that there is no room for, or a full batch.
+    /// Breaks when there is no room for the error, or when the batch is full.
     #[cold]
     fn put(&mut self, error: X) -> ControlFlow<()> {
         if self.outlet.room() == 0 {
@@ -170,7 +172,7 @@ impl<X> Letters<X> {
 
 impl<X> Drop for Letters<X> {
     fn drop(&mut self) {
-        // Also of a lane that ends before its input does: the sink is closed when all lanes have ended.
+        // Also when the lane ends before its input does: the sink is closed when all lanes have ended.
         self.outlet.finish();
         let lost = self.outlet.take().len() + usize::from(self.held.is_some());
         self.discarded.fetch_add(lost as u64, Ordering::Relaxed);
@@ -226,7 +228,7 @@ where
             if stopped || polled != Poll::Ready(Each::Stopped) {
                 return polled;
             }
-            // The lane below counts what it passes in one call; this may go on for ever.
+            // The lane below bounds what it passes in one call, but this loop could go on for ever.
             if this.pace.is_over() {
                 return give_way(cx);
             }

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// How what lanes emit for one window is brought together.
+/// How to bring together what the lanes emit for one window.
 pub trait Gather<Id, T> {
     /// What is kept for a window.
     type State;
@@ -26,7 +26,7 @@ pub trait Gather<Id, T> {
     fn done(&mut self, state: Self::State, window: Id) -> Self::Out;
 }
 
-/// What goes from a lane that reduces to the one that brings windows together; the number is the lane's.
+/// What a lane that reduces sends to the lane that brings windows together; the number is that of the sending lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece<Id, T> {
     /// Something that was emitted for a window.
@@ -37,17 +37,17 @@ pub enum Piece<Id, T> {
     End(usize),
 }
 
-/// Has what is emitted go out in pieces.
+/// Turns what `E` emits into pieces.
 #[derive(Debug, Clone)]
 pub struct Pieces<E>(pub(super) E);
 
 /// What comes out of a trigger, in pieces.
 #[derive(Debug)]
 pub struct PiecesOf<I, Id> {
-    /// What comes behind its end would come behind the word that the lane is done.
+    /// Fused: items after the end would arrive after [`Piece::Done`].
     items: Fuse<I>,
     window: Id,
-    /// With the last trigger of a window, the lane that is done with it.
+    /// At the last trigger of a window, the number of the lane, which is done with the window then.
     done: Option<usize>,
 }
 
@@ -78,7 +78,7 @@ impl<I: Iterator, Id: Clone> Iterator for PiecesOf<I, Id> {
 }
 
 pin_project! {
-    /// A lane that says at its end which one it was.
+    /// A lane that sends its number at its end.
     #[derive(Debug)]
     #[must_use = "a lane does nothing until it is polled"]
     pub struct Ending<L> {
@@ -137,16 +137,16 @@ pin_project! {
     }
 }
 
-/// The windows that some lane is not done with.
+/// The windows that at least one lane is not done with.
 struct Windows<Id, A> {
-    /// By their order.
+    /// In the order of the windows.
     open: BTreeMap<Id, A>,
     lanes: Vec<Progress<Id>>,
-    /// Up to here, and with it, every lane is done.
+    /// The last window that every lane is done with.
     complete: Progress<Id>,
 }
 
-/// Up to which window a lane is done: windows are done in their order.
+/// The last window that a lane is done with: windows are done in their order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Progress<Id> {
     Nothing,
@@ -170,7 +170,7 @@ impl<Id: Ord + Clone, A> Windows<Id, A> {
                 return gather.merge(state, item);
             }
             Piece::Done(lane, window) => {
-                // Also a window for which nothing was emitted is one.
+                // A window for which nothing was emitted comes out, too.
                 self.open.entry(window.clone()).or_insert_with(|| gather.init());
                 (lane, Progress::Upto(window))
             }
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn nothing_comes_behind_the_word_that_a_lane_is_done() {
         let mut at = 0;
-        // An iterator that goes on behind its end.
+        // An iterator that goes on after its end.
         let items = std::iter::from_fn(move || {
             at += 1;
             (at != 2).then_some(at)

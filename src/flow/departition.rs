@@ -18,19 +18,19 @@ where
 {
     /// Brings what the lanes emit for one window together, in one lane: one item for each window.
     ///
-    /// `init` makes a state for a window, `merge` takes into it what any lane emits for that window, and `done` makes
-    /// an item of it, once all lanes are done with the window: each has said so, has said so of a later window, or has
-    /// ended. Without windows that is one item, at the end of input.
+    /// `init` makes a state for a window, and `merge` adds to it what any lane emits for that window. Once all lanes
+    /// are done with the window, `done` makes an item of the state. A lane is done with a window when it has said so of
+    /// this or of a later window, or has ended. Without windows there is one item, at the end of input.
     ///
-    /// A lane that nothing comes to has no windows to be done with: behind a partition with a lane that has no keys, all
+    /// A lane that gets no items has no windows to be done with. After a partition, if one lane has no keys, all
     /// windows wait for the end of input, and are kept till then.
     ///
-    /// It belongs to the layer of the `reduce` before it: [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it
-    /// are those of the lanes that reduce. Operators behind it run in one lane; to go on in many,
-    /// [`shuffle`](Flow::shuffle).
+    /// `departition` belongs to the layer of the `reduce` before it: [`lanes`](Flow::lanes) and
+    /// [`demand`](Flow::demand) after it are those of the lanes that reduce. Operators after it run in one lane; to go
+    /// on in many, use [`shuffle`](Flow::shuffle).
     ///
-    /// Windows must have an order, and be done in it: all do but [sessions](crate::window::Window::session), for which
-    /// it does not compile, and custom ones up to their kind.
+    /// Windows must have an order, and be done in it. All do but [sessions](crate::window::Window::session), for which
+    /// `departition` does not compile; with custom windows it depends on their kind.
     ///
     /// # Ordering
     /// Windows come out in their order.
@@ -60,9 +60,9 @@ where
     /// ```
     ///
     /// # Source
-    /// `Flow.departition/5`. A lane may emit any number of items for a window, also none; and a window that only some
-    /// lanes have is not held back until the end of input. What [`emit_and_reduce`](Flow::emit_and_reduce) emits at once
-    /// is of no window, and it does not compile behind that.
+    /// `Flow.departition/5`. A lane may emit any number of items for a window, even none; and a window that only some
+    /// lanes have is not held back until the end of input. What [`emit_and_reduce`](Flow::emit_and_reduce) emits at
+    /// once belongs to no window, so `departition` does not compile after it.
     #[track_caller]
     pub fn departition<T, A, V, I, F, D>(
         self,

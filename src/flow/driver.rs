@@ -22,14 +22,14 @@ pin_project! {
         outlets: Vec<Outlet<L::Item>>,
         // The outlet that had its turn last.
         last: usize,
-        // So often it still waits for lanes that have not begun.
+        // How many more times it waits for lanes that have not asked yet.
         patience: u32,
-        // Of a batch.
+        // The length of a full batch.
         full: usize,
-        // The lane has something to wait for, and so it is polled as long as anybody wants items.
+        // The lane has been pending once: from then on it is polled as long as any outlet wants items.
         waits: bool,
         pace: Pace,
-        // Taken from the lane for an outlet that closed meanwhile; the next outlet gets them first.
+        // Items taken from the lane for an outlet that closed meanwhile; the next outlet gets them first.
         stranded: Vec<L::Item>,
         discarded: Arc<AtomicU64>,
     }
@@ -57,13 +57,13 @@ impl<L: Lane> ShareDriver<L> {
     }
 }
 
-/// So often others have a turn before a lane gets its second batch, while a lane has not asked for its first: it is about
-/// to, in most cases, and an input may be so short that nothing would be left for it. Some never ask.
+/// How many times other tasks get a turn before a lane gets its second batch while another lane has not asked for its
+/// first. In most cases that lane is about to ask, and a short input might leave nothing for it. Some lanes never ask.
 const PATIENCE: u32 = 200;
 
-/// Picks the open outlet whose turn it is after `last`, and forgets the closed ones. `None`: nobody is left.
+/// Picks the open outlet whose turn it is after `last`, and forgets the closed ones. `None`: no outlet is left.
 ///
-/// With a `share` less than a full batch, only of those that have not as many items in hand.
+/// With a `share`, which is less than a full batch, picks only outlets whose lane has fewer items than that in hand.
 fn poll_pick<T>(
     outlets: &mut Vec<Outlet<T>>,
     last: usize,
@@ -132,16 +132,16 @@ impl<L: Lane> Future for ShareDriver<L> {
             };
             outlet.flush(waker);
             if outlet.is_closed() {
-                // In front of what was stranded behind it.
+                // The items taken back come before those that are still stranded.
                 let mut back = outlet.take();
                 back.append(this.stranded);
                 *this.stranded = back;
             } else if polled == Poll::Ready(Each::Stopped) && waker.is_some() && outlet.open() == 0 {
-                // Already to be woken for it.
+                // Sending has registered the waker for the next demand.
                 return Poll::Pending;
             }
             match polled {
-                // Someone else takes what is stranded, and then the lane says again what it says now.
+                // Another outlet takes what is stranded; after that, the lane gives the same answer again.
                 _ if !this.stranded.is_empty() => {}
                 Poll::Ready(Each::Ended) => {
                     this.outlets.iter_mut().for_each(Outlet::finish);
@@ -203,15 +203,15 @@ fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<boo
 
 /// Sends a full batch; breaks when nothing more is wanted.
 ///
-/// From inside the loop, for breaking off in the middle of a batch costs a copy of its rest. Not inlined, and so the
-/// loop's own code stays short enough to be.
+/// Called inside the loop, because breaking off in the middle of a batch costs a copy of its rest. Not inlined, so that
+/// the loop's own code stays short enough to be inlined.
 #[inline(never)]
 fn send_full<T>(outlet: &mut Outlet<T>) -> ControlFlow<()> {
     outlet.flush(None);
     if outlet.open() > 0 || outlet.is_closed() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
-/// Counts an item whose lane has gone; breaks when all have.
+/// Counts an item whose lane has gone; breaks when all lanes have gone.
 #[cold]
 fn count_unread<T>(outlets: &[Outlet<T>], unread: &mut usize) -> ControlFlow<()> {
     *unread += 1;
@@ -259,7 +259,7 @@ impl<L: Lane, R: Route<L::Item>> Future for RouteDriver<L, R> {
         let polled = self.as_mut().poll_route(cx);
         let this = self.project();
         for outlet in this.outlets {
-            // Whatever this task waits for now, nobody else waits for items in its hands.
+            // Whatever this task waits for now, no lane has to wait for items in its hands.
             if polled.is_pending() {
                 outlet.flush(None);
                 outlet.watch(cx);

@@ -5,13 +5,14 @@ use crate::window::{EmitAndFold, Nothing, Reducer};
 use std::marker::PhantomData;
 
 impl<P> Flow<P> {
-    /// Folds items into a state as [`reduce`](Flow::reduce) does, and emits what `f` returns at once.
+    /// Folds items into a state as [`reduce`](Flow::reduce) does, and at once emits what `f` returns.
     ///
-    /// At triggers, and at the end, what [`reduce`](Flow::reduce) says of the state comes out besides, unless
-    /// [`emit_nothing`](Flow::emit_nothing) or [`on_trigger`](Flow::on_trigger) say otherwise.
+    /// At triggers, and at the end, the items of the state come out, too, as with [`reduce`](Flow::reduce), unless
+    /// [`emit_state`](Flow::emit_state), [`emit_nothing`](Flow::emit_nothing) or [`on_trigger`](Flow::on_trigger) says
+    /// otherwise.
     ///
     /// # Ordering
-    /// What an item makes `f` emit comes out before what a trigger emits that this item sets off.
+    /// When an item sets off a trigger, what `f` returns for the item comes out before what the trigger emits.
     ///
     /// # Panics
     /// A panic in `init` or `f` ends the flow with that panic.

@@ -7,11 +7,11 @@ use std::marker::PhantomData;
 
 /// What the items of a lane travel in.
 ///
-/// An operator is written once, for items. The envelope says what else goes from lane to lane, and what becomes of it
-/// when an item is dropped or becomes several: a place in the order of the source, windows, word that one of them is
-/// done. Users meet envelopes in type names and in messages of the compiler only.
+/// An operator is written once, for items. The envelope says what else goes from lane to lane: a place in the order of
+/// the source, windows, word that a window is done. It also says what becomes of that when an item is dropped or
+/// becomes several. Users meet envelopes only in type names and in messages of the compiler.
 ///
-/// An envelope can be empty: it then brings word of something and no item. It goes on in its turn.
+/// An envelope can be empty: it then brings word of something but no item, and passes on in its turn.
 #[diagnostic::on_unimplemented(
     message = "the layer of this flow is closed: it takes no more operators",
     label = "this operator comes after a `reduce`, `emit_state`, `on_trigger` or `combine`",
@@ -30,7 +30,7 @@ pub trait Envelope: Sealed {
     #[doc(hidden)]
     fn open<T>(of: Self::Of<T>) -> (Self::Mark, Option<T>);
 
-    /// Puts what became of the item back; `None` when nothing did and nothing needs to be said.
+    /// Puts back what became of the item; `None` when nothing is left of it and nothing needs to be passed on.
     #[doc(hidden)]
     fn close<T>(mark: Self::Mark, item: Option<T>) -> Option<Self::Of<T>>;
 
@@ -51,9 +51,9 @@ pub trait Envelope: Sealed {
     }
 }
 
-/// Envelopes of which one can be made of several, for a batch.
+/// Envelopes that can be gathered for a batch: several become one.
 pub trait Gathers: Envelope {
-    /// Puts `next` in the place of the mark before it, and says what that one still had to say.
+    /// Replaces `mark` with `next`; returns what the replaced mark still had to pass on.
     #[doc(hidden)]
     fn follow<T>(mark: &mut Self::Mark, next: Self::Mark) -> Option<Self::Of<T>>;
 }
@@ -66,11 +66,11 @@ pub struct Bare;
 #[derive(Debug, Clone, Copy)]
 pub struct Numbered;
 
-/// Items in windows, each in another envelope `E` inside of that.
+/// Items in windows; within its window, each item has another envelope `E`.
 #[derive(Debug)]
 pub struct InWindow<P, Id, E = Bare>(PhantomData<fn() -> (P, Id, E)>);
 
-/// In place of an envelope, behind what ends a layer: items that are read, or open the next layer.
+/// In place of an envelope, after an operator that ends a layer: items that are read, or open the next layer.
 #[derive(Debug, Clone, Copy)]
 pub struct ClosedLayer;
 
@@ -117,7 +117,7 @@ impl Gathers for Bare {
     }
 }
 
-/// The number of an item that is dropped comes to its end all the same: whoever restores the order waits for it.
+/// The number of a dropped item comes to its end all the same: the lane that restores the order waits for it.
 impl Envelope for Numbered {
     type Of<T> = Tagged<T>;
     type Mark = Tagged<()>;
@@ -157,12 +157,12 @@ impl Envelope for Numbered {
 }
 
 impl Gathers for Numbered {
-    /// A batch stands where its lane has got to. The other lanes need not wait for the numbers before: they come to
-    /// their end at once.
+    /// A batch has the place of the last number that its lane took. Earlier numbers come to their end at once, so that
+    /// the other lanes need not wait for them.
     #[inline(always)]
     fn follow<T>(mark: &mut Tagged<()>, next: Tagged<()>) -> Option<Tagged<T>> {
         let next = match next {
-            // All that is still to come of this number is the batch.
+            // The batch is all that is still to come of this number.
             Tagged::End(number) => Tagged::Whole(number, ()),
             next => next,
         };

@@ -119,7 +119,7 @@ where
 {
     type Lane = Inlet<Tagged<P::Item>>;
 
-    /// Restores the order in front of the crossing: behind it, the lanes share the items anew.
+    /// Restores the order before the crossing: after it, the lanes share the items anew.
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let demand = self.upstream.settings().demand;
         let uppers = self.upstream.build(tasks);

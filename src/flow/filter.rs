@@ -6,7 +6,7 @@ use super::step::{Step, Stepped};
 ///
 /// Operators of the layer they are in: one loop per lane, in the order of the lane.
 impl<P> Flow<P> {
-    /// Keeps the items for which `f` says true.
+    /// Keeps the items for which `f` returns true.
     ///
     /// # Ordering
     /// Each lane keeps its order.
@@ -35,7 +35,7 @@ impl<P> Flow<P> {
         self.then(|plan| Stepped::new(plan, Filter(f)))
     }
 
-    /// Drops the items for which `f` says true.
+    /// Drops the items for which `f` returns true.
     ///
     /// # Ordering
     /// Each lane keeps its order.

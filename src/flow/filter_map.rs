@@ -22,7 +22,7 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// `Flow.filter_map/3` of 0.4, which took the test and the mapping apart.
+    /// `Flow.filter_map/3` of 0.4, which took the test and the mapping as two functions.
     #[track_caller]
     pub fn filter_map<U, F>(self, f: F) -> Flow<Stepped<P, FilterMap<F>>>
     where

@@ -6,12 +6,12 @@ use std::future::Future;
 
 /// # Futures
 ///
-/// At most so many are under way, over all lanes, and are driven whether or not the flow is read.
+/// At most `n` futures are in flight, over all lanes, and are driven whether or not the flow is read.
 impl<P> Flow<P> {
     /// Makes one item of each item, or none, by awaiting the future that `f` returns, with at most `n` in flight.
     ///
-    /// `n` is at least 1, and counts over all lanes of the layer. All that is said of [`map_async`](Flow::map_async)
-    /// holds.
+    /// `n` is at least 1, and counts over all lanes of the layer. All that [`map_async`](Flow::map_async) says holds
+    /// here, too.
     ///
     /// # Demand, Ordering
     /// As for [`map_async`](Flow::map_async).
@@ -46,7 +46,7 @@ impl<P> Flow<P> {
     }
 }
 
-/// The step of [`Flow::filter_map_async`] behind its futures: keeps what is there.
+/// The step of [`Flow::filter_map_async`] after its futures: keeps the item of each `Some`.
 #[derive(Debug, Clone, Copy)]
 pub struct Present;
 

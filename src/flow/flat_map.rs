@@ -96,7 +96,7 @@ impl<E: Envelope, P: Build<E>, F: Expand<P::Item> + Clone> Build<E> for FlatMap<
     type Lane = FlatMapLane<E, P::Item, P::Lane, F, E::Many<F::Items>>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        // What one batch became, as with `map_batch`, is not cut in pieces shorter than a batch.
+        // What one batch became, as with `map_batch`, is not cut into pieces shorter than a batch.
         let turn = Turn::default().size().max(self.settings().demand.batch());
         let lanes = self.upstream.build(tasks).into_iter();
         let lane = |upstream| FlatMapLane {
@@ -124,7 +124,7 @@ pin_project! {
     }
 }
 
-/// Nothing is known of what items become, but that nothing becomes nothing.
+/// Nothing is known of how many items come out, except that no input gives no output.
 fn flattened((_, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
     (0, most.filter(|most| *most == 0))
 }
@@ -180,7 +180,7 @@ where
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {
-        // An item is of the upstream of what it was made of: nothing else is taken while that lasts.
+        // An item has the origin of the item it was made of: no other is taken until that one is used up.
         self.project().upstream.origins()
     }
 }

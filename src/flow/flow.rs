@@ -17,11 +17,11 @@ use tokio::runtime::Handle;
 ///
 /// Made by [`.flow()`](crate::StreamFlow::flow) on any `Stream`, or by [`from_iter`](Flow::from_iter) and its like.
 /// It does nothing until it is polled. Then its source and each of its lanes run in tasks of their own, whether or
-/// not somebody reads at the moment, until as many items wait to be read as were asked for.
+/// not the flow is being read, until as many items wait to be read as were asked for.
 ///
 /// # Demand
-/// Each layer asks the one above for up to [`max_demand`](Flow::demand) items per edge, 1000 unless set, and so does
-/// the reader of the flow with its last layer. A reader that stops stops the lanes, and they stop the source.
+/// Each layer asks the one above for up to [`max_demand`](Flow::demand) items per edge, 1000 unless set. The reader of
+/// the flow asks the last layer in the same way. When the reader stops, the lanes stop, and they stop the source.
 ///
 /// # Ordering
 /// A lane keeps its items in order. Between lanes there is no order; [`ordered`](Flow::ordered) restores that of the
@@ -29,16 +29,16 @@ use tokio::runtime::Handle;
 ///
 /// # Panics
 /// A panic in the user's code stops all lanes and is raised again in the task that reads the flow. The flow has ended
-/// then. When it is first polled outside of a tokio runtime, and none was named by [`on`](Flow::on), it panics and
-/// says so; it also panics when the runtime of its lanes is shut down before its end, for it cannot end as if it
-/// were complete.
+/// then. A flow that is first polled outside of a tokio runtime, when none was named by [`on`](Flow::on), panics and
+/// says so. It also panics when the runtime of its lanes is shut down before its end, for it cannot end as if it were
+/// complete.
 ///
 /// # Cancel safety
 /// Dropping a future that reads from a `&mut Flow` loses nothing.
 ///
 /// # Drop
-/// Dropping a flow stops every lane and drops the source at once: before `drop` returns, but for lanes that are just
-/// being polled by another thread, which stop when that poll returns.
+/// Dropping a flow stops every lane and drops the source at once: before `drop` returns, except for lanes that another
+/// thread is polling, which stop when that poll returns.
 ///
 /// # Examples
 /// ```
@@ -74,7 +74,7 @@ struct Running {
     /// not yet say what comes out: between a `reduce` to a number and its `emit_state`.
     outcome: Box<dyn Any + Send>,
     tasks: Tasks,
-    /// Of all that will come out, what is still to come, as far as it is known.
+    /// How many items are still to come out, as far as is known.
     hint: (usize, Option<usize>),
 }
 
@@ -95,7 +95,7 @@ impl<P> Flow<P> {
     /// Puts an operator on top of the plan.
     ///
     /// # Panics
-    /// When the flow is running: that takes somebody who polled it in place and then went on building.
+    /// When the flow is running: that takes a caller that polled it in place and then went on building.
     #[track_caller]
     pub(super) fn then<Q>(self, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
         let (plan, launch) = self.into_plan("extended");
@@ -131,7 +131,7 @@ impl<P> Flow<P> {
         !matches!(self.state, State::Planned(_))
     }
 
-    /// Stops all lanes, and waits until they are gone with the source. Fails when one of them did.
+    /// Stops all lanes, and waits until they and the source are gone. Fails when one of them failed.
     pub(super) async fn stopped(self) -> Result<(), Failure> {
         match self.state {
             State::Running(running) => running.tasks.stopped().await,
@@ -139,7 +139,7 @@ impl<P> Flow<P> {
         }
     }
 
-    /// Runs the lanes on the runtime named, whoever reads the flow.
+    /// Runs the lanes on the named runtime, wherever the flow is read.
     ///
     /// So a flow that keeps cores busy need not hold up a runtime that serves connections. By default the lanes run
     /// on the runtime in which the flow is first polled.
@@ -166,12 +166,12 @@ impl<P> Flow<P> {
         self
     }
 
-    /// How many items were dropped before an operator or the reader took them, so far.
+    /// How many items have so far been dropped before an operator or the reader took them.
     ///
     /// That happens where a lane ends before its input does, as with `per_lane(|lane| lane.take(10))`: items already
-    /// on their way to it, and those that a partition sends there, have no reader. Items an operator drops on
-    /// purpose are not counted, nor are those in the hands of tasks
-    /// that are stopped because the flow is dropped or has failed.
+    /// on their way to it, and those that a partition sends there, have no reader. Items that an operator drops on
+    /// purpose are not counted, nor are those in the hands of tasks that are stopped because the flow is dropped or
+    /// has failed.
     ///
     /// # Examples
     /// ```
@@ -198,11 +198,11 @@ impl<P> Flow<P> {
         }
     }
 
-    /// How many items came too late for all their [windows](Flow::window), or too far [ahead](crate::window::Window::max_ahead),
-    /// and were dropped, so far.
+    /// How many items have so far been dropped because they came too late for all their [windows](Flow::window), or too
+    /// far [ahead](crate::window::Window::max_ahead).
     ///
-    /// Items that go to an output of their own, or are counted elsewhere, are not in this. To read it after a method that
-    /// takes the flow, `collect` for example, see [`monitor`](Flow::monitor).
+    /// Items that go to an output of their own, or are counted elsewhere, are not counted here. To read this number
+    /// after a method that takes the flow, `collect` for example, see [`monitor`](Flow::monitor).
     ///
     /// # Examples
     /// ```
@@ -297,7 +297,7 @@ where
         }
     }
 
-    /// Starts the flow, or takes the first item of the next batch. Kept out of `poll_next`, which is short that way.
+    /// Starts the flow, or takes the first item of the next batch. Kept out of `poll_next` to keep that short.
     #[inline(never)]
     fn poll_next_refill(&mut self, cx: &mut Context<'_>) -> Poll<Option<P::Item>> {
         let item = ready!(self.poll_read(cx, Stream::poll_next));

@@ -47,7 +47,7 @@ impl<L: Lane, S, F: FnMut(&mut S, L::Item)> Future for FoldDriver<L, S, F> {
             {}
         }
         if let Some(state) = this.state.take() {
-            // There is room for one of each lane, and nobody to tell when the flow is being dropped.
+            // There is room for one state of each lane. When the flow is being dropped, nothing receives it.
             let _ = this.states.try_send(state);
         }
         Poll::Ready(())

@@ -5,17 +5,17 @@ use super::plan::Build;
 use std::future::Future;
 
 impl<P> Flow<P> {
-    /// Awaits the future that `f` returns for every item that comes out, with at most `n` in flight, until all are done.
+    /// Awaits the future that `f` returns for every item that comes out, at most `n` in flight, until all are done.
     ///
     /// `n` is at least 1, and counts over all lanes. `f` runs on the lanes and its futures in tasks, as with
     /// [`map_async`](Flow::map_async): on all cores, and not in the task that awaits this.
     ///
     /// # Ordering
-    /// Each lane starts in order; futures run at the same time.
+    /// Each lane starts its futures in order; they run at the same time.
     ///
     /// # Panics
-    /// When `n` is 0; like every reader of a [`Flow`], with the panic of `f` or a future too; and when the flow is
-    /// already being read.
+    /// When `n` is 0, or the flow is already being read; like every reader of a [`Flow`]; and with a panic of `f` or of
+    /// a future.
     ///
     /// # Cancel safety
     /// Dropping the future drops the flow, with the futures in flight.

@@ -10,7 +10,7 @@ use std::task::{Poll, ready};
 impl<P> Flow<P> {
     /// Sends everything that comes out into a `Sink`, and closes it at the end.
     ///
-    /// The sink is asked first and the flow then, so that an item is taken only when there is room for it. It is
+    /// The sink is asked first and then the flow, so that an item is taken only when there is room for it. The sink is
     /// flushed whenever the flow has nothing ready. Unlike `StreamExt::forward` this takes plain items, not `Result`s.
     ///
     /// # Demand

@@ -14,33 +14,33 @@ use tokio::task::coop;
 
 /// # Sources
 ///
-/// Beside [`.flow()`](crate::StreamFlow::flow) on any `Stream`.
+/// In addition to [`.flow()`](crate::StreamFlow::flow) on any `Stream`.
 impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     /// Spreads the items of running producers over lanes that run on all cores.
     ///
     /// The flow subscribes to each of them when it starts, and keeps them alive as any subscription does; it does not
-    /// end them. Subscriptions with options, as for a partition or with a selector, are streams: see
+    /// end them. A subscription with options, such as a partition or a selector, is a stream: for those see
     /// [`from_streams`](Self::from_streams).
     ///
     /// With at least as many producers as lanes, each lane reads its share of the producers itself. With fewer, each
     /// subscription gets a task.
     ///
     /// # Demand
-    /// Each subscription has the [`demand`](Self::demand) of the layer, and as many items again are on their way to the
-    /// lanes where subscriptions have tasks of their own.
+    /// Each subscription has the [`demand`](Self::demand) of the layer. Where subscriptions have tasks of their own,
+    /// each task may have as many items again on their way to each lane.
     ///
     /// # Ordering
-    /// As for [`from_iters`](Self::from_iters); batches that come over a subscription are those of
+    /// As for [`from_iters`](Self::from_iters). Where a lane reads a subscription itself, its batches are those of
     /// [`map_batch`](Self::map_batch).
     ///
     /// # Panics
-    /// When there is no producer at all. When a producer fails, or refuses the subscription, the flow fails as by a panic
-    /// of its own: with the panic of the producer, or one that says why. A clean end is the end of that source.
+    /// When there is no producer at all. When a producer fails, or refuses the subscription, the flow fails as if it
+    /// panicked itself: with the panic of the producer, or one that says why. A clean end is the end of that source.
     ///
     /// # Drop
-    /// The subscriptions are cancelled. A flow that is told to stop ([`stop_when`](Self::stop_when)) cancels them too, and
-    /// takes what was sent to it, up to the word of the producer that this was all. A producer that is stuck in a callback
-    /// does not hold it up: then it takes what is there.
+    /// The subscriptions are cancelled. A flow that is stopped by [`stop_when`](Self::stop_when) cancels them too, and
+    /// then takes what was sent to it, until the producer says that this was all. A producer that is stuck in a
+    /// callback does not hold the flow up: the flow then takes what has arrived.
     ///
     /// # Examples
     /// ```
@@ -83,13 +83,14 @@ pub struct FromStage<T> {
 enum State<T> {
     Planned(Box<dyn FnOnce(Demand) -> Subscription<T> + Send>),
     Reading(Subscription<T>),
-    /// Cancelled: what was sent is read, up to the word of the producer that this was all. Since when nothing has come.
+    /// Cancelled: what was sent is read, until the producer says that this was all. The time is since when nothing has
+    /// come.
     Leaving(Subscription<T>, Option<Instant>),
     Ended,
 }
 
-/// For so long others have their turns while nothing comes from a producer that was told of the end. One that is at work
-/// has heard of it by then, and one that is stuck never does.
+/// How long a cancelled subscription waits for a producer that sends nothing, while other tasks have their turns. A
+/// producer at work has read the cancellation by then; one that is stuck never reads it.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 impl<T: Send + 'static> FromStage<T> {
@@ -146,7 +147,7 @@ impl<T: Send + 'static> FromStage<T> {
                 },
                 State::Leaving(subscription, silent) => match subscription.poll_batch(cx) {
                     Poll::Ready(batch) => {
-                        // It is at work: its word is behind what it was asked for before.
+                        // The producer is at work: its end comes after the items that it was asked for before.
                         *silent = None;
                         batch
                     }

@@ -8,8 +8,8 @@ use std::iter;
 use std::marker::PhantomData;
 use std::ops::AddAssign;
 
-/// Reduces by key. What comes out are pairs of keys and states, at the end of input or of each window; behind a
-/// partition by the same key, each key once.
+/// Reduces by key. Pairs of keys and states come out, at the end of input or of each window. After a partition by the
+/// same key, each key comes out once.
 impl<P> Flow<P> {
     /// Gathers the items of each key in a vector, oldest first.
     ///
@@ -144,11 +144,11 @@ pub trait Pairs<T> {
     fn pair(&mut self, item: T) -> (Self::Key, Self::Value);
 }
 
-/// By the function given to [`Flow::sum_by`].
+/// Makes pairs by the function given to [`Flow::sum_by`].
 #[derive(Clone)]
 pub struct Pair<F>(F);
 
-/// By the function given to [`Flow::count_by`].
+/// Makes pairs of a key and 1, by the function given to [`Flow::count_by`].
 #[derive(Clone)]
 pub struct PairWith1<F>(F);
 

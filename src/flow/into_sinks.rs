@@ -9,26 +9,25 @@ use std::future::Future;
 impl<P> Flow<P> {
     /// Writes what comes out of each lane into a `Sink` of its own, and closes all sinks at the end.
     ///
-    /// The last layer has as many lanes as there are sinks; behind a partition, everything with one key goes into one
-    /// sink. Each lane writes in its own task, and nothing crosses to the task that awaits this. A sink is asked first
-    /// and its lane then, so that an item is taken only when there is room for it; it is flushed whenever its lane has
+    /// The last layer has as many lanes as there are sinks; after a partition, everything with one key goes into one
+    /// sink. Each lane writes in its own task, and nothing crosses to the task that awaits this. A sink is asked before
+    /// its lane, so that an item is taken only when there is room for it. The sink is flushed whenever its lane has
     /// nothing ready, and closed as soon as its lane has ended. For one sink in the task of the reader, there is
     /// [`forward`](Flow::forward).
     ///
     /// # Demand
-    /// A sink that is not ready stops its lane, and that lane what feeds it.
+    /// A sink that is not ready stops its lane, and the lane stops what feeds it.
     ///
     /// # Ordering
     /// Each sink gets the items of its lane in order.
     ///
     /// # Errors
-    /// The first error of a sink stops all lanes and is returned once they are gone with the source and all sinks.
-    /// Sinks that were not closed until then are dropped as they are.
+    /// The first error of a sink stops all lanes, and is returned once the lanes, the source and all sinks are gone.
+    /// Sinks that were not closed by then are dropped as they are.
     ///
     /// # Panics
-    /// When there is no sink; when the number of lanes was [set](Flow::lanes) to another number than that of the sinks;
-    /// when the flow is already being read. The future panics like every reader of a [`Flow`], with the panic of a
-    /// sink too.
+    /// When there is no sink; when the number of lanes was [set](Flow::lanes) and is not the number of sinks; when the
+    /// flow is already being read. The future panics like every reader of a [`Flow`], with the panic of a sink too.
     ///
     /// # Cancel safety
     /// Dropping the future drops the flow and the sinks.
@@ -73,7 +72,7 @@ impl<P> Flow<P> {
             let mut sinks = sinks.into_iter();
             let writing = Reporting::start(self, "written", |lane, errors: Reporter<Si::Error>| {
                 let sink = sinks.next().expect("a layer has as many lanes as were set");
-                // There is room for one of each lane, and nobody to tell when the flow is being dropped.
+                // There is room for one error of each lane. While the flow is being dropped, nothing reads them.
                 SinkDriver::new(lane, sink, move |error| _ = errors.try_send(error))
             });
             assert!(sinks.next().is_none(), "a layer has as many lanes as were set");

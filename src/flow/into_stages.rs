@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 impl<P> Flow<P> {
     /// Makes the flow a producer to which any number of consumers may subscribe, at any time; awaiting this starts it.
     ///
-    /// The same as [`into_stages`](Self::into_stages) without consumers. The flow runs when the first of them asks, and
-    /// what comes out goes to those who ask.
+    /// The same as [`into_stages`](Self::into_stages) without consumers. The flow runs when the first consumer asks,
+    /// and what comes out goes to the consumers that ask.
     ///
     /// # Panics
     /// When the flow is already being read. Awaiting it panics outside of a tokio runtime, when none was
@@ -64,22 +64,23 @@ impl<P> Flow<P> {
         IntoStages { setup, consumers: Vec::new(), demand, cancel, stop, meter }
     }
 
-    /// Sends what comes out to running consumers, and to those who subscribe later; awaiting this starts the flow.
+    /// Sends what comes out to running consumers, and to those that subscribe later; awaiting this starts the flow.
     ///
-    /// The flow becomes a producer. When it is awaited, the consumers subscribe to it, and once all have, the flow begins.
-    /// They are not the flow's: they live on after it, as long as somebody has a handle of them.
+    /// The flow becomes a producer. When it is awaited, the consumers subscribe to it, and once all have, the flow
+    /// begins. The consumers do not belong to the flow: they live on after it, as long as there is a handle of them.
     ///
     /// # Demand
-    /// Of each subscription as set by [`demand`](IntoStages::demand), by default 1000 and 500; and that of the last
-    /// [layer](Self::demand). Nothing runs that nobody asks for. A batch goes out as its lane sent it, cut to what is asked.
+    /// Each subscription has the demand set by [`demand`](IntoStages::demand), by default 1000 and 500; the last
+    /// [layer](Self::demand) has its own. Nothing runs before it is asked for. A batch goes out as its lane sent it,
+    /// cut to what is asked.
     ///
     /// # Ordering
     /// Each lane in order.
     ///
     /// # Errors
-    /// [`SubscribeError`] when a consumer has ended, or when the dispatcher refuses it: nothing was taken from the sources
-    /// then, and the other consumers hear of a clean end. A consumer that does not get to it holds this up: put a time
-    /// limit around it.
+    /// [`SubscribeError`] when a consumer has ended, or when the dispatcher refuses it. Then nothing was taken from the
+    /// sources, and the other consumers see a clean end. A consumer that does not get round to subscribing holds this
+    /// up: put a time limit around it.
     ///
     /// # Panics
     /// When the flow is already being read. Awaiting it panics outside of a tokio runtime, when none was
@@ -87,7 +88,7 @@ impl<P> Flow<P> {
     /// of any producer does.
     ///
     /// # Cancel safety
-    /// Dropping the future before it is ready ends the producer; consumers hear of a clean end.
+    /// Dropping the future before it is ready ends the producer; consumers see a clean end.
     ///
     /// # Examples
     /// ```
@@ -120,7 +121,7 @@ impl<P> Flow<P> {
     }
 }
 
-/// The setting-up of a flow that becomes a producer: awaiting it starts that.
+/// A flow that is being set up as a producer: awaiting this starts it.
 ///
 /// Made by [`Flow::into_stage`] and [`Flow::into_stages`].
 ///
@@ -139,7 +140,7 @@ where
     meter: Arc<Meter>,
 }
 
-/// The stage that a flow becomes, being set up.
+/// The setup of the stage that a flow becomes.
 pub type FlowSetup<P, D> = Setup<AsProducer<FromLane<Flow<StopWhen<P>>, Idle>, Infallible>, D>;
 
 impl<P, D> IntoStages<P, D>
@@ -167,7 +168,7 @@ where
     }
 
     /// Sets the demand of each consumer given here, in items: `max` at least 1, `min` below `max`; by default 1000 and
-    /// 500. Those who subscribe later say theirs themselves.
+    /// 500. Consumers that subscribe later set their own.
     ///
     /// # Panics
     /// When the bounds are out of their ranges.
@@ -180,8 +181,8 @@ where
         self
     }
 
-    /// Sets what the end of the flow means for each consumer given here; by default [`CancelMode::Transient`]: it lives
-    /// on, unless the flow fails.
+    /// Sets what the end of the flow means for each consumer given here; by default [`CancelMode::Transient`]: the
+    /// consumer lives on, unless the flow fails.
     pub fn cancel(mut self, cancel: CancelMode) -> Self {
         self.cancel = cancel;
         self
@@ -216,7 +217,7 @@ where
     }
 }
 
-/// Ends the stage if it cannot be started, and its consumers do not mind.
+/// Shuts the stage down if it could not be started: its consumers see a clean end.
 struct Starting<T: Send + 'static, O: Send + 'static>(Option<StagesHandle<T, O>>);
 
 impl<T: Send + 'static, O: Send + 'static> Starting<T, O> {
@@ -247,7 +248,7 @@ where
     }
 }
 
-/// Ends a flow that nobody has asked anything of when it is told to stop: nothing was taken.
+/// Ends a flow that is told to stop before anything was asked of it: nothing was taken.
 #[derive(Debug)]
 pub struct Idle {
     stop: CancellationToken,

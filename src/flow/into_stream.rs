@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 impl<P> Flow<P> {
     /// Leaves the flow: what comes out is a `Stream` and nothing else, for adapters of other crates.
     ///
-    /// A flow is a `Stream` without this. But operators of its own come before adapters of the same name, and say no
-    /// where they cannot be: `map` behind a `reduce` does not compile. Here it is that of `StreamExt`, and runs in the
-    /// task that reads.
+    /// A flow is a `Stream` without this. But its own operators hide adapters of the same name, and do not compile
+    /// where they are not allowed: `map` after a `reduce`, for example. After this, `map` is that of `StreamExt`, and
+    /// runs in the task that reads.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! The futures of one lane: polled in place, and those that are pending in tasks of their own.
+//! The futures of one lane: each is polled in place, and moves to a task of its own if it is pending.
 
 use super::limit::Permit;
 use crate::sync::keep_waker;
@@ -24,7 +24,7 @@ pub(super) struct Jobs<Fut: Future> {
     /// Where the next future is put.
     place: Place<Fut>,
     jobs: Vec<Job<Fut>>,
-    /// Those of `jobs` that have no future.
+    /// Which of `jobs` have no future.
     idle: Vec<usize>,
     finished: Arc<Finished<Fut::Output>>,
     /// Taken out of `finished`, and not yet read.
@@ -39,7 +39,8 @@ struct Job<Fut> {
 
 /// A pending future, where both its task and its lane can get at it.
 ///
-/// The lock is taken by the task for each poll, and by the lane only to stop it, without waiting.
+/// The task takes the lock for each poll. The lane takes it to put a future in, while no task polls, and to stop the
+/// future, without waiting.
 type Seat<Fut> = Mutex<Seated<Fut>>;
 
 struct Seated<Fut> {
@@ -122,7 +123,7 @@ where
         }
     }
 
-    /// How many run or were not read yet.
+    /// How many futures run, or have a result that was not read yet.
     #[inline]
     pub(super) fn outstanding(&self) -> usize {
         self.jobs.len() - self.idle.len()
@@ -132,11 +133,11 @@ where
     #[inline(always)]
     pub(super) fn begin(&mut self, future: Fut) -> Poll<Fut::Output> {
         self.place.as_mut().put(Some(future));
-        // Nobody has to be woken by this poll: the next one, by the task, follows without a reason.
+        // This poll need not wake anything: the task polls the future again in any case.
         self.place.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Gives the future that [began](Self::begin) and is pending a task; returns its number among those outstanding.
+    /// Moves the pending future that [began](Self::begin) into a task of its own; returns its job number.
     #[inline(never)]
     pub(super) fn spawn(&mut self, permit: Option<Permit>) -> usize {
         let at = self.idle.pop().unwrap_or_else(|| {
@@ -154,7 +155,7 @@ where
         at
     }
 
-    /// The next result, in the order they came.
+    /// The next result, in the order in which futures finished.
     ///
     /// # Panics
     /// With the panic of a future.
@@ -173,14 +174,14 @@ where
                     return Some((at, output));
                 }
                 Outcome::Panicked(payload) => resume_unwind(payload),
-                // It stays outstanding, so that the lane does not end: the flow hears from its own tasks.
+                // The job stays outstanding, so that the lane does not end: the flow learns of this from its own tasks.
                 Outcome::Gone => {}
             }
         }
         None
     }
 
-    /// Waits until there is a result that was not read. Only while something is outstanding.
+    /// Waits until there is a result that was not read. Call it only while a future is outstanding.
     pub(super) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.unread.is_empty() {
             return Poll::Ready(());
@@ -201,7 +202,7 @@ impl<Fut: Future> Drop for Jobs<Fut> {
             if let Some(task) = job.task {
                 task.abort();
             }
-            // The future that is being polled at this moment is dropped when its poll comes back.
+            // A future that is being polled at this moment is dropped when that poll returns.
             let dropped = catch_unwind(AssertUnwindSafe(|| empty(&job.seat)));
             panicked = panicked.or(dropped.err());
         }
@@ -232,7 +233,7 @@ fn empty<Fut>(seat: &Seat<Fut>) {
 struct Task<Fut: Future> {
     at: usize,
     seat: Arc<Seat<Fut>>,
-    /// `None` once the lane was told.
+    /// `None` once the outcome was reported.
     finished: Option<Arc<Finished<Fut::Output>>>,
 }
 
@@ -337,7 +338,7 @@ mod tests {
         assert!(gate.try_permit().is_some());
         assert!(jobs.next_finished().is_none());
         assert_eq!(jobs.outstanding(), 1, "its lane does not end");
-        // The runtime is gone already: neither does this one look done.
+        // The runtime is gone already: this job does not look done either.
         assert!(jobs.begin(pending().boxed()).is_pending());
         jobs.spawn(None);
         assert!(jobs.next_finished().is_none());

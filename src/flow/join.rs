@@ -21,7 +21,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The items of two flows, marked by which they come from and partitioned by their keys: the layer a join works in.
+/// The items of two flows, marked by the flow they come from and partitioned by their keys: the layer a join works in.
 pub type Sides<P, Q, F, G> = Exchange<
     Merge<Stepped<P, IntoLeft<<Q as Plan>::Item>>, Stepped<Q, IntoRight<<P as Plan>::Item>>>,
     Partition<BySide<F, G>>,
@@ -29,15 +29,15 @@ pub type Sides<P, Q, F, G> = Exchange<
 
 /// # Several flows
 impl<P> Flow<P> {
-    /// Makes a row of every two items, one of each flow, that have equal keys.
+    /// Makes a row of every pair of items, one of each flow, with equal keys.
     ///
     /// `mode` says what becomes of items whose key the other flow does not have: [`Inner`](super::Inner) drops them,
-    /// [`LeftOuter`](super::LeftOuter), [`RightOuter`](super::RightOuter) and [`FullOuter`](super::FullOuter) make
-    /// rows of them too, at the end of input. A row comes out as soon as the second of its two items has come. Many
-    /// items may have one key: each meets each.
+    /// [`LeftOuter`](super::LeftOuter), [`RightOuter`](super::RightOuter) and [`FullOuter`](super::FullOuter) make rows
+    /// of them too, at the end of input. A row comes out as soon as the second of its two items has come. Where many
+    /// items have one key, each left item meets each right one.
     ///
     /// It opens a layer, in which items with one key meet in one lane; rows go on as items, through any operators.
-    /// [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it are those of that layer.
+    /// [`lanes`](Flow::lanes) and [`demand`](Flow::demand) after it are those of that layer.
     ///
     /// All items of both flows are kept until the end of input: for flows without end see
     /// [`window_join`](Flow::window_join).
@@ -89,21 +89,21 @@ impl<P> Flow<P> {
         self.sides(right, keys.clone()).then(|upstream| Join::new(upstream, mode, keys))
     }
 
-    /// Makes a row of every two items, one of each flow, that have equal keys and are in one window.
+    /// Makes a row of every pair of items, one of each flow, with equal keys and in one window.
     ///
-    /// Like [`bounded_join`](Flow::bounded_join), window by window: items without a partner make rows when their window
-    /// is done, and what was kept for it is dropped then, so that it works without end. `window` is given a [`Side`]:
-    /// an item of either flow; [`Side::by`] makes one time function of two. Windows that are merged, sessions, cannot
-    /// be joined.
+    /// Like [`bounded_join`](Flow::bounded_join), window by window. Items without a partner make rows when their window
+    /// is done, and what was kept for the window is dropped then, so that this works on flows without end. `window` is
+    /// given a [`Side`]: an item of either flow; [`Side::by`] makes one time function of two. Windows that may merge,
+    /// which are sessions, cannot be joined.
     ///
-    /// A window waits for the slower of the two flows, and items of the faster one are kept until then: a lane that one
-    /// of them sends nothing to needs [`idle_after`](Window::idle_after).
+    /// A window waits for the slower of the two flows, and items of the faster one are kept until then. Where one flow
+    /// sends nothing to a lane, the window needs [`idle_after`](Window::idle_after).
     ///
-    /// Rows go on as items; behind a [`reduce`](Flow::reduce), in their windows. They are not in the order of time: a
-    /// window of event time behind them takes some for late.
+    /// Rows go on as items; a [`reduce`](Flow::reduce) after the join reduces them in their windows. They are not in
+    /// the order of time: another window of event time after the join takes some of them for late.
     ///
     /// # Errors
-    /// Items that are too late for their windows meet nobody: they are counted, or go where
+    /// Items that are too late for their windows are not joined: they are counted, or go where
     /// [`late_output`](Window::late_output) says.
     ///
     /// # Panics
@@ -168,7 +168,7 @@ impl<P> Flow<P> {
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
     {
         self.then_with(right, |mut left, mut right| {
-            // Marked where they come from, by who partitions them.
+            // The task that partitions the items marks them too.
             left.pass_through();
             right.pass_through();
             let left = Stepped::new(left, IntoLeft(PhantomData));
@@ -178,11 +178,11 @@ impl<P> Flow<P> {
     }
 }
 
-/// Marks items as of the left flow.
+/// Marks items as those of the left flow.
 #[derive(Debug)]
 pub struct IntoLeft<R>(PhantomData<fn() -> R>);
 
-/// Marks items as of the right flow.
+/// Marks items as those of the right flow.
 #[derive(Debug)]
 pub struct IntoRight<L>(PhantomData<fn() -> L>);
 
@@ -329,7 +329,7 @@ where
 }
 
 pin_project! {
-    /// The rows of a join that is not reduced, without the words of windows.
+    /// The rows of a join that is not reduced, without the signals about windows.
     #[derive(Debug)]
     #[must_use = "a lane does nothing until it is polled"]
     pub struct Rows<L> {

@@ -7,8 +7,8 @@ use std::vec;
 
 /// What a join keeps for one window: the items of both sides, by key.
 ///
-/// Items lie in the order they came, and those of a key are chained. A vector for each key and side would cost an
-/// allocation for every item where keys are few times there, and a miss of the caches more to look at it.
+/// Items lie in the order they came, and the items of a key are chained. A vector for each key and side would cost an
+/// allocation for every item when most keys occur only a few times, plus one more cache miss per lookup.
 pub(super) struct Table<K, L, R> {
     keys: HashMap<K, Ends, foldhash::fast::RandomState>,
     lefts: Chains<L>,
@@ -21,10 +21,10 @@ struct Ends {
     right: usize,
 }
 
-/// Where there is no item; and, in place of the next one, the mark of an item that met nobody.
+/// No item; in place of the next item of a chain, the mark of an item without a partner.
 const NONE: usize = usize::MAX;
 
-/// Items, and for each where the next of its chain is: behind the last one comes the first.
+/// Items, each with the index of the next one in its chain: after the last comes the first.
 struct Chains<T>(Vec<(T, usize)>);
 
 /// An item on its way along a chain of the other side.
@@ -39,7 +39,7 @@ impl<K: Hash + Eq, L, R> Table<K, L, R> {
         Self { keys: HashMap::default(), lefts: Chains(Vec::new()), rights: Chains(Vec::new()) }
     }
 
-    /// Keeps an item; says whom it is to meet, if there is anybody.
+    /// Keeps an item; returns which items of the other side it is to meet, if there are any.
     #[inline(always)]
     pub(super) fn add(&mut self, key: K, item: Side<L, R>) -> Option<Meeting> {
         let ends = self.keys.entry(key).or_insert(Ends { left: NONE, right: NONE });
@@ -55,7 +55,7 @@ impl<K: Hash + Eq, L, R> Table<K, L, R> {
         }
     }
 
-    /// Makes rows of an item and those it meets. When `each` breaks, says whom it is still to meet.
+    /// Makes rows of an item and those it meets. When `each` breaks, returns which it is still to meet.
     #[inline(always)]
     pub(super) fn meet<M>(
         &self,
@@ -83,7 +83,7 @@ impl<K: Hash + Eq, L, R> Table<K, L, R> {
         }
     }
 
-    /// The items of both sides that met nobody, in the order they came.
+    /// The items of both sides without a partner, in the order they came.
     pub(super) fn unmatched(mut self) -> (Unmatched<L>, Unmatched<R>) {
         for ends in self.keys.values() {
             if ends.right == NONE {
@@ -97,7 +97,7 @@ impl<K: Hash + Eq, L, R> Table<K, L, R> {
 }
 
 impl<T> Chains<T> {
-    /// Adds an item at the end of the chain whose last item is given, and makes it that.
+    /// Adds an item to the end of the chain whose last item is at `last`, and makes it the last.
     #[inline(always)]
     fn add(&mut self, item: T, last: &mut usize) -> usize {
         let at = self.0.len();
@@ -111,7 +111,7 @@ impl<T> Chains<T> {
         (last != NONE).then(|| self.0[last].1)
     }
 
-    /// Goes along a chain; when `each` breaks, says where to go on, unless that was the last.
+    /// Goes along a chain. When `each` breaks, returns where to go on, unless that was at the last item.
     #[inline(always)]
     fn try_for_each(
         &self,
@@ -131,7 +131,7 @@ impl<T> Chains<T> {
         }
     }
 
-    /// Marks the items of a chain as those that met nobody.
+    /// Marks the items of a chain as those without a partner.
     fn mark(&mut self, last: usize) {
         let mut at = last;
         loop {
@@ -144,7 +144,7 @@ impl<T> Chains<T> {
     }
 }
 
-/// The items of a side that met nobody.
+/// The items of a side without a partner.
 pub(super) struct Unmatched<T>(vec::IntoIter<(T, usize)>);
 
 impl<T> Unmatched<T> {

@@ -15,9 +15,9 @@ use std::task::{Context, Poll};
 /// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side<L, R> {
-    /// Of the flow that is joined.
+    /// An item of the flow that the join is called on.
     Left(L),
-    /// Of the flow it is joined with.
+    /// An item of the flow it is joined with.
     Right(R),
 }
 
@@ -49,15 +49,15 @@ pub trait JoinMode<L, R> {
     /// What a row is.
     type Row;
 
-    /// Of two items with equal keys.
+    /// The row of two items with equal keys.
     #[doc(hidden)]
     fn both(left: L, right: R) -> Self::Row;
 
-    /// Of an item of the left flow whose key the right one does not have.
+    /// The row, if any, of an item of the left flow whose key the right one does not have.
     #[doc(hidden)]
     fn left(left: L) -> Option<Self::Row>;
 
-    /// Of an item of the right flow whose key the left one does not have.
+    /// The row, if any, of an item of the right flow whose key the left one does not have.
     #[doc(hidden)]
     fn right(right: R) -> Option<Self::Row>;
 }
@@ -142,7 +142,7 @@ impl<L, R> JoinMode<L, R> for FullOuter {
     }
 }
 
-/// The keys of both sides.
+/// The key functions of both sides.
 #[derive(Clone)]
 pub struct Keys<F, G> {
     pub(super) left: F,
@@ -159,19 +159,19 @@ pin_project! {
         // The items of open windows, by slot.
         tables: Vec<Option<Table<K, L, R>>>,
         rest: Rest<L, R, Id>,
-        // An item on its way into the other windows it belongs to.
+        // Clones of an item on their way into the other windows it belongs to.
         spread: Vec<(Slot, Side<L, R>)>,
         turn: Turn,
         carries: std::marker::PhantomData<fn() -> (M, P)>,
     }
 }
 
-/// What was to be emitted when the reader had had enough.
+/// What was still to be emitted when the reader broke off.
 enum Rest<L, R, Id> {
     Nothing,
-    /// An item that has met some of the other side.
+    /// An item that has met some items of the other side.
     Matching(Slot, Meeting),
-    /// A window that is done: what met nobody, and then the word of it.
+    /// A window that is done: its items without a partner, and then the signal that it is done.
     Unmatched {
         left: Unmatched<L>,
         right: Unmatched<R>,
@@ -193,7 +193,7 @@ impl<S, M, L, R, K, F, G, P, Id> Joined<S, M, L, R, K, F, G, P, Id> {
     }
 }
 
-/// The items of a window, from its first on.
+/// The table of a window, made for its first item.
 fn table<K: Hash + Eq, L, R>(tables: &mut Vec<Option<Table<K, L, R>>>, slot: Slot) -> &mut Table<K, L, R> {
     if tables.len() <= slot.index() {
         tables.resize_with(slot.index() + 1, || None);
@@ -320,7 +320,7 @@ where
         }
     }
 
-    /// A trigger goes off; with the last one, what met nobody comes out before it.
+    /// Passes a trigger on. Before the last one of a window, its items without a partner come out.
     fn fire<M, P>(
         &mut self,
         fire: Fire<Id>,
@@ -333,7 +333,7 @@ where
         if fire.trigger != Trigger::Done {
             return each(Signal::Fire(fire));
         }
-        // The memory of a window goes with it.
+        // The memory of a window is freed when it is done.
         let table = self.tables.get_mut(fire.slot.index()).and_then(Option::take);
         let none = || (Unmatched::none(), Unmatched::none());
         let (left, right) = table.map_or_else(none, Table::unmatched);
@@ -341,7 +341,7 @@ where
         self.go_on::<M, P>(each)
     }
 
-    /// Goes on where the reader had had enough.
+    /// Goes on where the reader broke off.
     #[inline]
     fn go_on<M, P>(
         &mut self,

@@ -7,20 +7,20 @@ use std::task::{Context, Poll, Waker};
 
 /// Permits that the lanes of a layer share.
 ///
-/// A permit is never set aside for a lane that waits: that lane may not be polled for long, while another could use
-/// it. Whoever releases one wakes all that wait, and the first to come has it.
+/// A permit is never set aside for a lane that waits: that lane may not be polled for long, while another could use it.
+/// Releasing a permit wakes all lanes that wait, and the first to be polled gets it.
 pub(super) struct Limit {
     state: Mutex<State>,
 }
 
 struct State {
     free: usize,
-    /// The lanes that found no permit since they last had one, the longest waiting first.
+    /// The lanes whose last poll found no permit free, in the order of these polls.
     waiting: Vec<Waiting>,
 }
 
 impl State {
-    /// Takes a lane out of those that wait.
+    /// Takes a lane off the list of those that wait.
     fn take_waiting(&mut self, lane: usize) -> Option<Waiting> {
         let at = self.waiting.iter().position(|waiting| waiting.lane == lane)?;
         Some(self.waiting.remove(at))
@@ -29,7 +29,7 @@ impl State {
 
 struct Waiting {
     lane: usize,
-    /// `None` once it was woken: it may try now, and has not yet.
+    /// `None` once the lane was woken: it may try now, and has not yet.
     waker: Option<Waker>,
 }
 
@@ -69,7 +69,7 @@ impl Drop for Permit {
 pub(super) struct Gate {
     limit: Arc<Limit>,
     lane: usize,
-    /// It let others go first, once.
+    /// The lane has let the others go first, and takes the next permit it finds.
     stepped_back: bool,
 }
 
@@ -78,7 +78,7 @@ impl Gate {
         Self { limit, lane, stepped_back: false }
     }
 
-    /// Waits for a permit. One that is free goes to lanes that waited longer, if they come for it at once.
+    /// Waits for a permit. If one is free while other lanes wait, lets these go first, once.
     pub(super) fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Permit> {
         let mut state = self.limit.lock();
         let waited = state.take_waiting(self.lane);
@@ -88,12 +88,12 @@ impl Gate {
             let waker = Some(cx.waker().clone());
             state.waiting.push(Waiting { lane: self.lane, waker });
         } else if !steps_back {
-            // The others had their turn, and may not be polled for long.
+            // The lanes that were woken had their chance, and may not be polled for long.
             state.waiting.retain(|waiting| waiting.waker.is_some());
             state.free -= 1;
         }
         drop(state);
-        // Its waker is users' code.
+        // Dropping its waker runs users' code.
         drop(waited);
         if !free {
             return Poll::Pending;
@@ -105,7 +105,7 @@ impl Gate {
         Poll::Ready(Permit(Arc::clone(&self.limit)))
     }
 
-    /// One more permit at once, if nobody waits for it.
+    /// Takes one more permit at once, if one is free and no lane waits for it.
     pub(super) fn try_permit(&mut self) -> Option<Permit> {
         let mut state = self.limit.lock();
         if state.free == 0 || !state.waiting.is_empty() {

@@ -23,8 +23,8 @@ impl<P> Flow<P> {
     /// Makes one item of each item by awaiting the future that `f` returns, with at most `n` futures in flight.
     ///
     /// `n` is at least 1, and counts over all lanes of the layer. A future is polled at once in its lane; one that is
-    /// ready then costs neither a task nor an allocation. One that is pending gets a task of the runtime of the lanes:
-    /// what was started is driven to its end on all cores, whatever the reader, the operators behind this one, or an
+    /// ready then costs neither a task nor an allocation. One that is pending gets a task in the runtime of the lanes:
+    /// what was started is driven to its end on all cores, whatever the reader, the operators after this one, or an
     /// adapter of [`per_lane`](Flow::per_lane) do meanwhile.
     ///
     /// # Demand
@@ -32,8 +32,8 @@ impl<P> Flow<P> {
     /// finished. A lane holds at most `n` futures and results that were not read yet, besides what its edges hold.
     ///
     /// While a lane takes items and starts their futures it holds one of the `n` places itself. With fewer places than
-    /// lanes, no more than `n` lanes of the layer work at the same time; `shuffle` between keeps operators in front of
-    /// this one out of that.
+    /// lanes, no more than `n` lanes of the layer work at the same time. A `shuffle` before this operator keeps the
+    /// operators above out of that limit.
     ///
     /// # Ordering
     /// Results come as futures finish, within a lane too.
@@ -113,7 +113,7 @@ impl<P> Flow<P> {
         self.map_async_named("map_async", n, f)
     }
 
-    /// [`map_async`](Self::map_async) under the name that a bad `n` is refused with.
+    /// [`map_async`](Self::map_async), with the `name` that the panic about a bad `n` gives.
     #[track_caller]
     pub(super) fn map_async_named<Fut, F>(self, name: &str, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
     where
@@ -211,7 +211,7 @@ impl<L, Fut, F> AsyncLane<L, Fut, F>
 where
     Fut: Future<Output: Send> + Send + 'static,
 {
-    /// In the context of the runtime of the lanes.
+    /// To be called in the context of the runtime of the lanes.
     fn new(upstream: L, f: F, n: usize, gate: Gate) -> Self {
         Self { upstream, ended: false, f, n, gate, jobs: Jobs::new(Handle::current()) }
     }
@@ -236,8 +236,8 @@ where
             }
         }
         while !*this.ended && jobs.outstanding() < n {
-            // For all futures of this call that are ready at once, one after the other; it is given back at its end,
-            // for who knows when the next call is.
+            // One permit is for all futures of this call that are ready at once, one after the other. It is released
+            // when the call returns: the next poll may be far off.
             let Poll::Ready(permit) = gate.poll_permit(cx) else {
                 break;
             };
@@ -250,7 +250,7 @@ where
                     return flow;
                 }
                 jobs.spawn(permit.take());
-                // Out of budget, tokio's futures are pending without a reason.
+                // Once the budget is used up, tokio's futures are pending for no other reason.
                 tired = !coop::has_budget_remaining();
                 if !tired && jobs.outstanding() < n {
                     permit = gate.try_permit();
@@ -270,7 +270,7 @@ where
             return if *this.ended { Poll::Ready(Each::Ended) } else { Poll::Pending };
         }
         if jobs.poll_finished(cx).is_ready() {
-            // Meanwhile: read in the next turn, and others started in their place.
+            // Finished meanwhile: the next turn reads the results, and starts other futures in their place.
             return give_way(cx);
         }
         Poll::Pending

@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 use tokio::task::coop;
 
 pin_project! {
-    /// A lane of a layer with [`map_async`](crate::Flow::map_async), where its items carry their places: results come in
-    /// the order in which the futures were started.
+    /// A lane of a layer with [`map_async`](crate::Flow::map_async), where its items carry their places: results come
+    /// in the order in which the futures were started.
     #[must_use = "a lane does nothing until it is polled"]
     pub struct AsyncLaneInOrder<L, Fut: Future, F> {
         #[pin]
@@ -31,18 +31,18 @@ pin_project! {
     }
 }
 
-/// What waits for its turn: results, futures that have none yet, and word of items that were dropped before.
+/// What waits for its turn: results, futures that have none yet, and tags of items that were dropped upstream.
 struct Line<T> {
     queue: VecDeque<(Tagged<()>, Entry<T>)>,
-    /// How many were taken from the front so far.
+    /// How many entries were taken from the front so far.
     passed: usize,
-    /// Of each job, where in the line it stands, counted from the first that ever stood there.
+    /// The position of each job in the line, counted from the first entry ever.
     places: Vec<usize>,
-    /// The most futures and results.
+    /// The most futures and results at a time.
     n: usize,
-    /// How many of these there are.
+    /// How many futures and results there are.
     items: usize,
-    /// The most of all.
+    /// The most entries of all kinds.
     length: usize,
 }
 
@@ -105,7 +105,8 @@ impl<L, Fut, F> AsyncLaneInOrder<L, Fut, F>
 where
     Fut: Future<Output: Send> + Send + 'static,
 {
-    /// In the context of the runtime of the lanes; `turn` is the number of items without a future that may wait, too.
+    /// To be called in the context of the runtime of the lanes. `turn` is also how many entries the line may have
+    /// beyond `n`.
     pub(super) fn new(upstream: L, f: F, n: usize, gate: Gate, turn: usize) -> Self {
         let line = Line {
             queue: VecDeque::new(),
@@ -161,7 +162,7 @@ where
                     Entry::Running => {
                         let job = jobs.spawn(permit.take());
                         line.push_running(tag, job);
-                        // Out of budget, tokio's futures are pending without a reason.
+                        // Once the budget is used up, tokio's futures are pending for no other reason.
                         tired = !coop::has_budget_remaining();
                         if !tired && line.has_room() {
                             permit = gate.try_permit();

@@ -44,7 +44,7 @@ impl<P> Flow<P> {
     /// # });
     /// ```
     ///
-    /// Behind another operator it does not compile:
+    /// After another operator it does not compile:
     /// ```compile_fail,E0277
     /// use gen_stage::prelude::*;
     ///
@@ -125,7 +125,7 @@ impl<L: Lane> Lane for Batches<L> {
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {
-        // A batch is of one upstream, and what it became comes before the next is asked for.
+        // A batch comes from one upstream, and what it became comes out before the next batch is asked for.
         self.project().upstream.origins()
     }
 }

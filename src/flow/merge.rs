@@ -14,9 +14,9 @@ use std::task::{Context, Poll};
 impl<P> Flow<P> {
     /// Goes on with the items of two flows, side by side.
     ///
-    /// The layer that follows has the lanes of both, and nothing crosses, unless [`lanes`](Flow::lanes) asks for
-    /// another number: then lanes take items by demand. A partition behind it partitions the items of both together.
-    /// The runtime is that of this flow, if it names one, or else of the other.
+    /// The layer that follows has the lanes of both, and no item crosses tasks, unless [`lanes`](Flow::lanes) asks for
+    /// another number: then lanes take items by demand. A partition after it partitions the items of both together. The
+    /// runtime is that of this flow, if it names one, or else that of the other.
     ///
     /// # Ordering
     /// Each lane keeps its order; between the flows there is none.
@@ -111,7 +111,7 @@ where
 }
 
 pin_project! {
-    /// A lane behind [`Flow::merge`]: of the one flow, of the other, or, with another number of lanes, of both.
+    /// A lane after [`Flow::merge`]: of the one flow, of the other, or, with another number of lanes, of both.
     #[must_use = "a lane does nothing until it is polled"]
     pub struct MergeLane<L: Lane, R> {
         #[pin]

@@ -3,10 +3,10 @@ use super::flow::Flow;
 use super::plan::Build;
 
 impl<P> Flow<P> {
-    /// Finds the item with the least key in every lane, and among these; `None` if nothing comes out.
+    /// Finds the item with the least key, first in each lane, then among the lanes; `None` if nothing comes out.
     ///
     /// # Ordering
-    /// Of items with equal keys it is any; with one lane the first.
+    /// Of several items with the least key, it is any one; with one lane, the first.
     ///
     /// # Panics
     /// Like every reader of a [`Flow`], with the panic of `key` too; and when the flow is already being read.
@@ -34,10 +34,10 @@ impl<P> Flow<P> {
         self.best_by_key(key, |best, key| key < best).await
     }
 
-    /// Finds the item with the greatest key in every lane, and among these; `None` if nothing comes out.
+    /// Finds the item with the greatest key, first in each lane, then among the lanes; `None` if nothing comes out.
     ///
     /// # Ordering
-    /// Of items with equal keys it is any; with one lane the last.
+    /// Of several items with the greatest key, it is any one; with one lane, the last.
     ///
     /// # Panics
     /// Like every reader of a [`Flow`], with the panic of `key` too; and when the flow is already being read.

@@ -37,17 +37,17 @@
 //! | pass through stages, into stages | [`through_stages`](Flow::through_stages), [`into_stages`](Flow::into_stages), [`into_stage`](Flow::into_stage) |
 //!
 //! # What ends parallelism
-//! A flow is a `Stream`, so every adapter of `StreamExt` can be called on it. Those that [`Flow`] has no method for read
-//! the flow: they, and all that is chained behind them, run in the one task that reads, whatever it says there.
+//! A flow is a `Stream`, so every adapter of `StreamExt` can be called on it. An adapter that [`Flow`] has no method
+//! for reads the flow. It runs in the one task that reads, and so does all that is chained after it, even a `map`.
 //!
 //! | in the chain | what comes after it runs | to keep all lanes at work |
 //! |---|---|---|
-//! | `take`, `skip`, `enumerate`, `zip`, `scan`, `then`, `chunks` and all that [`Flow`] has not | where the flow is read, item by item | put it in front of `.flow()`, or at the very end; in a lane by [`per_lane`](Flow::per_lane); or begin a new flow behind it: `.take(40).flow()` |
+//! | `take`, `skip`, `enumerate`, `zip`, `scan`, `then`, `chunks` and all that [`Flow`] does not have | where the flow is read, item by item | put it before `.flow()`, or at the very end; in a lane by [`per_lane`](Flow::per_lane); or begin a new flow after it: `.take(40).flow()` |
 //! | [`into_stream`](Flow::into_stream) | the same | it is meant for the end |
-//! | [`ordered`](Flow::ordered) | in one lane | do what is heavy in front of it; or [`shuffle`](Flow::shuffle) behind it |
+//! | [`ordered`](Flow::ordered) | in one lane | do the heavy work before it, or [`shuffle`](Flow::shuffle) after it |
 //! | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort) | in one lane | as above |
-//! | [`lanes(1)`](Flow::lanes) | in one lane | leave it away, or `shuffle` behind it |
-//! | a partition by few keys | in as many lanes as there are keys with items | partition by more |
+//! | [`lanes(1)`](Flow::lanes) | in one lane | leave it out, or `shuffle` after it |
+//! | a partition by few keys | in as many lanes as there are keys with items | partition by more keys |
 //! | [`collect`](Flow::collect), [`forward`](Flow::forward), `next` | lanes go on in parallel; what they made is read by one task | [`for_each`](Flow::for_each), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum) run in the lanes |
 //! ```
 //! use futures::StreamExt;
@@ -67,10 +67,10 @@
 //! ```
 //!
 //! # In a function, in a field, by configuration
-//! The type of a flow spells out its operators, and nobody writes it down. A function names what it needs of a flow, by
-//! one bound: [`Flowing`] takes every operator, [`InOrder`] takes `ordered` too, and [`Readable`] is what is left behind a
-//! `reduce`. For a field, or to choose among flows while the program runs, [`boxed`](Flow::boxed) takes the operators out
-//! of the type; more can be put behind it.
+//! The type of a flow spells out its operators, and is not meant to be written down. A function names what it needs of
+//! a flow, by one bound: [`Flowing`] takes every operator, [`InOrder`] takes `ordered` too, and [`Readable`] is what is
+//! left after a `reduce`. For a field, or to choose among flows while the program runs, [`boxed`](Flow::boxed) takes
+//! the operators out of the type; more operators can follow it.
 //! ```
 //! use gen_stage::flow::Boxed;
 //! use gen_stage::prelude::*;
@@ -103,7 +103,7 @@
 //!
 //! [`Stream`]: futures_core::Stream
 
-// In the order in which the page of `Flow` shows them: rustdoc follows this one.
+// In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules.
 
 // Sources.
 mod from_stages;

@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
 impl<P> Flow<P> {
-    /// Reads the counters of the flow from aside: while it runs, and after it was collected.
+    /// Makes a monitor that reads the counters of the flow: while it runs, and after it was collected.
     ///
-    /// A flow that was merged into another, joined with it or made part of its stages counts with that.
+    /// A flow that was merged into another, joined with it or made part of its stages is counted with the other.
     ///
     /// # Panics
     /// When the flow is already being read.
@@ -90,7 +90,7 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    /// The same for two flows that have become one; where both say something, this one counts.
+    /// The launch of two flows that have become one. If both name a runtime, that of `self` counts.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.monitors.extend(other.monitors);
         Self { runtime: self.runtime.or(other.runtime), monitors: self.monitors }
@@ -99,7 +99,7 @@ impl Launch {
     /// Shows the counters of the flow to its monitors.
     pub(super) fn show(&self, losses: &Losses) {
         for monitor in &self.monitors {
-            // It is the only flow that the monitor was made for, and starts once.
+            // Set only once: the monitor was made for this flow alone, and the flow starts once.
             let _ = monitor.0.set(losses.clone());
         }
     }

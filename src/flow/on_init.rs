@@ -15,13 +15,13 @@ impl<P> Flow<P> {
     /// Calls `f` once for every lane of the layer when the flow starts, with the number of the lane and how many there
     /// are.
     ///
-    /// The numbers are those of the lanes that a partition routes to, from 0. The calls come in their order, in the
-    /// task that starts the flow and in the context of the runtime of the lanes; those of a layer before the closures of
-    /// [`per_lane`](Self::per_lane) and the `init` of [`reduce`](Self::reduce) behind it, which are called in that order too.
-    /// What passes is not touched, and costs nothing.
+    /// Lanes are numbered from 0, as a partition routes to them. The calls come in this order, in the task that starts
+    /// the flow and in the context of the runtime of the lanes. In a layer they come before the closures of
+    /// [`per_lane`](Self::per_lane) and the `init` of [`reduce`](Self::reduce) that follow, which are called in this
+    /// order too. Items are not touched, and pass at no cost.
     ///
     /// # Panics
-    /// A panic in `f` is raised in who starts the flow.
+    /// A panic in `f` is raised in the task that starts the flow.
     ///
     /// # Examples
     /// ```

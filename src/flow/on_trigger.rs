@@ -10,8 +10,8 @@ where
 {
     /// Emits what `f` makes of the state whenever a trigger goes off, and when a window is done.
     ///
-    /// `f` may change the state: what it leaves there is what the next items of the window are reduced into. Left as
-    /// it is, the state accumulates; taken with [`take`](std::mem::take), each emission is of what came since the last
+    /// `f` may change the state: the next items of the window are reduced into what it leaves there. Left as it is, the
+    /// state accumulates; if `f` takes it with [`take`](std::mem::take), each emission is of what came since the last
     /// one. After [`Trigger::Done`](crate::window::Trigger::Done) the state is dropped. Without windows `f` is called
     /// once for each lane, at the end of input.
     ///
@@ -39,8 +39,8 @@ where
     /// ```
     ///
     /// # Source
-    /// `Flow.on_trigger/2`. The state is changed in place, not returned. Once for each `reduce`: a second one, or one
-    /// behind `emit_state`, does not compile.
+    /// `Flow.on_trigger/2`. The state is changed in place, not returned. Each `reduce` takes one: a second
+    /// `on_trigger`, or one after `emit_state`, does not compile.
     #[track_caller]
     pub fn on_trigger<U, F>(self, f: F) -> Flow<Reduce<P, R, OnTrigger<F>, M>>
     where
@@ -56,7 +56,7 @@ where
     P: Reducible,
     R: Keeps,
 {
-    /// Says how the states of two windows become one, when an item between two sessions makes one of them.
+    /// Says how the states of two windows become one, when an item between two sessions joins them.
     ///
     /// `f` gets the state that stays and the one to take into it.
     ///
@@ -64,7 +64,7 @@ where
     /// A panic in `f` ends the flow with that panic.
     ///
     /// # Examples
-    /// An item between two sessions makes one of them.
+    /// An item between two sessions joins them.
     /// ```
     /// use gen_stage::prelude::*;
     /// use gen_stage::window::Window;

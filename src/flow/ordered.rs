@@ -21,8 +21,8 @@ impl<P> Flow<P> {
     /// Brings the items of all lanes into one lane, in the order of the source.
     ///
     /// What was made of the first item of the source comes first, in the order it was made, then what was made of the
-    /// second, and so on, as if one lane had done all the work. Several sources are read by one task, in turn; the order
-    /// is that in which it reads them, and keeps that of each.
+    /// second, and so on, as if one lane had done all the work. Several sources are read by one task, in turn: the
+    /// order is that in which the task reads the items, and it keeps the order of each source.
     ///
     /// It can follow everything that keeps the order of a lane:
     ///
@@ -33,21 +33,22 @@ impl<P> Flow<P> {
     /// | `throttle`, `dead_letters`, `on_init`, `stop_when`, `shuffle`, `boxed_in_order`, `ordered` itself | yes |
     /// | `batch`, `batch_by_weight`, with or without `within` | yes: a [batch](Flow::batch) stands where its last item stood |
     /// | `partition…`, `merge`, joins: lanes or flows are mixed | no |
-    /// | `per_lane`, `map_batch`, `boxed`: nobody can tell what was made of which item | no |
+    /// | `per_lane`, `map_batch`, `boxed`: there is no telling what was made of which item | no |
     /// | `window`, `reduce`, `combine`, `departition`: what comes out is of many items | no |
     ///
-    /// Behind one of the last three rows it does not compile, and the compiler names the operator.
+    /// After one of the last three rows it does not compile, and the compiler names the operator.
     ///
-    /// It belongs to the layer before it: [`lanes`](Flow::lanes) and [`demand`](Flow::demand) behind it are those of the
-    /// lanes that work, and operators behind it run in one lane. To go on in many, [`shuffle`](Flow::shuffle).
+    /// It belongs to the layer before it: [`lanes`](Flow::lanes) and [`demand`](Flow::demand) after it are those of the
+    /// lanes that work, and operators after it run in one lane. To go on in many lanes, [`shuffle`](Flow::shuffle).
     ///
     /// # Demand
-    /// A lane that is ahead of the others waits when up to [`max_demand`](Flow::demand) of its items have not had their
-    /// turn. An item that was dropped on the way counts too: word of it is sent. Behind a `map_async(n, …)` a lane also
-    /// holds up to `n` results whose turn has not come, and word of up to `max_demand` dropped items between them.
+    /// A lane that is ahead of the others waits, at the latest when [`max_demand`](Flow::demand) of its items have not
+    /// had their turn. An item that was dropped on the way counts too, as its number is still sent. After a
+    /// `map_async(n, …)` a lane also holds up to `n` results whose turn has not come, with the numbers of dropped items
+    /// between them: at most `n + max_demand` together.
     ///
-    /// A batch that is not full has its turn when it is: what other lanes have behind its last item waits for that, or
-    /// for the time of [`within`](Flow::within).
+    /// A batch that is not full yet keeps the place of its last item: what other lanes have after that place waits
+    /// until the batch is full, or for the time of [`within`](Flow::within).
     ///
     /// # Ordering
     /// That of the source, over all lanes.
@@ -70,7 +71,7 @@ impl<P> Flow<P> {
     /// # });
     /// ```
     ///
-    /// Behind a partition there is no order to restore:
+    /// After a partition there is no order to restore:
     /// ```compile_fail,E0277
     /// use gen_stage::prelude::*;
     ///
@@ -82,7 +83,7 @@ impl<P> Flow<P> {
     ///
     /// let flow = Flow::from_iter(0..9).per_lane(|lane| futures::StreamExt::skip(lane, 2)).ordered();
     /// ```
-    /// And so does a `reduce`:
+    /// And so may a `reduce`:
     /// ```compile_fail,E0277
     /// use gen_stage::prelude::*;
     ///
@@ -150,7 +151,7 @@ where
 }
 
 pin_project! {
-    /// The lane behind [`Flow::ordered`]: the only one of its layer.
+    /// The lane after [`Flow::ordered`]: the only one of its layer.
     #[must_use = "a lane does nothing until it is polled"]
     pub struct OrderedLane<L, T> {
         #[pin]
@@ -173,7 +174,7 @@ where
     L: Lane<Item = Tagged<T>> + Send + 'static,
     T: Send + 'static,
 {
-    /// Starts a task for each of `uppers`, if they are several.
+    /// Starts a task for each of `uppers`, if there are several.
     pub(super) fn over(mut uppers: Vec<L>, demand: Demand, tasks: &mut Tasks) -> Self {
         if uppers.len() == 1 {
             let lane = SteppedLane::new(uppers.remove(0), Untag);
@@ -205,12 +206,12 @@ impl<T> Step<Tagged<T>> for Untag {
 
 /// Merges edges by the places of their items.
 ///
-/// The edge that has the next number is read until it has another one. Nothing is kept beside the edges: in each lane
-/// numbers only grow, so the lane that has the next one is never held up by what it sent before.
+/// The edge that has the next number is read until its next item has another number. Nothing is kept beside the edges:
+/// in each lane numbers only grow, so the lane that has the next one is never held up by what it sent before.
 struct EdgesInOrder<T> {
-    /// Those that have not ended.
+    /// The edges that have not ended.
     edges: Vec<Receiver<Tagged<T>>>,
-    /// The one that is read.
+    /// The edge that is read.
     at: usize,
     /// The number whose turn it is.
     next: u64,
@@ -221,7 +222,7 @@ struct EdgesInOrder<T> {
     discarded: Arc<AtomicU64>,
 }
 
-/// After so many runs of items from one edge, the clock is asked whether the turn is over.
+/// After every `RUNS` runs, each of items from one edge, the clock is asked whether the turn is over.
 const RUNS: u32 = 32;
 
 impl<T> EdgesInOrder<T> {
@@ -229,7 +230,7 @@ impl<T> EdgesInOrder<T> {
         Self { edges, at: 0, next: 0, broken: false, pace: Pace::default(), turn, discarded }
     }
 
-    /// Finds the edge that has the next number, and makes it the one that is read. `false`: all have ended.
+    /// Finds the edge that has the next number, and makes it the edge that is read. `false`: all have ended.
     fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut waiting = 0;
         while waiting < self.edges.len() {
@@ -251,7 +252,7 @@ impl<T> EdgesInOrder<T> {
         if self.edges.is_empty() && !self.broken {
             Poll::Ready(false)
         } else {
-            // Broken: the flow hears of it from the task that failed, and drops this lane.
+            // If an edge broke off, the flow learns of it from the task that failed, and drops this lane.
             Poll::Pending
         }
     }
@@ -285,7 +286,7 @@ impl<T> Lane for EdgesInOrder<T> {
                 }
             }
             runs += 1;
-            // A batch that was read to its end is a long run, as far as turns go.
+            // A batch that was read to its end counts as a long run: the clock is asked.
             if (edge.held() == 0 || runs % RUNS == 0) && this.pace.is_over() {
                 return give_way(cx);
             }
@@ -318,7 +319,7 @@ impl<T> Unpin for EdgesInOrder<T> {}
 
 impl<T> Drop for EdgesInOrder<T> {
     fn drop(&mut self) {
-        // What was left of an item that was dropped counts too: nobody knows how many it would have become.
+        // A tag without an item counts as one too: how many items it would have become is not known.
         let discarded: usize = self.edges.iter_mut().map(Receiver::close).sum();
         self.discarded.fetch_add(discarded as u64, Ordering::Relaxed);
     }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 /// The sending end of an edge with the batch being filled for it.
 ///
-/// One line of the cache, for a partition goes from one to the other with each item.
+/// It takes one cache line, as a partition goes from one outlet to another with each item.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Outlet<T> {
@@ -21,19 +21,19 @@ pub(super) struct Outlet<T> {
 /// What is looked at once a batch.
 #[derive(Debug)]
 struct Rare {
-    /// Who is woken when the receiver goes.
+    /// The waker that is called when the receiver goes.
     watching: Option<Waker>,
     /// Whether the receiver has ever asked for anything.
     asked: bool,
     /// Whether anything was ever sent.
     served: bool,
-    /// The length of a full batch, however long.
+    /// The length of a full batch, without the limit of `most`.
     full: usize,
-    /// The longest batch for now. Twice as long when one has got there.
+    /// The longest batch for now. It is doubled when a batch has got that long.
     most: usize,
 }
 
-/// As long a batch may be before one was. Demand may be so large that there is no room for a batch of it.
+/// The first limit of the length of a batch. Demand may be so large that there is no memory for a batch of it.
 const FIRST_MOST: usize = 1 << 14;
 
 impl<T> Outlet<T> {
@@ -88,7 +88,7 @@ impl<T> Outlet<T> {
         Poll::Ready(())
     }
 
-    /// What is open, or nothing while the receiver has `items` or more that it has not taken.
+    /// Returns what is open, or 0 while the receiver has `items` or more that it has not taken.
     pub(super) fn poll_open_below(&mut self, cx: &mut Context<'_>, items: usize) -> usize {
         let Some(sender) = self.sender.as_mut().filter(|_| self.open > 0) else {
             return self.open;
@@ -103,7 +103,7 @@ impl<T> Outlet<T> {
 
     /// Lets `add` push items, one by one, until the push breaks: then a full batch was sent.
     ///
-    /// Only while there is [`room`](Self::room). What is left of a batch waits for [`flush`](Self::flush).
+    /// Call it only while there is [`room`](Self::room). What is left of a batch waits for [`flush`](Self::flush).
     #[inline(always)]
     pub(super) fn fill<R>(&mut self, waker: Option<&Waker>, add: impl FnOnce(&mut Filling<'_, T>) -> R) -> R {
         let before = self.batch.len();
@@ -129,7 +129,7 @@ impl<T> Outlet<T> {
         self.flush(waker);
     }
 
-    /// Adds one item; breaks when the batch is to be sent. Only while there is [`room`](Self::room).
+    /// Adds one item; breaks when the batch is to be sent. Call it only while there is [`room`](Self::room).
     #[inline]
     pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
         debug_assert!(self.open > 0, "nothing is sent that was not asked for");
@@ -143,9 +143,9 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// Sends the batch; when the receiver is gone it stays here, for [`take`](Self::take).
+    /// Sends the batch. If the receiver is gone, the batch stays here, for [`take`](Self::take).
     ///
-    /// With a waker, that is called when there is demand again, if this used it up.
+    /// If this uses the demand up, the `waker`, if any, is called when there is demand again.
     #[inline(never)]
     pub(super) fn flush(&mut self, waker: Option<&Waker>) {
         if self.batch.is_empty() {
@@ -168,8 +168,8 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// Has the task woken when the receiver goes, however much that wants: the task may wait for a source that has
-    /// nothing for long, and there is no use in that any more.
+    /// Has the task woken when the receiver goes, even while it still wants items: the task may wait for a source that
+    /// has nothing for long, and there is no use in waiting any more.
     pub(super) fn watch(&mut self, cx: &Context<'_>) {
         let Some(sender) = self.sender.as_mut() else {
             return;
@@ -186,7 +186,7 @@ impl<T> Outlet<T> {
         self.open = 0;
     }
 
-    /// The items that could not be sent, as nobody reads them any more.
+    /// Takes the items that could not be sent, as the receiver is gone.
     pub(super) fn take(&mut self) -> Vec<T> {
         std::mem::take(&mut self.batch)
     }
@@ -200,7 +200,7 @@ impl<T> Outlet<T> {
     }
 }
 
-/// A batch while it is being filled in a loop: it keeps to the registers of the loop.
+/// A batch while it is being filled in a loop: it stays in the registers of the loop.
 pub(super) struct Filling<'a, T> {
     batch: Vec<T>,
     full: usize,
@@ -211,8 +211,8 @@ pub(super) struct Filling<'a, T> {
 impl<T> Filling<'_, T> {
     #[inline(always)]
     pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
-        // Told that the batch need not grow, the compiler leaves out the code for it, and with that a reason to keep
-        // the batch in memory: half the instructions of a short loop.
+        // This tells the compiler that the batch need not grow. It leaves out the code for growing, and with that a
+        // reason to keep the batch in memory: half the instructions of a short loop.
         assert!(self.batch.len() < self.batch.capacity(), "room was made for all that may be pushed");
         self.batch.push(item);
         if self.batch.len() < self.full {

@@ -15,10 +15,10 @@ use std::hash::Hash;
 /// [`max_demand`](Flow::demand) items wait between each lane above and each lane below.
 ///
 /// # Ordering
-/// Items with one key keep the order that they had in their lane above. Right behind a source, with neither operators nor
-/// [`lanes`](Flow::lanes) between, that is the order of the source, and so it is with one lane above. With several lanes
-/// above, items with one key come by different ways: to keep their order, partition first and work behind that, or put
-/// [`ordered`](Flow::ordered) in front.
+/// Items with one key keep the order that they had in their lane above. Right after a source, with neither operators
+/// nor [`lanes`](Flow::lanes) between, that is the order of the source, and so it is with one lane above. With several
+/// lanes above, items with one key come by different ways. To keep their order, partition first and do the work after
+/// that, or put [`ordered`](Flow::ordered) before the partition.
 impl<P> Flow<P> {
     /// Sends each item to the lane that its hash says, so that equal items meet in one lane.
     ///

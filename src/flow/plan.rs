@@ -6,15 +6,15 @@ use crate::lane::Lane;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
-/// What a flow will run: what comes out of its last layer, and how to build that and all that feeds it.
+/// What a flow will run: what comes out of its last layer, and how to build that layer and all that feeds it.
 ///
 /// Plans are nested like iterator adapters: `Op<Op<Source<…>>>`. Users meet them in type names only; in bounds of their
 /// own they name [`Flowing`](super::Flowing) and its like.
 pub trait Plan: Layered {
     /// What comes out of the flow, or goes to the next operator.
     type Item;
-    /// The [`Envelope`] in which an operator behind this one gets its items; [`ClosedLayer`](super::ClosedLayer) when none may
-    /// come behind it.
+    /// The [`Envelope`] in which an operator after this one gets its items; [`ClosedLayer`](super::ClosedLayer) when
+    /// none may come after it.
     type Carries;
 
     /// How many items will come out, as far as that is known before it runs.
@@ -24,7 +24,7 @@ pub trait Plan: Layered {
 
 /// A plan whose lanes can carry their items in `E`.
 ///
-/// An operator that works item by item is this for every envelope that its upstream is this for.
+/// An operator that works item by item implements this for every envelope that its upstream implements it for.
 #[diagnostic::on_unimplemented(
     message = "what comes out of `{Self}` is not `{E}`",
     label = "needs a flow whose items come `{E}`",
@@ -50,8 +50,8 @@ pub trait Layered {
     #[doc(hidden)]
     fn settings(&mut self) -> &mut Settings;
 
-    /// Leaves the last layer out if nothing was said of it, neither operators nor lanes: what comes next takes the items
-    /// where they come from.
+    /// Leaves the last layer out if it has no operators and its lanes were not set: what comes next takes the items
+    /// straight from the source.
     #[doc(hidden)]
     fn pass_through(&mut self) {}
 }
@@ -91,7 +91,7 @@ impl Settings {
         self.lanes.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 
-    /// As many lanes as there are to be over so many sources: not more than these for a layer that is left out.
+    /// How many lanes the layer has over `sources` sources: at most `sources` if the layer is left out.
     pub(super) fn lanes_over(&self, sources: usize) -> usize {
         if self.passes_through { self.lanes().min(sources) } else { self.lanes() }
     }
@@ -101,12 +101,12 @@ impl Settings {
         self.passes_through = self.lanes.is_none();
     }
 
-    /// As many lanes as set, if that was.
+    /// The number of lanes that was set, if any.
     pub(super) fn lanes_set(&self) -> Option<usize> {
         self.lanes.map(NonZeroUsize::get)
     }
 
-    /// The same for a layer of one lane.
+    /// The same settings for a layer of one lane.
     pub(super) fn one_lane(self) -> Self {
         Self { lanes: Some(NonZeroUsize::MIN), ..self }
     }

@@ -9,13 +9,13 @@ use std::fmt;
 impl<P> Flow<P> {
     /// Folds the items of each lane, or of each window, into a state; at its end, the items of the state come out.
     ///
-    /// `init` makes a state: without windows one for each lane, also for a lane that gets no item. Behind a partition,
+    /// `init` makes a state: without windows one for each lane, also for a lane that gets no item. After a partition,
     /// everything with one key is in one lane. What comes out are the items of the state, for example the entries of a
     /// `HashMap`; for states themselves use [`emit_state`](Flow::emit_state), for anything else
-    /// [`on_trigger`](Flow::on_trigger). One `reduce` to a layer, after all other operators; `partition` or `shuffle`
-    /// open the next.
+    /// [`on_trigger`](Flow::on_trigger). A layer takes one `reduce`, after all other operators; `partition` or
+    /// `shuffle` open the next.
     ///
-    /// Behind a [`window`](Flow::window) each window has a state of its own. When a trigger goes off before the window
+    /// After a [`window`](Flow::window) each window has a state of its own. When a trigger goes off before the window
     /// is done, a clone of the state comes out, and the state is kept.
     ///
     /// # Demand
@@ -40,7 +40,7 @@ impl<P> Flow<P> {
     /// # });
     /// ```
     ///
-    /// A state that is nothing to iterate over needs `emit_state`:
+    /// A state that cannot be iterated over needs `emit_state`:
     /// ```compile_fail
     /// use gen_stage::prelude::*;
     ///

@@ -29,20 +29,22 @@ use thiserror::Error;
 pub struct FlowReport {
     /// How it ended.
     pub end: Result<FlowEnd, FlowError>,
-    /// How many items were taken from the sources. Of a flow that did not come to its end, those of a batch in the
-    /// middle of which a lane panicked may be missing.
+    /// How many items were taken from the sources. If a lane panicked in the middle of a batch, items of that batch may
+    /// be missing.
     pub taken: u64,
-    /// How many items were dropped before an operator or a reader took them; see [`Flow::discarded`](crate::Flow::discarded),
-    /// also for those that are not counted. Of a flow with subscribers, those that its stage discarded as well.
+    /// How many items were dropped before an operator or a reader took them; see
+    /// [`Flow::discarded`](crate::Flow::discarded), also for those that are not counted. For a flow with subscribers,
+    /// this includes the items that its stage discarded.
     pub discarded: u64,
-    /// Of a flow with subscribers, how many items were sent to those that ended without having taken them, by now.
+    /// For a flow with subscribers, how many items so far were sent to a subscriber that ended without taking them.
     pub undelivered: u64,
     /// How many items came too late for their windows, or too far ahead, and were dropped; see
     /// [`Flow::late`](crate::Flow::late).
     pub late: u64,
     /// The time from its start to its end, by tokio's clock.
     pub ran: Duration,
-    /// The time from when it was first told to shut down to its end, by tokio's clock; `None` when it was not told.
+    /// The time from when it was first told to shut down to its end, by tokio's clock; `None` when it was not told
+    /// before its end.
     pub drained_for: Option<Duration>,
 }
 
@@ -91,7 +93,7 @@ pub enum FlowEnd {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum FlowError {
-    /// Code of the user's panicked. [`Panic::resume`] goes on with it.
+    /// Code of the user's panicked. [`Panic::resume`] raises the panic again.
     #[error("a lane of the flow panicked: {}", .0.message())]
     Panicked(Panic),
     /// It was aborted: by [`abort`](super::FlowHandle::abort), by the last handle being dropped, or after the deadline
@@ -101,7 +103,8 @@ pub enum FlowError {
     /// Its runtime was shut down.
     #[error("the runtime of the flow was shut down before the flow came to its end")]
     RuntimeGone,
-    /// Its stage was ended before: by a handle of the stage, or with the last consumer, if it was set up to.
+    /// The stage of the flow ended before the flow did: by a handle of the stage, or with the last consumer, if it was
+    /// set up to.
     #[error("the stage of the flow was ended before the flow came to its end: {0}")]
     Stopped(Reason),
 }

@@ -1,4 +1,4 @@
-//! Flows that are run to their end by tasks of their own, each of which may leave something behind.
+//! Runs a flow to its end in tasks of its own, each of which may leave a report.
 
 use super::envelope::Bare;
 use super::flow::Flow;
@@ -14,7 +14,7 @@ pub(super) struct Reporting<R> {
     reports: mpsc::Receiver<R>,
 }
 
-/// Where a driver leaves its report: there is room for one of each.
+/// Where a driver leaves its report: there is room for one report of each driver.
 pub(super) type Reporter<R> = mpsc::Sender<R>;
 
 impl<R> Reporting<R> {
@@ -58,7 +58,7 @@ impl<R> Reporting<R> {
             self.tasks.poll_ended(cx).map(Ok)
         });
         match ended.await {
-            // One may have come after the last look.
+            // An error may have come after the last poll.
             Ok(Ok(())) => self.reports.try_recv().map_or(Ok(()), Err),
             Ok(Err(failure)) => failure.raise(),
             Err(error) => {

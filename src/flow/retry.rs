@@ -8,12 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// Tries what failed again, some times, after pauses that grow.
+/// Tries again what failed, up to a number of times, after pauses that grow.
 ///
-/// A value to make a function of: [`wrap`](Retry::wrap) puts it around one that makes a future of an item, as
-/// [`map_async`](crate::Flow::map_async) and [`try_map_async`](crate::Flow::try_map_async) take it. Before the first repetition there is a pause of 100 ms, before each other one twice
-/// as long as before the last, and never more than 30 seconds, unless [`backoff`](Retry::backoff) and
-/// [`max_delay`](Retry::max_delay) say otherwise.
+/// [`wrap`](Retry::wrap) puts a retry around a function that makes a future of an item, as
+/// [`map_async`](crate::Flow::map_async) and [`try_map_async`](crate::Flow::try_map_async) take it. The pause before
+/// the first repetition is 100 ms; each later pause is twice as long as the one before, and never more than 30 seconds,
+/// unless [`backoff`](Retry::backoff) and [`max_delay`](Retry::max_delay) say otherwise.
 ///
 /// # Examples
 /// ```
@@ -58,7 +58,8 @@ impl Retry {
         Self { times, backoff: Backoff::default(), when: AnyError }
     }
 
-    /// Tries again only after errors for which `when` says so; any other is returned at once. By default after all.
+    /// Tries again only after errors for which `when` says so; any other error is returned at once. By default it tries
+    /// again after every error.
     ///
     /// ```
     /// use gen_stage::flow::Retry;
@@ -78,8 +79,8 @@ impl Retry {
 }
 
 impl<W> Retry<W> {
-    /// Pauses for `first` before the first repetition, and before each other one `factor` times as long as before the
-    /// last; by default 100 ms and 2. A factor of 1 makes all pauses equal.
+    /// Pauses for `first` before the first repetition; each later pause is `factor` times as long as the one before. By
+    /// default 100 ms and 2. A factor of 1 makes all pauses equal.
     ///
     /// # Panics
     /// When `factor` is below 1, or not finite.
@@ -96,7 +97,7 @@ impl<W> Retry<W> {
         self
     }
 
-    /// Pauses for at most so long; by default 30 seconds.
+    /// Pauses for at most `max_delay`; by default 30 seconds.
     ///
     /// ```
     /// use gen_stage::flow::Retry;
@@ -109,8 +110,8 @@ impl<W> Retry<W> {
         self
     }
 
-    /// Makes each pause shorter by a random part of itself, of at most this share, from 0 (the default) to 1; so those
-    /// who failed together do not all come again together.
+    /// Makes each pause shorter by a random part of itself, of at most `share`, from 0 (the default) to 1. Then
+    /// attempts that failed together are not all repeated together.
     ///
     /// # Panics
     /// When `share` is not in that range.
@@ -124,9 +125,9 @@ impl<W> Retry<W> {
         self
     }
 
-    /// Takes the random parts of a sequence that this number starts, the same in every run; by default they differ.
+    /// Takes the random parts from the sequence that `seed` starts, the same in every run; by default they differ.
     ///
-    /// The sequence is for all that one [`wrap`](Retry::wrap) made, in the order of their failures.
+    /// All futures of one [`wrap`](Retry::wrap) share the sequence, in the order of their failures.
     ///
     /// ```
     /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5).seed(42);
@@ -139,12 +140,12 @@ impl<W> Retry<W> {
     /// Makes a function that calls `f` with an item, and again with a clone of it after an error.
     ///
     /// # Errors
-    /// The future has the error of the last attempt, as it is; or the first that [`when`](Retry::when) does not let be
-    /// tried again.
+    /// The future returns the error of the last attempt, as it is; or the first error that [`when`](Retry::when) does
+    /// not allow to be tried again.
     ///
     /// # Panics
-    /// The future panics with `f`, which is not called again then; and when there is a pause and it is polled outside
-    /// of a tokio runtime with timers.
+    /// A panic in `f` or in its future is passed on, and `f` is not called again then. The future also panics when
+    /// there is a pause and it is polled outside of a tokio runtime with timers.
     ///
     /// # Cancel safety
     /// Dropping the future drops the attempt, and there is no other.
@@ -168,7 +169,7 @@ impl<W> Retry<W> {
     }
 }
 
-/// Says whether to try again after an error: [`AnyError`], or [`When`] a closure says so.
+/// Says whether to try again after an error: [`AnyError`] always does, [`When`] asks a closure.
 pub trait RetryWhen<E> {
     /// Whether to try again.
     #[doc(hidden)]

@@ -7,17 +7,16 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// An item with its place: the number of the item of the source that it was made of.
+/// An item with its place: the number of the source's item that it was made of.
 ///
-/// Every number comes to its end, also when nothing was made of it, so that whoever restores the order never waits in
-/// vain.
+/// Every number comes to its end, even when nothing was made of its item, so that `ordered` never waits in vain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tagged<T> {
     /// All that was made of one item.
     Whole(u64, T),
-    /// One of the items that were made of one.
+    /// One of the items made of one item of the source.
     Part(u64, T),
-    /// Nothing more is made of this one.
+    /// Nothing more is made of this item of the source.
     End(u64),
 }
 

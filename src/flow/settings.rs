@@ -4,7 +4,8 @@ use crate::demand::Demand;
 
 /// # Settings
 ///
-/// Settings of one layer: from the last source, `partition…` or `shuffle` before the call to the next one after it.
+/// Settings of one layer. It reaches from the last source, `partition…` or `shuffle` before the call up to the next one
+/// after the call.
 impl<P> Flow<P> {
     /// Sets how many lanes this layer has, each run by a task: 1 to 131 072, by default as many as there are cores.
     ///
@@ -42,15 +43,15 @@ impl<P> Flow<P> {
         self
     }
 
-    /// Sets the demand of this layer: of each lane with each lane, or source, above, and of the reader of the flow
-    /// with each lane if this is the last layer.
+    /// Sets the demand that each lane of this layer has with each lane or source above, and, in the last layer, the
+    /// reader of the flow with each lane.
     ///
-    /// `max` (at least 1, by default 1000) is the most items in flight per edge; `max - min` (`min` is below `max`,
-    /// by default half of it) the most that cross at once. Small numbers suit slow or large items.
+    /// `max` (at least 1, by default 1000) is the most items in flight per edge. `min` is below `max`, by default half
+    /// of it; at most `max - min` items cross at once. Small numbers suit slow or large items.
     ///
     /// # Panics
-    /// When the bounds are out of their ranges (see [`with_demand`](Flow::with_demand) for numbers that are not known
-    /// before), or the flow is already being read.
+    /// When the bounds are out of their ranges (for numbers known only at run time see
+    /// [`with_demand`](Flow::with_demand)), or the flow is already being read.
     ///
     /// # Examples
     /// ```
@@ -64,7 +65,7 @@ impl<P> Flow<P> {
     ///
     /// # Source
     /// The options `max_demand` and `min_demand` of Flow, which leave the reader of the flow at the defaults; here
-    /// what was set for the last layer bounds the last step too.
+    /// the demand of the last layer is that of the reader too.
     #[track_caller]
     pub fn demand(self, max: usize, min: usize) -> Self
     where
@@ -76,13 +77,13 @@ impl<P> Flow<P> {
         }
     }
 
-    /// Has the keys of this layer hashed with `seed`, any number: they are spread over the lanes in another way.
+    /// Hashes the keys of this layer with `seed`, any number, which spreads them over the lanes in another way.
     ///
-    /// Without it the hash is the same in every program, and whoever can choose the keys can have all of them meet in one
-    /// lane, which then does all the work. Keys from outside are safer with a seed that is drawn at random and told to
-    /// nobody. Results are the same with each seed; which lane has which key is not.
+    /// Without a seed the hash is the same in every program: an attacker who chooses the keys can send all of them to
+    /// one lane, which then does all the work. For keys from outside, draw a seed at random and keep it secret. Results
+    /// are the same with each seed; which lane has which key is not.
     ///
-    /// It comes right after `partition`, `partition_by`, `partition_by_ref`, a join or `combine`, and is of that layer only.
+    /// It comes right after `partition`, `partition_by`, `partition_by_ref`, a join or `combine`, for that layer only.
     ///
     /// # Panics
     /// When the flow is already being read.

@@ -4,10 +4,10 @@ use super::flow::Flow;
 use super::plan::Build;
 
 impl<P> Flow<P> {
-    /// Opens a layer whose lanes take items by demand: a batch goes to the lane that wants most.
+    /// Opens a layer whose lanes take items by demand: a batch goes to the next lane in turn that wants some.
     ///
     /// Use it to change the number of lanes, to even out lanes that got unequal shares, or to let two halves of a
-    /// chain run on two cores. The number of lanes is that of the cores, unless [`lanes`](Flow::lanes) says otherwise.
+    /// chain run on two cores. There are as many lanes as cores, unless [`lanes`](Flow::lanes) says otherwise.
     ///
     /// # Demand
     /// A lane above takes items while any lane of the new layer wants some.

@@ -1,4 +1,4 @@
-//! What flows that run by themselves have in common: being told to stop, and for how long that may take.
+//! What flows that run in the background have in common: they are told to stop, and have a deadline for it.
 
 use super::report::{FlowEnd, FlowError, FlowReport};
 use super::stop_when::Meter;
@@ -33,7 +33,7 @@ impl Course {
         self.stop.cancel();
     }
 
-    /// What a flow that came to its end ended with.
+    /// How a flow that came to its end has ended.
     pub(super) fn end(&self) -> FlowEnd {
         if self.told.get().is_some_and(|told| *told <= self.meter.ended()) {
             FlowEnd::Drained
@@ -56,14 +56,14 @@ impl Course {
         }
     }
 
-    /// A timer of the flow's runtime, whoever polls it.
+    /// A timer of the flow's runtime, whichever task polls it.
     pub(super) fn sleep(&self, duration: Duration) -> Pin<Box<Sleep>> {
         let _context = self.runtime.enter();
         Box::pin(sleep(duration))
     }
 }
 
-/// Waits for an end, and sees to it with `abort` that it comes when the deadline has passed.
+/// Waits until `ended` is ready, and calls `abort` if the deadline passes first.
 pub(super) async fn or_abort<R>(
     ended: impl Future<Output = R>,
     mut deadline: Pin<Box<Sleep>>,
@@ -71,7 +71,7 @@ pub(super) async fn or_abort<R>(
 ) -> R {
     let (mut ended, mut abort) = (pin!(ended), Some(abort));
     poll_fn(|cx| {
-        // The end first: what has ended in time is not aborted.
+        // The end first: a flow that has ended in time is not aborted.
         if let Poll::Ready(end) = ended.as_mut().poll(cx) {
             return Poll::Ready(end);
         }

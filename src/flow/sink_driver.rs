@@ -18,7 +18,7 @@ pin_project! {
         sink: Si,
         closing: bool,
         pace: Pace,
-        // Is told the first error, which ends this.
+        // Called with the first error, which ends this driver.
         failed: F,
     }
 }
@@ -36,7 +36,7 @@ where
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Si::Error>> {
         let mut this = self.project();
         this.pace.begin();
-        // A second context, as the lane has the first while the sink is asked.
+        // A second context to poll the sink with, while the lane has the first.
         let waker = cx.waker().clone();
         let asking = &mut Context::from_waker(&waker);
         while !*this.closing {

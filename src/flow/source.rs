@@ -18,8 +18,8 @@ where
 {
     /// Spreads the items of an iterator over lanes that run on all cores.
     ///
-    /// The iterator runs in a task of the flow's runtime: one that blocks, on a file or a lock, holds a worker thread
-    /// of that runtime up. Use [`on`](Flow::on) to give such a flow a runtime of its own.
+    /// The iterator runs in a task of the flow's runtime: one that blocks, on a file or a lock, holds up a worker
+    /// thread of that runtime. Use [`on`](Flow::on) to give such a flow a runtime of its own.
     ///
     /// # Demand, Ordering
     /// As for [`flow`](crate::StreamFlow::flow).
@@ -190,7 +190,7 @@ where
 {
     type Lane = SourceLane<Enumerated<SourceLane<L>>>;
 
-    /// Reads all sources in one task, which alone can tell which item came first.
+    /// Reads all sources in one task: only a single task can tell which item came first.
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         for source in &mut self.sources {
             source.start(self.settings.demand, tasks.gate());
@@ -224,8 +224,8 @@ fn sum_hints(hints: impl Iterator<Item = (usize, Option<usize>)>) -> (usize, Opt
 }
 
 pin_project! {
-    /// A lane of the first layer: one source, several that take turns, or edges from the tasks of sources that are
-    /// fewer than the lanes.
+    /// A lane of the first layer. It runs one source, or several in turn. Where there are fewer sources than lanes,
+    /// it reads edges from their tasks.
     #[must_use = "a lane does nothing until it is polled"]
     pub struct SourceLane<L: Lane> {
         #[pin]
@@ -236,17 +236,17 @@ pin_project! {
 pin_project! {
     #[project = FedProjection]
     enum Fed<L: Lane> {
-        // The lane's own task runs its only source,
+        // The lane's own task runs its only source.
         One { #[pin] source: L },
-        // or those that have not ended, `at` being the one whose turn it is.
-        // (each with its number,)
+        // The lane's own task runs several sources: those that have not ended, each with its number. `at` is the
+        // index of the one whose turn it is.
         Some { sources: Vec<InTurn<L>>, at: usize, origins: Option<Origins> },
         // The sources have tasks of their own, with an edge from each.
         Edges { edges: Inlet<L::Item> },
     }
 }
 
-/// A source of several in one lane, and which of them it is.
+/// One of several sources in a lane, and its number.
 type InTurn<L> = (Pin<Box<L>>, usize);
 
 impl<L: Lane> From<Fed<L>> for SourceLane<L> {
@@ -255,7 +255,7 @@ impl<L: Lane> From<Fed<L>> for SourceLane<L> {
     }
 }
 
-/// Polls the sources of one lane in turn until one has an answer; forgets those that have ended (`None`).
+/// Polls the sources of one lane in turn until one has an answer. Removes those that have ended (`None`).
 fn poll_turns<L, R>(
     sources: &mut Vec<InTurn<L>>,
     at: &mut usize,
@@ -281,7 +281,7 @@ fn poll_turns<L, R>(
                     origins.set_ended(number);
                 }
                 if !sources.is_empty() {
-                    // What came from one source to its end is not put in a batch with what comes from the next.
+                    // So that the last items of this source do not share a batch with the first of the next.
                     return give_way(cx);
                 }
             }

@@ -6,12 +6,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A flow that is a producer: to subscribe to, to wait for, to shut down. Cheap to clone.
+/// The handle of a flow that is a producer: subscribes to it, waits for it, shuts it down. Cheap to clone.
 ///
 /// # Drop
-/// As of any stage: it lives as long as a handle of it or a subscription to it. [`detach`](Self::detach) lets it live
-/// without. This handle holds handles of the consumers it was given, and so keeps them alive too: who wants them to
-/// outlive it holds others.
+/// As for any stage: the flow lives as long as a handle of it or a subscription to it. [`detach`](Self::detach) lets it
+/// live on without them. This handle holds handles of the consumers the flow was given, and so keeps them alive too: to
+/// let them outlive it, hold handles of your own.
 ///
 /// # Examples
 /// ```
@@ -37,7 +37,7 @@ use std::time::Duration;
 #[must_use = "the stage that the flow has become is aborted when this is dropped"]
 pub struct StagesHandle<T: Send + 'static, O: Send + 'static = ()> {
     stage: ProducerHandle<T, O>,
-    /// Their handles may be the only ones.
+    /// Held because these may be the only handles of the consumers.
     consumers: Arc<[Box<dyn Reads<T>>]>,
     course: Arc<Course>,
 }
@@ -53,7 +53,8 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
 
     /// The stage that the flow has become, for its status and counts.
     ///
-    /// Ending it by this handle ends the flow where it is: [`FlowError::Stopped`].
+    /// Ending the stage by that handle ends the flow where it is: with [`FlowError::Stopped`], after an abort with
+    /// [`FlowError::Aborted`].
     pub fn stage(&self) -> &ProducerHandle<T, O> {
         &self.stage
     }
@@ -97,8 +98,8 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
     /// Waits until the flow has come to its own end and everything it made has gone out, and aborts what is left after
     /// `deadline`.
     ///
-    /// As [`FlowHandle::drain`](super::FlowHandle::drain): the sources are read on to their ends. What is held back is
-    /// forwarded.
+    /// As [`FlowHandle::drain`](super::FlowHandle::drain): the sources are read on to their ends. Demand that was
+    /// held back is passed on.
     ///
     /// # Panics
     /// When the timers of the flow's runtime are disabled.
@@ -135,11 +136,11 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
         }
     }
 
-    /// Shuts the flow down: ends its sources, lets everything that was taken go out to those who ask for it, ends the
-    /// stage, and aborts what is left after `deadline`.
+    /// Shuts the flow down: ends its sources, lets everything that was taken go out to the subscribers that ask for it,
+    /// ends the stage, and aborts what is left after `deadline`.
     ///
-    /// What is held back is forwarded. A flow that nobody has asked anything of ends at once. Where nobody asks any more,
-    /// what is in the lanes waits for the deadline.
+    /// Demand that was held back is passed on. A flow that was never asked for anything ends at once. If no subscriber
+    /// asks any more, what is in the lanes waits for the deadline.
     ///
     /// A second call changes nothing about the first: the earlier deadline counts.
     ///
@@ -147,7 +148,7 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
     /// When the timers of the flow's runtime are disabled.
     ///
     /// # Cancel safety
-    /// The sources are told at once, and the deadline counts from the call; it is kept only while this is polled.
+    /// The call itself ends the sources. The deadline counts from the call, and is kept only while this is polled.
     ///
     /// # Examples
     /// See [`StagesHandle`].

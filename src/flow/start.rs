@@ -27,7 +27,7 @@ impl<P> Flow<P> {
     /// # Panics
     /// Outside of a tokio runtime, when none was named by [`on`](Self::on); and when the flow is already being read.
     /// A panic in the user's code stops all lanes and is in the flow's [report](FlowReport); it is logged as well, for
-    /// flows whose report nobody reads.
+    /// flows whose report is not read.
     ///
     /// # Examples
     /// ```
@@ -74,12 +74,13 @@ impl<P> Flow<P> {
     }
 }
 
-/// A flow that runs in the background: to wait for, to shut down. Cheap to clone.
+/// The handle of a flow that runs in the background: waits for it, shuts it down. Cheap to clone.
 ///
 /// # Drop
-/// The flow lives as long as a handle of it, or a future of [`wait`](Self::wait) or [`shutdown`](Self::shutdown). When
-/// the last of these is dropped, it is [aborted](Self::abort). [`detach`](Self::detach) lets it live without. A lane
-/// that holds a handle of its own flow keeps it alive to its end.
+/// The flow lives as long as a handle of it, or a future of [`wait`](Self::wait), [`drain`](Self::drain) or
+/// [`shutdown`](Self::shutdown). When the last of these is dropped, the flow is [aborted](Self::abort).
+/// [`detach`](Self::detach) lets it live on without them. A lane that holds a handle of its own flow keeps that flow
+/// alive to its end.
 ///
 /// # Examples
 /// See [`Flow::start`].
@@ -116,8 +117,9 @@ impl FlowHandle {
     /// Waits until the flow has come to its own end, and aborts what is left after `deadline`.
     ///
     /// The sources are read on to their ends: a channel until it is empty and its last sender is gone. So drop the senders,
-    /// and then drain: nothing that was sent is lost, unless the deadline says so. To end the sources as well, where they
-    /// are, see [`shutdown`](Self::shutdown). All words of ends, for flows, stages and supervisors: [`ends`](crate::ends).
+    /// and then drain: nothing that was sent is lost, unless the deadline passes first. To end the sources where they
+    /// are, see [`shutdown`](Self::shutdown). For all words about ends, of flows, stages and supervisors, see
+    /// [`ends`](crate::ends).
     ///
     /// # Panics
     /// When the timers of the flow's runtime are disabled.
@@ -153,13 +155,13 @@ impl FlowHandle {
         }
     }
 
-    /// Shuts the flow down: ends its sources, lets everything that was taken come to its end, and aborts what is left
+    /// Shuts the flow down: ends its sources, lets the lanes finish everything that was taken, and aborts what is left
     /// after `deadline`.
     ///
     /// To the lanes it is the end of input: a [`reduce`](Flow::reduce) emits its state, for example. A source that waits
-    /// ends at once, one that is just being read at the end of that batch. After the deadline the flow is
-    /// [aborted](Self::abort). A lane that blocks its thread holds this up, also after the deadline, until its poll
-    /// returns, for it cannot be dropped before. Any time is a deadline: 0 aborts what does not end in the same moment.
+    /// ends at once; one that is being read ends after that batch. After the deadline the flow is
+    /// [aborted](Self::abort). A lane that blocks its thread holds this up even after the deadline: it cannot be
+    /// dropped until its poll returns. Any time is a deadline: 0 aborts what does not end in the same moment.
     ///
     /// A second call changes nothing about the first: the earlier deadline counts, and both get the same report.
     ///
@@ -167,7 +169,7 @@ impl FlowHandle {
     /// When the timers of the flow's runtime are disabled.
     ///
     /// # Cancel safety
-    /// The sources are told at once, and the deadline counts from the call; it is kept only while this is polled.
+    /// The call itself ends the sources. The deadline counts from the call, and is kept only while this is polled.
     ///
     /// # Examples
     /// ```
@@ -197,11 +199,11 @@ impl FlowHandle {
         }
     }
 
-    /// Drops all lanes where they are, at once: those that are just being polled by another thread when that poll
+    /// Drops all lanes where they are, at once; a lane that another thread is polling is dropped when that poll
     /// returns. The report says [`FlowError::Aborted`], unless the flow had ended.
     ///
     /// # Panics
-    /// It does not: should dropping a lane panic, the report says so.
+    /// Never: if dropping a lane panics, the report says so.
     pub fn abort(&self) {
         drop(self.lifeline.0.abort(true));
     }
@@ -236,7 +238,7 @@ impl fmt::Debug for FlowHandle {
     }
 }
 
-/// The right to have a flow alive.
+/// Keeps a flow alive: dropping this aborts the flow, unless it is detached.
 struct Lifeline(Arc<Running>);
 
 impl Drop for Lifeline {
@@ -244,7 +246,7 @@ impl Drop for Lifeline {
         if self.0.detached.load(Ordering::SeqCst) {
             return;
         }
-        // Nobody is left who could read in a report what panicked.
+        // No handle is left to read the panic in a report, so it is raised here.
         if let Some(payload) = self.0.abort(false) {
             if !std::thread::panicking() {
                 resume_unwind(payload);
@@ -255,9 +257,9 @@ impl Drop for Lifeline {
 
 struct Running {
     course: Course,
-    /// Taken for each look at the tasks: by whoever watches over them, and by those who abort.
+    /// Locked for each look at the tasks: by the task of `watch_over`, and by each abort.
     tasks: Mutex<Option<Tasks>>,
-    /// Wakes who watches over the tasks.
+    /// Wakes the task of `watch_over`.
     watcher: Mutex<Waker>,
     aborting: AtomicBool,
     detached: AtomicBool,
@@ -269,19 +271,19 @@ impl Running {
         let mut ended = self.ended.clone();
         let report = match ended.wait_for(Option::is_some).await {
             Ok(report) => report.clone(),
-            // Who watches over the flow was dropped.
+            // The task of `watch_over` was dropped.
             Err(_) => None,
         };
         report.unwrap_or_else(|| self.course.report(Err(FlowError::RuntimeGone)))
     }
 
-    /// Drops the lanes. Should one panic at that, it is in the report, or returned.
+    /// Drops the lanes. If dropping one panics, the panic goes into the report if `report` is set, else it is returned.
     fn abort(&self, report: bool) -> Option<Box<dyn Any + Send>> {
         self.aborting.store(true, Ordering::SeqCst);
         let panicked = match self.tasks.try_lock() {
             Ok(tasks) => stop(tasks, report),
             Err(TryLockError::Poisoned(tasks)) => stop(tasks.into_inner(), report),
-            // Who watches over them has them, or somebody who is dropped with them.
+            // `watch_over` has the lock, and is woken below; or an abort has it, which may be dropping the caller.
             Err(TryLockError::WouldBlock) => None,
         };
         let watcher = lock(&self.watcher).clone();

@@ -19,7 +19,7 @@ pub trait Step<T> {
     #[doc(hidden)]
     fn step(&mut self, item: T) -> Option<Self::Out>;
 
-    /// How many items come out of how many.
+    /// How many items come out, for `upstream` items that come in.
     #[doc(hidden)]
     fn size_hint(&self, upstream: (usize, Option<usize>)) -> (usize, Option<usize>) {
         (0, upstream.1)

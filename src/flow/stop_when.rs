@@ -22,12 +22,12 @@ impl<P> Flow<P> {
     /// Ends the sources of the flow when `token` is cancelled; what was taken by then still comes out, and then the
     /// flow ends as it does at the end of its input.
     ///
-    /// A source that waits ends at once, one that is just being read at the end of that batch. The sources are those
-    /// of all layers above this call. Several tokens may be given, of which any ends them, and one token may end many
-    /// flows. A source that is a flow itself is dropped with what is in it: give that the token, too.
+    /// A source that waits ends at once; one that is being read ends after that batch. The sources are those of all
+    /// layers above this call. Several tokens may be given, any of which ends them, and one token may end many flows. A
+    /// source that is itself a flow is dropped with what is in it: give that flow the token too.
     ///
     /// # Demand
-    /// Items in the lanes come out as they are asked for: a flow that nobody reads does not end by this.
+    /// Items in the lanes come out as they are asked for: a flow that is not read does not end by this.
     ///
     /// # Examples
     /// ```
@@ -48,7 +48,7 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// Flow has nothing like it: a flow ends when its coordinator is stopped, with what is in it.
+    /// Flow has nothing like it: stopping its coordinator ends a flow, and drops what is in it.
     #[track_caller]
     pub fn stop_when(self, token: CancellationToken) -> Flow<StopWhen<P>>
     where
@@ -67,13 +67,13 @@ pub struct StopWhen<P> {
 }
 
 impl<P> StopWhen<P> {
-    /// As [`Flow::stop_when`], and counts.
+    /// As [`Flow::stop_when`], and counts in `meter`.
     pub(super) fn metered(upstream: P, token: CancellationToken, meter: Arc<Meter>) -> Self {
         Self { upstream, token, meter: Some(meter) }
     }
 }
 
-/// The counters of a flow, for those who hold its handle.
+/// The counters of a flow, read through its handle.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     taken: Arc<AtomicU64>,
@@ -100,7 +100,7 @@ impl Meter {
         self.late.get().map_or(0, |late| late.load(Ordering::Relaxed))
     }
 
-    /// When it ended: the first to ask says when.
+    /// When the flow ended: the time of the first call.
     pub(super) fn ended(&self) -> Instant {
         *self.ended.get_or_init(Instant::now)
     }

@@ -16,13 +16,13 @@ pub trait StreamFlow: Stream + Sized {
     ///
     /// A lane asks for one item at first, and for more as it gets on, so that short inputs are shared by all lanes. If the
     /// stream says how many items are left (`size_hint`), batches get shorter towards its end, and the end is shared too.
-    /// Where nobody can tell, as with a channel, the last batches are as long as any: what is in the hands of a lane is not
-    /// taken back, however slow these items are. Where an item takes milliseconds, set a small
-    /// [`demand`](Flow::demand), for example of 4 and 2.
+    /// Where that is not known, as with a channel, the last batches are as long as any: items that a lane holds are not
+    /// taken back, however slow they are. Where an item takes milliseconds, set a small [`demand`](Flow::demand), for
+    /// example of 4 and 2.
     ///
     /// # Ordering
-    /// Each lane gets its items in order; between lanes there is none. With one lane ([`lanes(1)`](Flow::lanes)) the
-    /// stream runs in the lane's own task, and order is kept. With neither lanes set nor operators, there is no layer:
+    /// Each lane gets its items in order; between lanes there is no order. With one lane ([`lanes(1)`](Flow::lanes))
+    /// the stream runs in the lane's own task, and order is kept. With no lanes set and no operators there is no layer:
     /// what comes next, a partition for example, or the reader, takes the items in the order of the stream.
     ///
     /// # Examples
@@ -44,7 +44,7 @@ pub trait StreamFlow: Stream + Sized {
     /// ```
     ///
     /// # Source
-    /// `Flow.from_enumerable/2`. A layer of which nothing is said, neither operators nor lanes, does not exist here either.
+    /// `Flow.from_enumerable/2`. There too, a layer with no operators and no number of lanes does not exist.
     fn flow(self) -> Flow<Source<Foreign<Self>>>
     where
         Self: Send + 'static,

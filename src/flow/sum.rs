@@ -6,7 +6,7 @@ use std::iter::{self, Sum};
 impl<P> Flow<P> {
     /// Adds up the items that come out, in every lane, and then the sums of the lanes.
     ///
-    /// `S` is a type that `Iterator::sum` makes of such items, and of such sums; of nothing too.
+    /// `S` is a type that `Iterator::sum` makes of such items, and of such sums. With no items it is the empty sum.
     ///
     /// # Ordering
     /// Items are added in any order, which can show in the last digits of sums of `f64`.

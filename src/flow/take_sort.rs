@@ -14,9 +14,9 @@ impl<P, R, E, M> Flow<Reduce<P, R, E, M>>
 where
     P: Reducible,
 {
-    /// Brings the `n` least of what all lanes emit for a window together, in one sorted vector for each window.
+    /// Brings together the `n` least of the items that all lanes emit for a window, in one sorted vector per window.
     ///
-    /// `n` is at least 1. Each lane sorts what it emits and sends at most `n` items of it; a vector has at most `n` in
+    /// `n` is at least 1. Each lane sends at most `n` items, the least of those it emits; a vector has at most `n` in
     /// all. Without windows there is one vector, at the end of input; when nothing was emitted, it is empty. For
     /// another order see [`take_sort_by`](Flow::take_sort_by).
     ///
@@ -51,7 +51,7 @@ where
         self.take_sort_by(n, T::cmp as fn(&T, &T) -> Ordering)
     }
 
-    /// Brings the first `n` of what all lanes emit for a window together, in the order of `compare`.
+    /// Brings together the first `n`, in the order of `compare`, of the items that all lanes emit for a window.
     ///
     /// Like [`take_sort`](Flow::take_sort). Items that compare equal come in any order.
     ///
@@ -59,7 +59,7 @@ where
     /// When `n` is 0. A panic in `compare` ends the flow with that panic.
     ///
     /// # Examples
-    /// The word that is there most often.
+    /// The most frequent word.
     /// ```
     /// use gen_stage::prelude::*;
     ///
@@ -98,7 +98,7 @@ where
     }
 }
 
-/// Emits the first items of what another would, in order: in each lane, for [`Flow::take_sort`].
+/// Emits the first `n` of the items that `emit` would, in any order: in each lane, for [`Flow::take_sort`].
 #[derive(Clone)]
 pub struct Least<E, C> {
     emit: E,

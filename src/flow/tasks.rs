@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 type Payload = Box<dyn Any + Send>;
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A driver, where both its task and the flow can get at it.
+/// A driver, in a place that both its task and the flow can reach.
 ///
 /// The lock is taken by the task for each poll, and by the flow only to stop it, without waiting.
 type Slot = Mutex<Option<Driver>>;
@@ -29,9 +29,9 @@ pub struct Tasks {
     slots: Vec<Arc<Slot>>,
     stopped: Arc<AtomicBool>,
     losses: Losses,
-    /// What ends the sources that are built now.
+    /// The tokens that end the sources being built now.
     signals: Vec<CancellationToken>,
-    /// What counts the items of the sources that are built now.
+    /// The counters of the items of the sources being built now.
     counters: Vec<Arc<AtomicU64>>,
     aborted: bool,
     /// The first failure; raised once all tasks are gone.
@@ -40,7 +40,7 @@ pub struct Tasks {
 
 /// Why a flow cannot come to its end.
 pub(super) enum Failure {
-    /// Code of the user's panicked in a lane.
+    /// The user's code panicked in a lane.
     Panic(Payload),
     /// The runtime of the lanes dropped them.
     RuntimeGone,
@@ -60,7 +60,7 @@ impl Failure {
 
 impl Tasks {
     /// # Panics
-    /// Without a runtime named, when called outside of one.
+    /// When no runtime was named, and it is called outside of one.
     pub(super) fn new(mut launch: Launch) -> Self {
         let runtime = launch.runtime.take().or_else(|| Handle::try_current().ok()).expect(
             "a flow needs a tokio runtime for its lanes and was polled outside of one: await it in \
@@ -122,7 +122,7 @@ impl Tasks {
         built
     }
 
-    /// Builds a plan whose sources nothing ends but themselves.
+    /// Builds a plan whose sources end only by themselves.
     pub(super) fn ungated<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
         let signals = std::mem::take(&mut self.signals);
         let built = build(self);
@@ -130,7 +130,7 @@ impl Tasks {
         built
     }
 
-    /// The gate of a source that is built now.
+    /// The gate of a source being built now.
     pub(super) fn gate(&self) -> Gate {
         Gate::new(&self.signals, &self.counters)
     }
@@ -143,8 +143,8 @@ impl Tasks {
         self.set.spawn_on(task, &self.runtime);
     }
 
-    /// Drops all drivers, and with them their sources: now those that are not running at this moment, and these as
-    /// soon as their poll comes back. Returns the first panic of what was dropped.
+    /// Drops all drivers, and with them their sources: at once those that are not being polled, the others when their
+    /// poll returns. Returns the first panic of a drop.
     pub(super) fn stop(&mut self) -> Option<Payload> {
         self.stopped.store(true, Ordering::SeqCst);
         self.set.abort_all();
@@ -155,7 +155,7 @@ impl Tasks {
                 Err(TryLockError::Poisoned(driver)) => driver.into_inner().take(),
                 Err(TryLockError::WouldBlock) => None,
             };
-            // Outside of the lock, as this runs code of the user's; all are dropped, whatever that does.
+            // Outside of the lock, as this runs the user's code. A panic of one drop does not stop the others.
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(driver)));
             panicked = panicked.or(dropped.err());
         }
@@ -168,25 +168,25 @@ impl Tasks {
             let Err(error) = ended else { continue };
             let failure = match error.try_into_panic() {
                 Ok(payload) => Failure::Panic(payload),
-                // Nobody but us has the handles, so this is a runtime that is shutting down.
+                // Cancelled: by `stop`, or else by a runtime that is shutting down.
                 Err(_cancelled) => Failure::RuntimeGone,
             };
             let hides_nothing = matches!(self.failure, Some(Failure::RuntimeGone));
             if self.failure.is_none() || (hides_nothing && matches!(failure, Failure::Panic(_))) {
                 self.failure = Some(failure);
-                // The first failure is raised; one of dropping the rest would hide it.
+                // The first failure is raised; a panic from dropping the rest would hide it.
                 let _ = self.stop();
             }
         }
         Poll::Ready(self.failure.take().map_or(Ok(()), Err))
     }
 
-    /// Stops all tasks, and waits until they are gone with all they had. Fails when one of them did.
+    /// Stops all tasks, and waits until they and all they had are gone. Fails when one of them did.
     pub(super) async fn stopped(mut self) -> Result<(), Failure> {
         let dropped = self.stop().map(Failure::Panic);
         let mut failure = self.failure.take().or(dropped);
         while let Some(ended) = self.set.join_next().await {
-            // One that was cancelled was so by us.
+            // Tasks that were cancelled did not fail: `stop` did that.
             if let Some(payload) = ended.err().and_then(|error| error.try_into_panic().ok()) {
                 failure.get_or_insert(Failure::Panic(payload));
             }
@@ -194,7 +194,7 @@ impl Tasks {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Stops what has not ended. Should it panic when it is dropped, that is the failure, or returned.
+    /// Stops what has not ended. If a drop panics, that is the failure if `keep_panic` is set, else it is returned.
     pub(super) fn abort(&mut self, keep_panic: bool) -> Option<Payload> {
         let ended = |slot: &Arc<Slot>| matches!(slot.try_lock(), Ok(driver) if driver.is_none());
         if self.slots.iter().all(ended) {
@@ -211,7 +211,7 @@ impl Tasks {
         None
     }
 
-    /// Whether it was stopped before its end by [`abort`](Self::abort).
+    /// Whether the flow was stopped before its end by [`abort`](Self::abort).
     pub(super) fn was_aborted(&self) -> bool {
         self.aborted
     }

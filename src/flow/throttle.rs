@@ -26,11 +26,11 @@ impl<P: Layered, W> Layered for Throttled<P, W> {
 impl<P> Flow<P> {
     /// Lets items through at a rate, over all lanes together; the others wait, and none is dropped.
     ///
-    /// A token bucket, shared by the lanes of the layer: see [`Throttle`]. Each item takes 1 token, or what
-    /// [`cost`](Flow::cost) says, and waits in its lane until they are there.
+    /// The lanes of the layer share a token bucket: see [`Throttle`]. Each item takes 1 token, or as many as
+    /// [`cost`](Flow::cost) says, and waits in its lane until the tokens are there.
     ///
     /// # Demand
-    /// A lane holds at most one item that waits. What feeds it is stopped meanwhile.
+    /// A lane holds at most one item that waits. Meanwhile what feeds the lane is stopped.
     ///
     /// # Ordering
     /// Each lane keeps its order. Lanes are served in the order in which they come to the bucket, which need not be that
@@ -83,8 +83,8 @@ impl<P> Flow<P> {
 impl<P: Open> Flow<Throttled<P, OneEach>> {
     /// Says how many tokens an item takes from the bucket of the throttle, for example its size in bytes.
     ///
-    /// An item that costs more than the [burst](Throttle::burst) waits until the bucket is full, and takes on a debt
-    /// that what comes after it waits for. An item that costs 0 waits for nothing but a debt.
+    /// An item that costs more than the [burst](Throttle::burst) waits until the bucket is full, and leaves a debt
+    /// that later items wait for. An item that costs 0 waits only for a debt.
     ///
     /// # Panics
     /// When the flow is already being read. A panic in `cost` ends the flow with that panic.
@@ -119,7 +119,7 @@ impl<P: Open> Flow<Throttled<P, OneEach>> {
 /// A rate and a burst: how many items pass in a time, and how many at once.
 ///
 /// It is a bucket of tokens, full at the start. Tokens come in at the rate while there is room; each item takes out what
-/// it costs, 1 unless said otherwise. In any time, at most the burst and what the rate gives in that time passes.
+/// it costs, by default 1. In any span of time, at most the burst passes, plus what the rate gives in that span.
 ///
 /// # Examples
 /// ```
@@ -135,8 +135,8 @@ pub struct Throttle {
     burst: u64,
 }
 
-/// The default burst is what comes due in so long a time: timers, which go by the millisecond, would otherwise keep a
-/// high rate from being reached.
+/// The default burst is what comes due in this time. Timers go by the millisecond, so with a burst of 1 a high rate
+/// would not be reached.
 const DEFAULT_BURST: Duration = Duration::from_millis(10);
 
 impl Throttle {
@@ -172,10 +172,10 @@ impl Throttle {
         Self { amount, per, burst: u64::try_from(due).unwrap_or(u64::MAX).max(1) }
     }
 
-    /// Lets so many items through at once after a pause, at least 1; by default as many as come due in 10 ms.
+    /// Lets up to `burst` items through at once after a pause, at least 1; by default as many as come due in 10 ms.
     ///
-    /// 1 spaces items evenly. Timers go by the millisecond, so that a rate of more than 1000 per second is reached only
-    /// with a burst of at least what comes due in a few of them.
+    /// A burst of 1 spaces items evenly. Timers go by the millisecond: a rate of more than 1000 per second is reached
+    /// only with a burst of at least what comes due in a few milliseconds.
     ///
     /// # Panics
     /// When `burst` is 0.
@@ -239,11 +239,11 @@ impl Shared {
         Self { start: Instant::now(), bucket }
     }
 
-    /// Takes tokens out; `None` if what they are for may pass now.
+    /// Takes `cost` tokens out. Returns when the item they are for may pass: `None` for now.
     fn take(&self, now: Instant, cost: u64) -> Option<Instant> {
         let since = u64::try_from(now.duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
         let at = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(since, cost);
-        // No clock tells the end of the longest waits; nobody sees it either.
+        // The longest waits end beyond what the clock can tell: 30 years stand for them.
         let far = || now + Duration::from_secs(30 * 365 * 24 * 3600);
         (at > since).then(|| self.start.checked_add(Duration::from_nanos(at)).unwrap_or_else(far))
     }
@@ -257,14 +257,14 @@ pin_project! {
         upstream: L,
         cost: W,
         shared: Arc<Shared>,
-        // An item whose tokens are taken, and when they are there.
+        // An item whose tokens are taken, and when it may pass.
         waiting: Option<(Instant, L::Item)>,
         timer: Timer,
         carries: PhantomData<fn(T) -> E>,
     }
 }
 
-/// How many items may have waited before other tasks get a turn.
+/// After this many items that had to wait, other tasks get a turn.
 const WAITS: usize = 100;
 
 impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for ThrottledLane<E, T, L, W> {
@@ -274,7 +274,7 @@ impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for ThrottledLa
         F: FnMut(Self::Item) -> ControlFlow<()>,
     {
         let mut this = self.project();
-        // Waits that are over at once do not end a call, so that they are counted.
+        // A wait that is over at once does not end the call, so waits are counted.
         for _ in 0..WAITS {
             if let Some((at, _)) = this.waiting {
                 ready!(this.timer.poll_at(*at, cx));
@@ -286,7 +286,7 @@ impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for ThrottledLa
             }
             let (waiting, cost, shared) = (&mut *this.waiting, &mut *this.cost, &**this.shared);
             let polled = this.upstream.as_mut().poll_each(cx, &mut |of| {
-                // What carries no item passes at once, in its turn.
+                // An envelope without an item passes at once, in its turn.
                 let cost = E::peek(&of).map(|item| cost.weigh(item));
                 match cost.and_then(|cost| shared.take(Instant::now(), cost)) {
                     None => each(of),
@@ -304,7 +304,7 @@ impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for ThrottledLa
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {
-        // An item that waits comes before the next is asked for.
+        // An item that waits goes out before the next is taken from upstream.
         self.project().upstream.origins()
     }
 }

@@ -24,22 +24,23 @@ impl<P> Flow<P> {
     /// When the flow starts, each of `stages` subscribes to every lane of the layer above, and the lanes of the new layer
     /// read from the stages. An item goes to the stage with the most open demand.
     ///
-    /// The stages are not the flow's: they live on after it, may read and serve others as well, and however the flow ends
-    /// above them, they do not: their subscriptions are [temporary](crate::stage::CancelMode::Temporary). So a **finite flow comes to its end only if the stages do**: set them up with
-    /// [`stop_when_alone`](crate::stage::Setup::stop_when_alone), which ends them after the last lane. This goes for a
-    /// [`shutdown`](crate::flow::FlowHandle::shutdown) too: without, it waits for its deadline. For a stage that is to belong
-    /// to the flow, one in each lane, put it on the lane: `flow.per_lane(|lane| MyStage::new().through(lane))`.
+    /// The stages do not belong to the flow: they live on after it, and may read and serve others as well. However the
+    /// flow ends above them, they do not end, as their subscriptions are
+    /// [temporary](crate::stage::CancelMode::Temporary). So a **finite flow comes to its end only if the stages do**:
+    /// set them up with [`stop_when_alone`](crate::stage::Setup::stop_when_alone), which ends them after the last lane.
+    /// Without it a [`shutdown`](crate::flow::FlowHandle::shutdown) waits for its deadline. For a stage that belongs to
+    /// the flow, one in each lane, put it on the lane: `flow.per_lane(|lane| MyStage::new().through(lane))`.
     ///
     /// # Demand
-    /// That of the new layer, of the subscriptions to the lanes as of those to the stages. Stages ask when they are handled
-    /// by somebody, so as many items again wait in front of them.
+    /// That of the new layer, for the subscriptions to the lanes and for those to the stages. A stage asks for more
+    /// when it has handled its items, so up to as many items again wait in front of it.
     ///
     /// # Ordering
-    /// One stage behind one lane keeps the order, as far as it does so itself.
+    /// One stage after one lane keeps the order, if the stage itself does.
     ///
     /// # Panics
-    /// When there is no stage at all. When a stage fails, or had ended, the flow fails as by a panic of its own. A failure
-    /// of the flow is raised in its reader, and does not end the stages.
+    /// When there is no stage at all. When a stage fails, or has already ended, the flow fails as by a panic of its
+    /// own. A failure of the flow is raised in its reader, and does not end the stages.
     ///
     /// # Drop
     /// The subscriptions are cancelled. What is in the stages then stays in them, for their other readers.
@@ -133,8 +134,8 @@ where
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let demand = self.source.settings().demand;
         let lanes = self.upstream.build(tasks);
-        // These end when the stages do, which is when all that went into them has come out. They subscribe before anything
-        // goes in: a stage may have ended right after.
+        // The new lanes end when the stages do, which is when all that went into them has come out. They subscribe
+        // before anything goes in: right after it a stage may have ended.
         let outlets = tasks.ungated(|tasks| Build::<Bare>::build(self.source, tasks));
         feed(tasks, lanes, &self.readers, demand);
         outlets
@@ -162,7 +163,7 @@ where
     tasks.spawn(forward(subscribing, producers));
 }
 
-/// Ends a lane with its last reader. That is not the last one for now, as others may not have subscribed yet.
+/// Ends a lane when all its readers have left. Readers that have not subscribed yet count too.
 struct Readers {
     left: usize,
     panicked: Panicked,
@@ -181,10 +182,10 @@ impl Watch for Readers {
     }
 }
 
-/// Runs the producer that a lane became, and fails when the lane does: before the stages hear of an end, so that the
-/// flow knows of its failure before anything behind them could take that for the end of the input.
+/// Runs the producer that a lane became, and fails when the lane does. It fails before the stages hear of an end: so
+/// the flow knows of its failure before anything after the stages could take that for the end of the input.
 struct LaneTask<T: Send + 'static> {
-    /// Keeps it alive.
+    /// Keeps the producer alive.
     _producer: ProducerHandle<T>,
     driver: Driver,
     panicked: Panicked,
@@ -203,14 +204,14 @@ impl<T: Send + 'static> Future for LaneTask<T> {
     }
 }
 
-/// Lets the lanes begin once all stages have subscribed, so that a short input is not all for the first.
+/// Lets the lanes begin once all stages have subscribed, so that the first stage does not get all of a short input.
 async fn forward<T: Send + 'static>(subscribing: Vec<Subscribing>, producers: Vec<ProducerHandle<T>>) {
     for subscribed in subscribing {
         match subscribed.await {
             Err(SubscribeError::Refused(refusal)) => {
                 panic!("a lane of a flow refused a stage of through_stages: {refusal}")
             }
-            // One has ended: whoever reads the stage hears why.
+            // The lane or the stage has ended: what reads the stage hears why.
             Ok(_) | Err(SubscribeError::Gone | SubscribeError::ConsumerGone) => {}
         }
     }

@@ -11,14 +11,14 @@ where
 {
     /// Gathers the value of each `Ok` that comes out into a collection, or stops at the first error.
     ///
-    /// Like `TryStreamExt::try_collect`, which need not be imported for it, and by batches.
+    /// Like `TryStreamExt::try_collect`, but without an import, and batch by batch.
     ///
     /// # Ordering
     /// As the lanes send: see [`Flow`].
     ///
     /// # Errors
     /// The first error that is read stops all lanes and is returned once they are gone with the source. What was
-    /// gathered until then, and errors behind it, are dropped.
+    /// gathered until then, and later errors, are dropped.
     ///
     /// # Panics
     /// Like every reader of a [`Flow`].

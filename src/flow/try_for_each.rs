@@ -23,7 +23,7 @@ where
     ///
     /// # Errors
     /// The first error, of the flow or of `f`, stops all lanes and is returned once they are gone with the source.
-    /// Errors of other lanes until then are dropped, and `f` was called with what other lanes had until then.
+    /// Until then other lanes go on calling `f`; their errors are dropped.
     ///
     /// # Panics
     /// Like every reader of a [`Flow`], with the panic of `f` too; and when the flow is already being read.
@@ -82,7 +82,7 @@ where
         // The loop breaks at an error only.
         let ended = ready!(this.lane.as_mut().poll_each(cx, &mut each));
         if let (Each::Stopped, Some(error)) = (ended, failed) {
-            // There is room for one of each lane, and nobody to tell when the flow is being dropped.
+            // There is room for one error of each lane. When the flow is being dropped, no reader is left for it.
             let _ = this.errors.try_send(error);
         }
         Poll::Ready(())

@@ -8,7 +8,7 @@ where
 {
     /// Makes a result of the value of each `Ok`; errors pass through untouched, in their places.
     ///
-    /// What becomes of the errors is said further down: [`try_collect`](Flow::try_collect) and
+    /// Operators further down say what becomes of the errors: [`try_collect`](Flow::try_collect) and
     /// [`try_for_each`](Flow::try_for_each) stop at the first, [`skip_errors`](Flow::skip_errors) counts and drops
     /// them, [`dead_letters`](Flow::dead_letters) sends them elsewhere.
     ///
@@ -16,7 +16,7 @@ where
     /// Each lane keeps its order.
     ///
     /// # Errors
-    /// An error of `f` becomes an item. It has the type of those that come in; to bring them together use
+    /// An error of `f` becomes an item. It has the type of the errors that come in; to make the types equal use
     /// [`map_err`](Flow::map_err).
     ///
     /// # Panics

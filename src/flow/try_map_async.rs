@@ -15,7 +15,7 @@ where
     /// errors pass through untouched.
     ///
     /// `n` is at least 1, and counts over all lanes of the layer. All that is said of [`map_async`](Flow::map_async)
-    /// holds; an error that comes in is a future that is ready. To try again what failed, wrap `f` in a
+    /// holds; an error that comes in counts as a ready future. To try again what failed, wrap `f` in a
     /// [`Retry`](super::Retry).
     ///
     /// # Demand, Ordering

@@ -32,7 +32,7 @@ impl<P> Flow<P> {
     /// # });
     /// ```
     ///
-    /// In windows, the first of equal items of each:
+    /// The first of equal items in each window:
     /// ```
     /// use gen_stage::prelude::*;
     /// use gen_stage::window::Window;
@@ -49,8 +49,8 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// `Flow.uniq/1`, which alone in a layer holds everything back to its end, and then emits it in reverse. It goes
-    /// in front of a window, or is a part of what reduces it, as above.
+    /// `Flow.uniq/1`, which alone in a layer holds everything back until the end, and then emits it in reverse. Here
+    /// it goes before a window; inside one, the reducer does its work, as above.
     #[track_caller]
     pub fn uniq(self) -> Flow<Stepped<P, Uniq<P::Item>>>
     where
@@ -85,7 +85,7 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// `Flow.uniq_by/2`, which alone in a layer holds everything back to its end, and then emits it in reverse.
+    /// `Flow.uniq_by/2`, which alone in a layer holds everything back until the end, and then emits it in reverse.
     #[track_caller]
     pub fn uniq_by<K, F>(self, key: F) -> Flow<Stepped<P, UniqBy<K, F>>>
     where

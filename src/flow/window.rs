@@ -8,19 +8,19 @@ use std::fmt;
 
 /// # Windows
 impl<P> Flow<P> {
-    /// Puts the items of each lane into windows, to be reduced each by itself.
+    /// Puts the items of each lane into windows, each to be reduced by itself.
     ///
-    /// Behind it come operators that work item by item, if any, and then a [`reduce`](Flow::reduce) or its like. Each
-    /// lane has windows of its own: behind a partition, everything with one key is in the windows of one lane. Windows
+    /// After it come operators that work item by item, if any, and then a [`reduce`](Flow::reduce) or its like. Each
+    /// lane has windows of its own: after a partition, everything with one key is in the windows of one lane. Windows
     /// of event time are done when the slowest upstream of the lane has got past them: see
     /// [`window`](crate::window#time).
     ///
     /// # Demand
-    /// Lanes take all their input, whatever the windows emit, as long as that is read.
+    /// Lanes take all their input, whatever the windows emit, as long as what they emit is read.
     ///
     /// # Ordering
     /// What windows emit comes out in the order of the items that caused it; windows that are done at the same item
-    /// do so in their own order.
+    /// emit in their own order.
     ///
     /// # Errors
     /// Items that are too late for all their windows, or too far [ahead](Window::max_ahead), are counted
@@ -57,7 +57,7 @@ impl<P> Flow<P> {
     /// # });
     /// ```
     ///
-    /// A flow with windows is not read before it is reduced:
+    /// A flow with windows cannot be read before it is reduced:
     /// ```compile_fail,E0277
     /// use gen_stage::prelude::*;
     /// use gen_stage::window::Window;
@@ -66,8 +66,8 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// The option `window` of Flow's layers. It is in effect where it stands in the chain: operators in front of it
-    /// come before its counts and times, those behind it after.
+    /// The option `window` of Flow's layers. It takes effect where it stands in the chain: operators before it
+    /// come before its counts and times, those after it come after.
     #[track_caller]
     pub fn window<K, C, O>(self, window: Window<K, C, O>) -> Flow<InWindows<P, K, C, O>>
     where

@@ -45,7 +45,7 @@ impl<S> Foreign<S> {
         Self { turn: Turn::new(turn), ..Self::of(stream) }
     }
 
-    /// Leaves the turn for later.
+    /// Takes a stream, with the default turn until another is set.
     pub(crate) fn of(stream: S) -> Self {
         Self { stream, ended: false, turn: Turn::default(), gate: Gate::default() }
     }
@@ -82,7 +82,7 @@ impl<S: Stream> Foreign<S> {
         *this.ended
     }
 
-    /// Counts what has passed when the stream has nothing ready, and waits for the gate as well: ready at the end.
+    /// For when the stream has nothing ready: counts what has passed, and waits for the gate. Ready when it is shut.
     #[cold]
     fn poll_idle(self: Pin<&mut Self>, cx: &mut Context<'_>, passed: usize) -> Poll<()> {
         let this = self.project();
@@ -104,7 +104,7 @@ impl<S: Stream> Lane for Foreign<S> {
         }
         let size = self.turn.size();
         for passed in 0..size {
-            // Not by `poll_fused`, which looks at each item for what was seen above.
+            // Not by `poll_fused`, which checks at each item what was checked above.
             let item = match self.as_mut().project().stream.poll_next(cx) {
                 Poll::Ready(Some(item)) => item,
                 Poll::Ready(None) => {

@@ -8,7 +8,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Where the items of a source come in: it may be shut from outside, and counts them.
 ///
-/// Most flows have nobody who could shut them: their gates are empty, and looked at once a batch.
+/// Most flows have no token that could shut them: their gates are empty, and looked at once a batch.
 #[derive(Clone, Default)]
 pub struct Gate(Option<Box<Latch>>);
 
@@ -19,14 +19,14 @@ struct Latch {
     shut: bool,
 }
 
-/// A token of its own, so that lanes that look at theirs do not get into each other's way.
+/// A token of this gate's own, so that lanes that look at their tokens do not get in each other's way.
 struct Signal {
     token: CancellationToken,
     waiting: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl Gate {
-    /// A gate that each of `tokens` shuts, and that counts in each of `counters`.
+    /// A gate that any of `tokens` shuts, and that counts in each of `counters`.
     pub(crate) fn new(tokens: &[CancellationToken], counters: &[Arc<AtomicU64>]) -> Self {
         if tokens.is_empty() {
             return Self::default();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-/// After so many batches in a row that were read item by item, where nobody knows when a turn began, others get one.
+/// After this many batches in a row by `poll_next`, which cannot know when a turn began, other tasks get a turn.
 const STREAK: u32 = 32;
 
 /// The lane at the start of a layer: what arrives over the edges from the layer above, merged.
@@ -46,11 +46,11 @@ pub struct Inlet<T> {
     streak: u32,
     /// An edge broke off: this lane must not end as if it were complete.
     broken: bool,
-    /// Told which edge is read, if a window wants to know.
+    /// Where this lane writes which edge it reads, if a window wants to know.
     origins: Option<Origins>,
-    /// How often in a row the slowest upstream was read before its turn.
+    /// How often in a row the slowest upstream was read before its turn: at most `STREAK` times.
     preferred: u32,
-    /// The edge that had its turn when that was enough.
+    /// The edge that last had its turn in place of the slowest.
     other: usize,
     discarded: Arc<AtomicU64>,
 }
@@ -94,16 +94,16 @@ impl<T> Inlet<T> {
         polled.map(|_| ())
     }
 
-    /// Starts with the upstream whose times are behind: so little is kept for windows that wait for it. Now and then
-    /// the others have their turn, for its times may not go up at all.
+    /// Starts with the slowest upstream, so that little is kept for windows that wait for it. Now and then the others
+    /// have their turn, as the times of the slowest may not go up at all.
     fn prefer_slowest(&mut self) {
-        // A batch that was begun goes on, and one that was fetched is read.
+        // A batch in hand, begun or not, is read first.
         if self.edges.get(self.at).is_some_and(|(edge, _)| edge.has_batch()) {
             return;
         }
         if self.preferred == STREAK {
             self.preferred = 0;
-            // Not by where the last call left off: that is always next to the slowest.
+            // Not the edge where the last call left off: that is always the one after the slowest.
             self.other = (self.other + 1) % self.edges.len().max(1);
             self.at = self.other;
             return;
@@ -115,7 +115,7 @@ impl<T> Inlet<T> {
         }
     }
 
-    /// Asks each edge in turn, starting where the last call left off, until one has an answer.
+    /// Polls each edge in turn, starting where the last call left off, until one has an answer.
     #[inline(always)]
     fn poll_edges<R>(
         &mut self,
@@ -178,7 +178,7 @@ impl<T> Lane for Inlet<T> {
             match polled {
                 Poll::Ready(Some(BatchRead::Stopped)) => {
                     if this.held() == 0 {
-                        // It broke off behind the last item of a batch.
+                        // It broke off after the last item of a batch.
                         this.at += 1;
                     }
                     return Poll::Ready(Each::Stopped);
@@ -187,7 +187,7 @@ impl<T> Lane for Inlet<T> {
                 Poll::Ready(None | Some(BatchRead::Ended)) => return Poll::Ready(Each::Ended),
                 Poll::Pending => return Poll::Pending,
             }
-            // To give way is not worth a wake-up when there is nothing to go on with.
+            // With nothing to go on with, giving way is not worth a wake-up.
             ready!(this.poll_more(cx));
             if this.pace.is_over() {
                 return give_way(cx);

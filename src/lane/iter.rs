@@ -53,7 +53,7 @@ impl<I: Iterator> Iter<I> {
         self.ended
     }
 
-    /// Leaves the turn for later.
+    /// Takes an iterator, with the default turn until another is set.
     pub(crate) fn of(iter: I) -> Self {
         Self { iter: iter.fuse(), ended: false, turn: Turn::default(), gate: Gate::default() }
     }
@@ -91,7 +91,7 @@ impl<I: Iterator> Lane for Iter<I> {
             }
             left -= 1;
             if left == 0 {
-                // The turn is over; what is not known is whether the iterator is.
+                // The turn is over; the iterator need not be.
                 return ControlFlow::Break(Each::Ended);
             }
             ControlFlow::Continue(())

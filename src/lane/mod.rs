@@ -43,7 +43,7 @@ use std::task::{Context, Poll};
 /// - `Pending` means that the waker is registered, or has been woken already.
 /// - When `each` breaks, the item just passed is taken and no other item is lost.
 /// - A call does a bounded amount of work: a lane that is always ready wakes its task and returns `Pending` now and
-///   then, also while nothing reaches `each`.
+///   then, even while nothing reaches `each`.
 /// - A lane whose upstream failed never ends. It stays pending until its flow, which learns of the failure from the
 ///   task that failed, drops it: only an input that came to its end may look like one that did. (A bare
 ///   [`Receiver`](crate::edge::Receiver) ends either way, and tells which by its `end`.)
@@ -98,9 +98,10 @@ pub trait Lane: Stream {
         }
     }
 
-    /// From which upstream the items come, for windows further down: they close when every upstream has got there.
+    /// Tells windows further down from which upstream each item comes: they close when every upstream is past them.
     ///
-    /// Asked for once, before the first poll. A lane that holds items back, or has but one upstream, is one upstream.
+    /// Called once, before the first poll. A lane that holds items back counts as one upstream, as does one that has
+    /// only one.
     #[doc(hidden)]
     #[must_use]
     fn origins(self: Pin<&mut Self>) -> Origins {
@@ -108,7 +109,7 @@ pub trait Lane: Stream {
     }
 }
 
-/// Takes the next item through the loop face: `poll_next` for lanes that are written once.
+/// Takes the next item by `poll_each`: the `poll_next` of lanes whose code is written only once.
 pub(crate) fn poll_one<L: Lane>(lane: Pin<&mut L>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
     let mut taken = None;
     let polled = lane.poll_each(cx, &mut |item| {

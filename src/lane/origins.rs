@@ -16,7 +16,7 @@ struct Inner {
     /// The upstream whose times are behind those of the others.
     slowest: AtomicUsize,
     ended: Box<[AtomicBool]>,
-    /// Which had nothing when they were asked; empty where nobody tells.
+    /// Which upstreams had nothing when they were polled; empty where the lane does not tell.
     waiting: Box<[AtomicBool]>,
 }
 
@@ -28,7 +28,7 @@ impl Origins {
         Self::with(upstreams, 0)
     }
 
-    /// Of a lane that tells which upstreams had nothing, by [`set_waiting`](Origins::set_waiting).
+    /// For a lane that tells which upstreams had nothing, by [`set_waiting`](Origins::set_waiting).
     pub(crate) fn told(upstreams: usize) -> Self {
         Self::with(upstreams, upstreams)
     }
@@ -59,7 +59,7 @@ impl Origins {
         self.0.ended[upstream].load(Ordering::Relaxed)
     }
 
-    /// Whether the upstream had nothing since the last [`ask`](Origins::ask): one that nobody asked may have something.
+    /// Whether the upstream had nothing since the last [`ask`](Origins::ask); one not polled since may have something.
     pub(crate) fn is_waiting(&self, upstream: usize) -> bool {
         self.0.waiting.get(upstream).is_none_or(|waiting| waiting.load(Ordering::Relaxed))
     }

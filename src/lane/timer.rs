@@ -17,7 +17,7 @@ impl Timer {
     /// Outside of a tokio runtime with timers.
     pub(crate) fn poll_at(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if Instant::now() >= at {
-            // Not by the wheel of the timers, which turns by the millisecond.
+            // Not by the timer wheel, which turns by the millisecond.
             return Poll::Ready(());
         }
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));

@@ -16,7 +16,7 @@ pub(crate) struct Turn {
 const LONGEST: usize = 1 << 16;
 
 impl Turn {
-    /// Takes the number of items per turn, at least 1; more than 65 536 are as many.
+    /// Takes the number of items per turn, at least 1; more than 65 536 count as 65 536.
     pub(crate) fn new(size: usize) -> Self {
         debug_assert!(size > 0, "a turn of no items never gets anywhere");
         let size = size.min(LONGEST);
@@ -40,7 +40,7 @@ impl Turn {
 }
 
 impl Default for Turn {
-    /// The batch of the default demand: also where the demand of the layer counts other, larger items.
+    /// The batch of the default demand. It also serves where the demand of the layer counts other, larger items.
     fn default() -> Self {
         Self::new(Demand::default().batch())
     }
@@ -52,7 +52,7 @@ pub trait Leaf: Lane {
     #[doc(hidden)]
     fn set_turn(&mut self, turn: usize);
 
-    /// Makes it the source of a flow that starts: of a layer with this demand, and behind this gate.
+    /// Makes this lane the source of a flow that starts, in a layer with this demand and behind this gate.
     #[doc(hidden)]
     fn start(&mut self, demand: Demand, gate: Gate);
 }
@@ -61,11 +61,11 @@ pub trait Leaf: Lane {
 pub(crate) const SLICE: Duration = Duration::from_micros(100);
 
 /// Says after a batch whether to give way, by the clock: batches that take long are a turn each, while short ones
-/// share one. To give way costs a hand-over, and often takes the task, with all it has in its caches, to another core.
+/// share one. To give way costs a hand-over, and often moves the task to another core, away from its caches.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pace {
-    /// The last turn was as long as may be: the next one is timed from its start, and not from its first batch on,
-    /// which saves a look at the clock where there is one batch to a turn.
+    /// The last turn took all of its time, so the next one is timed from its start. Other turns are timed from the end
+    /// of their first batch, which saves a look at the clock where a turn has only one batch.
     slow: bool,
     started: Option<Instant>,
 }

@@ -21,12 +21,12 @@ use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 /// See [`Control::address`](super::Control::address).
 pub struct Address<M> {
     permits: Arc<Semaphore>,
-    /// Of messages that wait behind items: their own, so that a buffer that is stuck does not hold up the others.
+    /// For messages that wait behind items: separate permits, so that a stuck buffer does not hold up the others.
     behind: Arc<Semaphore>,
     mailbox: Arc<dyn Post<M>>,
 }
 
-/// A mailbox of which only the messages are known.
+/// A mailbox, known only by the type of its messages.
 trait Post<M>: Send + Sync {
     fn message(&self, letter: Message<M>) -> Result<(), M>;
 }
@@ -63,11 +63,11 @@ impl<M: Send + 'static> Address<M> {
     /// Sends a message, once there is a place for it in the mailbox.
     ///
     /// # Errors
-    /// [`CastError::Ended`] when the stage has ended, with the message. A stage that ends later drops what it has not
+    /// [`CastError::Ended`] with the message, when the stage has ended. A stage that ends later drops what it has not
     /// read.
     ///
     /// # Cancel safety
-    /// The message is sent or dropped with the future; give up its place in the queue and it is last again.
+    /// The message is sent, or dropped with the future, which then loses its place in the queue: a new call is last.
     ///
     /// # Examples
     /// ```
@@ -114,13 +114,13 @@ impl<M: Send + 'static> Address<M> {
 
     /// Sends a message that carries a [`Reply`], and waits for the answer.
     ///
-    /// There is no time limit: put one around it, as `tokio::time::timeout`.
+    /// There is no time limit: put one around it, such as `tokio::time::timeout`.
     ///
     /// # Errors
     /// [`CallError::Ended`] when the stage has ended; [`CallError::NoReply`] when it dropped the reply.
     ///
     /// # Cancel safety
-    /// The message may or may not have been sent; an answer is then dropped.
+    /// The message may or may not have been sent; if it is answered, the answer is dropped.
     ///
     /// # Examples
     /// ```
@@ -154,14 +154,14 @@ impl<M: Send + 'static> Address<M> {
         answer.await.map_err(|_| CallError::NoReply)
     }
 
-    /// Sends a message that is handled after everything the stage has buffered, has gone out.
+    /// Sends a message that is handled once everything the stage has buffered has gone out.
     ///
-    /// For a producer-consumer that is also behind what it has received. It is handled at once where nothing is
-    /// buffered, and is not thrown away when items in front of it are. As many such messages may wait as there are places
-    /// in the mailbox, in addition to those.
+    /// In a producer-consumer it is also handled after what was received before it. It is handled at once if nothing is
+    /// buffered, and is not thrown away when items in front of it are. As many such messages may wait as there are
+    /// places in the mailbox, in addition to those in the mailbox.
     ///
     /// # Errors
-    /// [`CastError::Ended`] when the stage has ended, with the message.
+    /// [`CastError::Ended`] with the message, when the stage has ended.
     ///
     /// # Cancel safety
     /// As [`cast`](Self::cast).
@@ -173,7 +173,7 @@ impl<M: Send + 'static> Address<M> {
         self.send(Message::AfterBuffered(message, permit))
     }
 
-    /// Sends without a permit: for a stage's own messages, which it cannot wait to have room for.
+    /// Sends without a permit: for a stage's messages to itself, as it cannot wait for room in its own mailbox.
     pub(super) fn post(&self, message: M) {
         let _ = self.mailbox.message(Message::Now(message, None));
     }
@@ -199,7 +199,7 @@ impl<M> fmt::Debug for Address<M> {
     }
 }
 
-/// Why a message was not sent. It has the message.
+/// Why a message was not sent. Holds the message.
 ///
 /// # Examples
 /// ```
@@ -245,7 +245,7 @@ impl<M> fmt::Debug for CastError<M> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The stage had ended before the call.
+    /// The stage had ended before the message was sent.
     #[error("the stage has ended")]
     Ended,
     /// The stage dropped the reply, or ended before it got to the call.

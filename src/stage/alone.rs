@@ -20,8 +20,8 @@ use std::task::{Context, Poll};
 /// [`Subscription`]. The stages do exactly what they do as tasks.
 ///
 /// # Panics
-/// Reading panics when a stage fails: it goes on with its panic, or says its error. [`fallible`](Self::fallible) makes
-/// failures items.
+/// Reading panics when a stage fails: with the panic of the stage, or with its error in the message.
+/// [`fallible`](Self::fallible) turns failures into items.
 ///
 /// # Cancel safety
 /// Dropping a future that waits for the next item or batch loses nothing.
@@ -44,7 +44,7 @@ use std::task::{Context, Poll};
 /// ```
 #[must_use = "streams do nothing until they are polled"]
 pub struct IntoStream<T> {
-    /// Dropped before what they are connected by, from the source on.
+    /// Dropped before `end`, the source first.
     drivers: Vec<Driver>,
     end: End<T>,
 }
@@ -82,11 +82,11 @@ impl<T: Send + 'static> IntoStream<T> {
         }
     }
 
-    /// Sets the bounds of the demand that reading has with the last stage: `max` at least 1, `min` below `max`; by
-    /// default 1000 and 500 items. Before [`through`](Self::through), it is that of the next stage.
+    /// Sets the bounds of the demand with which the last stage is read: `max` at least 1, `min` below `max`; by
+    /// default 1000 and 500 items. Called before [`through`](Self::through), it sets the demand of the next stage.
     ///
     /// # Panics
-    /// When the bounds are out of their ranges, or something was read already.
+    /// When the bounds are out of their ranges, or the stream was polled already.
     #[track_caller]
     pub fn demand(self, max: usize, min: usize) -> Self {
         match Demand::new(max, min) {
@@ -98,7 +98,7 @@ impl<T: Send + 'static> IntoStream<T> {
     /// Sets the demand; see [`demand`](Self::demand).
     ///
     /// # Panics
-    /// When something was read already.
+    /// When the stream was polled already.
     #[track_caller]
     pub fn with_demand(mut self, demand: Demand) -> Self {
         if let Some(request) = self.planned("its demand") {
@@ -107,10 +107,10 @@ impl<T: Send + 'static> IntoStream<T> {
         self
     }
 
-    /// Puts a producer-consumer behind this.
+    /// Puts a producer-consumer after this.
     ///
     /// # Panics
-    /// When something was read already.
+    /// When the stream was polled already.
     ///
     /// # Examples
     /// See [`ProducerConsumer`].
@@ -154,7 +154,7 @@ impl<T: Send + 'static> IntoStream<T> {
         }
     }
 
-    /// Makes failures of the stages the last item, instead of panics.
+    /// Makes a failure of a stage the last item, instead of a panic.
     ///
     /// # Examples
     /// ```
@@ -190,7 +190,7 @@ impl<T: Send + 'static> IntoStream<T> {
         if let Poll::Ready(read) = read(subscription, cx) {
             return Poll::Ready(read);
         }
-        // What a stage sends to one before it, it wakes it for: this task comes back.
+        // A letter to a stage that was polled earlier wakes this task, and so all are polled again.
         self.drivers.retain_mut(|driver| Pin::new(driver).poll(cx).is_pending());
         read(subscription, cx)
     }

@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 
 type Done = Result<(), StageError>;
 
-/// What a stage does with what happens to it. Implemented by [`AsProducer`], [`AsProducerConsumer`] and
+/// What a stage does when something happens to it. Implemented by [`AsProducer`], [`AsProducerConsumer`] and
 /// [`AsConsumer`] around the three traits that users write.
 #[doc(hidden)]
 #[allow(unused_variables, reason = "the names say what is ignored")]
@@ -25,7 +25,7 @@ pub trait Behaviour: Send + 'static {
     type Item: Send + 'static;
     type Message: Send + 'static;
 
-    /// What the stage is called when nothing else was said.
+    /// The label of a stage for which none was set.
     fn name() -> &'static str;
     fn start(&mut self, out: &mut Output<Self::Item, Self::Message>) -> impl Future<Output = Done> + Send;
     fn message(

@@ -1,4 +1,4 @@
-//! What a stage has made and nobody has asked for yet.
+//! The items that a stage has made and cannot send yet.
 
 use std::collections::VecDeque;
 
@@ -30,7 +30,7 @@ pub(super) struct Buffer<T, Mark> {
     keep: Keep,
     /// How many of the items answer demand, and do not count against the size.
     demanded: usize,
-    /// Items that have left at the front since the start: the number of the item that is first now.
+    /// How many items have left at the front since the start: also the number of the item that is first now.
     front: u64,
     /// Each with the number of the item it stands in front of, ascending.
     marks: VecDeque<(u64, Mark)>,
@@ -45,8 +45,8 @@ impl<T, Mark> Buffer<T, Mark> {
         self.items.len()
     }
 
-    /// Puts items behind those that are there and returns how many were thrown away, of these or of those. As many of
-    /// them as were `demanded` are in addition to what the buffer holds: demand is their bound.
+    /// Puts items behind those that are there, and returns how many items, old or new, were thrown away. `demanded` of
+    /// the new ones do not count against the size: demand is their bound.
     pub(super) fn push(&mut self, items: Vec<T>, demanded: usize) -> usize {
         self.demanded += demanded;
         let Some(size) = self.size.map(|size| size.saturating_add(self.demanded)) else {
@@ -62,7 +62,7 @@ impl<T, Mark> Buffer<T, Mark> {
             Keep::Last => {
                 let oldest = excess.min(self.items.len());
                 self.items.drain(..oldest);
-                // More at once than ever fit: their first ones go as well, and count as having been here.
+                // If more come at once than fit at all, the first of them go too, and count as having been here.
                 self.items.extend(items.into_iter().skip(excess - oldest));
                 self.front += excess as u64;
             }
@@ -75,7 +75,7 @@ impl<T, Mark> Buffer<T, Mark> {
         self.demanded
     }
 
-    /// Puts items back in front, which were taken from there; so many of all items answer demand now.
+    /// Puts items back that were taken from the front; `demanded` of all items answer demand now.
     pub(super) fn put_back(&mut self, items: Vec<T>, demanded: usize) {
         self.front -= items.len() as u64;
         self.demanded = demanded;

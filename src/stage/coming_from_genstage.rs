@@ -45,30 +45,30 @@
 //! | exit reasons | [`Reason`](super::Reason) |
 //! | `stop/2` | [`Handle::stop`](super::Handle::stop), [`Handle::shutdown`](super::Handle::shutdown) |
 //! | a registered name | a clone of the handle |
-//! | `self()`, to subscribe or to accumulate | a [`WeakHandle`](super::WeakHandle) sent to the stage; nothing of it has to be awaited |
+//! | `self()`, to subscribe or to accumulate | a [`WeakHandle`](super::WeakHandle) sent to the stage; its calls need not be awaited |
 //! | `:sys.get_status` | [`Handle::status`](super::Handle::status) |
 //! | `child_spec`, code change, `hibernate`, nodes | nothing: they belong to the Erlang VM |
 //!
 //! # What differs, and why
 //!
-//! - **Types say who may do what.** A consumer cannot emit, a producer cannot be told to subscribe, a demand that is no
-//!   number cannot be given: these do not compile.
-//! - **A stage lives as long as somebody needs it**, a handle or a subscription, where a linked process lives with its
-//!   parent. [`Handle::detach`](super::Handle::detach) is the unlinked form.
-//! - **A wrong subscription is refused to who made it**: an unknown partition, one that is taken, a second broadcast
-//!   subscription of a stage. In GenStage the first two end the producer and everybody on it.
+//! - **Types say who may do what.** A consumer cannot emit, a producer cannot be told to subscribe, a demand that is
+//!   not a number cannot be given: these do not compile.
+//! - **A stage lives as long as a handle or a subscription to it**; a linked process lives with its parent.
+//!   [`Handle::detach`](super::Handle::detach) is the unlinked form.
+//! - **A wrong subscription fails for its subscriber only**: an unknown partition, one that is taken, a second
+//!   broadcast subscription of a stage. In GenStage the first two end the producer and all its consumers.
 //! - **What is buffered goes out before a clean end.** A GenStage producer-consumer whose producer is done loses its
 //!   buffer.
 //! - **Queues of partitions are bounded and outlive their consumer**: the next consumer of the partition gets what is in
 //!   them. In GenStage they grow without a bound, and are thrown away with the consumer.
 //! - **A selector that matches nothing sends nothing**; a manual consumer is not called with an empty list.
 //! - **A third broadcast subscription of a stage** is refused as the second is.
-//! - **Resubscribing never ends the consumer**, also if the old subscription was permanent.
-//! - **A producer that ends cleanly ends a stream that reads it cleanly**, whatever the cancel mode.
-//! - **A buffer does not drop what was asked for**; its size is for what comes in addition.
+//! - **Resubscribing never ends the consumer**, even if the old subscription was permanent.
+//! - **A stream ends cleanly when the producer it reads does**, whatever the cancel mode.
+//! - **A buffer does not drop what was asked for**; its size bounds only what comes in addition.
 //! - **A buffer of size 0** drops what is not asked for, and says so.
-//! - **Refusals and ends before the start** are typed errors where somebody waits for an answer; a stage that was to
-//!   subscribe when it was set up ends with them.
+//! - **A refusal, or a producer that had already ended**, is a typed error for a caller that waits for the answer; a
+//!   stage that was set up to subscribe ends with it.
 //! - **Mailboxes are bounded** for messages: [`cast`](super::Handle::cast) waits for a place. Items and asks need no
 //!   bound of their own, as demand is one.
 //! - **`from_stream` does not wait** until it has all that was asked for: what is ready goes out.

@@ -15,8 +15,8 @@ use std::future::Future;
 ///
 /// # Demand
 /// Per subscription, `max_demand` items are asked for at the start. What comes is handled in batches of at most
-/// `max_demand - min_demand`; after a batch, when what is still asked for has fallen to `min_demand`, it is topped up
-/// to `max_demand`.
+/// `max_demand - min_demand`; after a batch, when open demand has fallen to `min_demand`, it is topped up to
+/// `max_demand`.
 ///
 /// # Errors
 /// A callback that fails ends the stage with [`Reason::Failed`]; its producers are told, and live on.
@@ -51,7 +51,7 @@ use std::future::Future;
 /// ```
 ///
 /// # Source
-/// A GenStage of type `:consumer`. That it cannot emit is a matter of types.
+/// A GenStage of type `:consumer`. The types make sure that it cannot emit.
 pub trait Consumer<M: Send + 'static = Infallible>: Sized + Send + 'static {
     /// What it reads.
     type Input: Send + 'static;
@@ -72,7 +72,7 @@ pub trait Consumer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Hears of a new subscription of this stage, and decides who asks; by default as the subscription says.
+    /// Hears of a new subscription of this stage, and decides its mode; by default as the subscription says.
     fn handle_subscribe(
         &mut self,
         to: &Upstream,
@@ -92,7 +92,7 @@ pub trait Consumer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Handles a message; by default the stage fails, as nobody would ever see the message.
+    /// Handles a message; by default the stage fails, as the message would be lost.
     fn handle_message(
         &mut self,
         _message: M,
@@ -106,7 +106,7 @@ pub trait Consumer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         async {}
     }
 
-    /// Turns it into a sink for its items, which runs it while it is polled: no task.
+    /// Turns the consumer into a sink for its items; polling the sink runs the consumer, without a task.
     ///
     /// # Examples
     /// See [`IntoSink`].

@@ -23,7 +23,7 @@ use std::task::Poll;
 /// `Err`: the stage ends, for this reason.
 pub(super) type Step = Result<(), Reason>;
 
-/// What a stage is told and what it tells: the parameters of its letters.
+/// The letters of a stage, with their type parameters filled in.
 type LetterOf<B, D> = Letter<
     <B as Behaviour>::Input,
     <B as Behaviour>::Item,
@@ -37,7 +37,7 @@ type MailboxOf<B, D> = Mailbox<
     <B as Behaviour>::Message,
 >;
 
-/// What came from above to a producer-consumer, waiting until somebody below wants something.
+/// What a producer-consumer got from upstream, waiting until there is demand from downstream.
 pub(super) enum Incoming<I, M> {
     Items(Upstream, Parcel<I>),
     End(SubscriptionId, How, Reason),
@@ -54,13 +54,13 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) out: Output<B::Item, B::Message>,
     pub(super) downstream: Downstream<B::Item, D, B::Message>,
     overflow: Overflow,
-    /// Subscriptions made when the stage was set up, of which its callbacks have not heard yet.
+    /// Subscriptions made when the stage was set up that its callbacks have not heard of yet.
     opened: Vec<Upstream>,
     had_consumer: bool,
     pub(super) stop_when_alone: bool,
     pub(super) entries: Vec<Entry>,
     pub(super) incoming: VecDeque<Incoming<B::Input, B::Message>>,
-    /// What those below want and was not made yet, in items.
+    /// Demand from downstream for which nothing was made yet, in items.
     wanted: usize,
     /// The stage ends for this reason once everything emitted has gone out.
     pub(super) finishing: Option<Reason>,
@@ -112,7 +112,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             detached: None,
             pace: Pace::default(),
         };
-        // At once, so that whoever has set up all consumers of a producer knows that it has them all.
+        // At once: when all consumers of a producer are set up, the producer has all their subscriptions.
         for request in subscribe_to {
             let opened = core.open(request, None, None, true);
             core.opened.push(opened);
@@ -138,7 +138,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         loop {
             match self.next_event().await {
                 Event::Letter(Some(letter)) => {
-                    // What it was producing was dropped for the letter; what it had emitted by then was not.
+                    // The future of `produce` was dropped for the letter; what it had emitted by then was not.
                     if !self.out.is_untouched() {
                         self.after(Ok(())).await?;
                     }
@@ -209,7 +209,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             Letter::End(id, how, reason) => self.producer_left(id, how, reason).await,
             Letter::SubscribeTo(request, replaces, answer) => {
                 if self.finishing.is_some() {
-                    // The answer, which is dropped, says so.
+                    // Dropping the answer tells the caller.
                     return Ok(());
                 }
                 let upstream = self.open(*request, replaces, Some(answer), false);
@@ -262,7 +262,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         }
     }
 
-    // What every callback is followed by.
+    // What follows every callback.
 
     /// Does what a callback asked for, and all that follows from it.
     pub(super) async fn after(&mut self, handled: Result<(), StageError>) -> Step {
@@ -273,7 +273,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     /// Sends what a callback emitted, and does what else it asked for.
     pub(super) fn take_output(&mut self, handled: Result<(), StageError>) -> Step {
         let items = self.out.take_items();
-        // Also those that nobody takes now: they are buffered, and go out before anything else is made.
+        // Items that no consumer takes now count too: they are buffered, and go out before anything else is made.
         let answers = self.wanted.min(items.len());
         self.wanted -= answers;
         self.downstream.emit(items, answers);
@@ -284,7 +284,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             reply();
         }
         for info in infos {
-            // As one by a handle: behind what was emitted, and behind the lists that wait.
+            // Like an info from a handle: after what was emitted, and after the lists that wait.
             self.mark(Mark::Message(info, None));
         }
         handled.map_err(Reason::failed)?;
@@ -298,7 +298,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         }
     }
 
-    /// Calls back until nothing follows from anything any more.
+    /// Runs callbacks until none of them leads to another.
     pub(super) async fn settle(&mut self) -> Step {
         loop {
             while let Some(todo) = self.downstream.next_todo() {
@@ -327,7 +327,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 let handled = self.behaviour.demand(demand, &mut self.out).await;
                 self.take_output(handled)
             }
-            // These by letter, so that a stage in which one leads to the next still reads its letters.
+            // These go by letter: where one leads to the next, the stage still reads its other letters.
             Todo::Mark(mark) => self.to_itself(Letter::Passed(mark)),
             Todo::AskFor(id, demand) => self.to_itself(Letter::AskFor(id, demand)),
             Todo::LookFor(demand) => self.to_itself(Letter::LookFor(demand)),
@@ -345,7 +345,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     }
 
     fn to_itself(&self, letter: LetterOf<B, D>) -> Step {
-        // It cannot have ended.
+        // Cannot fail: the stage is running.
         let _ = self.mailbox.post(letter);
         Ok(())
     }
@@ -353,7 +353,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     /// Ends the stage once everything emitted so far has gone out.
     pub(super) fn finish(&mut self, reason: Reason) {
         if self.finishing.is_none() {
-            // Nothing more is made of what comes from above.
+            // Nothing more is made of what comes from upstream.
             for entry in self.entries.drain(..) {
                 entry.link.down(reason.clone());
             }
@@ -376,7 +376,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         }
     }
 
-    // The side of those who read from this stage.
+    // The downstream side.
 
     async fn subscribed(&mut self, opening: Opening<B::Item, D::Options>) -> Step {
         if let Some((old, reason)) = opening.replaces.clone() {
@@ -431,7 +431,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         }
     }
 
-    /// Drops the user's state, and then tells everybody that the stage has ended. Returns what dropping panicked with.
+    /// Drops the user's state, then tells all peers that the stage has ended. `Err`: what a drop panicked with.
     pub(super) fn end(self, reason: &Reason) -> Result<(), Box<dyn Any + Send>> {
         let Self { behaviour, mut downstream, entries, incoming, letters, out, .. } = self;
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(behaviour)));
@@ -439,7 +439,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         for entry in entries {
             entry.link.down(reason.clone());
         }
-        // What is left of the user's is items and messages.
+        // What is left of the user's: items, messages and the dispatcher.
         let rest = catch_unwind(AssertUnwindSafe(|| drop((out, incoming, downstream, letters))));
         dropped.and(rest)
     }

@@ -1,5 +1,5 @@
 //! The producing side of a stage: its subscriptions, its dispatcher and its buffer. No callback is called from here;
-//! what the stage has to do about it is left in a list.
+//! what the stage has to do next is put in a list.
 
 use super::DemandMode;
 use super::buffer::{Buffer, Keep};
@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// How a stage holds what nobody has asked for yet.
+/// How a stage buffers items that were not asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BufferOptions {
     pub(super) size: Option<usize>,
@@ -24,28 +24,28 @@ pub(super) struct BufferOptions {
 /// What waits its turn behind items.
 #[derive(Debug)]
 pub(crate) enum Mark<M> {
-    /// With its place among those that may wait.
+    /// With its permit, which bounds how many messages wait.
     Message(M, Option<OwnedSemaphorePermit>),
     Finish,
 }
 
 /// What a stage has to do after its producing side has done its part, in order.
 pub(super) enum Todo<M> {
-    /// So many items are wanted and not buffered.
+    /// This many items are wanted and not buffered.
     Demand(usize),
-    /// A mark has come to its turn.
+    /// The turn of this mark has come.
     Mark(Mark<M>),
-    /// So many items were thrown away by the buffer.
+    /// The buffer threw away this many items.
     Discarded(usize),
     /// The dispatcher asks in the name of a subscription.
     AskFor(SubscriptionId, usize),
-    /// The dispatcher asks for what it had handed back.
+    /// The dispatcher asks for items that it had handed back.
     LookFor(usize),
     /// The dispatcher has sent more than was asked for.
     TooMuch(TooMuch),
 }
 
-/// A dispatcher that sends to a subscription what that has not asked for.
+/// A dispatcher sent a subscription more than it had asked for.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the dispatcher sent {items} items to subscription {subscription:?}, which had asked for {demand}: \
@@ -60,7 +60,7 @@ pub(super) struct TooMuch {
 /// What came while demand was held back.
 enum Held<T, M> {
     Demand(usize),
-    /// With how many of them answer demand.
+    /// Items, and how many of them answer demand.
     Items(Vec<T>, usize),
     Mark(Mark<M>),
 }
@@ -72,12 +72,12 @@ struct Consumer<T> {
     demand: usize,
     /// Asked for beyond that.
     beyond: usize,
-    /// What the dispatcher sent without being asked; goes out before anything else when it is.
+    /// What the dispatcher sent unasked; goes out first when the subscription asks.
     surplus: VecDeque<Body<T>>,
 }
 
 impl<T> Consumer<T> {
-    /// Counts as undelivered what it was not sent.
+    /// Counts the surplus, which was never sent, as undelivered.
     fn give_up(&mut self, tally: &Arc<Tally>) {
         for body in self.surplus.drain(..) {
             drop(Parcel::new(body, tally));
@@ -96,12 +96,12 @@ pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     next_fence: u64,
     deliveries: Deliveries<T>,
     todo: VecDeque<Todo<M>>,
-    /// Demand that buffered items cover which the dispatcher was not offered, for a mark stands in front of them and what
-    /// is in front of the mark could not go. It counts again with the next demand.
+    /// Demand covered by buffered items that the dispatcher was not offered: they are behind a mark, and items in front
+    /// of that mark could not go. It is added to the next demand.
     unoffered: usize,
-    /// What the dispatcher holds and is being given, while it runs code of the user's that may panic.
+    /// How many items the dispatcher holds and is being given, while it runs the user's code, which may panic.
     in_dispatch: Option<usize>,
-    /// What is held is being done again, and what comes meanwhile goes behind it.
+    /// What was held back is being done now; what comes meanwhile goes behind it.
     forwarding: bool,
     tally: Arc<Tally>,
 }
@@ -137,7 +137,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         self.consumers.contains_key(&id)
     }
 
-    /// Takes a subscription in, and returns the demand to look for, or sends it away.
+    /// Takes a subscription in, and returns the demand to look for. `None`: the subscription was refused.
     pub(super) fn subscribe(&mut self, opening: Opening<T, D::Options>) -> Option<usize> {
         let Opening { subscriber, mut port, options, answer, .. } = opening;
         let taken = self.dispatcher.subscribe(subscriber, options, &mut self.deliveries);
@@ -164,12 +164,12 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         }
     }
 
-    /// Ends a subscription towards its consumer. The dispatcher learns of it by [`cancelled`](Self::cancelled).
+    /// Ends a subscription for its consumer. The dispatcher learns of it by [`cancelled`](Self::cancelled).
     pub(super) fn cancel(&mut self, id: SubscriptionId, how: How, reason: Reason) {
         if let Some(mut consumer) = self.consumers.remove(&id) {
             consumer.give_up(&self.tally);
             match how {
-                // Confirmed, behind everything that was sent.
+                // Confirmed, after everything that was sent.
                 How::Cancelled => consumer.port.end(how, reason),
                 How::Down => consumer.port.forget(),
             }
@@ -183,7 +183,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     }
 
     pub(super) fn ask(&mut self, id: SubscriptionId, demand: usize) {
-        // One that is not known has been cancelled, and will be told, or has been.
+        // An unknown subscription was cancelled: its consumer was told, or will be.
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
         let mut demand = demand;
         while let Some(body) = consumer.surplus.front_mut().filter(|_| demand > 0) {
@@ -206,7 +206,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         }
     }
 
-    /// Consumers want so many items more: from the buffer first.
+    /// Consumers want `demand` more items: from the buffer first.
     pub(super) fn demanded(&mut self, demand: usize) {
         if demand == 0 {
             return;
@@ -223,7 +223,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             let (offered, back) = self.offer(left);
             left -= offered;
             if back > 0 {
-                // The dispatcher asks again for those it could not take; what is behind them covers the rest.
+                // The dispatcher asks again for items it could not take; those behind them cover the rest.
                 self.unoffered = left.min(self.buffer.len() - back);
                 left -= self.unoffered;
                 break;
@@ -246,7 +246,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         (offered, back)
     }
 
-    /// Sends items, or buffers them. So many of them answer demand.
+    /// Sends items, or buffers them; `answers` of them answer demand.
     pub(super) fn emit(&mut self, items: Vec<T>, answers: usize) {
         if items.is_empty() {
             return;
@@ -258,13 +258,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         }
     }
 
-    /// Offers the dispatcher as many items as came, those first that were there first, and buffers what it leaves.
+    /// Offers the dispatcher as many items as came, the oldest first, and buffers what it leaves.
     ///
-    /// Each item that comes is an offer of one, whatever the buffer throws away after that: dispatchers count what is
-    /// on its way to them.
+    /// For each item that comes one item is offered, whatever the buffer throws away after that: dispatchers count
+    /// what is on its way to them.
     fn release(&mut self, mut items: Vec<T>, answers: usize) {
         let demanded = self.buffer.demanded();
-        // Marks between them pass a little late, which nobody sees: what is behind them has not gone before.
+        // Marks between them pass a little late. That cannot be seen: nothing behind a mark has gone before now.
         let mut offered = self.buffer.take_through(items.len());
         let old = offered.len();
         let behind = items.split_off(items.len() - old);
@@ -307,7 +307,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     fn deliver(&mut self) {
         for (id, mut body) in self.deliveries.drain_sent() {
             let Some(consumer) = self.consumers.get_mut(&id) else {
-                // A dispatcher that sends to one who has left: the parcel is dropped, and counted.
+                // The dispatcher sent to a subscription that has left: the parcel is dropped, and counted.
                 drop(Parcel::new(body, &self.tally));
                 continue;
             };
@@ -335,7 +335,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             }
         }
         for (id, demand) in self.deliveries.take_asks() {
-            // In its turn, for one such ask may lead to the next.
+            // In its turn, as one such ask may lead to the next.
             self.todo.push_back(Todo::AskFor(id, demand));
         }
         match self.deliveries.take_wanted() {
@@ -385,8 +385,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         self.held.get_or_insert_default();
     }
 
-    /// Does again the next thing that came while demand was held back; `false` when nothing is left, and nothing is held
-    /// back any more.
+    /// Does the next thing that was held back. `false`: nothing is left, and from now on nothing is held back.
     pub(super) fn forward_next(&mut self) -> bool {
         let next = self.held.as_mut().and_then(VecDeque::pop_front);
         self.forwarding = next.is_some();

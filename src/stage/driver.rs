@@ -40,11 +40,11 @@ impl fmt::Debug for Driver {
     }
 }
 
-/// Runs a stage to its end and tells everybody why it ended.
+/// Runs a stage to its end, and tells its peers and handles why it ended.
 ///
-/// Should this future be dropped, what is dropped with it tells them that the stage was aborted.
+/// If this future is dropped, what is dropped with it tells them that the stage was aborted.
 pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
-    // First, and so dropped last: who waits for the end of a stage that is dropped, waits until all of it was.
+    // First, and so dropped last: when this future is dropped, `wait` returns only after all of the stage is gone.
     ended: watch::Sender<Option<Reason>>,
     token: CancellationToken,
     mut core: Core<B, D>,
@@ -74,7 +74,7 @@ pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
     ended.send_replace(Some(reason));
 }
 
-/// A panic at the end does not hide what the stage has failed of before.
+/// A panic at the end does not hide an earlier failure of the stage.
 fn panicked_late(reason: Reason, panic: Panic) -> Reason {
     if reason.is_clean() { Reason::Panicked(panic) } else { reason }
 }

@@ -6,10 +6,10 @@ use std::future::pending;
 /// The most items that are taken at once; between these steps the stage reads its letters.
 pub(super) const STEP: usize = 10_000;
 
-/// Makes a producer of an iterator: it hands out its items, and finishes when there are no more.
+/// Makes a producer of an iterator: the producer hands out the iterator's items, and finishes after the last.
 ///
 /// # Demand
-/// As many items are taken as are asked for, at most 10,000 at once: an iterator that blocks blocks the stage, and its
+/// As many items are taken as are asked for, at most 10,000 at once. An iterator that blocks blocks the stage, and its
 /// thread.
 ///
 /// # Ordering

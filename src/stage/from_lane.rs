@@ -18,9 +18,9 @@ pub struct FromLane<L, W> {
     watch: W,
 }
 
-/// Who is asked whether a producer is to end before its lane does.
+/// Decides whether a producer is to end before its lane does.
 pub(crate) trait Watch: Send + 'static {
-    /// Ready when the producer is to end though nothing is asked of it.
+    /// Ready when the producer is to end while nothing is asked of it.
     fn idle(&self) -> impl Future<Output = ()> + Send {
         pending()
     }

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-/// Makes a consumer of a sink: it sends what it gets into the sink, and flushes after each batch.
+/// Makes a consumer of a sink: the consumer sends its items into the sink, and flushes after each batch.
 ///
 /// When the stage ends cleanly, the sink is closed.
 ///
@@ -16,7 +16,7 @@ use std::pin::Pin;
 /// The next batch is handled when the sink has taken the last one.
 ///
 /// # Errors
-/// An error of the sink ends the stage with [`Reason::Failed`]. One in closing it is logged.
+/// An error of the sink ends the stage with [`Reason::Failed`]. An error in closing it is logged.
 ///
 /// # Examples
 /// ```

@@ -8,11 +8,11 @@ use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Makes a producer of a stream: it hands out what the stream yields, and finishes when that ends.
+/// Makes a producer of a stream: the producer hands out what the stream yields, and finishes when the stream ends.
 ///
 /// # Demand
-/// The stream is polled only while items are asked for. What is ready goes out at once, together; nobody waits until
-/// as many items as were asked for are there, and at most 10,000 are taken at once.
+/// The stream is polled only while items are asked for. What is ready goes out at once, together, without waiting for
+/// as many items as were asked for. At most 10,000 are taken at once.
 ///
 /// # Ordering
 /// Items are emitted in the order of the stream.

@@ -3,8 +3,8 @@
 //! # What is a stage, and what is a function
 //!
 //! Stages model what a program is like while it runs: what goes on at the same time, at what rate, and what may fail
-//! without the rest. They are not for putting code in order. Three steps that every item goes through, one after the
-//! other, are three functions in one stage; as three stages they cost two hand-overs per batch, and gain nothing.
+//! without the rest. They are not for organizing code. Three steps that every item goes through, one after the other,
+//! are three functions in one stage; as three stages they cost two hand-overs per batch, and gain nothing.
 //!
 //! ```text
 //!   not this:      Read ──► Parse ──► Check ──► Save            steps of the code
@@ -15,11 +15,11 @@
 //! ```
 //!
 //! Make a stage where
-//! - **a state** is to be used by many: a connection, a queue, a counter;
+//! - **a state** is to be shared: a connection, a queue, a counter;
 //! - **consumers come and go** while the producer lives, or a consumer reads from several producers;
-//! - **a rate** is to be held: a consumer that asks by itself ([`Mode::Manual`](super::Mode)) sets the pace of all that
-//!   is above it;
-//! - **a failure** is to stay where it is: a [temporary](super::Subscribe::temporary) subscription does not carry it on.
+//! - **a rate** is to be held: a consumer whose code asks ([`Mode::Manual`](super::Mode)) sets the pace of all that is
+//!   upstream of it;
+//! - **a failure** is to stay where it is: a [temporary](super::Subscribe::temporary) subscription does not pass it on.
 //!
 //! For work on all cores that goes the same way for all items, take a [flow](crate::flow). For a bounded number of
 //! futures at the same time over items that are in memory already, `futures`' `buffer_unordered` is enough.
@@ -27,28 +27,28 @@
 //! # Starting a pipeline
 //!
 //! Subscribe when a stage is set up ([`Setup::subscribe_to`](super::Setup::subscribe_to)); then a stage that is made
-//! anew is subscribed anew. A producer gives its first items to whoever asks first. Where all consumers have to be
-//! there for the first item, as under a [`Broadcast`](crate::dispatch::Broadcast), start it with
+//! anew subscribes anew. A producer gives its first items to the consumer that asks first. Where all consumers have to
+//! be there for the first item, as under a [`Broadcast`](crate::dispatch::Broadcast), start the producer with
 //! [`accumulate`](super::Setup::accumulate), subscribe all, and call [`forward`](super::Handle::forward).
 //!
 //! # Where items wait
 //!
-//! Nothing is without a bound, unless its name says so:
+//! Each place has a bound, unless it says otherwise:
 //! - **On the way to a consumer**: at most the `max_demand` of the subscription.
-//! - **In front of a producer-consumer**: the same, as it handles what came only while somebody below wants something.
-//! - **In the buffer of a stage**: what it emitted without being asked. 10,000 items in a producer, which then drops
-//!   its oldest ([`buffer`](super::Setup::buffer)). What was asked for is not dropped, also when those who asked have left
-//!   meanwhile, or have to wait for others: demand is its bound. No bound in a producer-consumer, where it holds what was made of
-//!   one received list beyond the demand.
+//! - **In front of a producer-consumer**: the same, as it handles what came only while there is demand from downstream.
+//! - **In the buffer of a stage**: what it emitted without being asked. A producer holds 10,000 items, and then drops
+//!   its oldest ([`buffer`](super::Setup::buffer)). What was asked for is not dropped, even if the consumer that asked
+//!   has left meanwhile, or has to wait for others: demand is its bound. In a producer-consumer the buffer has no
+//!   bound; it holds what was made of one received list beyond the demand.
 //! - **In a queue of a [`Partition`](crate::dispatch::Partition)**: 1000 items for a partition that lags. When it is
-//!   full, all wait: order and memory are kept at the cost of speed.
+//!   full, all wait: order is kept and memory bounded, at the cost of speed.
 //!
 //! ## Buffering demand, or items
 //!
 //! A producer that gets demand and has no items must remember the demand: `handle_demand` is not called again for it.
 //! A producer that gets items and has no demand may emit them; the stage buffers them, and drops some when there are
-//! too many. Where nothing may be lost, keep both yourself, and answer those who bring items when theirs went out, so
-//! that they wait:
+//! too many. Where nothing may be lost, keep both yourself, and answer each caller that brings an item only when the
+//! item has gone out, so that the caller waits:
 //!
 //! ```
 //! use futures::StreamExt;
@@ -56,7 +56,7 @@
 //! use gen_stage::stage::{Output, Reply, StageError};
 //! use std::collections::VecDeque;
 //!
-//! /// A queue that holds up those who fill it until somebody takes what they brought.
+//! /// A queue that makes each caller wait until the item it brought is taken.
 //! #[derive(Default)]
 //! struct Queue {
 //!     waiting: VecDeque<(u32, Reply<()>)>,
@@ -108,11 +108,11 @@
 //! subscriptions. That is right for a stage that has nothing else to do, such as a writer. Otherwise there are three
 //! ways:
 //! - **A task that reports back**: [`Control::address`](super::Control::address) is where its message goes.
-//! - **[`Producer::produce`]**, for what comes by itself, such as a socket: it is polled
-//!   whenever the stage has no letter to read. [`from_stream`](super::from_stream) is made of it.
+//! - **[`Producer::produce`]**, for what comes by itself, such as from a socket: it is polled
+//!   whenever the stage has no letter to read. [`from_stream`](super::from_stream) is built on it.
 //! - **Several stages** of the same kind under one producer: each waits by itself.
 //!
-//! Work that blocks a thread, as a busy loop of a millisecond or more does, belongs into `tokio::task::spawn_blocking`.
+//! Work that blocks a thread, as a busy loop of a millisecond or more does, belongs in `tokio::task::spawn_blocking`.
 //!
 //! # Stages and flows
 //!
@@ -135,17 +135,17 @@
 //!
 //! # Ending
 //!
-//! - A producer that has no more calls [`finish`](super::Control::finish): all it has emitted goes out, then it ends, and
-//!   with it its [permanent](super::CancelMode) consumers.
-//!   Under a [`Partition`](crate::dispatch::Partition) that is once every partition has been read to its end: one whose
-//!   consumer has left holds up the end, and so the others, until a new one reads it or the producer is shut down.
+//! - A producer that has no more items calls [`finish`](super::Control::finish): all it has emitted goes out, then it
+//!   ends, and with it its [permanent](super::CancelMode) consumers.
+//!   Under a [`Partition`](crate::dispatch::Partition) it ends once every partition has been read to its end. One whose
+//!   consumer has left holds up that end, and so the others, until a new one reads it or the producer is shut down.
 //! - [`shutdown`](super::Handle::shutdown) ends a stage between callbacks, [`abort`](super::Handle::abort) anywhere.
-//! - Failures and panics of a callback end its stage. Each peer is told; what it does is said by its
-//!   [`CancelMode`](super::CancelMode).
-//! - Dropping the last handle of a stage that nobody subscribes to aborts it. Holding the last stage of a pipeline holds
-//!   all of it, and dropping it drops all of it.
+//! - Failures and panics of a callback end its stage. Each peer is told; its [`CancelMode`](super::CancelMode) decides
+//!   what it does.
+//! - Dropping the last handle of a stage without subscriptions to it aborts the stage. Holding the last stage of a
+//!   pipeline holds all of it, and dropping it drops all of it.
 //!
-//! To start a failed pipeline anew, run it as one unit: a task that sets it up, waits for its last stage, and does so
-//! again. Subscriptions of the new stages are made when they are set up.
+//! To start a failed pipeline anew, run it as one unit: a task that sets it up, waits for its last stage, and starts
+//! over. The new stages subscribe when they are set up.
 //!
 //! [`Producer::produce`]: super::Producer::produce

@@ -23,9 +23,9 @@ use tokio_util::sync::CancellationToken;
 /// what messages it takes.
 ///
 /// # Drop
-/// A stage lives as long as somebody needs it: a handle, or a subscription to it, of a stage or read as a stream. When
-/// the last of these is dropped, the stage is [aborted](Self::abort). So holding the last stage of a pipeline holds
-/// all of it. [`detach`](Self::detach) lets a stage live without handles.
+/// A stage lives as long as it has a handle, or a subscription, which a stage holds or which is read as a stream. When
+/// the last of these is dropped, the stage is [aborted](Self::abort). So holding the last stage of a pipeline holds all
+/// of it. [`detach`](Self::detach) lets a stage live without handles.
 ///
 /// Stages that subscribe to each other in a ring, or hold handles of themselves, keep each other alive: end one of them,
 /// or hold a [`WeakHandle`](super::WeakHandle).
@@ -55,7 +55,7 @@ pub type ConsumerHandle<I, M = Infallible> = Handle<Consuming<I>, M>;
 /// The handle of a [`ProducerConsumer`](super::ProducerConsumer) that makes `T` of `I`.
 pub type ProducerConsumerHandle<I, T, O = (), M = Infallible> = Handle<Transforming<I, T, O>, M>;
 
-/// A mailbox of which the types do not show, so that whether a handle is `Send` does not depend on them.
+/// A mailbox with its types hidden, so that whether a handle is `Send` does not depend on them.
 pub(super) trait AnyMailbox<R: Role, M>: Send + Sync {
     /// `false`: the stage has ended.
     fn post(&self, letter: Letter<R::Input, R::Item, R::Options, M>) -> bool;
@@ -94,7 +94,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         Self { running: Arc::new(running), lifeline }
     }
 
-    /// The stage.
+    /// The identifier of the stage.
     #[must_use]
     pub fn id(&self) -> StageId {
         self.running.id
@@ -106,7 +106,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         &self.running.label
     }
 
-    /// Where the stage gets its messages, without keeping it alive.
+    /// Where to send messages to the stage, without keeping it alive.
     #[must_use]
     pub fn address(&self) -> Address<M> {
         self.running.address.clone()
@@ -153,7 +153,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         self.running.address.info(message).await
     }
 
-    /// What the stage says about itself, when it comes to it: a stage answers between callbacks.
+    /// What the stage says about itself. It answers between callbacks.
     ///
     /// # Errors
     /// [`Ended`] when the stage has ended.
@@ -167,7 +167,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         self.post_status().await.map_err(|_| Ended)
     }
 
-    /// What has become of the items that the stage made; also after its end, and without asking it.
+    /// What has become of the items that the stage made. Works after its end too, and does not wait for the stage.
     ///
     /// # Examples
     /// See [`Counts`].
@@ -176,11 +176,11 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         self.running.tally.counts()
     }
 
-    /// Ends the stage when the running callback and what came before are done, and waits for that:
-    /// [`Reason::Shutdown`]. What it has buffered is dropped and counted as discarded.
+    /// Ends the stage when the running callback is done and what was sent to the stage before is handled, and waits for
+    /// that: [`Reason::Shutdown`]. What it has buffered is dropped and counted as discarded.
     ///
-    /// Returns the reason it has ended with, which is another one if it had ended before. A callback that never
-    /// returns holds this up for ever: put a time limit around it, and [`abort`](Self::abort) behind it.
+    /// Returns the reason the stage ended with, which is another one if it had already ended. A callback that never
+    /// returns holds this up for ever: put a time limit around it, and [`abort`](Self::abort) after it.
     ///
     /// # Cancel safety
     /// The stage is told at once, and ends whether this is waited for or not.
@@ -200,16 +200,16 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         self.wait()
     }
 
-    /// Waits until the stage has come to its own end, and [shuts it down](Self::shutdown) after `deadline`.
+    /// Waits until the stage ends by itself; after `deadline`, [shuts it down](Self::shutdown).
     ///
-    /// A source is read on to its end, and what was made goes out to those who ask for it. Returns the reason it has ended
-    /// with: [`Reason::Shutdown`] when the deadline passed. All words of ends: [`ends`](crate::ends).
+    /// A source is read to its end, and what was made goes out to the consumers that ask for it. Returns the reason the
+    /// stage ended with: [`Reason::Shutdown`] when the deadline passed. All ways to end are in [`ends`](crate::ends).
     ///
     /// # Panics
     /// When it is polled outside of a runtime with timers.
     ///
     /// # Cancel safety
-    /// Waiting changes nothing: the deadline is kept only while this is polled.
+    /// Dropping this changes nothing: the deadline is kept only while it is polled.
     ///
     /// # Examples
     /// ```
@@ -242,8 +242,8 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
 
     /// Ends the stage once everything it has emitted has gone out, and waits for that: [`Reason::Normal`].
     ///
-    /// Its producers are left at once. A producer is not asked for anything any more. Where nobody takes what is
-    /// buffered, this waits until somebody does.
+    /// The stage leaves its producers at once. A producer is asked for nothing more. If no consumer takes what is
+    /// buffered, this waits until one does.
     ///
     /// # Cancel safety
     /// The stage is told at once, and ends whether this is waited for or not.
@@ -277,7 +277,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         async move {
             let reason = match ended.wait_for(Option::is_some).await {
                 Ok(reason) => reason.clone(),
-                // Dropped in the middle, as by a runtime that shuts down.
+                // The stage was dropped midway, as by a runtime that shuts down.
                 Err(_) => None,
             };
             reason.unwrap_or(Reason::Aborted)
@@ -290,21 +290,21 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        // Without a sender it was dropped in the middle, as by a runtime that shuts down.
+        // No sender is left: the stage was dropped midway, as by a runtime that shuts down.
         self.ended_with().is_some() || self.running.ended.has_changed().is_err()
     }
 
     /// Asks for the status without waiting for it.
     pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
         let (answer, status) = oneshot::channel();
-        // To one that has ended: the answer is dropped with the letter.
+        // If the stage has ended, the answer is dropped with the letter.
         self.running.mailbox.post(Letter::Status(answer));
         status
     }
 
-    /// Drops the stage where it is, in the middle of a callback if need be: [`Reason::Aborted`] to all others.
-    /// [`terminate`](super::Producer::terminate) does not run, or is dropped; a stage that was in it keeps the reason it was
-    /// ending with.
+    /// Drops the stage where it is, in the middle of a callback if need be; all others see [`Reason::Aborted`].
+    /// [`terminate`](super::Producer::terminate) does not run. If it is running, it is dropped, and the stage keeps the
+    /// reason it was ending with.
     pub fn abort(&self) {
         self.running.token.cancel();
     }
@@ -339,7 +339,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
 }
 
 impl<R: Produces, M: Send + 'static> Handle<R, M> {
-    /// Begins a subscription to this stage: a stream once it is awaited, or for another stage to hold.
+    /// Begins a subscription to this stage: await it for a stream, or give it to another stage.
     ///
     /// # Examples
     /// See [`Subscribe`].
@@ -353,8 +353,8 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
         Subscribe::new(Source { stage: self.running.id, target, producer, lifeline, label })
     }
 
-    /// How many items are buffered: emitted, and asked for by nobody yet. Marks between them do not count, nor does
-    /// what is held back by [`accumulate`](Handle::accumulate).
+    /// How many items are buffered: emitted, and not asked for yet. Messages that wait between them do not count, nor
+    /// does what is held back by [`accumulate`](Handle::accumulate).
     ///
     /// # Errors
     /// [`Ended`] when the stage has ended.
@@ -425,8 +425,8 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     /// Makes this stage subscribe to a producer, and waits until both have agreed.
     ///
     /// # Errors
-    /// [`SubscribeError`]; this stage lives on when it was refused. A producer that had ended ends it, by the cancel
-    /// mode of the subscription, as if it had ended later.
+    /// [`SubscribeError`]. This stage lives on when the subscription was refused. If the producer had ended, the cancel
+    /// mode of the subscription decides, as if the producer had ended later.
     ///
     /// # Cancel safety
     /// The stage is told at once, and subscribes whether this is waited for or not.
@@ -536,7 +536,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
         let (answer, answered) = oneshot::channel();
         let id = request.upstream.id();
         let letter = Letter::SubscribeTo(Box::new(request), replaces, Answer::of_consumer(answer));
-        // Not delivered, it is dropped, and with it the answer, which says why.
+        // A letter that is not delivered is dropped, and with it the answer, which says why.
         self.running.mailbox.post(letter);
         async move { taken(answered).await.map(|()| id) }
     }

@@ -24,14 +24,14 @@ use tokio::sync::{mpsc, oneshot};
 /// Made by [`Consumer::into_sink`].
 ///
 /// # Demand
-/// It is ready while the consumer wants items: at most `max_demand` are on their way. It gets them in batches of
-/// `max_demand - min_demand`, and what there is when the sink is flushed.
+/// The sink is ready while the consumer wants items: at most `max_demand` are on their way. The consumer gets them in
+/// batches of `max_demand - min_demand`, and what there is when the sink is flushed.
 ///
 /// # Errors
-/// The [`Reason`] the consumer has ended with, where that is not what was asked of it by closing: final.
+/// The [`Reason`] the consumer ended with, unless closing the sink ended it cleanly. The error is final.
 ///
 /// # Drop
-/// Drops the consumer, as it is. Items in the hands of the sink are dropped with it.
+/// Drops the consumer, as it is. Items still in the sink are dropped with it.
 ///
 /// # Examples
 /// ```
@@ -57,7 +57,7 @@ use tokio::sync::{mpsc, oneshot};
 /// # });
 /// ```
 ///
-/// The last two come one by one, for when the sink was given 4, one more was asked for.
+/// The last two come one by one: when the sink was given 4, only one more item was asked for.
 #[must_use = "sinks do nothing unless they are polled"]
 pub struct IntoSink<T> {
     state: State<T>,
@@ -79,7 +79,7 @@ struct Running<T> {
     handle: Box<dyn Peer>,
     asks: mpsc::UnboundedReceiver<ToSink<T>>,
     port: Option<Port<T>>,
-    /// What the consumer wants, beside what is in `batch`.
+    /// Items that the consumer wants in addition to those in `batch`.
     demand: usize,
     batch: Vec<T>,
     size: usize,
@@ -88,7 +88,7 @@ struct Running<T> {
     flushing: Option<oneshot::Receiver<Status>>,
 }
 
-/// The handle of the consumer, of which the messages are not known.
+/// The handle of the consumer, with the type of its messages hidden.
 trait Peer: Send {
     fn post_status(&self) -> oneshot::Receiver<Status>;
     fn end(&self) -> Reason;
@@ -158,7 +158,7 @@ impl<T: Send + 'static> IntoSink<T> {
         self
     }
 
-    /// Starts the consumer if it was not; fails if it has ended.
+    /// Starts the consumer if it was not started; fails if it has ended.
     fn running(&mut self) -> Result<&mut Running<T>, Reason> {
         if matches!(self.state, State::Planned(..)) {
             if let State::Planned(start, demand) = std::mem::replace(&mut self.state, State::Moving) {
@@ -172,7 +172,7 @@ impl<T: Send + 'static> IntoSink<T> {
         }
     }
 
-    /// What the end of the consumer means to the user of the sink.
+    /// Ends the sink for good, with the reason the consumer ended with.
     fn fail<R>(&mut self, reason: Reason) -> Poll<Result<R, Reason>> {
         self.state = State::Ended(Some(reason.clone()));
         Poll::Ready(Err(reason))
@@ -221,7 +221,7 @@ impl<T: Send + 'static> Running<T> {
                     self.port = Some(port);
                 }
                 ToSink::Ask(demand) => self.demand = self.demand.saturating_add(demand),
-                // Confirmed as by a producer, which ends the consumer.
+                // Confirmed, as a producer would; that ends the consumer.
                 ToSink::Cancel(reason) => {
                     self.demand = 0;
                     cancelled = true;
@@ -244,7 +244,7 @@ impl<T: Send + 'static> Running<T> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
         if self.flushing.is_none() {
-            // Before it was polled for the first time it has not subscribed.
+            // The port to the consumer comes only when the consumer is polled for the first time.
             self.poll_consumer(cx)?;
             self.send_batch();
             self.flushing = Some(self.handle.post_status());

@@ -1,4 +1,4 @@
-//! What goes from stage to stage: one mailbox each, so that what one sends to another arrives in the order it was sent.
+//! What stages send each other. Each has one mailbox, so that what one sends to another arrives in order.
 
 use super::downstream::Mark;
 use super::reason::{How, Reason};
@@ -22,8 +22,8 @@ pub(crate) enum Letter<I, T, O, M> {
     Subscribe(Box<Opening<T, O>>),
     Ask(SubscriptionId, usize),
     Cancel(SubscriptionId, How, Reason),
-    /// From the stage's own producing side: its dispatcher asks in the name of a consumer, or for what it had handed back;
-    /// a mark has come to its turn.
+    /// From the stage's own producing side: its dispatcher asks in the name of a consumer, or for what it had handed
+    /// back; the turn of a mark has come.
     AskFor(SubscriptionId, usize),
     LookFor(usize),
     Passed(Mark<M>),
@@ -56,7 +56,7 @@ pub(crate) struct Opening<T, O> {
     pub(crate) answer: Option<Answer>,
 }
 
-/// Who waits for a subscription; told by dropping this that there is none, and who of the two was gone.
+/// The waiting subscriber. Dropped unanswered, it reports failure, and which side had gone.
 pub(crate) struct Answer {
     waiting: Option<oneshot::Sender<Result<(), SubscribeError>>>,
     gone: SubscribeError,
@@ -73,7 +73,7 @@ impl Answer {
         Self { waiting: Some(waiting), gone: SubscribeError::ConsumerGone }
     }
 
-    /// The stage that is to subscribe has done its part.
+    /// The stage that is to subscribe has done its part: from now on the side that may be gone is the producer.
     pub(crate) fn for_producer(mut self) -> Self {
         self.gone = SubscribeError::Gone;
         self
@@ -81,7 +81,7 @@ impl Answer {
 
     pub(crate) fn say(mut self, taken: Result<(), Refusal>) {
         if let Some(waiting) = self.waiting.take() {
-            // A caller who does not wait any more still has the subscription, and drops it.
+            // A caller that no longer waits has kept the subscription, or dropped it with its future.
             let _ = waiting.send(taken.map_err(SubscribeError::Refused));
         }
     }
@@ -124,7 +124,7 @@ pub(crate) struct Port<T> {
 
 impl<T> Port<T> {
     pub(crate) fn new(id: SubscriptionId, consumer: Box<dyn Downward<T>>) -> Self {
-        // Until the producer accepts it, it can only be dropped with the mailbox of one that has ended.
+        // Until the producer accepts the port, it can only be dropped with the mailbox of a stage that has ended.
         Self { id, consumer, farewell: Some(Reason::Gone) }
     }
 
@@ -167,7 +167,7 @@ pub(crate) struct Link {
     /// The producer.
     stage: StageId,
     producer: Arc<dyn Upward>,
-    /// Who subscribes to a stage needs it.
+    /// A subscription keeps its producer alive.
     _lifeline: Option<Lifeline>,
     open: bool,
     /// What the producer is told when the link is dropped.
@@ -225,7 +225,8 @@ impl Drop for Link {
     }
 }
 
-/// A batch between two stages. Dropped unopened, in a mailbox that nobody reads any more, it is counted as undelivered.
+/// A batch between two stages. Dropped unopened, as in the mailbox of a stage that has ended, it is counted as
+/// undelivered.
 pub(crate) struct Parcel<T> {
     body: Option<Body<T>>,
     tally: Arc<Tally>,
@@ -266,7 +267,7 @@ impl<T> Opened<T> {
         self.items.len()
     }
 
-    /// Takes the next items, at most so many. Each item is moved once at most, however small the pieces are.
+    /// Takes the next items, at most `limit`. Each item is moved once at most, however small the pieces are.
     pub(crate) fn piece(&mut self, limit: usize) -> Vec<T> {
         let count = limit.min(self.items.len());
         self.tally.add_taken(count);
@@ -298,9 +299,9 @@ impl<L> Letters<L> {
 }
 
 impl<L> Drop for Letters<L> {
-    /// Drops every letter there is, as that answers those who wait for something. A letter that is sent in this very
-    /// moment would otherwise stay in the channel as long as anybody can send: dropping the receiver does not wait
-    /// for it, and who waits for the answer holds a sender.
+    /// Drops every letter there is, which answers every caller that waits. A letter that is being sent at this moment
+    /// would otherwise stay in the channel as long as a sender is left: dropping the receiver does not wait for it, and
+    /// the caller that waits for the answer holds a sender.
     fn drop(&mut self) {
         self.0.close();
         let letters = &mut self.0;
@@ -310,7 +311,7 @@ impl<L> Drop for Letters<L> {
             match rest.as_mut().poll(&mut cx) {
                 Poll::Ready(Some(letter)) => drop(letter),
                 Poll::Ready(None) => return,
-                // Another thread has begun to send: it takes no lock, and is done in no time.
+                // Another thread is in the middle of sending, which takes no lock and hardly any time.
                 Poll::Pending => std::thread::yield_now(),
             }
         }
@@ -318,8 +319,8 @@ impl<L> Drop for Letters<L> {
 }
 
 impl<I, T, O, M> Mailbox<I, T, O, M> {
-    /// What is in a mailbox is bounded by others: items and asks by demand, messages by permits, subscriptions by
-    /// who waits for their answer.
+    /// What is in a mailbox is bounded elsewhere: items and asks by demand, messages by permits, subscriptions by the
+    /// callers that wait for an answer.
     pub(crate) fn new() -> (Self, Letters<Letter<I, T, O, M>>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self(sender), Letters(receiver))
@@ -349,7 +350,7 @@ impl<I: Send, T: Send, O: Send, M: Send> Upward for Mailbox<I, T, O, M> {
 
 impl<I: Send, T: Send, O: Send, M: Send> Target<T, O> for Mailbox<I, T, O, M> {
     fn open(&self, opening: Opening<T, O>) {
-        // One that cannot be delivered is dropped, which tells the subscriber.
+        // An opening that cannot be delivered is dropped, which tells the subscriber.
         let _ = self.0.send(Letter::Subscribe(Box::new(opening)));
     }
 }

@@ -1,8 +1,8 @@
 //! Stages: producers, consumers and what is between them, which know how much is wanted.
 //!
-//! A stage is a value with callbacks. Consumers ask, producers answer; nothing is made that nobody wants, and nothing
+//! A stage is a value with callbacks. Consumers ask, producers answer; nothing is made that is not wanted, and nothing
 //! piles up. What a [flow](crate::flow) does for items that all go the same way, stages do for those that do not: their
-//! subscriptions come and go while they run, and a [dispatcher](crate::dispatch) says who gets what.
+//! subscriptions come and go while they run, and a [dispatcher](crate::dispatch) decides which one gets which item.
 //!
 //! ```text
 //!              ◄── asks: 10, then 5 ...        ◄── asks
@@ -11,13 +11,13 @@
 //!      └─────── batches ──────► Subscription (a Stream)
 //! ```
 //!
-//! Three traits, of which one method each has to be written: [`Producer`], [`ProducerConsumer`], [`Consumer`].
-//! - **Alone**, without a task, they are a stream ([`Producer::into_stream`]), a stream behind a stream
+//! There are three traits, each with one method to write: [`Producer`], [`ProducerConsumer`], [`Consumer`].
+//! - **Alone**, without a task, they are a stream ([`Producer::into_stream`]), a stream after a stream
 //!   ([`ProducerConsumer::through`]), or a sink ([`Consumer::into_sink`]).
-//! - **As tasks** ([`Setup::spawn`]) they have a [`Handle`]: others [subscribe](Handle::subscribe) to them, also later,
-//!   send them messages, ask for their status, end them.
+//! - **As tasks** ([`Setup::spawn`]) they have a [`Handle`]: others [subscribe](Handle::subscribe) to them at any time,
+//!   send them messages, ask for their status, and end them.
 //! - Every stream is a producer ([`from_stream`], [`from_iter`]), every sink a consumer ([`from_sink`]), and every
-//!   [`Subscription`] a stream, which goes on with any crate of streams, or into a flow.
+//!   [`Subscription`] a stream, for any crate of streams, or as the source of a flow.
 //!
 //! The [`guide`] says what to make a stage of and what not, where items wait, and how to work asynchronously.
 //! [`coming_from_genstage`] has the names of Elixir's GenStage and what became of them.

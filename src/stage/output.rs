@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// What a callback can do to its own stage, beside emitting.
+/// What a callback can do to its own stage, besides emitting.
 ///
 /// # Examples
 /// See its methods.
@@ -31,7 +31,7 @@ impl<M: Send + 'static> Control<M> {
         Self { id, label, address, infos: Vec::new(), replies: Vec::new(), stop: None }
     }
 
-    /// This stage.
+    /// The identifier of this stage.
     #[must_use]
     pub fn id(&self) -> StageId {
         self.id
@@ -43,7 +43,7 @@ impl<M: Send + 'static> Control<M> {
         &self.label
     }
 
-    /// Where this stage gets its messages, for tasks that are to report back to it.
+    /// Where to send messages to this stage, for tasks that are to report back to it.
     ///
     /// It does not keep the stage alive. A stage that waits for a place in its own mailbox waits for ever: use
     /// [`post`](Self::post) for messages to itself.
@@ -162,7 +162,7 @@ impl<M> fmt::Debug for Control<M> {
 ///
 /// # Demand
 /// Any callback may emit, at any time, demanded or not. When the callback is over, its items are dispatched together;
-/// what nobody has asked for goes to the buffer.
+/// what was not asked for goes to the buffer.
 ///
 /// # Examples
 /// See [`Producer`](super::Producer).
@@ -196,7 +196,7 @@ impl<T, M> Output<T, M> {
         self.items.len()
     }
 
-    /// Whether nothing is left of a callback.
+    /// Whether nothing from a callback is waiting here.
     pub(super) fn is_untouched(&self) -> bool {
         let Control { infos, replies, stop, .. } = &self.control;
         self.items.is_empty() && infos.is_empty() && replies.is_empty() && stop.is_none()

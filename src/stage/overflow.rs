@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The log has one line in so long for each stage.
+/// The log has at most one line per stage in this time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the buffer of one stage has thrown away and the log does not say yet.
+/// Counts what the buffer of one stage has thrown away and the log does not say yet.
 #[derive(Debug)]
 pub(super) struct Overflow {
     label: Arc<str>,
@@ -20,7 +20,7 @@ impl Overflow {
         Self { label, last: None, unsaid: 0 }
     }
 
-    /// Adds to what is to be said, and says it if the last line is old enough.
+    /// Adds `items` to the count, and logs the count if the last line is old enough.
     pub(super) fn add(&mut self, items: usize) {
         self.unsaid = self.unsaid.saturating_add(items);
         let now = Instant::now();
@@ -39,7 +39,7 @@ impl Overflow {
 }
 
 impl Drop for Overflow {
-    /// So that all lines of a stage together say how much it has discarded.
+    /// Logs the rest, so that the lines of a stage add up.
     fn drop(&mut self) {
         self.say();
     }

@@ -14,8 +14,8 @@ use std::future::{Future, pending};
 /// so the state needs no locks. `M` is the type of its messages, by default none at all.
 ///
 /// # Demand
-/// The stage's dispatcher adds up what consumers ask for. What its buffer does not hold is asked of `handle_demand`,
-/// once: a producer that makes less remembers what it still owes, and may emit it from any callback. What it makes
+/// The stage's dispatcher adds up what consumers ask for. What the buffer does not hold is asked of `handle_demand`,
+/// once: a producer that makes less must remember what it still owes, and may emit it from any callback. What it makes
 /// beyond the demand goes to the buffer.
 ///
 /// # Errors
@@ -56,12 +56,12 @@ use std::future::{Future, pending};
 /// ```
 ///
 /// # Source
-/// A GenStage of type `:producer`. `init` is the constructor of your type; returns that make no sense do not compile.
+/// A GenStage of type `:producer`. `init` is the constructor of your type; results that make no sense do not compile.
 pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
     /// What it makes.
     type Item: Send + 'static;
 
-    /// Makes `demand` items, at least 1, now or later: consumers want so many more than are buffered.
+    /// Makes `demand` items, at least 1, now or later: consumers want this many more than are buffered.
     ///
     /// While it waits, the stage does nothing else. To stay open to messages, start the work in a task that reports
     /// back ([`Control::address`](super::Control::address)), or do it in [`produce`](Self::produce).
@@ -79,10 +79,10 @@ pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Waits for what comes without being asked, while the stage has nothing else to do; never ready by default.
+    /// Waits for what comes by itself, while the stage has nothing else to do; never ready by default.
     ///
     /// # Cancel safety
-    /// The future is dropped whenever the stage gets a letter, and made anew after it: nothing may be lost by that.
+    /// The future is dropped whenever the stage gets a letter, and made anew after it: dropping it must lose nothing.
     fn produce(
         &mut self,
         _out: &mut Output<Self::Item, M>,
@@ -99,7 +99,7 @@ pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Hears that a subscription has ended, cancelled or with its consumer; does nothing by default.
+    /// Hears that a subscription was cancelled, or ended with its consumer; does nothing by default.
     fn handle_cancel(
         &mut self,
         _end: &Cancellation,
@@ -108,7 +108,7 @@ pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Handles a message; by default the stage fails, as nobody would ever see the message.
+    /// Handles a message; by default the stage fails, as the message would be lost.
     fn handle_message(
         &mut self,
         _message: M,
@@ -119,7 +119,7 @@ pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
 
     /// Hears how many items a full buffer has just thrown away; returns whether to log that as well, by default yes.
     ///
-    /// The log has at most one line a second for each stage, with the sum since the last one; the rest is said at the end.
+    /// The log has at most one line a second per stage, with the sum since the last one; the rest is logged at the end.
     fn handle_discarded(&mut self, _items: usize) -> bool {
         true
     }
@@ -129,7 +129,7 @@ pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         async {}
     }
 
-    /// Turns it into a stream of its items, which runs it while it is polled: no task.
+    /// Turns the producer into a stream of its items; polling the stream runs the producer, without a task.
     ///
     /// # Demand
     /// That of one consumer: 1000 and 500 items, or what [`IntoStream::demand`] says.
@@ -143,7 +143,7 @@ pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         self.stage().into_stream()
     }
 
-    /// Runs it as a task, with a dispatcher, and returns its handle. [`stage`](Self::stage) sets more.
+    /// Runs the producer as a task, with a dispatcher, and returns its handle. [`stage`](Self::stage) sets more.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

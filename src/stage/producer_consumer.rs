@@ -17,11 +17,11 @@ use std::future::Future;
 ///
 /// # Demand
 /// It asks upstream as a [`Consumer`](super::Consumer) does, from the start; but what comes is handled only while
-/// somebody below wants items, batch by batch. So at most `max_demand` items per subscription wait in front of it.
-/// A received list that was begun is handled to its end; what is made beyond the demand goes to its buffer, which has
-/// no bound unless one is set, as it is bounded by what upstream was asked for. A stage that makes nothing of what it
-/// got keeps its demand, and goes on. In front of it, in its buffer and behind it there are so at most three times
-/// `max_demand` items, where it makes one item of one.
+/// there is demand from downstream, batch by batch. So at most `max_demand` items per subscription wait in front of it.
+/// A received list that was begun is handled to its end; what is made beyond the demand goes to the buffer. The buffer
+/// has no bound unless one is set, as what upstream was asked for bounds it. A stage that makes nothing of what it got
+/// keeps its demand, and goes on. If it makes one item of one, at most three times `max_demand` items are in front of
+/// it, in its buffer and after it.
 ///
 /// # Errors
 /// A callback that fails ends the stage with [`Reason::Failed`]; both sides are told.
@@ -57,7 +57,7 @@ use std::future::Future;
 /// ```
 ///
 /// # Source
-/// A GenStage of type `:producer_consumer`. One that ends because its producers did first hands out what it has made.
+/// A GenStage of type `:producer_consumer`. If it ends because its producers did, it first hands out what it has made.
 pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'static {
     /// What it reads.
     type Input: Send + 'static;
@@ -98,7 +98,7 @@ pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'stat
         async { Ok(()) }
     }
 
-    /// Hears of a new subscription of this stage, and decides who asks; by default as the subscription says.
+    /// Hears of a new subscription of this stage, and decides its mode; by default as the subscription says.
     fn handle_subscribe(
         &mut self,
         to: &Upstream,
@@ -108,7 +108,7 @@ pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'stat
         async move { Ok(mode) }
     }
 
-    /// Hears that a subscription of this stage has ended, behind the items it brought and before its
+    /// Hears that a subscription of this stage has ended, after the items it brought and before its
     /// [`CancelMode`](super::CancelMode) is obeyed; does nothing by default.
     fn handle_cancel(
         &mut self,
@@ -118,7 +118,7 @@ pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'stat
         async { Ok(()) }
     }
 
-    /// Handles a message; by default the stage fails, as nobody would ever see the message.
+    /// Handles a message; by default the stage fails, as the message would be lost.
     fn handle_message(
         &mut self,
         _message: M,
@@ -129,7 +129,7 @@ pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'stat
 
     /// Hears how many items a full buffer has just thrown away; returns whether to log that as well, by default yes.
     ///
-    /// The log has at most one line a second for each stage, with the sum since the last one; the rest is said at the end.
+    /// The log has at most one line a second per stage, with the sum since the last one; the rest is logged at the end.
     fn handle_discarded(&mut self, _items: usize) -> bool {
         true
     }
@@ -139,7 +139,7 @@ pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'stat
         async {}
     }
 
-    /// Puts it behind a stream: a stream of what it makes, which runs it while it is polled, without a task.
+    /// Puts the stage after a stream, and returns a stream of what it makes; polling that runs it, without a task.
     ///
     /// # Demand
     /// 1000 and 500 items on both sides. To set them, start from the stream as a stage:

@@ -1,4 +1,4 @@
-//! A stage at work, continued: the side of those whom it reads from.
+//! A stage at work, continued: its upstream side.
 
 use super::behaviour::Behaviour;
 use super::core::{Core, Incoming, Step};
@@ -20,7 +20,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         at_start: bool,
     ) -> Upstream {
         let Request { upstream, link, open } = request;
-        // Only of its own: an identifier of somebody else's subscription is not known here.
+        // Only a subscription of this stage: the identifier of any other is not known here.
         let replaces = replaces.filter(|(old, _)| self.entry(*old).is_some());
         if let Some((old, reason)) = &replaces {
             if let Some(old) = self.entry(*old) {
@@ -39,8 +39,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         upstream
     }
 
-    /// Tells the stage of a subscription, and starts to ask. Behind the sending, so that what the stage itself asks for
-    /// comes behind it.
+    /// Tells the stage's code of a subscription, and starts to ask. Called after `open`, so that what the code asks for
+    /// arrives after the subscription.
     pub(super) async fn begin(&mut self, upstream: &Upstream) -> Step {
         let begun = self.behaviour.producer(upstream, &mut self.out).await.map(|mode| {
             if let Some(entry) = self.entry(upstream.id()) {
@@ -55,7 +55,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     }
 
     pub(super) async fn received(&mut self, id: SubscriptionId, parcel: Parcel<B::Input>) -> Step {
-        // One that is not known has been given up by this stage: its items are counted as undelivered.
+        // An unknown subscription was given up by this stage: its items are counted as undelivered.
         let Some(entry) = self.entry(id) else { return Ok(()) };
         let from = entry.upstream.clone();
         if B::KIND == Kind::Consumer {
@@ -70,11 +70,11 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     pub(super) async fn handle_items(&mut self, from: &Upstream, mut list: Opened<B::Input>) -> Step {
         while list.len() > 0 && self.finishing.is_none() {
             let length = list.len();
-            // Of a subscription that has ended, or that the stage's code asks for: whole.
+            // If the subscription has ended, or the stage's code asks for it, the list is handled whole.
             let (piece, ask) = match self.entry(from.id()) {
                 Some(entry) if entry.mode == Mode::Automatic => {
                     let piece = entry.ledger.piece(length);
-                    // What the stage's code has asked for beside comes first, and is not asked for again.
+                    // What the stage's code has asked for in addition comes first, and is not asked for again.
                     (piece, entry.ledger.handled(piece - from.came(piece)))
                 }
                 _ => {
@@ -98,7 +98,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         if self.incoming.is_empty() {
             self.handle_end(id, how, reason).await?;
         } else {
-            // Behind the items that came before it.
+            // After the items that came before it.
             self.incoming.push_back(Incoming::End(id, how, reason));
         }
         self.settle().await
@@ -119,7 +119,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             self.finish(reason);
             return Ok(());
         }
-        // Who was refused was told, and may try elsewhere.
+        // The caller that was refused was told, and may try elsewhere.
         let refused = matches!(reason, Reason::Refused(_));
         if self.stop_when_alone && self.entries.is_empty() && !refused {
             self.finish(Reason::Normal);

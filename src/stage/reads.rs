@@ -8,7 +8,7 @@ use std::pin::Pin;
 /// Whether a stage has subscribed, once both sides have agreed.
 pub(crate) type Subscribing = Pin<Box<dyn Future<Output = Result<SubscriptionId, SubscribeError>> + Send>>;
 
-/// A stage that reads items, of which nothing else is known.
+/// A stage, known only by the type of the items it reads.
 pub(crate) trait Reads<T>: Send + Sync {
     /// As [`Handle::subscribe_to`]: the stage is told at once.
     fn read(&self, request: Request<T>) -> Subscribing;

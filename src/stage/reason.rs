@@ -19,8 +19,8 @@ pub type StageError = Box<dyn Error + Send + Sync>;
 
 /// Why a stage ended, or a subscription was cancelled.
 ///
-/// The clean reasons are those of somebody who meant it: [`Normal`](Self::Normal) and the two of shutting down. All
-/// others are failures to those who depend on the stage; see [`CancelMode`](super::CancelMode).
+/// The clean reasons are those of an intended end: [`Normal`](Self::Normal) and the two of shutting down. All others
+/// are failures to what depends on the stage; see [`CancelMode`](super::CancelMode).
 ///
 /// # Examples
 /// ```
@@ -39,16 +39,16 @@ pub type StageError = Box<dyn Error + Send + Sync>;
 pub enum Reason {
     /// The work is done.
     Normal,
-    /// Somebody asked for it.
+    /// The end was asked for.
     Shutdown,
-    /// Somebody asked for it, and said what for.
+    /// The end was asked for, and this says what for.
     ShutdownFor(Arc<str>),
-    /// A callback returned an error, or somebody cancelled or stopped with one.
+    /// A callback returned an error, or a stop or a cancellation gave one.
     Failed(Arc<dyn Error + Send + Sync>),
     /// A callback panicked.
     Panicked(Panic),
-    /// The stage was dropped in the middle of what it did: aborted, its last handle and subscription dropped, or its
-    /// runtime shut down.
+    /// The stage was dropped midway: it was aborted, its last handle and subscription were dropped, or its runtime was
+    /// shut down.
     Aborted,
     /// The producer had ended before the subscription reached it.
     Gone,
@@ -67,14 +67,14 @@ impl Reason {
         Self::ShutdownFor(what.into())
     }
 
-    /// Whether somebody meant it: [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or
+    /// Whether the end was intended: [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or
     /// [`ShutdownFor`](Self::ShutdownFor).
     #[must_use]
     pub fn is_clean(&self) -> bool {
         matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownFor(_))
     }
 
-    /// `Ok` for a clean reason, and this as the error for any other: for `?` behind [`wait`](super::Handle::wait).
+    /// `Ok` for a clean reason, and this as the error for any other: for `?` after [`wait`](super::Handle::wait).
     ///
     /// # Errors
     /// The reason itself, when it is not [clean](Self::is_clean).
@@ -115,7 +115,7 @@ impl fmt::Display for Reason {
 // The cause is in the text, and so not in `source` once more.
 impl Error for Reason {}
 
-/// A panic of a callback, kept until somebody looks at it.
+/// A panic of a callback, kept to be looked at or resumed.
 ///
 /// # Examples
 /// ```
@@ -142,7 +142,7 @@ impl Error for Reason {}
 #[derive(Clone)]
 pub struct Panic {
     message: Arc<str>,
-    /// Taken by the first who resumes it.
+    /// Taken by the first call of `resume`.
     payload: Arc<Mutex<Option<Box<dyn Any + Send>>>>,
 }
 
@@ -192,7 +192,7 @@ pub(crate) enum How {
     Down,
 }
 
-/// The end of one subscription, as its two sides are told.
+/// The end of one subscription, as told to its two sides.
 ///
 /// # Examples
 /// ```
@@ -201,7 +201,7 @@ pub(crate) enum How {
 /// use gen_stage::dispatch::SubscriptionId;
 /// use tokio::sync::mpsc;
 ///
-/// /// Tells who has left it.
+/// /// Reports each subscription that has ended.
 /// struct Left(mpsc::UnboundedSender<(SubscriptionId, bool, String)>);
 /// impl Producer for Left {
 ///     type Item = u32;
@@ -244,7 +244,7 @@ impl Cancellation {
         self.subscription
     }
 
-    /// Why.
+    /// Why it has ended.
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.reason

@@ -10,13 +10,13 @@ pub trait Role: sealed::Sealed + 'static {
     type Input: Send + 'static;
     /// What it makes.
     type Item: Send + 'static;
-    /// What its dispatcher is told by subscriptions.
+    /// What subscriptions tell its dispatcher.
     type Options: Send + 'static;
 }
 
-/// The role of those that make items.
+/// The role of stages that make items.
 pub trait Produces: Role {}
-/// The role of those that read items.
+/// The role of stages that read items.
 pub trait Consumes: Role {}
 
 mod sealed {

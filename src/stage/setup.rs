@@ -119,7 +119,7 @@ impl<B: Behaviour, D> Setup<B, D> {
     /// Sets how many messages wait for the stage before [`cast`](Address::cast) waits: at least 1, by default 1000.
     ///
     /// # Panics
-    /// When `messages` is 0, or more than tokio's semaphores count to.
+    /// When `messages` is 0, or more than a tokio semaphore can count.
     #[track_caller]
     pub fn mailbox_size(mut self, messages: usize) -> Self {
         let most = tokio::sync::Semaphore::MAX_PERMITS;
@@ -131,8 +131,8 @@ impl<B: Behaviour, D> Setup<B, D> {
         self
     }
 
-    /// Ends the stage when its last subscription has gone: of a producer the last consumer, of the others the last
-    /// producer. By default it waits for new ones.
+    /// Ends the stage when its last subscription has gone: the last consumer of a producer, the last producer of any
+    /// other stage. By default the stage waits for new ones.
     ///
     /// With [`transient`](Subscribe::transient) subscriptions, a consumer of several producers ends, cleanly, after
     /// the last of them.
@@ -176,18 +176,18 @@ impl<B: Behaviour, D> Setup<B, D> {
 }
 
 impl<B: Emits, D> Setup<B, D> {
-    /// Sets who gets which item; by default [`ByDemand`](crate::dispatch::ByDemand).
+    /// Sets which consumer gets which item; by default [`ByDemand`](crate::dispatch::ByDemand).
     pub fn dispatcher<D2: Dispatcher<B::Item>>(self, dispatcher: D2) -> Setup<B, D2> {
         let Self { behaviour, buffer, mode, mailbox, label, subscribe_to, stop_when_alone, runtime, .. } =
             self;
         Setup { behaviour, dispatcher, buffer, mode, mailbox, label, subscribe_to, stop_when_alone, runtime }
     }
 
-    /// Sets how many items the stage buffers that nobody has asked for, and which go when there are more: by default
-    /// 10,000 and the oldest for a producer, without a bound for a producer-consumer.
+    /// Sets how many items the stage buffers beyond what was asked for, and which it discards when there are more: by
+    /// default 10,000 and the oldest for a producer, no bound for a producer-consumer.
     ///
-    /// Of a buffer of size 0 everything goes that is not asked for. Items that answer demand, and cannot go because who
-    /// asked has left or has to wait for others, are kept in addition to the size: demand is their bound.
+    /// With size 0, items that were not asked for are discarded at once. Items that answer demand, but cannot go since
+    /// their consumer has left or has to wait for others, are kept in addition to the size: demand is their bound.
     ///
     /// # Examples
     /// ```
@@ -222,7 +222,7 @@ impl<B: Emits, D> Setup<B, D> {
         self
     }
 
-    /// Buffers whatever nobody has asked for, without a bound: the default of a producer-consumer.
+    /// Buffers all items that were not asked for, without a bound: the default of a producer-consumer.
     ///
     /// # Source
     /// `buffer_size: :infinity`.
@@ -266,7 +266,7 @@ impl<B: Receives, D> Setup<B, D> {
 }
 
 impl<B: Behaviour, D> Setup<B, D> {
-    /// Subscribes to what is known as a request already.
+    /// As `subscribe_to`, with a request that was already made.
     pub(super) fn reading(mut self, request: Request<B::Input>) -> Self {
         self.subscribe_to.push(request);
         self
@@ -290,10 +290,10 @@ where
         handle
     }
 
-    /// Returns the handle of the stage and the future that runs it, for those who spawn or poll it themselves.
+    /// Returns the handle of the stage and the future that runs it, for callers that spawn or poll it themselves.
     ///
     /// # Drop
-    /// Dropping the future is aborting the stage.
+    /// Dropping the future aborts the stage.
     ///
     /// # Examples
     /// ```
@@ -347,15 +347,15 @@ where
     B: HasRole<D, Role: Role<Options = D::Options> + Produces> + Emits,
     D: Dispatcher<B::Item, Options: Default>,
 {
-    /// Turns the stage into a stream of what one consumer of it gets, which runs it while it is polled: no task.
+    /// Turns the stage into a stream of what one consumer gets; polling the stream runs the stage, without a task.
     ///
-    /// It has no other consumers to wait for: demand is not held back, whatever was set. Its dispatcher is told nothing: one
-    /// that has to be, as a [`Partition`](crate::dispatch::Partition), refuses, and reading fails.
+    /// It has no other consumers to wait for: demand is not held back, whatever was set. Its dispatcher gets no
+    /// options: one that needs some, such as [`Partition`](crate::dispatch::Partition), refuses, and reading fails.
     ///
     /// # Examples
     /// See [`Producer`].
     pub fn into_stream(mut self) -> IntoStream<B::Item> {
-        // There is nobody who could say later that demand is to be forwarded, and no other consumer to wait for.
+        // No handle is left that could forward demand later, and there is no other consumer to wait for.
         self.mode = DemandMode::Forward;
         let (handle, driver) = self.into_parts();
         IntoStream::new(handle.subscribe().into_request(), vec![driver])

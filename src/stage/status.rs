@@ -25,23 +25,23 @@ use crate::dispatch::{StageId, SubscriptionId};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
-    /// Which of the three it is.
+    /// Which of the three kinds it is.
     pub kind: Kind,
-    /// The stage.
+    /// The identifier of the stage.
     pub id: StageId,
     /// Its name in logs, as given when it was set up.
     pub label: String,
     /// Whether it is set to hold demand back.
     pub mode: DemandMode,
-    /// Items emitted that nobody has asked for yet, in its buffer.
+    /// Items in its buffer: emitted, and not asked for yet.
     pub buffered: usize,
     /// Items that its dispatcher keeps for subscriptions that have not asked for them.
     pub dispatching: usize,
-    /// Items received and not yet handled, because nobody wants what would be made of them.
+    /// Items received and not yet handled, because there is no demand for what would be made of them.
     pub waiting: usize,
-    /// Whom it reads from.
+    /// The producers that it reads from.
     pub producers: Vec<ProducerStatus>,
-    /// Who reads from it.
+    /// The subscriptions that read from it.
     pub consumers: Vec<ConsumerStatus>,
 }
 
@@ -51,15 +51,15 @@ pub struct Status {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProducerStatus {
-    /// The subscription.
+    /// The identifier of the subscription.
     pub id: SubscriptionId,
     /// The producer's label.
     pub label: String,
     /// The bounds of the demand of this subscription.
     pub bounds: Demand,
-    /// What is asked for and not yet handled, in items; in manual mode what was asked and has not come.
+    /// What is asked for and not yet handled, in items; in manual mode what was asked for and has not come.
     pub demand: usize,
-    /// Who asks: the stage, or its code.
+    /// Whether the stage asks, or its code.
     pub mode: Mode,
     /// What the producer's end means for the stage.
     pub cancel: CancelMode,
@@ -71,7 +71,7 @@ pub struct ProducerStatus {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConsumerStatus {
-    /// The subscription.
+    /// The identifier of the subscription.
     pub id: SubscriptionId,
     /// The stage that reads; `None` for a subscription that is read as a stream.
     pub stage: Option<StageId>,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-/// A producer as those see it who subscribe to it.
+/// A producer, as its subscribers see it.
 pub(super) struct Source<T, O> {
     pub(super) stage: StageId,
     pub(super) target: Arc<dyn Target<T, O>>,
@@ -31,7 +31,7 @@ impl<T, O> Clone for Source<T, O> {
     }
 }
 
-/// A subscription to be: to which producer, with what demand, on what terms.
+/// A subscription before it is made: to which producer, with what demand, on what terms.
 ///
 /// `.await` makes it a [`Subscription`], a stream. [`Setup::subscribe_to`](super::Setup::subscribe_to) and
 /// [`Handle::subscribe_to`](super::Handle::subscribe_to) give it to a stage. Until then nothing has happened.
@@ -76,8 +76,8 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     /// Sets the bounds of the demand, in items: `max` at least 1, `min` below `max`; by default 1000 and 500.
     ///
     /// # Panics
-    /// When the bounds are out of their ranges; see [`with_demand`](Self::with_demand) for numbers that are not known
-    /// before.
+    /// When the bounds are out of their ranges; see [`with_demand`](Self::with_demand) for numbers that are known only
+    /// at run time.
     #[track_caller]
     pub fn demand(self, max: usize, min: usize) -> Self {
         match Demand::new(max, min) {
@@ -101,7 +101,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
         self.cancel(CancelMode::Transient)
     }
 
-    /// The consumer does not mind the end of its producer: [`CancelMode::Temporary`].
+    /// The consumer lives on when its producer ends: [`CancelMode::Temporary`].
     pub fn temporary(self) -> Self {
         self.cancel(CancelMode::Temporary)
     }
@@ -111,12 +111,12 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
         Self { mode: Mode::Manual, ..self }
     }
 
-    /// Sets what the dispatcher of the producer is told.
+    /// Sets the options for the producer's dispatcher.
     pub fn options(self, options: O) -> Self {
         Self { options, ..self }
     }
 
-    /// Makes the subscription for a stage, which does not know what its producer's dispatcher takes for options.
+    /// Makes the subscription for a stage, which does not know the options of its producer's dispatcher.
     pub(crate) fn into_request(self) -> Request<T> {
         let id = SubscriptionId::next();
         let Self { source, demand, cancel, mode, options } = self;
@@ -135,7 +135,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
 }
 
 impl<T> Subscribe<T, Selector<T>> {
-    /// Takes only the items that `selector` says yes to; the others do not use up demand.
+    /// Takes only the items for which `selector` returns `true`; the others do not use up demand.
     pub fn selector(self, selector: impl Fn(&T) -> bool + Send + 'static) -> Self {
         Self { options: Selector::new(selector), ..self }
     }
@@ -175,7 +175,7 @@ impl<T, O: fmt::Debug> fmt::Debug for Subscribe<T, O> {
     }
 }
 
-/// A subscription of which only the items are known.
+/// A subscription, known only by the type of its items.
 pub(crate) struct Request<T> {
     pub(super) upstream: Upstream,
     pub(super) link: Link,
@@ -184,7 +184,7 @@ pub(crate) struct Request<T> {
 
 type Open<T> = Box<dyn FnOnce(Port<T>, Option<StageId>, Option<Replaced>, Option<Answer>) + Send>;
 
-/// Waits for what a producer says to a new subscription.
+/// Waits for a producer's answer to a new subscription.
 pub(super) async fn taken(
     answered: oneshot::Receiver<Result<(), SubscribeError>>,
 ) -> Result<(), SubscribeError> {
@@ -215,7 +215,7 @@ pub enum SubscribeError {
     /// The stage that was to subscribe has ended.
     #[error("the consumer has ended")]
     ConsumerGone,
-    /// The dispatcher of the producer does not take it. The producer and its other consumers do not notice.
+    /// The dispatcher of the producer refused it. The producer and its other consumers do not notice.
     #[error("the producer refused the subscription: {0}")]
     Refused(Refusal),
 }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::vec;
 use tokio::sync::{mpsc, oneshot};
 
-/// The items of a producer, as a stream: also batch by batch.
+/// The items of a producer as a stream, to be read item by item or batch by batch.
 ///
 /// It keeps its producer alive.
 ///
@@ -28,8 +28,9 @@ use tokio::sync::{mpsc, oneshot};
 /// Items come in the order in which the producer's dispatcher gave them to this subscription.
 ///
 /// # Panics
-/// Reading panics when the producer has failed: it goes on with the producer's panic, or says its error. It does not
-/// when the subscription is [`temporary`](Subscribe::temporary). [`fallible`](Self::fallible) makes failures items.
+/// Reading panics when the producer has failed: with the producer's panic, or with its error in the message. It does
+/// not when the subscription is [`temporary`](Subscribe::temporary). [`fallible`](Self::fallible) turns failures into
+/// items.
 ///
 /// # Cancel safety
 /// Dropping a future that waits for the next item or batch loses nothing.
@@ -60,7 +61,7 @@ use tokio::sync::{mpsc, oneshot};
 #[must_use = "a subscription that is dropped is cancelled"]
 pub struct Subscription<T> {
     upstream: Upstream,
-    /// `None` once the producer has told the end.
+    /// `None` once the end has come from the producer.
     link: Option<Link>,
     inbox: mpsc::UnboundedReceiver<ToReader<T>>,
     /// The sending side of `inbox`, for a subscription that takes the place of this one.
@@ -68,16 +69,16 @@ pub struct Subscription<T> {
     ledger: Ledger,
     /// The list being cut into batches.
     list: Option<Opened<T>>,
-    /// Whether `list` came from this subscription, and not from one that it has taken the place of.
+    /// Whether `list` came from this subscription, and not from one that it has replaced.
     counts: bool,
     /// The rest of the batch being read item by item.
     batch: vec::IntoIter<T>,
     /// Length of the last batch taken, until it is counted as handled.
     reading: usize,
-    /// The reader itself has cancelled: no end is a surprise.
+    /// The reader itself has cancelled: no end is a failure.
     cancelled: bool,
     end: Option<Reason>,
-    /// The end was told to the reader.
+    /// The reader has seen the end.
     over: bool,
 }
 
@@ -122,7 +123,7 @@ impl<T: Send + 'static> Subscription<T> {
         }
     }
 
-    /// The name of this subscription.
+    /// The identifier of this subscription.
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
         self.upstream.id()
@@ -160,7 +161,7 @@ impl<T: Send + 'static> Subscription<T> {
         self.upstream.ask(items);
     }
 
-    /// Cancels the subscription: nothing is asked any more. What the producer has sent by then can still be read, and
+    /// Cancels the subscription: nothing more is asked for. What the producer has sent by then can still be read, and
     /// then the stream ends.
     ///
     /// # Examples
@@ -187,10 +188,10 @@ impl<T: Send + 'static> Subscription<T> {
         }
     }
 
-    /// Takes the place of this subscription with a new one, for example with another demand or selector.
+    /// Replaces this subscription with a new one, for example with another demand or selector.
     ///
-    /// The producer ends the old one, with `reason`, just before it takes the new one, so that neither an item nor an
-    /// order is lost. What was on its way is read first.
+    /// The producer ends the old one, with `reason`, just before it takes the new one, so that no item is lost and the
+    /// order is kept. What was on its way is read first.
     ///
     /// # Errors
     /// [`SubscribeError`] when the new one was not taken. The old one has then ended: what was on its way can be read, and
@@ -238,7 +239,7 @@ impl<T: Send + 'static> Subscription<T> {
         (self.counts, self.reading, self.cancelled, self.end, self.over) = (false, 0, false, None, false);
         let taken = taken(answered).await;
         if taken.is_err() {
-            // The caller knows: the end is no surprise.
+            // The caller learns of it here, so that reading does not fail as well.
             self.cancelled = true;
         }
         taken
@@ -290,7 +291,7 @@ impl<T: Send + 'static> Subscription<T> {
         })
     }
 
-    /// Makes failures of the producer the last item, instead of panics.
+    /// Makes a failure of the producer the last item, instead of a panic.
     ///
     /// # Examples
     /// ```
@@ -313,7 +314,7 @@ impl<T: Send + 'static> Subscription<T> {
         Fallible { inner: self }
     }
 
-    /// Takes the next batch, or the reason why there will be none, once.
+    /// Takes the next batch or, once, the reason why there will be none.
     pub(crate) fn poll_fallible(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<T>, Reason>>> {
         if self.batch.len() > 0 {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.batch).collect())));
@@ -343,7 +344,7 @@ impl<T: Send + 'static> Subscription<T> {
                         || self.upstream.cancel_mode() == CancelMode::Temporary;
                     return Poll::Ready(if told { None } else { Some(Err(reason)) });
                 }
-                // Of one whose place was taken.
+                // The end of a subscription that was replaced.
                 ToReader::End(..) => {}
             }
         }
@@ -358,7 +359,7 @@ impl<T: Send + 'static> Subscription<T> {
         }))
     }
 
-    /// Counts the last batch as handled, and asks for what lacks; for max at first.
+    /// Counts the last batch as handled, and asks for more if open demand is down to `min`; for `max` at first.
     fn ask_again(&mut self) {
         let items = std::mem::take(&mut self.reading);
         if let (Some(link), false, Mode::Automatic) = (&self.link, self.cancelled, self.upstream.mode()) {
@@ -451,7 +452,7 @@ impl<S> Fallible<S> {
         Self { inner }
     }
 
-    /// What is read: also for the reason of a clean end.
+    /// What is read, for example to see the reason of a clean end.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -485,7 +486,7 @@ impl<T: Send + 'static> FusedStream for Fallible<Subscription<T>> {
     }
 }
 
-/// A failure may come as one item more.
+/// A size hint with room for a failure, which comes as one more item.
 pub(super) fn failing((lower, upper): (usize, Option<usize>), over: bool) -> (usize, Option<usize>) {
     (lower, if over { upper } else { upper.and_then(|upper| upper.checked_add(1)) })
 }

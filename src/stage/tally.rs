@@ -2,9 +2,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What has become of the items that a stage made, in items, since it was started.
 ///
-/// Once the stage and all who read from it have ended, every item is in one of these numbers: under a dispatcher that
-/// gives each item to one subscription, `emitted` is `sent` and `discarded`, and always `sent` is `taken` and
-/// `undelivered`. (Before that, items are also in the buffer and on their way.)
+/// Once the stage and all its readers have ended, every item is accounted for: `sent` is `taken` plus `undelivered`,
+/// and, under a dispatcher that gives each item to one subscription, `emitted` is `sent` plus `discarded`. (Before
+/// that, items are also in the buffer and on their way.)
 ///
 /// # Examples
 /// ```

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// | `Temporary` | it lives on | it lives on |
 ///
 /// [`handle_cancel`](super::Consumer::handle_cancel) is called first in every case. A subscription that is read as a
-/// stream has no stage to end: there a clean end is the end of the stream, and any other makes reading it panic, if
-/// it is not `Temporary`.
+/// stream has no stage to end: there a clean end is the end of the stream, and any other makes reading it panic,
+/// unless the mode is `Temporary`.
 ///
 /// # Examples
 /// ```
@@ -37,12 +37,12 @@ pub enum CancelMode {
     Permanent,
     /// Ends with its producer, unless the reason is clean.
     Transient,
-    /// Does not mind.
+    /// Lives on, whatever the reason.
     Temporary,
 }
 
 impl CancelMode {
-    /// Whether the consumer ends when its subscription did for this reason.
+    /// Whether the consumer ends when its subscription ends for this reason.
     #[must_use]
     pub fn ends_on(self, reason: &Reason) -> bool {
         match self {
@@ -53,7 +53,7 @@ impl CancelMode {
     }
 }
 
-/// Who asks for the items of a subscription.
+/// Whether a stage or its code asks for the items of a subscription.
 ///
 /// # Examples
 /// ```
@@ -68,13 +68,13 @@ pub enum Mode {
     /// The stage asks, keeping to the bounds of the demand, and cuts what comes into batches.
     #[default]
     Automatic,
-    /// The stage's code asks, by [`Upstream::ask`]. Batches come as they were sent, whole; the bounds are its own.
+    /// The stage's code asks, by [`Upstream::ask`], within bounds of its own. Batches come whole, as they were sent.
     Manual,
 }
 
 /// A subscription as the stage that reads from it sees it: to ask, to cancel, to know where a batch is from.
 ///
-/// Cheap to clone: stages that ask by themselves keep one. It keeps neither side alive.
+/// Cheap to clone: stages whose code asks keep one. It keeps neither side alive.
 ///
 /// # Examples
 /// Asking for three items, and for no more:
@@ -117,7 +117,7 @@ pub struct Upstream {
     mode: Mode,
     cancel: CancelMode,
     producer: Arc<dyn Upward>,
-    /// Asked by hand and not yet come.
+    /// Asked for by the stage's code and not yet come.
     asked: Arc<AtomicUsize>,
 }
 
@@ -131,7 +131,7 @@ impl Upstream {
         Self { id, label, demand, mode, cancel, producer, asked: Arc::default() }
     }
 
-    /// The subscription.
+    /// The identifier of the subscription.
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
         self.id
@@ -143,13 +143,13 @@ impl Upstream {
         &self.label
     }
 
-    /// The bounds given when the subscription was made. In manual mode nobody else keeps to them.
+    /// The bounds given when the subscription was made. In manual mode only the stage's code can keep to them.
     #[must_use]
     pub fn demand(&self) -> Demand {
         self.demand
     }
 
-    /// Who asks, as said when the subscription was made.
+    /// Whether the stage or its code asks, as set when the subscription was made.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
@@ -163,7 +163,7 @@ impl Upstream {
 
     /// Asks for `items` more, for subscriptions in manual mode; 0 asks for nothing.
     ///
-    /// In automatic mode that comes in addition to what the stage asks, once.
+    /// In automatic mode this is asked for once, in addition to what the stage asks for.
     ///
     /// # Source
     /// `GenStage.ask`.
@@ -176,7 +176,7 @@ impl Upstream {
     }
 
     /// Cancels the subscription. What the producer has sent by then still comes, and then
-    /// [`handle_cancel`](super::Consumer::handle_cancel).
+    /// [`handle_cancel`](super::Consumer::handle_cancel) is called.
     ///
     /// The cancel mode of the subscription decides what `reason` means for this stage.
     ///
@@ -186,7 +186,7 @@ impl Upstream {
         self.producer.cancel(self.id, How::Cancelled, reason);
     }
 
-    /// Sets the bounds, of a subscription that is still to be made.
+    /// Sets the bounds of a subscription that is still to be made.
     pub(super) fn set_demand(&mut self, demand: Demand) {
         self.demand = demand;
     }
@@ -196,7 +196,7 @@ impl Upstream {
         let asked = self.asked();
         let of_them = asked.min(items);
         if of_them > 0 {
-            // Only the reader takes away, so that at least so many are there.
+            // Only the reader subtracts, so at least `of_them` are there.
             self.asked.fetch_sub(of_them, Ordering::Relaxed);
         }
         of_them
@@ -224,14 +224,14 @@ pub(super) struct Entry {
     pub(super) link: Link,
     pub(super) mode: Mode,
     pub(super) ledger: Ledger,
-    /// Subscribed when the stage was set up: a refusal then ends it.
+    /// Subscribed when the stage was set up: a refusal then ends the stage.
     pub(super) at_start: bool,
     /// Another subscription takes its place, so that its end means nothing.
     pub(super) replaced: bool,
 }
 
 impl Entry {
-    /// Starts to ask, if that is for the stage to do.
+    /// Starts to ask, in automatic mode.
     pub(super) fn begin(&mut self, mode: Mode) {
         self.mode = mode;
         if mode == Mode::Automatic {
@@ -256,7 +256,7 @@ impl Entry {
         let mode = self.upstream.cancel_mode();
         match reason {
             _ if self.replaced => false,
-            // Who asked for the subscription has been told; at the start nobody asked.
+            // The caller that made the subscription has been told; at the start there is no caller.
             Reason::Refused(_) => self.at_start && mode != CancelMode::Temporary,
             reason => mode.ends_on(reason),
         }

@@ -38,7 +38,7 @@ pub struct WeakHandle<R: Role, M: Send + 'static = Infallible> {
 }
 
 impl<R: Role, M: Send + 'static> WeakHandle<R, M> {
-    /// A handle again, while something else keeps the stage alive; `None` after that.
+    /// Returns a handle while something else keeps the stage alive; `None` after that.
     #[must_use]
     pub fn upgrade(&self) -> Option<Handle<R, M>> {
         Some(Handle { running: Arc::clone(&self.running), lifeline: self.lifeline.upgrade()? })

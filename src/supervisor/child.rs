@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// The name of a child, of its supervisor's children: numbers from 1 on, in the order in which items came. It stays the
-/// same when the child is restarted.
+/// The name of a child, unique within its supervisor: a number from 1 on, in the order in which items came. It stays
+/// the same when the child is restarted.
 ///
 /// # Examples
 /// ```
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChildId {
     pub(super) number: u64,
-    /// Where the supervisor keeps what it knows of it.
+    /// The slot in which the supervisor keeps this child.
     pub(super) slot: u32,
 }
 
@@ -84,8 +84,8 @@ impl Child {
         self.restarts
     }
 
-    /// The token that is cancelled when the child is asked to stop, and when it has ended: what it left behind may look
-    /// at it too. Each attempt has its own.
+    /// The token that is cancelled when the child is asked to stop, and when it has ended, so that tasks it left
+    /// running can watch it too. Each attempt has its own.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         let (id, restarts) = (self.id, self.restarts);
@@ -142,7 +142,7 @@ pub struct ChildInfo {
     pub label: Option<Arc<str>>,
     /// What it does.
     pub state: ChildState,
-    /// How often it was restarted, with attempts that failed.
+    /// How often it was restarted, counting restarts that failed.
     pub restarts: u32,
     /// How long ago it began to run, for the first time, by tokio's clock.
     pub age: Duration,

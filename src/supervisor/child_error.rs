@@ -21,7 +21,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum ChildError {
-    /// It panicked: in the closure that makes its future, in the future, or when that was dropped.
+    /// It panicked: in the closure that makes its future, in the future, or in the drop of the future.
     #[error("the task panicked: {}", .0.message())]
     Panicked(Panic),
     /// It took longer than it may, and was dropped.

@@ -20,9 +20,9 @@ pub(super) struct Core<T, S> {
     pub(super) options: ItemOptions<T>,
 }
 
-/// What depends on the item.
+/// The options that depend on the item.
 pub(super) struct ItemOptions<T> {
-    /// Of items that are kept for restarts.
+    /// Clones an item, if items are kept for restarts.
     pub(super) copy: Option<fn(&T) -> T>,
     pub(super) label: Option<Box<dyn Fn(&T) -> String + Send + Sync>>,
     pub(super) rule: Option<Box<dyn Fn(&T) -> Shutdown + Send + Sync>>,
@@ -34,7 +34,7 @@ pub(super) enum Birth {
     Ignored,
 }
 
-/// Starts children of items of one type: a supervisor of which nothing else is known.
+/// Starts children for items of type `T`; hides the type of the spec.
 pub(super) trait Starts<T>: Send + Sync {
     fn start(self: Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>>;
 }
@@ -49,7 +49,7 @@ where
     }
 }
 
-/// A first attempt, with what is known of the item.
+/// A first attempt, with the item that is kept for restarts.
 struct Made<T, F> {
     attempt: Option<F>,
     kept: Option<T>,
@@ -60,7 +60,7 @@ where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    /// Starts a child, or says why not: with the item, if it was not touched.
+    /// Starts a child, or says why not. The error has the item, if it was not used.
     pub(super) fn start_child(self: &Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>> {
         let id = match self.shared.admit(intake) {
             Ok(id) => id,
@@ -74,7 +74,7 @@ where
             Ok(Ok(Made { attempt: Some(attempt), kept })) => {
                 let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
                 if self.shared.listening.load(Ordering::Relaxed) {
-                    // Before its task runs, so that this comes first.
+                    // Told before the task runs, so that `Started` comes first.
                     self.shared.with(|registry| registry.tell(id, What::Started));
                 }
                 self.shared.runtime.spawn(task);
@@ -99,7 +99,7 @@ where
             label
         });
         let label = label.as_deref();
-        // Behind the registry: what an error says is the user's code.
+        // Without the registry's lock: formatting the error runs the user's code.
         match &error {
             StartError::Panicked(panic) => log(|| {
                 tracing::error!(child = %id, label, panic = panic.message(), "a child could not be started");

@@ -26,14 +26,14 @@ pub enum SupervisorEnd {
     /// There were too many restarts.
     #[error("the supervisor gave up: {0}")]
     GaveUp(GivenUp),
-    /// A producer has ended that it was subscribed to for better or worse; see
-    /// [`CancelMode`](crate::stage::CancelMode).
+    /// A producer it was subscribed to has ended, and the subscription's [`CancelMode`](crate::stage::CancelMode) ended
+    /// it too.
     #[error("a producer of the supervisor ended: {0}")]
     Producer(Reason),
 }
 
 impl SupervisorEnd {
-    /// Whether somebody meant it: closed, shut down, or the clean end of a producer.
+    /// Whether the end was meant: closed, shut down, or the clean end of a producer.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         match self {
@@ -59,7 +59,7 @@ pub struct GivenUp {
     pub outcome: Outcome,
     /// How many restarts are allowed, of all children.
     pub max_restarts: usize,
-    /// In which time.
+    /// Within which time.
     pub within: Duration,
 }
 
@@ -105,10 +105,10 @@ impl<T> SupervisorError<T> {
         &self.end
     }
 
-    /// The item that was not taken, if the error is about one: that of `start_send` and of
-    /// [`start`](super::DynamicSupervisor::start) always has it, that of
-    /// [`start_all`](super::DynamicSupervisor::start_all) only if it had taken one. An error of `poll_ready` has none:
-    /// the item is still with whoever wanted to send it. (`send` and `forward` of futures drop it then.)
+    /// The item that was not taken, if the error is about one. Errors of `start_send` and of
+    /// [`start`](super::DynamicSupervisor::start) always have it; one of
+    /// [`start_all`](super::DynamicSupervisor::start_all) has it only if it had taken an item. An error of `poll_ready`
+    /// has none: the caller still has the item. (`send` and `forward` of futures drop it then.)
     #[must_use]
     pub fn into_item(self) -> Option<T> {
         self.item
@@ -147,28 +147,29 @@ impl<T> Error for SupervisorError<T> {}
 /// ```
 #[non_exhaustive]
 pub enum StartError<T> {
-    /// There are as many already as [`max_children`](super::DynamicSupervisor::max_children) says.
+    /// As many children started on request run already as [`max_children`](super::DynamicSupervisor::max_children)
+    /// allows.
     MaxChildren {
         /// The limit.
         max_children: usize,
         /// What was not started.
         item: T,
     },
-    /// The supervisor ends, or has ended.
+    /// The supervisor is ending, or has ended.
     Ended {
         /// Why it takes no more.
         end: SupervisorEnd,
         /// What was not started.
         item: T,
     },
-    /// The factory returned an error. It has had the item.
+    /// The factory returned an error. The item is gone.
     Failed(Arc<dyn Error + Send + Sync>),
-    /// The factory panicked. It has had the item.
+    /// The factory panicked, or the clone of the item or a closure of an option did. The item is gone.
     Panicked(Panic),
 }
 
 impl<T> StartError<T> {
-    /// The item that was not taken; `None` when the factory has had it.
+    /// The item that was not taken; `None` for `Failed` and `Panicked`.
     #[must_use]
     pub fn into_item(self) -> Option<T> {
         match self {
@@ -207,7 +208,7 @@ impl<T> fmt::Debug for StartError<T> {
 
 impl<T> Error for StartError<T> {}
 
-/// There is no such child, any more.
+/// There is no such child, or it has ended.
 ///
 /// # Examples
 /// See [`SupervisorHandle::terminate_child`](super::SupervisorHandle::terminate_child).
@@ -222,7 +223,7 @@ pub struct NotFound(pub ChildId);
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum RestartError {
-    /// There is no such child, any more.
+    /// There is no such child, or it has ended or is being stopped.
     #[error("there is no child {0}")]
     NotFound(ChildId),
     /// The children of this supervisor are temporary: their items are not kept.

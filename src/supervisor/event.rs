@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Event {
-    /// Which child: also one that could not be started has a name.
+    /// Which child. A child that could not be started has a name too.
     pub child: ChildId,
     /// What [`label_by`](super::DynamicSupervisor::label_by) calls it.
     pub label: Option<Arc<str>>,
@@ -55,9 +55,9 @@ pub enum What {
     },
     /// It waited to be restarted, and will not be.
     NotRestarted,
-    /// There were too many restarts, of which this would have been the next: the supervisor stops all children.
+    /// Restarting it would have been one restart too many: the supervisor stops all children.
     GivenUp,
-    /// Events were dropped as they were not read in time, in front of the next one.
+    /// Events before the next one were dropped, because they were not read in time.
     Missed {
         /// How many.
         events: u64,
@@ -92,14 +92,14 @@ impl fmt::Display for Event {
 
 /// What happens to the children of a supervisor, as a stream.
 ///
-/// Made by [`SupervisorHandle::events`](super::SupervisorHandle::events). It ends when the supervisor has ended, behind
-/// its last event.
+/// Made by [`SupervisorHandle::events`](super::SupervisorHandle::events). It ends after the last event, when the
+/// supervisor has ended.
 ///
 /// # Ordering
 /// As it happened, over all children.
 ///
 /// # Drop
-/// Nothing is kept for it any more.
+/// Events are no longer kept for it.
 #[must_use = "streams do nothing unless polled"]
 pub struct Events {
     shared: Arc<Shared>,
@@ -123,7 +123,7 @@ impl Stream for Events {
             return Poll::Ready(None);
         }
         let at = self.at;
-        // Dropped without the lock: it may be the last that its task is held by.
+        // Dropped without the lock: this waker may be the last thing that keeps its task alive.
         let mut old = None;
         let polled = self.shared.with(|registry| {
             let over = registry.is_over();
@@ -144,7 +144,7 @@ impl FusedStream for Events {
 impl Drop for Events {
     fn drop(&mut self) {
         let at = self.at;
-        // What it holds is the user's: errors, whose drop may do anything.
+        // Dropped without the lock: its events hold the user's errors, whose drop may do anything.
         let queue = self.shared.with(|registry| registry.listeners.remove(at));
         drop(queue);
     }
@@ -156,7 +156,7 @@ impl fmt::Debug for Events {
     }
 }
 
-/// Those who read events, each with what it has not read yet.
+/// The readers of events, each with the events it has not read yet.
 #[derive(Debug, Default)]
 pub(super) struct Listeners(Vec<Option<Listener>>);
 
@@ -164,7 +164,7 @@ pub(super) struct Listeners(Vec<Option<Listener>>);
 pub(super) struct Listener {
     queue: VecDeque<Event>,
     capacity: usize,
-    /// Dropped in front of the queue.
+    /// How many events before the first of the queue were dropped.
     missed: u64,
     waker: Option<Waker>,
 }
@@ -193,7 +193,7 @@ impl Listeners {
         removed
     }
 
-    /// Keeps an event for all; whom to wake goes to `wakers`, and what is dropped to `dropped`.
+    /// Keeps an event for every reader. Readers to wake go to `wakers`, events to drop to `dropped`.
     pub(super) fn tell(&mut self, event: &Event, wakers: &mut Vec<Waker>, dropped: &mut Vec<Event>) {
         for listener in self.0.iter_mut().flatten() {
             if listener.queue.len() == listener.capacity {
@@ -205,7 +205,7 @@ impl Listeners {
         }
     }
 
-    /// There is nothing more to come.
+    /// Has every reader woken: no more events come.
     pub(super) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
         wakers.extend(self.0.iter_mut().flatten().filter_map(|listener| listener.waker.take()));
     }

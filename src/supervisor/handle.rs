@@ -18,11 +18,11 @@ use tokio::sync::oneshot;
 /// Looks at the children of a supervisor, starts more of them, and stops them. Cheap to clone.
 ///
 /// # Drop
-/// A handle of [`DynamicSupervisor::handle`](super::DynamicSupervisor::handle) does not keep its supervisor alive; the
-/// last clone of one of [`into_handle`](super::DynamicSupervisor::into_handle) aborts all children.
+/// A handle made by [`DynamicSupervisor::handle`](super::DynamicSupervisor::handle) does not keep its supervisor alive.
+/// Dropping the last clone of one made by [`into_handle`](super::DynamicSupervisor::into_handle) aborts all children.
 ///
-/// One of `into_handle` that a child keeps, or the function that makes the children, would keep the supervisor alive for
-/// good: [`downgrade`](Self::downgrade) makes one for them that does not.
+/// If a child, or the function that makes the children, kept a handle made by `into_handle`, the supervisor would live
+/// for good. [`downgrade`](Self::downgrade) makes a handle for them that does not keep it alive.
 ///
 /// # Examples
 /// See its methods, and [`DynamicSupervisor`](super::DynamicSupervisor).
@@ -58,13 +58,13 @@ impl<T> Clone for Starter<T> {
 }
 
 impl<T: Send + 'static> SupervisorHandle<T> {
-    /// One of a supervisor that goes with its sink.
+    /// A handle of a supervisor that ends when its sink is dropped.
     pub(super) fn of_sink(shared: Arc<Shared>, starts: &Arc<impl Starts<T> + 'static>) -> Self {
         let starts: Weak<dyn Starts<T>> = Arc::<_>::downgrade(starts) as _;
         Self { shared, starts: Starter::Known(starts), owner: None }
     }
 
-    /// One that keeps its supervisor alive.
+    /// A handle that keeps its supervisor alive.
     pub(super) fn owning(shared: Arc<Shared>, starts: Arc<dyn Starts<T>>, owner: Owner) -> Self {
         Self { shared, starts: Starter::Kept(starts), owner: Some(Arc::new(owner)) }
     }
@@ -102,8 +102,8 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// Starts a child for an item, beside those of the sink and of stages; `None` when there was nothing to start for it.
     ///
     /// # Errors
-    /// [`StartError`]: the supervisor takes no more, or there are [`max_children`](super::DynamicSupervisor::max_children)
-    /// already, with the item; or the factory failed.
+    /// [`StartError`]: with the item when the supervisor takes no more, or when
+    /// [`max_children`](super::DynamicSupervisor::max_children) run already; without it when the factory failed.
     ///
     /// # Examples
     /// ```
@@ -134,9 +134,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// Subscribes to a stage: starts a child for each of its items too.
     ///
     /// # Demand
-    /// That of the subscription: at most `max_demand` children of this stage run, and it is asked for more when they have
-    /// fallen to `min_demand`, counting those that are on their way. Items whose child could not be started are asked
-    /// for anew at once. Each stage has places of its own.
+    /// That of the subscription. At most `max_demand` children of this stage run. The stage is asked for more when
+    /// running children and items on their way together have fallen to `min_demand`. For an item whose child could not
+    /// be started, another is asked for at once. Each stage has places of its own.
     ///
     /// # Errors
     /// [`SubscribeError`], as for any consumer.
@@ -167,9 +167,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// ```
     ///
     /// # Source
-    /// `subscribe_to`. The end of the producer ends the supervisor, by the [`CancelMode`](crate::stage::CancelMode) of the
-    /// subscription: after a clean end children come to their ends, where the original stops them; after a failure they
-    /// are stopped.
+    /// `subscribe_to`. The end of the producer ends the supervisor, if the [`CancelMode`](crate::stage::CancelMode) of
+    /// the subscription says so. After a clean end children come to their ends, where the original stops them; after a
+    /// failure they are stopped.
     pub async fn subscribe_to<O: Send + 'static>(
         &self,
         subscribe: Subscribe<T, O>,
@@ -193,7 +193,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// [`NotFound`] when there is no such child.
     ///
     /// # Cancel safety
-    /// The child is asked by the call, whether or not the future is polled.
+    /// The call asks the child to stop, whether or not the future is polled.
     ///
     /// # Examples
     /// ```
@@ -222,7 +222,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         outcome_of(child, found, ended)
     }
 
-    /// Waits until a child has ended, restarts and all.
+    /// Waits until a child has ended for good, after all its restarts.
     ///
     /// # Errors
     /// [`NotFound`] when there is no such child.
@@ -241,15 +241,15 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         outcome_of(child, found, ended)
     }
 
-    /// Stops a child, by its rule, and starts it again with its item; waits until it runs again. That does not count as a
-    /// failure. A child that pauses before a restart is started at once.
+    /// Stops a child, by its rule, and starts it again with its item; waits until it runs again. The restart does not
+    /// count as a failure. A child that pauses before a restart is started at once.
     ///
     /// # Errors
-    /// [`RestartError`] when there is no such child, or its supervisor's children are temporary, so that items are not
-    /// kept; or when the child could not be started again.
+    /// [`RestartError`] when there is no such child, or it is being stopped; when the supervisor's children are
+    /// temporary, so that items are not kept; or when the child could not be started again.
     ///
     /// # Cancel safety
-    /// The child is asked by the call, whether or not the future is polled.
+    /// The call asks for the restart, whether or not the future is polled.
     ///
     /// # Examples
     /// ```
@@ -379,7 +379,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     }
 
     /// What happens to children from now on, as a stream, which keeps the last `capacity` events, at least 1, until they
-    /// are read. Those in front of them are dropped, and counted in an event of their own.
+    /// are read. Older ones are dropped, and counted in an event of their own.
     ///
     /// # Panics
     /// When `capacity` is 0.
@@ -392,10 +392,10 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// Stops the supervisor: takes nothing more, stops all children at once, each by its rule, and waits until they have
     /// ended. Returns what it has done.
     ///
-    /// A supervisor that was shut down before, or ended otherwise, has that report.
+    /// If the supervisor was shut down before, or ended otherwise, the report is the one of that end.
     ///
     /// # Cancel safety
-    /// Everything is stopped by the call, whether or not the future is polled.
+    /// The call stops everything, whether or not the future is polled.
     ///
     /// # Examples
     /// See [`SupervisorReport`].
@@ -405,12 +405,12 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     }
 
     /// Takes nothing more, waits until all children have ended by themselves, and returns what the supervisor has done.
-    /// Those that have not ended after `deadline` are stopped, by their rules; with `None` there is none.
+    /// Children that have not ended after `deadline` are stopped, by their rules; with `None` there is no deadline.
     ///
-    /// Children are restarted as before. All words of ends, for flows, stages and supervisors: [`ends`](crate::ends).
+    /// Children are restarted as before. [`ends`](crate::ends) says how flows, stages and supervisors end.
     ///
     /// # Cancel safety
-    /// As of [`shutdown`](Self::shutdown).
+    /// As for [`shutdown`](Self::shutdown).
     ///
     /// # Examples
     /// See [`DynamicSupervisor::into_handle`](super::DynamicSupervisor::into_handle).

@@ -7,8 +7,8 @@
 //! | [`supervised`](StreamSupervised::supervised) | the same as an adapter of any stream | a stream of results |
 //!
 //! All of them are bounded: a supervisor is a [`Sink`](futures_sink::Sink) that is ready while there is a place for one
-//! more, so that `forward` into it is back-pressure, from a stream, a flow or a stage. Children that are started on
-//! request have a limit when [`max_children`](DynamicSupervisor::max_children) sets one.
+//! more child, so `forward` puts back-pressure on a stream, a flow or a stage. Children that are started on request
+//! have a limit when [`max_children`](DynamicSupervisor::max_children) sets one.
 //!
 //! ```text
 //!  Stream / Flow ── forward ──►  DynamicSupervisor  ── starts ──► task   (one for each item)
@@ -35,7 +35,7 @@
 //! # });
 //! ```
 //!
-//! Flows as children: each is started again when it fails, and lets come out what it has when it is to stop:
+//! Flows as children: each is started again when it fails, and emits what it has when it is asked to stop:
 //! ```
 //! use gen_stage::prelude::*;
 //! use gen_stage::supervisor::{Child, Restart};

@@ -12,19 +12,19 @@ where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    /// Sets how many children of the sink's items may run, at least 1, and to how many they must fall before it takes
-    /// more, less than `max`; by default 1000 and 500.
+    /// Sets how many children of the sink's items may run (`max`, at least 1), and to how many they must then fall
+    /// before the sink takes more (`min`, less than `max`); by default 1000 and 500.
     ///
-    /// The distance between the two saves wake-ups where children end soon; one of about 100 is enough for that, and fits
-    /// into the queue of a worker of tokio. Where they live for long, `max - 1` as the `min` uses every place as soon as
-    /// it is free; with a lower one, when all places were taken, nothing is started before so many children have ended.
+    /// The distance between the two saves wake-ups when children end soon. About 100 is enough for that, and fits into
+    /// the queue of a tokio worker. When children live for long, a `min` of `max - 1` uses every place as soon as it is
+    /// free. With a lower `min`, once all places are taken, nothing is started before `max - min` children have ended.
     ///
     /// # Panics
     /// When the numbers are not in their ranges, and when the supervisor is already used.
     ///
     /// # Source
-    /// The original collects `min_demand` ends before it asks again, whatever `max_demand`; its documentation says what
-    /// is done here.
+    /// The original collects `min_demand` ends before it asks again, whatever `max_demand` is. What is done here is
+    /// what its documentation says.
     #[track_caller]
     pub fn max_demand(self, max: usize, min: usize) -> Self {
         match Demand::new(max, min) {
@@ -33,7 +33,7 @@ where
         }
     }
 
-    /// Sets the same by a [`Demand`].
+    /// Sets both numbers of [`max_demand`](Self::max_demand) by a [`Demand`].
     ///
     /// # Panics
     /// When the supervisor is already used.
@@ -61,13 +61,13 @@ where
         self
     }
 
-    /// Sets how many restarts there may be, of all children, before the supervisor gives up: `max`, from 0, within a time;
-    /// by default 3 within 5 seconds. With [`usize::MAX`] it never gives up.
+    /// Sets how many restarts of all children together are allowed within a time before the supervisor gives up: `max`,
+    /// from 0; by default 3 within 5 seconds. With [`usize::MAX`] it never gives up.
     ///
     /// The restart that is one too many is not made. All children are stopped, by their rules, and the sink fails with
-    /// [`SupervisorEnd::GaveUp`](super::SupervisorEnd::GaveUp). Each attempt to start a child again counts, also those that fail; restarts on request
-    /// do not. Times are compared in whole seconds since the supervisor was first used, so that within no time those of
-    /// the same second count.
+    /// [`SupervisorEnd::GaveUp`](super::SupervisorEnd::GaveUp). Each attempt to start a child again counts, even if it
+    /// fails; restarts on request do not. Times are compared in whole seconds since the supervisor was first used: if
+    /// `within` is zero, only restarts in the same second count.
     ///
     /// # Panics
     /// When the supervisor is already used.
@@ -104,8 +104,8 @@ where
 
     /// Sets how often each child may be restarted, from 0; by default there is no limit.
     ///
-    /// A child that ends when it was restarted so often is let go, with the outcome it has then, and the others live on.
-    /// Attempts to start it again that fail count, and so do restarts on request, which are always made.
+    /// A child that ends after `max` restarts is let go, with the outcome it has then, and the others live on. Attempts
+    /// to start it again that fail count. Restarts on request count too, but are always made.
     ///
     /// # Panics
     /// When the supervisor is already used.
@@ -130,16 +130,16 @@ where
     /// ```
     ///
     /// # Source
-    /// There is nothing like it in the original: one child that never succeeds ends its supervisor.
+    /// There is nothing like it in the original, where one child that never succeeds ends its supervisor.
     #[track_caller]
     pub fn restarts_per_child(mut self, max: u32) -> Self {
         self.plan("restarts_per_child").restarts_per_child = max;
         self
     }
 
-    /// Pauses before children are restarted, longer for each time that one fails in a row; by default there is no pause.
+    /// Pauses before a child is restarted, longer each time it fails in a row; by default there is no pause.
     ///
-    /// The pauses of a child begin anew once it ran for longer than the time of
+    /// The pauses of a child begin anew once it has run for longer than `within` of
     /// [`max_restarts`](Self::max_restarts). A child that pauses keeps its place.
     ///
     /// # Panics
@@ -192,7 +192,7 @@ where
         self
     }
 
-    /// Sets what children are called in reports, events, errors and logs; by default they have but a number.
+    /// Sets what children are called in reports, events, errors and logs; by default they have only a number.
     ///
     /// # Panics
     /// When the supervisor is already used.
@@ -202,22 +202,22 @@ where
         self
     }
 
-    /// Sets how many children may run that were [started on request](super::SupervisorHandle::start_child), from 0; by default
+    /// Sets how many children [started on request](super::SupervisorHandle::start_child) may run, from 0; by default
     /// there is no limit.
     ///
     /// # Panics
     /// When the supervisor is already used.
     ///
     /// # Source
-    /// `max_dynamic`. A restart does not lower the count.
+    /// `max_dynamic`. A child that is being restarted still counts.
     #[track_caller]
     pub fn max_children(mut self, max: usize) -> Self {
         self.plan("max_children").max_children = max;
         self
     }
 
-    /// Runs the children in this runtime, which must have timers for pauses, deadlines and [`Shutdown::After`]; by default
-    /// in the one of the first use.
+    /// Runs the children in this runtime, which must have timers for pauses, deadlines and [`Shutdown::After`]; by
+    /// default in the one in which the supervisor is first used.
     ///
     /// When the runtime is shut down, its children are aborted, and so is every child that is started later.
     ///

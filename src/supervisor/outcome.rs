@@ -29,14 +29,14 @@ use std::sync::Arc;
 pub enum Outcome {
     /// It came to its end: its future returned `()` or `Ok`.
     Completed,
-    /// Its future returned an error, or it could not be started again for one.
+    /// Its future returned an error, or the attempt to start it again did.
     Failed(Arc<dyn Error + Send + Sync>),
-    /// It panicked: in its future, when that was dropped, or when it was to be started again.
+    /// It panicked: in its future, in the drop of its future, or in the attempt to start it again.
     Panicked(Panic),
     /// It was dropped in the middle of what it did: by the rule of [`Shutdown`](super::Shutdown), with its supervisor,
     /// or with the runtime.
     Aborted,
-    /// It waited to be restarted when it was to be stopped.
+    /// It waited to be restarted when it was stopped, or there was nothing to start again for its item.
     NotRestarted,
 }
 
@@ -47,7 +47,7 @@ impl Outcome {
         matches!(self, Self::Completed)
     }
 
-    /// Whether a child that ended so, by itself, is started again.
+    /// Whether a child that ended by itself with this outcome is started again.
     pub(super) fn is_restarted(&self, restart: Restart) -> bool {
         match restart {
             Restart::Temporary => false,

@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// What a reader has come to.
+/// What a poll of the reader found.
 enum Read<T> {
     Items(Vec<T>),
     /// The producer, or the subscription, has ended.
@@ -23,11 +23,11 @@ struct Reader<T> {
     starts: Arc<dyn Starts<T>>,
     subscription: Subscription<T>,
     intake: Intake,
-    /// Asked for, and not come.
+    /// Items that were asked for and have not come.
     on_their_way: usize,
 }
 
-/// The place where a reader's children are counted, closed however the reader ends: also before it was polled.
+/// The place where a reader's children are counted. Closed however the reader ends, even before its first poll.
 pub(super) struct Intake {
     shared: Arc<Shared>,
     at: usize,
@@ -45,14 +45,14 @@ impl Intake {
 impl Drop for Intake {
     fn drop(&mut self) {
         if !self.finished {
-            // The runtime is being shut down, or an item panicked when it was dropped: nobody reads on.
+            // The runtime is being shut down, or an item panicked when it was dropped: no reader is left.
             self.shared.stop(SupervisorEnd::Aborted);
         }
         self.shared.with(|registry| registry.close_intake(self.at));
     }
 }
 
-/// Reads a stage until one of both has ended.
+/// Reads a stage until the stage or the supervisor has ended.
 pub(super) async fn read<T: Send + 'static>(
     shared: Arc<Shared>,
     starts: Arc<dyn Starts<T>>,
@@ -107,9 +107,9 @@ impl<T: Send + 'static> Reader<T> {
         self.subscription.ask(items);
     }
 
-    /// Starts a child for each item; what could not be started is asked for anew, together.
+    /// Starts a child for each item. For the items without a child, asks for as many others, all at once.
     fn start(&mut self, items: Vec<T>) {
-        // More than was asked for is started all the same.
+        // Items beyond what was asked for are started all the same.
         self.on_their_way = self.on_their_way.saturating_sub(items.len());
         let mut gone = 0;
         for item in items {

@@ -26,35 +26,35 @@ use tokio_util::sync::CancellationToken;
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// Where the children of the sink belong.
+/// The intake of the sink.
 pub(super) const SINK: usize = 0;
-/// Where those belong that were started on request.
+/// The intake of children that are started on request.
 pub(super) const REQUESTED: usize = 1;
 
 /// All that changes. No code of users runs under its lock: what is to be woken, cancelled, dropped is kept in `after`.
 ///
-/// What each child changes comes first and together, for it goes back and forth between cores.
+/// Fields that every child changes come first and together, for they go back and forth between cores.
 #[repr(C)]
 pub(super) struct Registry {
     slots: Vec<Slot>,
-    /// The first of the slots where nobody is.
+    /// The first free slot.
     free: u32,
     /// How many names were given.
     names: u64,
     alive: usize,
     sink: Intake,
-    /// How many children of the sink may run, once it has asked.
+    /// How many children of the sink may run; set when the sink first asks.
     sink_max: usize,
     pub(super) counts: ChildCounts,
-    /// Those behind the sink.
+    /// The other intakes: that of requests first, then those of stages.
     intakes: Vec<Option<Intake>>,
     /// How many stages are read.
     reading: usize,
-    /// There were as many children of the sink as may be, and they have not fallen to its `min_demand` since.
+    /// The sink had all the children it may have, and they have not fallen to its `min_demand` since.
     sink_full: bool,
-    /// The sink was closed, while stages were read.
+    /// The sink was closed: the supervisor ends when no child is alive and no stage is read.
     sink_closed: bool,
-    /// Wakes the sink at the end.
+    /// Wakes the sink when the supervisor has ended.
     closing: Option<Waker>,
     restarts: Restarts,
     pub(super) phase: Phase,
@@ -66,22 +66,22 @@ pub(super) struct Registry {
     pub(super) after: After,
 }
 
-/// What was decided under the lock, and is done behind it.
+/// What was decided under the lock, and is done without it.
 #[derive(Default)]
 pub(super) struct After {
     pub(super) wakers: Vec<Waker>,
     pub(super) tokens: Vec<CancellationToken>,
     pub(super) ended: Vec<(oneshot::Sender<Outcome>, Outcome)>,
     pub(super) restarted: Vec<(oneshot::Sender<Result<(), Outcome>>, Result<(), Outcome>)>,
-    /// Attempts to be aborted when they have not ended after so long.
+    /// Attempts to be aborted if they have not ended when their time is over.
     pub(super) kills: Vec<Kill>,
     pub(super) dropped: Vec<Event>,
-    /// Timers of children that have ended.
+    /// Timers that are no longer needed: dropping them stops them.
     pub(super) timers: Vec<oneshot::Sender<()>>,
     /// What is to be logged.
     pub(super) given_up: Option<GivenUp>,
     pub(super) over: bool,
-    /// Wakers that others have taken the place of.
+    /// Wakers that were replaced by others.
     pub(super) old: Vec<Waker>,
     pub(super) some: bool,
 }
@@ -91,7 +91,7 @@ pub(super) struct Kill {
     pub(super) after: Duration,
     pub(super) id: ChildId,
     pub(super) attempt: u32,
-    /// It ended before, or nobody waits for that any more.
+    /// Closed when the attempt has ended, or no longer has to end in time.
     pub(super) ended: oneshot::Receiver<()>,
 }
 
@@ -176,12 +176,12 @@ impl Registry {
         self.slots.get_mut(id.slot as usize).filter(|slot| slot.number == id.number)
     }
 
-    /// What it is called, if it is there and has a name.
+    /// The label of a child, if the child is there and has one.
     pub(super) fn label_of(&mut self, id: ChildId) -> Option<Arc<str>> {
         self.get(id).and_then(|slot| slot.label())
     }
 
-    /// What its item says of it, before it is made.
+    /// Sets the label and the rule that its item gives a child, before its future is made.
     pub(super) fn label(
         &mut self,
         id: ChildId,
@@ -193,7 +193,7 @@ impl Registry {
         let Some(slot) = self.get(id) else { return };
         (slot.rare().label, slot.rare().rule) = (label, rule);
         if slot.state == ChildState::Stopping && rule.is_some() {
-            // It was asked to stop by the rule of others, which is undone.
+            // It was asked to stop before it had its own rule: that is undone, and its own rule followed.
             let timer = slot.rare().timer.take();
             let was_killed = !aborted && std::mem::take(&mut slot.killed);
             self.after.timers.extend(timer);
@@ -202,7 +202,7 @@ impl Registry {
         }
     }
 
-    /// Keeps how to wake the task of a child that waits; true when it is to be dropped instead.
+    /// Keeps the waker of a child that waits; true if the child is to be dropped instead.
     pub(super) fn waits(&mut self, id: ChildId, waker: &Waker) -> bool {
         let now = Instant::now();
         self.get(id).is_some_and(|slot| {
@@ -217,13 +217,13 @@ impl Registry {
         self.get(id).is_some_and(|slot| slot.killed)
     }
 
-    /// Makes room, and counts one child less for where it came from.
+    /// Frees the slot of a child, and counts one child less for its intake.
     #[inline]
     fn vacate(&mut self, id: ChildId) -> Vacated {
         let free = std::mem::replace(&mut self.free, id.slot);
         let slot = &mut self.slots[id.slot as usize];
         debug_assert_eq!(slot.number, id.number, "a child leaves once");
-        // Its task is at work on this, and does not wait any more: the waker is not the last of it.
+        // The child's own task is running this, so its waker is not the last thing that keeps the task alive.
         let gone = std::mem::replace(slot, Slot { next_free: free, ..Slot::empty() });
         let vacated = Vacated { reported: gone.reported, rare: gone.rare };
         self.alive -= 1;
@@ -285,7 +285,7 @@ impl Registry {
             Some(slot) if slot.restarts == restarts => {
                 let stopping = match slot.state {
                     ChildState::Running => slot.wanted,
-                    // The attempt that is being made is the one that was asked for.
+                    // If a restart was asked for, the attempt being made is that restart.
                     ChildState::Restarting => false,
                     ChildState::Stopping => true,
                 };
@@ -303,7 +303,7 @@ impl Registry {
             .collect()
     }
 
-    /// Tells when a child has ended; false if there is none.
+    /// Has `told` answered when a child has ended; false if there is no such child.
     pub(super) fn watch(&mut self, id: ChildId, told: oneshot::Sender<Outcome>) -> bool {
         let Some(slot) = self.get(id) else { return false };
         let forgotten = join(&mut slot.rare().ended, told);
@@ -335,7 +335,7 @@ impl Registry {
     }
 }
 
-/// One more waits. Those who wait no more go before there is room for others: to be dropped without the lock.
+/// Adds a sender. If the list was full, returns senders whose receivers are gone: to be dropped without the lock.
 fn join<R>(waiting: &mut Vec<oneshot::Sender<R>>, told: oneshot::Sender<R>) -> Vec<oneshot::Sender<R>> {
     let full = !waiting.is_empty() && waiting.len() == waiting.capacity();
     waiting.push(told);

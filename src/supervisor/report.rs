@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 /// What a supervisor has done: why it ended, how its children did, and which were stopped.
 ///
-/// Every item it took is in one of the counts, and every child that ran when it was told to stop is in `stopped`.
+/// Every item it took is in one of the counts, and every child alive when the supervisor was told to stop is in
+/// `stopped`.
 ///
 /// # Examples
 /// ```
@@ -43,7 +44,7 @@ pub struct SupervisorReport {
 }
 
 impl SupervisorReport {
-    /// Makes an error of the report of a supervisor that did not end [cleanly](SupervisorEnd::is_clean).
+    /// Turns the report of a supervisor that did not end [cleanly](SupervisorEnd::is_clean) into an error.
     ///
     /// # Errors
     /// Why it ended.
@@ -69,16 +70,15 @@ pub struct Stopped {
 
 /// How many children there are, and what became of all items so far.
 ///
-/// `started` is `alive` and `completed` and `failed` and `panicked` and `aborted` and `not_restarted`; a child that is
-/// restarted counts once, by how it ended in the end. Together with `ignored`, `not_started` and `refused` these are all
-/// items that were taken.
+/// `started` is the sum of `alive`, `completed`, `failed`, `panicked`, `aborted` and `not_restarted`; a child that is
+/// restarted counts once, by its last outcome. With `ignored`, `not_started` and `refused` that is every item taken.
 ///
 /// # Examples
 /// See [`SupervisorHandle::count_children`](super::SupervisorHandle::count_children).
 ///
 /// # Source
-/// `count_children`: `active` are those that are not restarting; `specs` is always 1, and what is a supervisor itself
-/// is not known here.
+/// `count_children`: `active` are children that are not restarting; `specs` is always 1, and which children are
+/// supervisors is not known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ChildCounts {
@@ -98,16 +98,16 @@ pub struct ChildCounts {
     pub panicked: u64,
     /// Those that were dropped in the middle of what they did.
     pub aborted: u64,
-    /// Those that waited to be restarted when they were stopped.
+    /// Those that waited to be restarted when they were stopped, or had nothing to start again for their item.
     pub not_restarted: u64,
     /// Items for which there was nothing to start.
     pub ignored: u64,
     /// Items whose child could not be started: the factory failed or panicked.
     pub not_started: u64,
-    /// Items of stages that had come when the supervisor took no more, and were dropped. What was still on its way is
+    /// Items of stages that came when the supervisor took no more, and were dropped. Items still on their way are
     /// counted by the stage, as [`undelivered`](crate::stage::Counts::undelivered).
     pub refused: u64,
-    /// Restarts, of all children: those that were made, not the attempts that failed.
+    /// Restarts that were made, of all children; attempts that failed do not count.
     pub restarts: u64,
 }
 

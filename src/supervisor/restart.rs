@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Which children are started again when they end by themselves. A child that was asked to stop never is, but for
-/// [`restart_child`](super::SupervisorHandle::restart_child).
+/// Which children are started again when they end by themselves. A child that was asked to stop is not started again,
+/// except by [`restart_child`](super::SupervisorHandle::restart_child).
 ///
 /// | | completed | failed, panicked |
 /// |---|---|---|
@@ -18,16 +18,16 @@ use tokio::time::Instant;
 /// ```
 ///
 /// # Source
-/// The `restart` of a child spec. The default differs (`:permanent`), for a temporary child needs no copy of its item;
-/// the newest original refuses permanent children.
+/// The `restart` of a child spec. The default there is `:permanent`; it differs here, for a temporary child needs no
+/// copy of its item. The newest original refuses permanent children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Restart {
-    /// None is.
+    /// No child.
     #[default]
     Temporary,
-    /// Those that did not come to their end.
+    /// Children that did not come to their end.
     Transient,
-    /// All.
+    /// All children.
     Permanent,
 }
 
@@ -44,15 +44,15 @@ impl Default for Intensity {
     }
 }
 
-/// When children were restarted, of late.
+/// When children were restarted lately.
 #[derive(Debug)]
 pub(super) struct Restarts {
     intensity: Intensity,
     begin: Instant,
-    /// In whole seconds since the begin, as the original counts, with how many there were in each: what is kept grows
-    /// with the time looked at, not with the restarts.
+    /// Whole seconds since `begin`, as the original counts, each with its number of restarts. What is kept grows with
+    /// `within`, not with the restarts.
     times: VecDeque<(u64, usize)>,
-    /// Of all these seconds.
+    /// The restarts of all these seconds together.
     restarts: usize,
 }
 

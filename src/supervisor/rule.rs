@@ -2,7 +2,7 @@ use std::time::Duration;
 
 /// How a child is stopped: how long it has to end after it was asked to.
 ///
-/// To ask is to cancel the child's [token](super::Child::token). A child that does not look at it does what it does for as
+/// To ask is to cancel the child's [token](super::Child::token). A child that does not watch its token runs on for as
 /// long as the rule lets it.
 ///
 /// # Examples
@@ -18,7 +18,7 @@ use std::time::Duration;
 pub enum Shutdown {
     /// It is aborted at once, and not asked.
     Brutal,
-    /// It is asked, and aborted when it has not ended after so long.
+    /// It is asked, and aborted if it has not ended after this time.
     After(Duration),
     /// It is asked, and waited for, however long it takes.
     Wait,

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// What is the same from the start on.
+/// What does not change after the start.
 pub(super) struct Rules {
     pub(super) restart: Restart,
     pub(super) intensity: Intensity,
@@ -34,13 +34,13 @@ pub(super) struct Shared {
     registry: Mutex<Registry>,
     pub(super) rules: Rules,
     pub(super) runtime: Handle,
-    /// Nothing new is started: known without the lock.
+    /// Nothing new is started. Can be read without the lock.
     pub(super) closing: AtomicBool,
-    /// Somebody reads events, or did.
+    /// Events are being read, or were.
     pub(super) listening: AtomicBool,
-    /// How many children are to be aborted, and are not yet: what each of them looks at before it is polled.
+    /// How many children are to be aborted, and are not yet. Every child looks at this before it is polled.
     pub(super) kills: AtomicUsize,
-    /// Tells those who wait for the end; they are forgotten when they wait no more.
+    /// Wakes the tasks that wait for the end. A task that stops waiting is forgotten.
     ended: Notify,
 }
 
@@ -153,7 +153,7 @@ impl Shared {
         self.with(|registry| registry.stop(end, &self.rules));
     }
 
-    /// Takes nothing more; children come to their ends, and are stopped when they have not after `deadline`.
+    /// Takes nothing more. Children come to their ends, and are stopped if they have not after `deadline`.
     pub(super) fn drain(self: &Arc<Self>, end: SupervisorEnd, deadline: Option<Duration>) {
         self.with(|registry| registry.drain(end.clone()));
         if let Some(deadline) = deadline {
@@ -177,7 +177,7 @@ impl Shared {
 
     /// Waits until the supervisor has ended.
     pub(super) async fn over(self: &Arc<Self>) -> Arc<SupervisorReport> {
-        // It hears of an end from here on: not only once it is polled.
+        // `ended` is notified from here on, not only after its first poll.
         let ended = self.ended.notified();
         if let Some(report) = self.with(|registry| registry.report()) {
             return report;
@@ -190,7 +190,7 @@ impl Shared {
     }
 }
 
-/// Logs what may call the code of users, which may panic: nothing is to go wrong by that.
+/// Logs. Formatting may run the user's code; if that panics, the panic goes no further.
 pub(super) fn log(write: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(write));
 }
@@ -200,10 +200,10 @@ async fn kill(shared: Arc<Shared>, mut kills: Vec<Kill>) {
     let begin = Instant::now();
     kills.sort_unstable_by_key(|kill| kill.after);
     for Kill { after, id, attempt, ended } in kills {
-        // Longer than there is time.
+        // Later than an `Instant` can be, and so are all that follow.
         let Some(time) = begin.checked_add(after) else { return };
-        // Not one moment longer than the child: a rule of hours does not keep this. In a runtime without timers, which
-        // it says by a panic, nobody could tell when the time is over: it is.
+        // Stop waiting when the child ends, so that a rule of hours does not keep this task. A runtime without timers
+        // panics here; treat that as an expired deadline.
         let late = match catch_unwind(AssertUnwindSafe(|| timeout_at(time, ended))) {
             Ok(timeout) => timeout.await.is_err(),
             Err(_) => true,

@@ -21,32 +21,33 @@ use tokio::runtime::Handle;
 
 /// Starts a supervised task for each item: a `Sink` that is ready while a child may be started.
 ///
-/// A child is the future that a function makes of an item. It runs as a task of its own, whether or not anybody polls
-/// the sink, and ends by itself; the supervisor knows of it, restarts it if it was told to, and stops it in the end.
+/// A child is the future that a function makes of an item. It runs as a task of its own, whether or not the sink is
+/// polled, and ends by itself. The supervisor watches it, restarts it if it was told to, and stops it in the end.
 ///
 /// # Demand
-/// At most [`max_demand`](Self::max_demand) children run. Once there are as many, the sink is ready again when they have
+/// At most [`max_demand`](Self::max_demand) children run. Once that many run, the sink is ready again when they have
 /// fallen to [`min_demand`](Self::max_demand). Restarts take no new place, and a child that could not be started gives
 /// its place back at once. Children [started on request](SupervisorHandle::start_child) and those of
 /// [stages](SupervisorHandle::subscribe_to) have places of their own.
 ///
-/// - **Ready**: a place is free, and the children have fallen to `min_demand` since there was none.
-/// - **Flush** does not wait for children: `send`, which flushes after each item, would run them one by one.
-/// - **Close** waits until all children have ended, with those of stages, and until these stages have.
+/// - **Ready**: a place is free, and since all were last taken the children have fallen to `min_demand`.
+/// - **Flush** does not wait for children: otherwise `send`, which flushes after each item, would run them one by one.
+/// - **Close** waits until all children have ended, those of stages too, and until these stages are no longer read.
 /// - **Drop** aborts all children; see [`shutdown`](SupervisorHandle::shutdown) for a kinder way.
 ///
 /// # Errors
-/// [`SupervisorError`] once the supervisor takes no more: it was shut down, or there were too many restarts. It is told
-/// when all children have ended; `start_send` hands the item back with it. A child that fails or cannot be started is
-/// not an error of the sink: its supervisor lives on. It is counted, logged, and told as an [`Event`](super::Event).
+/// [`SupervisorError`] once the supervisor takes no more: it was shut down, or there were too many restarts. The sink
+/// returns it when all children have ended; `start_send` returns it at once, with the item. A child that fails or
+/// cannot be started is no error of the sink, and its supervisor lives on: that is counted, logged and told as an
+/// [`Event`](super::Event).
 ///
 /// # Panics
-/// Outside of a tokio runtime, when none was named by [`on`](Self::on), at the first use. Panics of children and of
-/// functions given to this end or fail one child only.
+/// Outside of a tokio runtime, when none was named by [`on`](Self::on), at the first use. A panic of a child, or of a
+/// function given to the supervisor, ends or fails that one child only.
 ///
 /// # Cancel safety
-/// A future of `send` that is dropped has started its child, or drops the item with it. One of `forward` owns the
-/// supervisor: all children are aborted with it. One of `close` has closed the sink.
+/// A `send` that is dropped has started its child, or drops its item. A `forward` that is dropped aborts all children,
+/// for it owns the supervisor. A `close` that is dropped has closed the sink if it was polled.
 ///
 /// # Drop
 /// Aborts all children. What they hold is dropped by the runtime soon after.
@@ -88,13 +89,13 @@ use tokio::runtime::Handle;
 ///
 /// # Source
 /// `DynamicSupervisor` of GenStage 0.4, `ConsumerSupervisor` of the newest. A child is a future and not a process, so
-/// that it keeps its name over restarts; `min_demand` means what their documentation says (see
+/// it keeps its name over restarts; `min_demand` means what their documentation says (see
 /// [`max_demand`](Self::max_demand)); failed restarts may pause; permanent children are allowed.
 #[must_use = "sinks do nothing unless they are polled"]
 pub struct DynamicSupervisor<T, S> {
     state: State<T, S>,
     pub(super) demand: Demand,
-    /// How many children may be started before there is another look at how many run.
+    /// How many children may be started before the registry is asked again for places.
     places: usize,
     closed: bool,
 }
@@ -124,7 +125,8 @@ where
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: ChildOutput> + Send + 'static,
 {
-    /// Makes the children by a function of the item. They return `()`, or a `Result` whose error is one or a text.
+    /// Makes the children by a function of the item. They return `()`, or `Result<(), E>` with `E: Into<StageError>`:
+    /// any error type, or a string.
     pub fn new(child: F) -> Self {
         Self::from_spec(OfItem(child))
     }
@@ -136,7 +138,7 @@ where
     F: Fn(T, Child) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: ChildOutput> + Send + 'static,
 {
-    /// Makes the children by a function of the item and of what the child may know: above all, when it is asked to stop.
+    /// Makes the children by a function of the item and of a [`Child`], which says above all when to stop.
     ///
     /// # Examples
     /// See [`Child`].
@@ -202,10 +204,10 @@ where
         Self { state: State::Planned(Box::new(plan)), demand: Demand::default(), places: 0, closed: false }
     }
 
-    /// A handle to look at children, to start more of them, and to stop them. The supervisor is used from now on: its
-    /// options are set.
+    /// A handle to look at children, to start more of them, and to stop them. From now on the supervisor is in use, and
+    /// its options cannot be changed.
     ///
-    /// It does not keep the supervisor alive, which goes with its sink; see [`into_handle`](Self::into_handle).
+    /// The handle does not keep the supervisor alive, which ends with its sink; see [`into_handle`](Self::into_handle).
     ///
     /// # Panics
     /// Outside of a tokio runtime, when none was named by [`on`](Self::on).
@@ -215,7 +217,7 @@ where
         SupervisorHandle::of_sink(Arc::clone(&core.shared), core)
     }
 
-    /// Gives up the sink: children are started by the handle, and by stages it is subscribed to.
+    /// Gives up the sink: children are started by the handle, and for items of stages that it subscribes to.
     ///
     /// The supervisor lives as long as one of the clones of this handle; when the last is dropped, all children are
     /// aborted.
@@ -252,11 +254,11 @@ where
         }
     }
 
-    /// Starts the supervisor, if it is not yet.
+    /// Starts the supervisor, unless it has started already.
     #[track_caller]
     pub(super) fn running(&mut self) -> (&Arc<Core<T, S>>, &Owner) {
         if let State::Planned(plan) = &mut self.state {
-            // Before anything is moved: where there is no runtime, the plan stays as it is.
+            // Before anything is moved: without a runtime this panics, and the plan stays as it is.
             let runtime = plan.runtime.take().unwrap_or_else(Handle::current);
             if let State::Planned(plan) = std::mem::replace(&mut self.state, State::Moving) {
                 let Plan {
@@ -329,7 +331,7 @@ where
         assert!(places > 0 || ended, "start_send called without poll_ready");
         match core.start_child(item, SINK) {
             Ok(Birth::Started(_)) => this.places -= 1,
-            // Its place is free again; what went wrong was told.
+            // The item took no place, and what went wrong was told already.
             Ok(Birth::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => {}
             Err(StartError::Ended { end, item }) => return Err(SupervisorError::new(end, Some(item))),
             Err(StartError::MaxChildren { .. }) => unreachable!("a limit of children started on request"),
@@ -352,7 +354,7 @@ where
             }
             registry.poll_sink_over(cx)
         }));
-        // Who shut it down knows.
+        // A clean end, such as a shutdown by a handle, is no error.
         Poll::Ready(match &report.end {
             end if end.is_clean() => Ok(()),
             end => Err(SupervisorError::new(end.clone(), None)),

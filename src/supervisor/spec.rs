@@ -8,9 +8,9 @@ use std::sync::Arc;
 /// How the children of a supervisor are made: a factory, called with an item for each child, and again for each
 /// restart.
 ///
-/// Functions are made one by [`DynamicSupervisor::new`](super::DynamicSupervisor::new),
-/// [`with_child`](super::DynamicSupervisor::with_child) and [`try_new`](super::DynamicSupervisor::try_new); a type of
-/// one's own is given to [`from_spec`](super::DynamicSupervisor::from_spec).
+/// [`DynamicSupervisor::new`](super::DynamicSupervisor::new), [`with_child`](super::DynamicSupervisor::with_child) and
+/// [`try_new`](super::DynamicSupervisor::try_new) make one of a function;
+/// [`from_spec`](super::DynamicSupervisor::from_spec) takes a type of your own.
 ///
 /// # Examples
 /// ```
@@ -59,13 +59,14 @@ pub trait ChildSpec<T>: Send + Sync + 'static {
     /// Makes the future of a child. `None`: there is nothing to do for this item.
     ///
     /// # Errors
-    /// The child cannot be started. The first start is not tried again; that of a restart is, and counts as one.
+    /// The child cannot be started. A first start that fails is not tried again. A restart that fails is, and each
+    /// attempt counts as a restart.
     fn start(&self, item: T, starting: Starting<'_>) -> Result<Option<Self::Future>, StageError>;
 }
 
-/// What a child may return: `()`, or a `Result` whose error is one or a text.
+/// What a child may return: `()`, or `Result<(), E>` with `E: Into<StageError>`: any error type, or a string.
 pub trait ChildOutput {
-    /// The error, if it is one.
+    /// The error, if the child returned one.
     ///
     /// # Errors
     /// What the child failed with.
@@ -108,7 +109,7 @@ impl Starting<'_> {
         self.restarts
     }
 
-    /// What the child may keep.
+    /// The [`Child`], which the child may keep.
     #[must_use]
     pub fn child(&self) -> Child {
         Child::new(Arc::clone(self.shared), self.id, self.restarts)

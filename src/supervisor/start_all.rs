@@ -10,8 +10,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// So many children are started before those have their turn: fewer than a worker of tokio has in its own queue, for with
-/// more they go to a queue that all workers share.
+/// How many children are started before they have their turn. Fewer than fit into the own queue of a tokio worker:
+/// others go to a queue that all workers share.
 const TURN: usize = 64;
 
 impl<T, S> DynamicSupervisor<T, S>
@@ -25,8 +25,8 @@ where
     /// [`SupervisorError`] with the item, when the supervisor takes no more.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, it drops its item. [`start_all`](Self::start_all) takes an item only when there is a
-    /// place.
+    /// A future that is dropped before it is done drops its item. [`start_all`](Self::start_all) takes an item only
+    /// when there is a place.
     ///
     /// # Examples
     /// ```
@@ -50,16 +50,17 @@ where
 
     /// Starts a child for each item of a stream, each when there is a place; returns when the stream has ended.
     ///
-    /// It gives way to them now and then, so that they run where they were started, which is faster. Unlike `forward`
-    /// it does not close the sink at the end, and takes an item only when there is a place for it, so that no item is
-    /// in its hands when it is dropped. It also sees at once that the supervisor has ended while the stream has
-    /// nothing, which `forward` does at the next item.
+    /// It gives way to the children now and then, so that they run where they were started, which is faster. Unlike
+    /// `forward` it does not close the sink at the end, and takes an item only when there is a place for it, so that it
+    /// holds no item when it is dropped. If the supervisor ends while the stream has nothing, it returns at once;
+    /// `forward` sees that only at the next item.
     ///
     /// # Demand
-    /// The stream is polled while there is a place: its end, too, is seen only then.
+    /// The stream is polled only while there is a place; its end, too, is seen only then.
     ///
     /// # Errors
-    /// [`SupervisorError`] when the supervisor takes no more; with an item only if that came between place and item.
+    /// [`SupervisorError`] when the supervisor takes no more; with an item only if that happened between finding a
+    /// place and starting the item.
     ///
     /// # Cancel safety
     /// Nothing is lost: every item that was taken has its child.

@@ -16,9 +16,9 @@ use tokio::runtime::Handle;
 pub trait StreamSupervised: Stream + Sized {
     /// Runs the future that `f` returns in a task for each item, and returns its result together with the item.
     ///
-    /// `n` is in items, at least 1. With each result the item comes back, a clone that is made before; see
+    /// `n` is in items, at least 1. Each result comes with a clone of its item, made before `f` is called; see
     /// [`key`](Supervised::key) for items that cannot be cloned. Tasks run by themselves: what was started is driven to
-    /// its end whether or not the stream is polled, unlike with `buffered`. New ones are started when it is polled.
+    /// its end whether or not the stream is polled, unlike with `buffered`. New ones start when it is polled.
     ///
     /// # Demand
     /// Items are taken from this stream while fewer than `n` are outstanding: running, or done and not read.
@@ -28,12 +28,12 @@ pub trait StreamSupervised: Stream + Sized {
     ///
     /// # Errors
     /// A result is a [`ChildError`] when there is no output: the task panicked, took [too long](Supervised::timeout), or
-    /// lost its runtime. No other task hears of it.
+    /// lost its runtime. No other task is affected.
     ///
     /// # Panics
     /// When `n` is 0. A panic in `f`, in a future or in its drop is a result. A panic of this stream, of the clone or of
-    /// the closure of [`key`](Supervised::key) is raised in the reader; and one says so that polls it outside of a tokio
-    /// runtime, if none was [named](Supervised::on).
+    /// the closure of [`key`](Supervised::key) is raised in the reader. Taking the first item outside of a tokio
+    /// runtime panics too, if none was [named](Supervised::on).
     ///
     /// # Cancel safety
     /// A `next` that is dropped loses nothing.
@@ -70,7 +70,7 @@ pub trait StreamSupervised: Stream + Sized {
 
 impl<S: Stream> StreamSupervised for S {}
 
-/// So many items are taken in one poll at most, so that others run.
+/// How many items one poll takes at most, so that other tasks run.
 const TURN: usize = 128;
 
 pin_project! {
@@ -88,7 +88,7 @@ pin_project! {
 }
 
 impl<S: Stream, O, F, N, K> Supervised<S, O, F, N, K> {
-    /// Returns what `key` makes of an item with its result, in place of the item, which need not be cloned then.
+    /// Returns each result with what `key` makes of its item, in place of the item, which then need not be cloned.
     ///
     /// # Panics
     /// When items are outstanding already.
@@ -115,7 +115,7 @@ impl<S: Stream, O, F, N, K> Supervised<S, O, F, N, K> {
 
     /// Returns results in the order of their items; by default they come as tasks end.
     ///
-    /// Those that are done early wait for those before them, and are outstanding meanwhile.
+    /// Results that are done early wait for those before them, and are outstanding meanwhile.
     ///
     /// # Panics
     /// When items are outstanding already.
@@ -210,7 +210,7 @@ where
             match upstream.poll_next(cx) {
                 Poll::Ready(Some(item)) => this.tasks.begin(item),
                 Poll::Ready(None) => {
-                    // First, for the drop of the stream is the user's code.
+                    // Comes first, for dropping the stream runs the user's code.
                     this.tasks.finish();
                     this.upstream.set(None);
                 }

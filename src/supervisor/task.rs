@@ -32,9 +32,9 @@ pin_project! {
         #[pin]
         attempt: Option<S::Future>,
         pause: Option<Pin<Box<Sleep>>>,
-        // It can be woken.
+        // The registry has its waker.
         waiting: bool,
-        // Nobody is to be told any more.
+        // The registry knows that it has ended.
         gone: bool,
     }
 
@@ -45,7 +45,7 @@ pin_project! {
         S: ChildSpec<T>,
     {
         fn drop(this: Pin<&mut Self>) {
-            // Otherwise its runtime is being shut down.
+            // Not gone: its runtime is being shut down.
             if !this.gone {
                 let this = this.project();
                 let outcome = drop_attempt(this.attempt);
@@ -99,7 +99,7 @@ where
                     }
                 }
                 Poll::Ready(Some(outcome)) => {
-                    // A panic in the drop comes behind what it returned: it did not come to its end.
+                    // If dropping it panics after it returned, it did not come to its end.
                     let outcome = match (outcome, drop_attempt(this.attempt.as_mut())) {
                         (Outcome::Completed, Outcome::Panicked(panic)) => Outcome::Panicked(panic),
                         (outcome, _) => outcome,
@@ -113,10 +113,10 @@ where
                         Ok(Some(attempt)) => {
                             if shared.with(|registry| registry.restarted(id)) {
                                 this.attempt.set(Some(attempt));
-                                // Not polled in this turn: one that always fails at once does not keep others waiting.
+                                // Not polled in this turn: a child that always fails at once keeps no others waiting.
                                 return give_way(cx);
                             }
-                            // Stopped meanwhile. It has not begun, and is dropped before anybody hears of its end.
+                            // Stopped meanwhile. The attempt has not begun, and is dropped before its end is told.
                             let outcome = match catch_unwind(AssertUnwindSafe(|| drop(attempt))) {
                                 Ok(()) => Outcome::NotRestarted,
                                 Err(payload) => Outcome::Panicked(Panic::new(payload)),
@@ -147,7 +147,7 @@ where
     }
 }
 
-/// Drops an attempt in the middle of what it did, or behind its end; says how that went.
+/// Drops an attempt, before or after its end; returns the outcome of the drop.
 #[inline]
 fn drop_attempt<F>(mut attempt: Pin<&mut Option<F>>) -> Outcome {
     if attempt.is_none() {
@@ -161,7 +161,7 @@ fn drop_attempt<F>(mut attempt: Pin<&mut Option<F>>) -> Outcome {
 
 #[inline]
 fn poll_attempt<F: Future<Output: ChildOutput>>(attempt: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Outcome> {
-    // The error is made one in here too: that is the user's code.
+    // `into_result` is called in here too: converting the error runs the user's code.
     let polled =
         catch_unwind(AssertUnwindSafe(|| attempt.poll(cx).map(|output| ChildOutput::into_result(output))));
     Poll::Ready(match polled {

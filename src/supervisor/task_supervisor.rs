@@ -21,16 +21,16 @@ use tokio::task::coop;
 pub use closed::Closed;
 pub use naming::{Itself, Keyed, Naming};
 
-/// Runs a task for each item that is sent to it, and is the stream of their results: each with the item it is of.
+/// Runs a task for each item that is sent to it, and is the stream of their results, each with its item.
 ///
-/// A sink of items and a stream of results at once: `split()` of futures makes two of it, for two tasks. What a task
-/// does to itself, as to panic, is its result, and touches no other. The tasks run by themselves, whether or not anybody
-/// polls. [`supervised`](super::StreamSupervised::supervised) puts one behind a stream.
+/// A sink of items and a stream of results at once: `split()` of futures makes two of it, for two tasks. If a task
+/// panics, that is its result, and no other task is affected. The tasks run by themselves, whether or not this is
+/// polled. [`supervised`](super::StreamSupervised::supervised) puts one after a stream.
 ///
 /// # Demand
-/// At most `n` items are between being sent and their result being read: running, or done and not read. With `n` of
-/// them it is not ready for another. So it is never ready again when nobody reads the results: to `forward` a stream
-/// to it, `split` it and read the other half.
+/// At most `n` items are outstanding: running, or done and not read. With `n` outstanding it is not ready for another.
+/// If nothing reads the results, it is never ready again: to `forward` a stream to it, `split` it and read the other
+/// half.
 ///
 /// The sink: *flush* does not wait, for an item is with its task as soon as it was sent. *Close* does not wait either:
 /// it means that no more items come, and the stream ends when all results were read.
@@ -40,8 +40,8 @@ pub use naming::{Itself, Keyed, Naming};
 ///
 /// # Errors
 /// A result is a [`ChildError`] when there is no output: the task panicked, took [too long](TaskSupervisor::timeout), or
-/// lost its runtime. The sink fails only when it was closed before, with the item in the error ([`Closed`]); after close
-/// it says that it is ready, so that the item gets there.
+/// lost its runtime. The sink fails only after it was closed, with the item in the error ([`Closed`]). It says that it
+/// is ready then, so that `start_send` can hand the item back.
 ///
 /// # Panics
 /// A panic in `f`, in a future or in its drop is a result, and `f` is called again for the next item. Sending panics
@@ -53,7 +53,8 @@ pub use naming::{Itself, Keyed, Naming};
 ///
 /// # Drop
 /// Aborts all tasks, each at its next `await` or at once, and drops all results that were not read. Each half of a
-/// `split` keeps all of it: a sink whose other half was dropped takes `n` items at most, and is never ready again.
+/// `split` keeps the whole alive: without the results' half the sink takes items until `n` are outstanding, then no
+/// more.
 ///
 /// # Examples
 /// ```
@@ -85,8 +86,9 @@ pub use naming::{Itself, Keyed, Naming};
 ///
 /// # Source
 /// `Task.Supervisor.async_stream_nolink/4` with `zip_input_on_exit`, as a consumer. The limit, there `max_concurrency`,
-/// has to be said, and counts results that were not read. There is no timeout by default (there 5 s), and one that was
-/// said makes a result (there `on_timeout: :kill_task`). Results are ordered only if that is asked for.
+/// has to be given, and counts results that were not read. There is no timeout by default (there 5 s); a task that
+/// takes longer than one that is set has that as its result (there `on_timeout: :kill_task`). Results are ordered only
+/// on request.
 #[must_use = "it does nothing until items are sent to it, and aborts its tasks when it is dropped"]
 pub struct TaskSupervisor<T, O, F, N = Itself, K = T> {
     f: F,
@@ -96,7 +98,7 @@ pub struct TaskSupervisor<T, O, F, N = Itself, K = T> {
     runtime: Option<Handle>,
     outstanding: Outstanding<K, O>,
     closed: bool,
-    /// Who waits to send.
+    /// Wakes the task that waits to send.
     sender: Option<Waker>,
     item: PhantomData<fn(T)>,
 }
@@ -104,8 +106,8 @@ pub struct TaskSupervisor<T, O, F, N = Itself, K = T> {
 impl<T, O, F> TaskSupervisor<T, O, F> {
     /// Runs the future that `f` returns in a task for each item, with at most `n` items outstanding.
     ///
-    /// `n` is in items, at least 1. `f` is called where the item is sent. With each result the item comes back, a clone
-    /// that is made before; see [`key`](Self::key) for items that cannot be cloned.
+    /// `n` is in items, at least 1. `f` is called where the item is sent. Each result comes with a clone of its item,
+    /// made before that call; see [`key`](Self::key) for items that cannot be cloned.
     ///
     /// # Panics
     /// When `n` is 0.
@@ -139,7 +141,7 @@ impl<T, O, F> TaskSupervisor<T, O, F> {
 }
 
 impl<T, O, F, N, K> TaskSupervisor<T, O, F, N, K> {
-    /// Returns what `key` makes of an item with its result, in place of the item, which need not be cloned then.
+    /// Returns each result with what `key` makes of its item, in place of the item, which then need not be cloned.
     ///
     /// # Panics
     /// When items are outstanding already.
@@ -178,7 +180,7 @@ impl<T, O, F, N, K> TaskSupervisor<T, O, F, N, K> {
 
     /// Returns results in the order in which their items were sent; by default they come as tasks end.
     ///
-    /// Those that are done early wait for those before them, and are outstanding meanwhile.
+    /// Results that are done early wait for those before them, and are outstanding meanwhile.
     ///
     /// # Panics
     /// When items are outstanding already.
@@ -193,10 +195,10 @@ impl<T, O, F, N, K> TaskSupervisor<T, O, F, N, K> {
     }
 
     /// Aborts tasks that take longer than this, from when they begin to run: [`ChildError::TimedOut`] is the result. By
-    /// default they may take as long as they do.
+    /// default there is no limit.
     ///
-    /// As all futures, those that block their thread cannot be aborted. It needs a runtime that has its timers enabled:
-    /// without, all tasks that are not ready at once have panicked.
+    /// Like any future, one that blocks its thread cannot be aborted. The runtime must have its timers enabled: without
+    /// them, the result of every task that is not ready at once is a panic.
     ///
     /// # Panics
     /// When items are outstanding already.
@@ -316,7 +318,7 @@ where
     type Error = Closed<T>;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed<T>>> {
-        // One that is closed is to be given the item that comes back.
+        // Closed, it says ready so that `start_send` can hand the item back.
         if self.closed || self.has_room() {
             return Poll::Ready(Ok(()));
         }
@@ -349,7 +351,7 @@ impl<T, O, F, N, K> Stream for TaskSupervisor<T, O, F, N, K> {
     type Item = (K, Result<O, ChildError>);
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        // A reader that tasks on other threads are always ahead of lets others run nevertheless.
+        // Lets other tasks run even if tasks on other threads always have a result ready for this reader.
         let budget = ready!(coop::poll_proceed(cx));
         loop {
             if let Some(result) = self.outstanding.next() {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What a lane with windows waits for by the clock: periodic triggers, idle upstreams, and what its windows wait for.
+/// What a lane with windows waits for by the clock: periodic triggers, idle upstreams, and deadlines of its windows.
 #[derive(Debug)]
 pub(crate) struct Clock {
     periods: Vec<Period>,
@@ -14,7 +14,7 @@ pub(crate) struct Clock {
     alarm: Alarm,
 }
 
-/// A timer that is set again and again; without a use it needs no runtime.
+/// A timer that is set again and again; it needs no runtime until it is used.
 #[derive(Default)]
 struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
@@ -29,14 +29,14 @@ struct Period {
 #[derive(Debug)]
 struct Idle {
     after: Duration,
-    /// When something last came from each upstream; `None` once it counts as idle.
+    /// When something last came from each upstream; `None` once the upstream counts as idle.
     last: Vec<Option<Instant>>,
 }
 
 impl Clock {
-    /// `None` when there is nothing to wait for but windows.
+    /// Starts the periods, and the idle time of every upstream, now.
     pub(crate) fn new(periods: &[Duration], idle: Option<Duration>, upstreams: usize) -> Self {
-        // Only with a use for it is there a look at the clock: it takes a runtime with timers.
+        // The clock is read only if something goes by it, which then takes a runtime with timers.
         let now = (!periods.is_empty() || idle.is_some()).then(Instant::now);
         let period = |length: &Duration| now.map(|now| Period { length: *length, next: later(now, *length) });
         Self {
@@ -46,9 +46,9 @@ impl Clock {
         }
     }
 
-    /// Waits for the earliest of all; ready with the time when that has come. `None`: there is nothing to wait for.
+    /// Waits for the earliest of all; then ready with the time. `None`: there is nothing to wait for.
     ///
-    /// Of upstreams, only for those that `waiting` says have nothing: the others are going to be asked first.
+    /// Waits only for upstreams that, as `waiting` says, have nothing: the others are going to be asked first.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -61,17 +61,17 @@ impl Clock {
         Some(self.alarm.poll(cx, next))
     }
 
-    /// The time, if a trigger's or a window's has come: for a lane that does not get to wait.
+    /// The time, if a trigger or a window is due by now: for a lane that never gets to wait.
     pub(crate) fn has_come(&self, windows: Option<Instant>) -> Option<Instant> {
         let next = self.periods.iter().map(|period| period.next).chain(windows).min()?;
-        // Not by the timer: while a task does not wait, nobody turns its wheel.
+        // Not by the timer: it may stand still while the task never waits.
         Some(Instant::now()).filter(|now| *now >= next)
     }
 
-    /// The triggers for which it is time by now.
+    /// The triggers that are due by now.
     pub(crate) fn triggers(&mut self, now: Instant) -> impl Iterator<Item = Trigger> {
         self.periods.iter_mut().filter(move |period| period.next <= now).map(move |period| {
-            // From now on, not from when it should have been: a lane that is late has not to catch up.
+            // From now, not from when it was due: a lane that is late does not catch up.
             period.next = later(now, period.length);
             Trigger::Periodically(period.length)
         })
@@ -81,7 +81,7 @@ impl Clock {
         self.idle.is_some()
     }
 
-    /// Takes note of which upstreams stirred.
+    /// Notes which upstreams have sent something.
     pub(crate) fn stirred(&mut self, stirred: impl Iterator<Item = bool>) {
         let Some(idle) = &mut self.idle else { return };
         let mut now = None;
@@ -103,7 +103,7 @@ impl Clock {
     }
 }
 
-/// The time after so long; for what no clock will ever see, some time that it will not see either.
+/// The time `after` later than `now`; at most a century later, which no clock will see either.
 pub(crate) fn later(now: Instant, after: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     now + after.min(CENTURY)

@@ -6,10 +6,10 @@ use super::windowing::Windowing;
 use std::num::NonZeroUsize;
 
 impl Window<()> {
-    /// Windows of `items` items of a lane each, at least 1, one after the other.
+    /// Windows of `items` items each, at least 1, one after the other within a lane.
     ///
     /// Items count as they come in, before the operators between the window and the `reduce`. At the end of input the
-    /// window that is open is done too, also when nothing is in it.
+    /// window that is open is done too, even when nothing is in it.
     ///
     /// Names of windows: 0, 1, 2 … as `u64`.
     ///
@@ -40,7 +40,7 @@ impl Window<()> {
     }
 }
 
-/// Windows of so many items: see [`Window::count`].
+/// Windows of equal numbers of items: see [`Window::count`].
 #[derive(Debug, Clone)]
 pub struct Count {
     size: NonZeroUsize,

@@ -28,11 +28,11 @@ pub struct Desk<Id> {
 #[derive(Debug)]
 struct Open<Id> {
     id: Id,
-    /// By which windows are sorted when all of them fire.
+    /// Windows are sorted by this when all of them fire.
     rank: i64,
     /// Tells a window from others that had the same slot.
     number: u64,
-    /// Items since a trigger that counts them went off.
+    /// Items since the trigger that counts them last went off.
     items: u64,
 }
 
@@ -109,8 +109,7 @@ impl<Id: Clone> Desk<Id> {
         self.events.push_back(Event::Merge { into, from });
     }
 
-    /// The highest time of which every upstream is known to have got there, if there is one; see
-    /// [`saw`](Desk::saw).
+    /// The highest time that every upstream is known to have reached, if there is one; see [`saw`](Desk::saw).
     #[must_use]
     pub fn watermark(&self) -> Option<i64> {
         self.watermark.now()
@@ -118,8 +117,8 @@ impl<Id: Clone> Desk<Id> {
 
     /// Takes note of the time of the item that is being placed.
     ///
-    /// `false` when that is too far ahead ([`max_ahead`](super::Window::max_ahead)) and moves no watermark: the item
-    /// belongs nowhere, so [`place`](super::Windowing::place) answers `None`.
+    /// `false` when the time is too far ahead ([`max_ahead`](super::Window::max_ahead)): it moves no watermark, and the
+    /// item belongs nowhere, so [`place`](super::Windowing::place) answers `None`.
     #[must_use = "an item that is too far ahead belongs nowhere"]
     pub fn saw(&mut self, time: i64) -> bool {
         self.watermark.saw(time)
@@ -163,7 +162,7 @@ impl<Id: Clone> Desk<Id> {
         full
     }
 
-    /// Which window has the slot now.
+    /// The number of the window that has the slot now.
     pub(crate) fn number(&self, slot: Slot) -> u64 {
         self.at(slot).number
     }

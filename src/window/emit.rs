@@ -15,7 +15,7 @@ use std::{iter, option};
 pub trait Emit<S, P, Id> {
     /// What comes out.
     type Item;
-    /// What comes out at once.
+    /// All that comes out at one trigger.
     type Items: Iterator<Item = Self::Item>;
 
     /// A trigger went off, and the state is kept.

@@ -13,8 +13,8 @@ impl Window<()> {
     /// `by` says the time of an item. The first millisecond of a window is a multiple of `size`; times before 0 are
     /// rounded down like all others, so that -1 ms and 1 ms are in two windows. A window is opened by its first item.
     ///
-    /// It is done when the watermark has got to its end: when each upstream of the lane has sent an item of that time
-    /// or later, or has ended, or is [idle](Window::idle_after). See
+    /// A window is done when the watermark has reached its end: when each upstream of the lane has sent an item of that
+    /// time or later, or has ended, or is [idle](Window::idle_after). See
     /// [`allowed_lateness`](Window::allowed_lateness) for items that come later than that.
     ///
     /// Names of windows: [`Span`].
@@ -42,7 +42,7 @@ impl Window<()> {
     /// # Source
     /// `Flow.Window.fixed/3`. Differences: windows that nothing came into emit only with
     /// [`fill_gaps`](Window::fill_gaps); times below 0 are rounded down; a window closes at the item that passes its
-    /// end, and not behind the batch that has this item in it.
+    /// end, and not after the batch that has this item in it.
     #[track_caller]
     pub fn fixed<T, A, F>(size: Duration, by: F) -> Window<Fixed<F>>
     where

@@ -5,7 +5,7 @@ use super::window::Window;
 use super::windowing::Windowing;
 
 impl Window<()> {
-    /// One window for all items of a lane, done at the end of input: for its triggers.
+    /// One window for all items of a lane, done at the end of input; meant for use with triggers.
     ///
     /// Name of the window: [`Global`].
     ///

@@ -2,7 +2,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// What made a window emit, and which one: given to [`on_trigger`](crate::Flow::on_trigger).
+/// Which window emits, and why: given to [`on_trigger`](crate::Flow::on_trigger).
 ///
 /// # Examples
 /// ```
@@ -30,7 +30,7 @@ pub struct Info<Id> {
     pub window: Id,
     /// What went off.
     pub trigger: Trigger,
-    /// The lane in which that was, 0 to `lanes - 1`.
+    /// The lane of the window, 0 to `lanes - 1`.
     pub lane: usize,
     /// How many lanes the layer has.
     pub lanes: usize,
@@ -84,9 +84,9 @@ pub enum Trigger {
     Done,
     /// The watermark has passed the end of the window, which goes on taking late items.
     Watermark,
-    /// So many items have come into the window since it last went off.
+    /// This many items have come into the window since the trigger last went off.
     Every(NonZeroUsize),
-    /// Time passed: the period.
+    /// A period of this length has passed.
     Periodically(Duration),
     /// A trigger of the user's: a message, or what a custom trigger said.
     Named(&'static str),

@@ -26,32 +26,32 @@ pin_project! {
         #[pin]
         upstream: L,
         placing: Placing<K, C, O, T, P, Id>,
-        // From what the clock is made in the first poll, when there is a runtime.
+        // What the clock is made of in the first poll, when there is a runtime.
         set: Option<Set>,
         clock: Option<Clock>,
         listener: Listener,
         pace: Pace,
-        // How often the upstream was read since there was last a look at the clock.
+        // How often the upstream was read since the clock was last read.
         unlooked: u32,
         stage: Stage,
     }
 }
 
-/// What is done with an item, and what waits to be passed on.
+/// How items are placed, and what waits to be passed on.
 struct Placing<K, C, O, T, P, Id> {
     kind: K,
     trigger: C,
     late: O,
     desk: Desk<Id>,
-    /// What is to happen behind what is in the desk's events.
+    /// What is to happen after the desk's events.
     acts: VecDeque<Act<T, P>>,
-    /// An item that is too late, while there is no room for it.
+    /// An item that is too late, or too far ahead, until `late` takes it.
     late_item: Option<T>,
     /// Windows may have to be closed.
     due: bool,
 }
 
-/// What is known of the clock before the first poll.
+/// Settings that wait for the first poll.
 struct Set {
     periods: Vec<std::time::Duration>,
     idle: Option<std::time::Duration>,
@@ -77,7 +77,7 @@ where
     Id: Clone,
 {
     pub(crate) fn new(upstream: L, window: Window<K, C, O>) -> Self {
-        // Until the first poll, when the upstream is asked.
+        // Replaced in the first poll, when the upstream tells its origins.
         let desk = Desk::new(Watermark::new(Origins::new(1)));
         Self {
             upstream,
@@ -109,19 +109,19 @@ where
 enum Passed {
     /// Everything that was to be passed on was.
     All,
-    /// Whoever reads had enough.
+    /// The reader had enough.
     Stopped,
     /// There is more, and it is another task's turn.
     Turn,
 }
 
-/// So many signals in a row, with no item among them, are a turn: windows that nothing came into can be very many.
+/// A turn ends after this many windows in a row were fired or closed: there can be very many empty windows.
 const TURN: usize = 500;
 
-/// So often a lane goes on behind what had to be looked after, before it looks whether its turn is over.
+/// The lane checks whether its turn is over once in this many interruptions of reading.
 const GOES_ON: usize = 8;
 
-/// So often the upstream is read before there is a look at the clock, if it always has something.
+/// The upstream is read this many times between two readings of the clock, if it always has something.
 const LOOKS: u32 = 32;
 
 impl<K, C, O, T, P, Id> Placing<K, C, O, T, P, Id>
@@ -132,7 +132,7 @@ where
     P: Places,
     Id: Clone,
 {
-    /// Places an item, and passes on what that causes. Breaks when the lane has to look after something.
+    /// Places an item, and passes on what that causes. Breaks when the lane has something else to do first.
     #[inline(always)]
     fn item(
         &mut self,
@@ -144,14 +144,14 @@ where
             return self.too_late(item);
         };
         if !self.desk.events.is_empty() {
-            // In front of the item.
+            // The events come before the item.
             return self.behind_events(places, item);
         }
         let mut flow = ControlFlow::Continue(());
         if let Some((places, item)) = self.trigger.take(places, item, &mut self.desk, &mut self.acts) {
             flow = each(Signal::Item(places, item));
         }
-        // Windows are closed behind what goes with the item.
+        // Windows are closed after what goes with the item.
         if flow.is_break() || !self.acts.is_empty() || ended || self.kind.close_next(&mut self.desk) {
             self.due = true;
             return ControlFlow::Break(());
@@ -159,7 +159,7 @@ where
         ControlFlow::Continue(())
     }
 
-    /// Keeps an item that is too late, for the lane to look after.
+    /// Keeps an item that is too late, for the lane to hand on.
     #[cold]
     fn too_late(&mut self, item: T) -> ControlFlow<()> {
         self.late_item = Some(item);
@@ -179,7 +179,7 @@ where
         ControlFlow::Break(())
     }
 
-    /// Passes on what waits, in order, with the windows that are due behind it.
+    /// Passes on what waits, in order, with the windows that are due after it.
     #[inline(never)]
     fn pass(&mut self, each: &mut impl FnMut(Signal<T, P, Id>) -> ControlFlow<()>) -> Passed {
         for _ in 0..TURN {
@@ -223,7 +223,7 @@ where
         Poll::Ready(())
     }
 
-    /// Has windows fire for which the clock says that it is time.
+    /// Fires the triggers that are due by the clock, and calls the kind's `on_time` when its deadline has come.
     fn on_time(&mut self, now: Instant, clock: &mut Clock) {
         for trigger in clock.triggers(now) {
             self.desk.fire_all(trigger);
@@ -234,10 +234,10 @@ where
         }
     }
 
-    /// Takes note of upstreams that are idle. True when all have become it.
+    /// Notes which upstreams have become idle. True when all are idle now.
     fn on_idle(&mut self, now: Instant, clock: &mut Clock) -> bool {
         let mut all_idle = false;
-        // What was not asked, as the lane gave way before that, may have something.
+        // An upstream that was not asked, because the lane gave way first, may have something.
         while let Some(upstream) = clock.next_idle(now, |number| self.desk.watermark.is_waiting(number)) {
             all_idle |= self.desk.watermark.idle(upstream);
             self.due = true;
@@ -334,14 +334,14 @@ where
                 Poll::Ready(Each::Ended) => *this.stage = Stage::Finishing,
                 Poll::Ready(Each::Stopped) if passed.is_break() => return Poll::Ready(Each::Stopped),
                 Poll::Ready(Each::Stopped) => {
-                    // The lane below counts what it passes in one call; this may go on for ever.
+                    // The lane below bounds what it passes in one call, but this loop may go on for ever.
                     if interrupted % GOES_ON == 0 && this.pace.is_over() {
                         return give_way(cx);
                     }
                     interrupted += 1;
                 }
                 Poll::Pending => {
-                    // An upstream may have ended behind its last item.
+                    // An upstream may have ended after its last item.
                     let ended = placing.desk.watermark.turn();
                     placing.due |= ended;
                     if ended && clock.watches_idleness() && placing.desk.watermark.all_idle() {

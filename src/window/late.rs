@@ -12,7 +12,7 @@ use tokio_util::sync::PollSender;
 impl<K, C> Window<K, C, Counted> {
     /// Adds the number of items that came too late to `count`, from all lanes.
     ///
-    /// Otherwise they are counted by the flow only: see [`Flow::late`](crate::Flow::late).
+    /// Without this, the flow counts them: see [`Flow::late`](crate::Flow::late).
     ///
     /// # Examples
     /// ```
@@ -89,7 +89,7 @@ impl<K, C> Window<K, C, Counted> {
     }
 }
 
-/// Where items go that come too late for all their windows, or too far ahead.
+/// Where items go when they come too late for all their windows, or too far ahead.
 pub trait LateItems<T> {
     /// Waits until there is room for one more.
     #[doc(hidden)]
@@ -99,7 +99,7 @@ pub trait LateItems<T> {
     #[doc(hidden)]
     fn take(&mut self, item: T);
 
-    /// There are no more.
+    /// No more late items come.
     #[doc(hidden)]
     fn close(&mut self);
 
@@ -161,7 +161,7 @@ impl<T> LateItems<T> for Counted {
 
 impl<T: Send + 'static> LateItems<T> for SideOutput<T> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // An error means that nobody reads any more: then there is always room.
+        // An error means that no reader is left: then there is always room.
         let _ = ready!(self.sender.poll_reserve(cx));
         Poll::Ready(())
     }

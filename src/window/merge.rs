@@ -2,7 +2,7 @@ use super::places::{Merging, Settled};
 
 /// Makes one state of two, when their windows become one.
 pub trait MergeStates<S, P> {
-    /// Takes the state of the window that is no more into that of the one that stays.
+    /// Takes the state of the window that goes into the state of the window that stays.
     #[doc(hidden)]
     fn merge(&mut self, into: &mut S, from: S);
 }
@@ -17,7 +17,7 @@ pub struct MergeBy<F>(pub(crate) F);
 
 impl<S, P: Settled> MergeStates<S, P> for Never {
     fn merge(&mut self, _: &mut S, _: S) {
-        // Windows with settled places are not merged; and a lane has no way to lose one of two states silently.
+        // Windows with settled places are never merged; a panic is better than to lose one of two states silently.
         unreachable!("windows whose places are settled are never merged");
     }
 }

@@ -1,8 +1,8 @@
-//! Windows: slices of a stream that are reduced each by itself, and when they say what they have.
+//! Windows: slices of a stream, each reduced by itself, and the rules for when they emit.
 //!
 //! A [`Window`] says to which window an item belongs, when a window emits (its triggers) and what becomes of items that
 //! are too late. In a flow it comes in front of a [`reduce`](crate::Flow::reduce), with operators between them if
-//! need be; over any other `Stream`, by [`StreamWindow`].
+//! need be; [`StreamWindow`] puts it over any other `Stream`.
 //!
 //! ```text
 //!  items ── window ── map, filter … ── reduce ── on_trigger ── what windows emit
@@ -13,18 +13,18 @@
 //!
 //! # Time
 //! Windows of event time go by a time that items carry. They are done when the *watermark* passes their end. Every lane
-//! has a watermark of its own: each of its upstreams (lanes of the layer above, or sources) has got as far as the
-//! highest time that it has sent to this lane, and the slowest of them is the watermark. An upstream that has ended
-//! holds nothing up, nor does one that is [idle](Window::idle_after). One that has sent nothing yet does: so behind a
-//! partition with few keys, windows may wait until the end of input, or until `idle_after` says.
+//! has a watermark of its own. Each upstream of the lane (a lane of the layer above, or a source) has got as far as the
+//! highest time that it has sent to this lane, and the watermark is where the slowest of them is. An upstream that has
+//! ended does not hold the watermark back, nor does one that is [idle](Window::idle_after). An upstream that has sent
+//! nothing yet does: so after a partition with few keys, windows may wait until the end of input, or for `idle_after`.
 //!
-//! This goes through operators that pass an item on before they take the next. Behind one that holds items back or may
-//! bring them into another order (`map_async` and its like, `batch`, `per_lane`, `ordered`, a join) nobody knows any more
-//! from where an item came: all count as one upstream, and where several were brought together before, what the slower
-//! ones send is late. Put the window in front of such an operator, or one upstream, or allow enough lateness.
+//! Operators that pass an item on before they take the next keep upstreams apart. After one that holds items back or
+//! may change their order (`map_async` and its like, `batch`, `per_lane`, `ordered`, a join) it is not known where an
+//! item came from: all count as one upstream. If several were brought together before, what the slower ones send is
+//! late. Put the window in front of such an operator, or have one upstream there, or allow enough lateness.
 //!
-//! Items that come when the watermark, and the [allowed lateness](Window::allowed_lateness), have passed their windows
-//! are late: they are counted, or go to an [output of their own](Window::late_output), and never into another window.
+//! Items are late when the watermark has passed their windows, and the [allowed lateness](Window::allowed_lateness) is
+//! over too: they are counted, or go to an [output of their own](Window::late_output), and never into another window.
 //!
 //! Processing time is that of tokio's clock, which tests can pause.
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 impl Window<()> {
-    /// Windows of so much time of tokio's clock each, one after the other: an item is in the one that is open when it
+    /// Windows of `length` each by tokio's clock, one after the other: an item is in the one that is open when it
     /// comes.
     ///
-    /// Each lane has a timer, which starts with the lane, and again with each window. A window is done whether
-    /// something came into it or not, also at the end of input.
+    /// Each lane has a timer, which starts with the lane, and again with each window. A window is done even when
+    /// nothing came into it, also at the end of input.
     ///
     /// Names of windows: 0, 1, 2 … as `u64`.
     ///
@@ -49,7 +49,7 @@ impl Window<()> {
     }
 }
 
-/// Windows of so much processing time: see [`Window::periodic`].
+/// Windows of equal length in processing time: see [`Window::periodic`].
 #[derive(Debug, Clone)]
 pub struct Periodic {
     length: Duration,

@@ -20,7 +20,7 @@ pub trait Places: Clone {
 
 /// Places that windows keep until they are done.
 ///
-/// Sessions do not: an item between two makes one of them.
+/// Those of sessions may change: an item between two sessions makes one of them.
 #[diagnostic::on_unimplemented(
     message = "the windows of this flow may be merged, and nothing says how their states become one",
     label = "needs `merge_states`",

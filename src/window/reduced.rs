@@ -31,7 +31,7 @@ pin_project! {
     }
 }
 
-/// What to do with items and states, in which lane of how many.
+/// What to do with items and states; and which lane this is, of how many.
 pub(crate) struct Rules<R, E, M> {
     pub(crate) reducer: R,
     pub(crate) emit: E,
@@ -39,7 +39,7 @@ pub(crate) struct Rules<R, E, M> {
     pub(crate) lane: (usize, usize),
 }
 
-/// Items on their way out: of an item, or of a trigger.
+/// Items on their way out: made of an item, or at a trigger.
 enum Emission<A, B> {
     Item(A),
     Trigger(B),
@@ -90,7 +90,7 @@ fn keep<A, B>(rest: &mut VecDeque<Emission<A, B>>, emission: Emission<A, B>) {
 }
 
 impl<R, E, M> Rules<R, E, M> {
-    /// Does what is to be done to a window.
+    /// Does to a window what a signal says.
     #[inline(never)]
     fn signal<T, P, Id>(
         &mut self,
@@ -106,7 +106,7 @@ impl<R, E, M> Rules<R, E, M> {
         P: Places,
     {
         match signal {
-            // Items are taken where they come.
+            // `poll_each` takes items itself.
             Signal::Item(..) => {}
             Signal::Fire(fire) => {
                 let mut items = self.fire::<T, P, Id>(states, fire);
@@ -181,14 +181,14 @@ where
         } else if *this.ended {
             Poll::Ready(Each::Ended)
         } else {
-            // Short, with all that is rare elsewhere, so that it becomes a part of the loop that calls it.
+            // Short, with everything rare moved elsewhere, so that it becomes a part of the loop that calls it.
             this.upstream.poll_each(cx, &mut |signal| match signal {
                 Signal::Item(places, item) => {
                     places.spread(item, |slot, item| {
                         let Rules { reducer, .. } = rules;
                         let state = states.get(slot, || init(reducer));
                         let mut items = reducer.take(state, item);
-                        // Behind what waits already.
+                        // After a break, items wait behind what waits already.
                         if flow.is_continue() {
                             flow = items.try_for_each(&mut each);
                         }
@@ -222,7 +222,7 @@ where
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {
-        // What comes out comes at its own times, whatever fed it.
+        // What comes out has its own times, whatever upstream it was made from.
         Origins::new(1)
     }
 }

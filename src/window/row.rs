@@ -12,11 +12,11 @@ use tokio::time::Instant;
 pub struct Row<F, L> {
     by: F,
     spans: Spans,
-    /// Where the last item was, while all its windows are open: most often that is where the next one is.
+    /// The windows of the last item, while all of them are open: most often the next item is in the same ones.
     last: Option<L>,
 }
 
-/// The windows of an item, and of which other times they are the windows too.
+/// The windows of an item, and which other times are in the same windows.
 pub trait Found: Sized {
     /// One window or several.
     type Places: Places;
@@ -25,7 +25,7 @@ pub trait Found: Sized {
     #[doc(hidden)]
     fn find(time: i64, spans: &mut Spans, desk: &mut Desk<Span>) -> Option<Self>;
 
-    /// The same windows, if they are those of this time.
+    /// The places of these windows, if `time` is in the same ones.
     #[doc(hidden)]
     fn at(&self, time: i64, spans: &Spans) -> Option<Self::Places>;
 }
@@ -37,7 +37,7 @@ impl<F, L> Row<F, L> {
 }
 
 impl<F, L: Found> Row<F, L> {
-    /// The windows of a time that is in others than the last item's.
+    /// Finds the windows of a time that is in other windows than the last item.
     #[inline(never)]
     fn find(&mut self, time: i64, desk: &mut Desk<Span>) -> Option<L::Places> {
         self.last = Some(L::find(time, &mut self.spans, desk)?);

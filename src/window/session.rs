@@ -14,12 +14,12 @@ impl Window<()> {
     /// Windows of items with one key that are less than `gap` apart: sessions.
     ///
     /// `key` and `by` say the key and the time of an item. An item at least `gap` after the last one of its key opens
-    /// a session of its own, one that comes late may make one session of two: so a `reduce` needs
-    /// [`merge_states`](crate::Flow::merge_states). Behind a partition by the same key, sessions are whole; within a
+    /// a session of its own. An item that comes late may make one session of two: so a `reduce` needs
+    /// [`merge_states`](crate::Flow::merge_states). After a partition by the same key, sessions are whole; within a
     /// lane each key has sessions of its own.
     ///
-    /// A session is done when the watermark has got `gap` past its last item. An item that is near an open session is
-    /// not late, however old: so a session may reach back to where another, which is done, has been.
+    /// A session is done when the watermark is `gap` past its last item. An item near an open session is not late,
+    /// however old it is: so a session may reach back into the time of another one that is done.
     ///
     /// Names of windows: [`Session`].
     ///
@@ -77,7 +77,7 @@ pub struct Session<K> {
     pub key: K,
     /// The time of its first item, in milliseconds.
     pub start: i64,
-    /// When it ends: the gap behind its last item. Not a part of it.
+    /// When it ends: the gap after its last item. Not a part of it.
     pub end: i64,
 }
 
@@ -91,12 +91,12 @@ pub struct Sessions<K, G, F> {
     grace: i64,
     /// By key, and then by time: those of one key do not overlap.
     open: HashMap<K, VecDeque<OpenSession>, foldhash::fast::RandomState>,
-    /// When something may have to be done for a session; it may have become longer since, or a part of another. Told
-    /// apart by the number of the window.
+    /// When something may be due for a session, with the number of its window, to tell sessions apart. The session may
+    /// have become longer since, or a part of another.
     due: BTreeMap<(i64, u64), K>,
-    /// What is due are the ends of the sessions, which are being closed.
+    /// `due` has the ends of all sessions, which are being closed.
     finishing: bool,
-    /// What ended before was closed as all was idle: it does not come back.
+    /// Sessions with an end of at most this were closed because all upstreams were idle: they do not come back.
     shut: Option<i64>,
 }
 
@@ -106,14 +106,14 @@ struct OpenSession {
     last: i64,
     slot: Slot,
     number: u64,
-    /// The watermark has passed the end, and that was said.
+    /// The watermark has passed the end, and the session has fired for it.
     marked: bool,
-    /// Under which time it is in what is due.
+    /// The time under which it is in `Sessions::due`.
     due: i64,
 }
 
 impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
-    /// Does what is due for the first session in the row, if its time has come; `now` of `None` is the end of time.
+    /// Does what is due for the first session in `due`, if its time has come; `now` of `None` is the end of time.
     ///
     /// `None` when there is nothing more to do.
     fn do_first(&mut self, now: Option<i64>, desk: &mut Desk<Session<K>>) -> Option<Done> {
@@ -123,7 +123,7 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
         }
         let (_, key) = self.due.pop_first()?;
         let Some(sessions) = self.open.get_mut(&key) else { return Some(Done::Nothing) };
-        // It is in the row by an end that it had, with lateness or without, and has only become longer since.
+        // It is in `due` by an end that it had, with lateness or without, and has only become longer since.
         let had = at - self.gap;
         let place = [had, had.saturating_sub(self.grace)].into_iter().find_map(|last| {
             let place = sessions.partition_point(|session| session.first <= last).checked_sub(1)?;
@@ -175,7 +175,7 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
 /// What became of a session that was looked at.
 enum Done {
     Something,
-    /// It was not its time.
+    /// Its time has not come, or it is a part of another.
     Nothing,
 }
 
@@ -200,7 +200,7 @@ where
         let over = desk.watermark().is_some_and(|now| time + gap + self.grace <= now)
             || self.shut.is_some_and(|shut| time + gap <= shut);
         if let Some(sessions) = self.open.get_mut(&key) {
-            // It can be near the last that began before it, and the first that begins after it.
+            // The item can be near the last session that began before it, and the first that begins after it.
             let after = sessions.partition_point(|session| session.first <= time);
             let before = after.checked_sub(1).filter(|at| near(&sessions[*at]));
             let after = Some(after).filter(|at| sessions.get(*at).is_some_and(near));
@@ -209,7 +209,7 @@ where
                 let within = session.first <= time && time <= session.last;
                 session.first = session.first.min(time);
                 session.last = session.last.max(time);
-                // Near both, it makes one of them: the one that was opened first stays.
+                // An item near both makes one of them: the session that was opened first stays.
                 let other = before.and(after);
                 if let Some(mut from) = other.map(|other| sessions[other]) {
                     if from.number < session.number {
@@ -221,7 +221,7 @@ where
                 }
                 let ahead = desk.watermark().is_none_or(|now| session.last + gap > now);
                 if session.marked && ahead {
-                    // Its end comes before that of its lateness, for which it is in the row.
+                    // Its end is due again, before the end of its lateness, under which it is in `due`.
                     self.due.remove(&(session.due, session.number));
                     (session.marked, session.due) = (false, session.last + gap);
                     self.due.insert((session.due, session.number), key.clone());

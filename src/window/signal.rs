@@ -15,7 +15,7 @@ pub enum Signal<T, P, Id> {
     Merge {
         /// The window that stays.
         into: Slot,
-        /// The window that is no more.
+        /// The window that goes.
         from: Slot,
     },
 }

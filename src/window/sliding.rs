@@ -11,13 +11,13 @@ impl Window<()> {
     /// Windows of `size` each, one at every `step`: an item is in all those that its time falls into.
     ///
     /// Starts are multiples of `step`, times before 0 are rounded down. An item is cloned for each of its windows but
-    /// one, behind the operators between the window and the `reduce`. All else is as for [`fixed`](Window::fixed).
+    /// one, after the operators between the window and the `reduce`. All else is as for [`fixed`](Window::fixed).
     ///
     /// Names of windows: [`Span`].
     ///
     /// # Panics
-    /// When `size` or `step` is not a whole number of milliseconds, at least 1, or `step` is longer than `size`, or an item
-    /// would be in more than 100 000 windows: `size` is at most as many steps.
+    /// When `size` or `step` is not a whole number of milliseconds, at least 1; when `step` is longer than `size`; or
+    /// when an item would be in more than 100 000 windows: `size` is at most that many steps.
     ///
     /// # Examples
     /// ```

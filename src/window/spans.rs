@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub struct Span {
     /// The first millisecond.
     pub start: i64,
-    /// The first millisecond behind it.
+    /// The first millisecond after it.
     pub end: i64,
 }
 
@@ -22,9 +22,9 @@ pub struct Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lateness {
     None,
-    /// Until the watermark has got so much further, in milliseconds.
+    /// Until the watermark is this much further, in milliseconds.
     Event(i64),
-    /// For so long.
+    /// For this long.
     Clock(Duration),
 }
 
@@ -37,15 +37,15 @@ pub struct Spans {
     pub(crate) gaps: bool,
     /// By start.
     open: VecDeque<OpenSpan>,
-    /// The starts of those that are not marked: with a long lateness most are, and are not looked through.
+    /// The starts of the windows that are not marked: with a long lateness most are marked, and need no search.
     unmarked: BTreeSet<i64>,
-    /// By the clock, when windows are done, and their starts; in the order of the times. Some may be closed already.
+    /// When windows are done by the clock, with their starts; in the order of the times. Some may be closed already.
     done: VecDeque<(Instant, i64)>,
-    /// Of the windows that the watermark has passed, or that were closed, the end of the row of starts.
+    /// The next start after the last window that the watermark has passed, or that was closed.
     passed: Option<i64>,
-    /// The same of those that were closed because all was idle: they do not come back, however late an item may be.
+    /// The same for windows closed because all upstreams were idle: they do not come back, however late an item may be.
     shut: Option<i64>,
-    /// Below this time nothing is to be done.
+    /// Nothing is due before the watermark reaches this time.
     next_due: i64,
 }
 
@@ -53,9 +53,9 @@ pub struct Spans {
 struct OpenSpan {
     start: i64,
     slot: Slot,
-    /// The watermark has passed the end, and that was said.
+    /// The watermark has passed the end, and the window has fired for it.
     marked: bool,
-    /// By the clock, when it is done.
+    /// When it is done by the clock.
     done_at: Option<Instant>,
 }
 
@@ -123,7 +123,7 @@ impl Spans {
         slot
     }
 
-    /// What is to be done next by event time, and when: something for an open window, or one that nothing is in yet.
+    /// What is due next by event time, and when: something for an open window, or for an empty one of a gap.
     fn due(&self) -> Option<(i64, Due)> {
         let mark = self.unmarked.first().map(|start| (start + self.size, Due::Mark(*start)));
         let gap = self.gap().map(|start| (start + self.size, Due::Gap(start)));
@@ -138,7 +138,7 @@ impl Spans {
         [done, gap, mark].into_iter().flatten().min_by_key(|(time, _)| *time)
     }
 
-    /// The next window of the row in which there is nothing, if these are wanted.
+    /// The start of the next window that nothing came into, if gaps are filled.
     fn gap(&self) -> Option<i64> {
         let next = self.passed.filter(|_| self.gaps)?;
         let first = self.open.get(self.open.partition_point(|span| span.start < next))?;
@@ -177,7 +177,7 @@ impl Spans {
         true
     }
 
-    /// Says that the watermark has passed a window, which is kept for late items.
+    /// Fires a window that the watermark has passed, and keeps it for late items.
     fn mark(&mut self, at: usize, desk: &mut Desk<Span>) {
         let span = &mut self.open[at];
         span.marked = true;
@@ -223,7 +223,7 @@ impl Spans {
     pub(crate) fn on_time(&mut self, now: Instant, desk: &mut Desk<Span>) {
         while let Some((done, start)) = self.done.front().copied().filter(|(done, _)| *done <= now) {
             self.done.pop_front();
-            // It may have been closed when all was idle, and have been opened again since.
+            // It may have been closed since, when all upstreams were idle.
             if let Some(at) = self.find(start).ok().filter(|at| self.open[*at].done_at == Some(done)) {
                 self.close(at, desk);
             }
@@ -239,6 +239,6 @@ enum Due {
     Mark(i64),
     /// The lateness of the window at this place of the row is over.
     Done(usize),
-    /// A window that nothing is in is to be opened, so that it can be closed.
+    /// An empty window with this start is to be opened, so that it can be closed.
     Gap(i64),
 }

@@ -2,7 +2,7 @@ use super::signal::Slot;
 
 /// The states of open windows, by slot.
 pub trait States<S> {
-    /// Before the first item; with a state already where there is but one.
+    /// The states before the first item; where there is only one, it is made at once.
     fn start(init: impl FnOnce() -> S) -> Self;
 
     /// The state of a window, made when it is wanted for the first time.

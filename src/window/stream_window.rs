@@ -32,7 +32,7 @@ use std::fmt;
 pub trait StreamWindow: Stream + Sized {
     /// Puts the items into windows; to be reduced.
     ///
-    /// The stream that comes out runs in the task that polls it. Windows that go by the clock take a tokio runtime
+    /// The stream that comes out runs in the task that polls it. Windows that go by the clock need a tokio runtime
     /// with timers there.
     ///
     /// # Examples
@@ -47,7 +47,7 @@ pub trait StreamWindow: Stream + Sized {
 
 impl<S: Stream> StreamWindow for S {}
 
-/// A stream with windows over it: what is done with them, until [`into_stream`](WindowedStream::into_stream).
+/// A stream with windows over it, whose set-up ends with [`into_stream`](WindowedStream::into_stream).
 #[must_use = "windows do nothing until they are read as a stream"]
 pub struct WindowedStream<S, K, C, O, R = (), E = Items, M = Never> {
     stream: S,
@@ -153,7 +153,7 @@ where
     /// The stream of what the windows emit.
     ///
     /// # Panics
-    /// It panics where it is polled when a closure does.
+    /// A panic in a closure is raised where the stream is polled.
     ///
     /// # Drop
     /// The states of open windows are dropped.

@@ -65,7 +65,7 @@ impl EventTime for SystemTime {
     }
 }
 
-/// Farther from the start than this, times are taken as this: so that no window's end is out of reach.
+/// Times farther from 0 than this are taken as this, so that the end of every window fits.
 const FAR: i64 = i64::MAX / 2;
 
 /// The time of an item.
@@ -88,7 +88,7 @@ pub(crate) fn whole_millis(what: &str, length: Duration, least: u64) -> i64 {
     i64::try_from(millis).expect("checked above")
 }
 
-/// A period of a clock: not zero, and not so long that the clock cannot count it.
+/// A period of a clock: not zero.
 #[track_caller]
 pub(crate) fn period(what: &str, length: Duration) -> Duration {
     assert!(!length.is_zero(), "{what} must be longer than 0 ns, given {length:?}");

@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 
 /// What a trigger makes of items on their way into windows.
 pub trait Triggering<T, P> {
-    /// Takes an item: gives it back to go in at once, or leaves in `acts` what is to happen instead; what is to happen
-    /// behind the item is in `acts` too.
+    /// Takes an item. Gives it back to go in at once, or leaves in `acts` what is to happen instead. What is to happen
+    /// after the item goes into `acts` too.
     #[doc(hidden)]
     fn take<Id: Clone>(
         &mut self,
@@ -32,7 +32,7 @@ pub enum Act<T, P> {
 #[derive(Debug, Clone, Copy)]
 pub struct AtEnd;
 
-/// Windows emit at every so many items: see [`Window::every`](super::Window::every).
+/// Windows emit each time a number of items has come in: see [`Window::every`](super::Window::every).
 #[derive(Debug, Clone, Copy)]
 pub struct Every(pub(crate) NonZeroUsize);
 
@@ -40,7 +40,7 @@ pub struct Every(pub(crate) NonZeroUsize);
 pub struct Custom<A, I, F> {
     init: I,
     f: F,
-    /// What the function keeps for each open window, and for which one at that slot.
+    /// What the function keeps for the window at each slot, with the number of that window.
     kept: Vec<Option<(u64, A)>>,
 }
 
@@ -52,7 +52,7 @@ pub struct Acts<'a, T, P> {
 }
 
 impl<T, P: Places> Acts<'_, T, P> {
-    /// Reduces an item into the window: the one at hand or any other.
+    /// Reduces an item into the window: the item at hand or any other.
     pub fn reduce(&mut self, item: T) {
         self.acts.push_back(Act::Reduce(P::at(self.slot), item));
     }
@@ -131,7 +131,7 @@ where
     }
 }
 
-/// A lane has nothing kept to start with: so what is kept need not be `Clone`.
+/// A clone starts with nothing kept, so what is kept need not be `Clone`.
 impl<A, I: Clone, F: Clone> Clone for Custom<A, I, F> {
     fn clone(&self) -> Self {
         Self::new(self.init.clone(), self.f.clone())

@@ -40,14 +40,14 @@ pub struct Triggers {
     lanes: Arc<Mutex<Vec<Weak<Mutex<Calls>>>>>,
 }
 
-/// What one lane was told.
+/// The calls that wait for one lane.
 #[derive(Default)]
 struct Calls {
     names: VecDeque<&'static str>,
     waker: Option<Waker>,
 }
 
-/// A lane's end.
+/// The side of a lane, which listens.
 #[derive(Default)]
 pub(crate) struct Listener(Vec<Arc<Mutex<Calls>>>);
 
@@ -64,16 +64,16 @@ impl Triggers {
     }
 
     /// Has every open window of every lane that listens emit, with [`Trigger::Named`](super::Trigger::Named), and
-    /// says how many lanes that are.
+    /// returns the number of these lanes.
     ///
-    /// A lane does so when its task gets to it, behind the items it has in hand. When it has not got to an earlier
-    /// call with this name by then, the two are one. A lane listens from its first poll on.
+    /// A lane does so when its task gets to it, after the items it has in hand. If an earlier call with this name still
+    /// waits for the lane, the two are one. A lane listens from its first poll on.
     ///
     /// # Examples
     /// See [`Triggers`].
     #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn fire(&self, name: &'static str) -> usize {
-        // Held until the lock is gone: the last owner of a lane drops its waker.
+        // Held until the lock is released: dropping the last owner of a lane drops its waker.
         let mut reached = Vec::new();
         locked(&self.lanes).retain(|lane| {
             let alive = lane.upgrade();
@@ -106,7 +106,7 @@ impl Listener {
         }
     }
 
-    /// Takes the next call; with none, the task is woken by the next.
+    /// Takes the next call; if none waits, the next one wakes the task.
     pub(crate) fn take(&self, cx: &Context<'_>) -> Option<&'static str> {
         for calls in &self.0 {
             let mut calls = locked(calls);

@@ -1,9 +1,9 @@
 use crate::lane::Origins;
 
-/// Up to which time every upstream of a lane has got: the slowest of them tells.
+/// The time that every upstream of a lane has reached, which is the time of the slowest.
 ///
 /// Each upstream is taken to send items roughly in the order of their times, so that the highest time seen from it is
-/// how far it has got. Upstreams that have ended, or are idle, hold nothing up.
+/// how far it has got. Upstreams that have ended, or are idle, hold nothing back.
 #[derive(Debug)]
 pub(crate) struct Watermark {
     origins: Origins,
@@ -13,16 +13,16 @@ pub(crate) struct Watermark {
     current: usize,
     /// The highest time seen from each upstream.
     upstreams: Vec<Upstream>,
-    /// The lowest of those that count; never goes back.
+    /// The lowest time of the upstreams that count; never goes back.
     now: i64,
-    /// So much more than what was seen from an upstream is not believed at once.
+    /// A time more than this ahead of what its upstream sent before is not believed.
     max_ahead: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Upstream {
     seen: i64,
-    /// Something came since this was last asked.
+    /// Something came since `stirred` was last called.
     stirred: bool,
     holds: bool,
     ended: bool,
@@ -35,7 +35,7 @@ impl Upstream {
     }
 }
 
-/// Of no time at all.
+/// No time was seen.
 const NEVER: i64 = i64::MIN;
 
 impl Watermark {
@@ -51,7 +51,7 @@ impl Watermark {
         }
     }
 
-    /// Does not believe times that are farther ahead of those that came from the same upstream before.
+    /// Does not believe times more than `millis` ahead of those that came from the same upstream before.
     pub(crate) fn set_max_ahead(&mut self, millis: i64) {
         self.max_ahead = millis;
     }
@@ -61,7 +61,7 @@ impl Watermark {
         (self.now != NEVER).then_some(self.now)
     }
 
-    /// Looks from where the next item comes, and which upstreams have ended; true if one has.
+    /// Looks where the next item comes from, and which upstreams have ended; true if one has since the last look.
     #[inline(always)]
     pub(crate) fn turn(&mut self) -> bool {
         let word = self.origins.word();
@@ -97,7 +97,7 @@ impl Watermark {
             }
             upstream.seen = upstream.seen.max(time);
             upstream.holds = !upstream.ended;
-            // Only the slowest holds the watermark.
+            // Only the slowest upstream holds the watermark back.
             if was <= self.now {
                 self.advance();
             }
@@ -129,8 +129,7 @@ impl Watermark {
         self.upstreams.iter_mut().map(|upstream| std::mem::take(&mut upstream.stirred))
     }
 
-    /// An upstream has sent nothing for long, and holds nothing up until it does. True if that is the last one that
-    /// did.
+    /// Lets an idle upstream hold nothing back until it sends again. True if it was the last to hold anything back.
     pub(crate) fn idle(&mut self, number: usize) -> bool {
         let upstream = &mut self.upstreams[number];
         if !upstream.holds {

@@ -14,11 +14,11 @@ use std::time::Duration;
 /// | kind | an item is in | a window is done |
 /// |---|---|---|
 /// | [`global`](Window::global) | the only one of its lane | at the end of input |
-/// | [`count`](Window::count) | the one that is open | after so many items |
-/// | [`periodic`](Window::periodic) | the one that is open | after so much time |
+/// | [`count`](Window::count) | the one that is open | after `items` items |
+/// | [`periodic`](Window::periodic) | the one that is open | after `length` |
 /// | [`fixed`](Window::fixed) | the one its time falls into | when the watermark has passed it |
 /// | [`sliding`](Window::sliding) | all those its time falls into | when the watermark has passed it |
-/// | [`session`](Window::session) | that of its key and time | when the watermark has passed it, and the gap behind it |
+/// | [`session`](Window::session) | that of its key and time | when the watermark has passed it, and the gap after it |
 /// | [`custom`](Window::custom) | what a [`Windowing`] says | when that says so |
 ///
 /// Each lane has windows of its own. At the end of input all windows are done, in order.
@@ -30,7 +30,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 ///
 /// # tokio_test::block_on(async {
-/// // Sums of all so far at every second item, for each second of the items' own time.
+/// // For each second of the items' own time, the sum so far at every second item.
 /// let window = Window::fixed(Duration::from_secs(1), |item: &(u64, u32)| item.0).every(2);
 /// let sums = Flow::from_iter([(0, 1), (10, 2), (20, 3), (1000, 4)])
 ///     .lanes(1)
@@ -63,7 +63,7 @@ pub struct Window<K, C = AtEnd, O = Counted> {
 
 /// Kinds of windows that go by the times of items, up to a watermark.
 pub trait EventTimed {
-    /// Sets how many milliseconds of event time a window takes items after the watermark has passed its end.
+    /// Sets for how many milliseconds of event time a window takes items after the watermark has passed its end.
     fn allow_lateness(&mut self, millis: i64);
 }
 
@@ -92,7 +92,7 @@ impl Window<()> {
 }
 
 impl<K, O> Window<K, AtEnd, O> {
-    /// Has a window emit at every `items` items that come into it, at least 1, besides when it is done.
+    /// Has a window emit at every `items` items that come into it, at least 1, as well as when it is done.
     ///
     /// Items are counted per window and lane as they come in: before the operators between the window and the
     /// `reduce`, which may drop some.
@@ -127,10 +127,9 @@ impl<K, O> Window<K, AtEnd, O> {
     /// Has a window emit when `f` says so, and lets `f` decide which items go in.
     ///
     /// `f` is given each item that comes into a window, with what it keeps for that window, made by `init`. It
-    /// [reduces](Acts::reduce) the item, others in its place, or none, and [fires](Acts::fire) in front of or behind
-    /// them.
+    /// [reduces](Acts::reduce) the item, others in its place, or none, and [fires](Acts::fire) before or after them.
     ///
-    /// When two sessions become one, what is kept for the one that is no more is dropped.
+    /// When two sessions become one, what is kept for the session that goes is dropped.
     ///
     /// # Panics
     /// A panic in `init` or `f` ends the flow with that panic.
@@ -184,9 +183,9 @@ impl<K, O> Window<K, AtEnd, O> {
 }
 
 impl<K, C, O> Window<K, C, O> {
-    /// Has every open window emit at every `period` of tokio's clock, besides when it is done.
+    /// Has every open window emit at every `period` of tokio's clock, as well as when it is done.
     ///
-    /// One timer for each lane, which starts with the lane; windows fire whether they changed or not, in order. May be
+    /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not. May be
     /// called several times. A timer fires between items, so that a lane that never waits may be late.
     ///
     /// # Panics
@@ -234,7 +233,7 @@ impl<K, C, O> Window<K, C, O> {
 }
 
 impl<K: EventTimed, C, O> Window<K, C, O> {
-    /// Lets a window take items until the watermark has got `grace` past its end: by default, none after its end.
+    /// Lets a window take items until the watermark is `grace` past its end; by default, none after its end.
     ///
     /// When the watermark gets to its end, the window emits with [`Trigger::Watermark`](super::Trigger::Watermark) and
     /// keeps its state; late items are reduced into it; then it emits once more with
@@ -275,8 +274,8 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
         self
     }
 
-    /// Lets an upstream that has sent nothing for so long hold no watermark back, until it sends again; by default
-    /// it does for ever.
+    /// An upstream that has sent nothing for `after` stops holding the watermark back until it sends again. By default
+    /// it holds it back for ever.
     ///
     /// When all upstreams that have not ended are idle, every open window is done: the last window of a stream that
     /// pauses need not wait for the next item. What comes later for these windows is too late. Time is that of tokio's
@@ -314,16 +313,16 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
         self
     }
 
-    /// Refuses items whose time is more than `most` ahead of all that came from the same upstream of the lane before:
-    /// by default, none.
+    /// Refuses items whose time is more than `most` ahead of all that came from the same upstream of the lane before;
+    /// by default, refuses none.
     ///
-    /// A wrong clock somewhere can then not move the watermark so far that all items after it are too late. What is
-    /// refused goes where items go that are too late: it is counted ([`Flow::late`](crate::Flow::late),
+    /// So a wrong clock somewhere cannot move the watermark so far that all items after it are too late. Refused items
+    /// go where late items go: they are counted ([`Flow::late`](crate::Flow::late),
     /// [`count_late`](Window::count_late)), or sent to the [`late_output`](Window::late_output).
     ///
     /// The first item of an upstream is believed, whatever its time, and so is the first after a pause in which the
-    /// upstream was [idle](Window::idle_after). Where the input may pause for longer than `most`, set that too: or all
-    /// that comes after the pause is too far ahead.
+    /// upstream was [idle](Window::idle_after). If the input may pause for longer than `most`, set `idle_after` too:
+    /// otherwise all that comes after the pause is too far ahead.
     ///
     /// # Panics
     /// When `most` is not a whole number of milliseconds, at least 1.
@@ -354,10 +353,10 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
 impl<K: Rows, C, O> Window<K, C, O> {
     /// Lets a window take items for `grace` of tokio's clock after the watermark has passed its end.
     ///
-    /// Like [`allowed_lateness`](Window::allowed_lateness), and in its place, with the lateness counted from when the
+    /// Like [`allowed_lateness`](Window::allowed_lateness), which it replaces, with the lateness counted from when the
     /// window emits with [`Trigger::Watermark`](super::Trigger::Watermark). A window that nothing had come into by then
-    /// takes nothing later, unless gaps are [filled](Window::fill_gaps): these windows are kept for `grace`, too, so
-    /// that memory grows with the gap.
+    /// takes nothing later, unless gaps are [filled](Window::fill_gaps): empty windows are then kept for `grace` too,
+    /// and memory grows with the gap.
     ///
     /// # Panics
     /// When `grace` is zero; and when the lanes' runtime has no timer.
@@ -388,10 +387,10 @@ impl<K: Rows, C, O> Window<K, C, O> {
         self
     }
 
-    /// Has windows emit that nothing came into, if windows before and after them do; by default they do not.
+    /// Has empty windows emit too, if windows before and after them do; by default they do not.
     ///
-    /// Mind that a single item with a time far off makes very many of them. A window that a late item opens, earlier than
-    /// all that have emitted, does not fill the row from there on.
+    /// Mind that a single item with a time far off makes very many of them. When a late item opens a window earlier
+    /// than all that have emitted, the gap after that window is not filled.
     ///
     /// # Examples
     /// ```

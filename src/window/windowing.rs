@@ -6,7 +6,7 @@ use tokio::time::Instant;
 ///
 /// One value works for one lane. Everything it does to windows goes through the [`Desk`]: what it opens is numbered by
 /// slots, what it closes emits. The calls come in this order: [`start`](Windowing::start) once; then for each item
-/// [`place`](Windowing::place) and, behind the item, [`close_next`](Windowing::close_next) until that answers `false`;
+/// [`place`](Windowing::place) and, after the item, [`close_next`](Windowing::close_next) until that answers `false`;
 /// [`on_time`](Windowing::on_time) when [`deadline`](Windowing::deadline) has passed; and at the end of input
 /// [`finish_next`](Windowing::finish_next) until that answers `false`.
 ///
@@ -75,7 +75,7 @@ pub trait Windowing<T> {
     /// What is fired, closed or merged here comes out before the item goes in.
     fn place(&mut self, item: &T, desk: &mut Desk<Self::Id>) -> Option<Self::Places>;
 
-    /// Fires or closes the next window for which it is time; `false` when there is none.
+    /// Fires or closes the next window that is due; `false` when there is none.
     ///
     /// One at a time, so that a long row of them takes no memory.
     fn close_next(&mut self, desk: &mut Desk<Self::Id>) -> bool;

@@ -247,7 +247,7 @@ fn fair_lets_nobody_starve_beside_a_greedy_one() {
         got += sent.iter().filter(|(id, _)| *id == small).count();
     }
     assert_eq!(got, 10);
-    // By most demand it gets nothing.
+    // Without `fair`, the small one gets nothing.
     let mut by = ByDemand::new();
     let [greedy, small] = [join(&mut by), join(&mut by)];
     ask(&mut by, greedy, 1000);

@@ -43,7 +43,7 @@ impl<K> Default for PartitionName<K> {
     }
 }
 
-/// Says which partition an item is for: the part of a [`Partition`](super::Partition) that differs from one to the other.
+/// Says which partition an item is for: the part in which kinds of [`Partition`](super::Partition) differ.
 ///
 /// # Examples
 /// ```
@@ -64,7 +64,7 @@ impl<K> Default for PartitionName<K> {
 /// }
 ///
 /// let mut partition = Partition::new(InTurn { names: ['a', 'b', 'c'], next: 0 });
-/// // Nobody has asked yet.
+/// // No subscription has asked yet.
 /// assert_eq!(partition.dispatch(vec![1, 2], &mut Deliveries::new()), [1, 2]);
 /// ```
 pub trait Assign<T>: Send + 'static {

@@ -97,7 +97,7 @@ fn scenario_171_dropped_items_use_up_no_demand() {
 
 #[test]
 fn a_replacement_for_dropped_items_is_asked() {
-    // The producer has answered all it was asked for: without that, nothing more would come.
+    // The producer has answered all it was asked for: without a new ask, nothing more would come.
     let mut partition = Partition::by([0], |n: u32| (n > 2).then_some((n, 0)));
     let a = join(&mut partition, 0);
     assert_eq!(ask(&mut partition, a, 4).0, 4);
@@ -155,7 +155,7 @@ fn scenario_174_and_175_a_queue_outlives_its_subscription_and_others_are_not_hel
     partition.fence(Fence::new(1), &mut out);
     assert_eq!((leave(&mut partition, zero), counts(&partition)), (5, (5, 5)));
 
-    // Unlike in the original they are kept, with the fence behind them; and not passed up twice.
+    // Unlike in the original, the items are kept, with the fence behind them; and they are not passed up twice.
     let zero = join(&mut partition, 0);
     assert_eq!((leave(&mut partition, zero), counts(&partition)), (0, (5, 5)));
     let zero = join(&mut partition, 0);
@@ -295,7 +295,7 @@ fn a_full_queue_stalls_what_is_behind_and_room_in_it_starts_that_again() {
     // What comes meanwhile is handed back, too.
     assert_eq!(dispatch(&mut partition, &[10, 12, 14]), (vec![10, 12, 14], vec![]));
     assert_eq!((partition.stalled, counts(&partition)), (5, (0, 0)));
-    // An ask is passed up: the stage tries its buffer, and gets it back.
+    // An ask is passed up: the stage tries an item of its buffer, and gets it back.
     assert_eq!(ask(&mut partition, zero, 1).0, 1);
     assert_eq!(dispatch(&mut partition, &[6]).0, [6]);
     assert_eq!((partition.stalled, counts(&partition)), (6, (0, 0)));

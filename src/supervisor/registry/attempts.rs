@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 impl Registry {
-    /// A child that could not be started, or for which there was nothing to start.
+    /// Removes a child that could not be started, or for which there was nothing to start.
     pub(in crate::supervisor) fn not_started(&mut self, id: ChildId, what: What) {
         match what {
             What::Ignored => self.counts.ignored += 1,
@@ -30,7 +30,7 @@ impl Registry {
         self.check_over();
     }
 
-    /// Whether a child runs that is about to be started again; if not, it is gone.
+    /// Whether a restarting child is still to be restarted. If it was asked to stop meanwhile, it is removed.
     pub(in crate::supervisor) fn may_restart(&mut self, id: ChildId) -> bool {
         match self.get(id) {
             Some(slot) if slot.state == ChildState::Restarting => true,
@@ -42,13 +42,13 @@ impl Registry {
         }
     }
 
-    /// A child runs again. False if it was asked to stop meanwhile: its end is still to be told.
+    /// Marks a child as running again. False if it was asked to stop meanwhile: then its end is still to be told.
     pub(in crate::supervisor) fn restarted(&mut self, id: ChildId) -> bool {
         let Some(slot) = self.get(id).filter(|slot| slot.state == ChildState::Restarting) else {
             return false;
         };
         slot.state = ChildState::Running;
-        // Whoever asked for a restart meanwhile has it.
+        // If a restart was asked for meanwhile, this is it.
         slot.wanted = false;
         let killed = std::mem::take(&mut slot.killed);
         slot.rare().restarted = Some(Instant::now());
@@ -71,7 +71,7 @@ impl Registry {
     pub(in crate::supervisor) fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
         let Some(slot) = self.get(id) else { return Next::Gone };
         let wanted = slot.wanted;
-        // One that waited to be restarted is, if that is wanted.
+        // A child that waited for its restart gets it, if that is wanted: it has no end to tell.
         if !(wanted && matches!(outcome, Outcome::NotRestarted)) {
             self.tell_end(id, outcome);
         }
@@ -94,13 +94,13 @@ impl Registry {
         self.again(id, outcome, rules)
     }
 
-    /// A child is restarted as somebody asked for it: that does not count as a failure.
+    /// Restarts a child on request, which does not count as a failure.
     pub(super) fn on_request(&mut self, id: ChildId) -> Next {
         let Some(slot) = self.get(id) else { return Next::Gone };
         let was_restarting = slot.state == ChildState::Restarting;
         let was_killed = std::mem::take(&mut slot.killed);
         (slot.wanted, slot.state) = (false, ChildState::Restarting);
-        // One that waited for its restart has that one, only earlier.
+        // A child that waited for a restart gets that one, only earlier.
         slot.restarts += u32::from(!was_restarting);
         let restarts = slot.restarts;
         slot.rare().streak = 0;
@@ -116,7 +116,7 @@ impl Registry {
         Next::Restart(Duration::ZERO, restarts)
     }
 
-    /// A child that is restarting is to be started, unless that is once too often.
+    /// Says that a restarting child is to be started again, unless that is one restart too many.
     pub(in crate::supervisor) fn again(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
         if self.get(id).is_some_and(|slot| !slot.wanted && slot.restarts >= rules.restarts_per_child) {
             self.remove(id, outcome);
@@ -127,9 +127,9 @@ impl Registry {
             let label = self.get(id).and_then(|slot| slot.label());
             let Intensity { max_restarts, within } = rules.intensity;
             let given_up = GivenUp { child: id, label, outcome: outcome.clone(), max_restarts, within };
-            // Logged without the lock: what it says is the user's code.
+            // Logged without the lock: formatting it runs the user's code.
             self.after.given_up = Some(given_up.clone());
-            // Not the last child of a supervisor that was closed.
+            // Not by `remove`: if this is the last child, a supervisor that was closed would end as `Closed`.
             self.take_out(id, outcome);
             self.stop(SupervisorEnd::GaveUp(given_up), rules);
             return Next::Gone;
@@ -147,7 +147,7 @@ impl Registry {
         Next::Restart(pause, restarts)
     }
 
-    /// A child is gone that is not asked what to do: its runtime was shut down, or it was stopped in a restart.
+    /// Removes a child without a restart, and tells its end: its runtime was shut down, or it was stopped in a restart.
     pub(in crate::supervisor) fn lost(&mut self, id: ChildId, outcome: &Outcome) {
         if self.get(id).is_none() {
             return;
@@ -156,7 +156,7 @@ impl Registry {
         self.remove(id, outcome);
     }
 
-    /// A child is gone.
+    /// Removes a child, which may be the end of the supervisor.
     pub(in crate::supervisor) fn remove(&mut self, id: ChildId, outcome: &Outcome) {
         self.take_out(id, outcome);
         self.check_over();
@@ -166,7 +166,7 @@ impl Registry {
     pub(super) fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
         let Some(slot) = self.get(id) else { return };
         if slot.intake as usize == SINK && self.sink.running >= self.sink_max {
-            // The sink need not have looked while all of its places were taken.
+            // The sink may not have been polled while all its places were taken.
             self.sink_full = true;
         }
         self.counts.ended(outcome);
@@ -180,7 +180,7 @@ impl Registry {
             self.after.timers.extend(rare.timer);
             self.after.tokens.extend(rare.token);
             self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, outcome.clone())));
-            // Whoever waits for a restart sees that it will not be.
+            // Requests that wait for a restart learn that there will be none.
             let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(outcome.clone())));
             self.after.restarted.extend(gone);
         }

@@ -18,10 +18,10 @@ impl Registry {
         }
     }
 
-    /// A stage is read.
+    /// Opens the intake of a stage that is read.
     pub(in crate::supervisor) fn open_intake(&mut self) -> usize {
         self.reading += 1;
-        // Behind the one of requests, which stays.
+        // After that of requests, which always stays.
         let at = self.intakes.iter().position(Option::is_none).unwrap_or_else(|| {
             self.intakes.push(None);
             self.intakes.len() - 1
@@ -30,7 +30,7 @@ impl Registry {
         at + 1
     }
 
-    /// A stage is not read any more. Its children live on.
+    /// Closes the intake of a stage that is no longer read. Its children live on.
     pub(in crate::supervisor) fn close_intake(&mut self, at: usize) {
         self.reading -= 1;
         let mut empty = false;
@@ -67,8 +67,8 @@ impl Registry {
         }
     }
 
-    /// How many children a sink may start, when it has used up what it was told before: those that lack to `max`, and
-    /// once so many ran, none before they have fallen to `min`.
+    /// How many children the sink may start, once it has used up its last answer: enough to bring them back to `max`.
+    /// Once `max` run, none before they have fallen to `min`.
     pub(in crate::supervisor) fn poll_slots(
         &mut self,
         (max, min): (usize, usize),
@@ -96,7 +96,7 @@ impl Registry {
         Poll::Pending
     }
 
-    /// Waits for the report, for the sink: with or without places, the end concerns it.
+    /// Waits for the report, for the sink: the end wakes it whether or not it also waits for a place.
     pub(in crate::supervisor) fn poll_sink_over(&mut self, cx: &Context<'_>) -> Poll<Arc<SupervisorReport>> {
         if let Some(report) = self.report() {
             return Poll::Ready(report);
@@ -106,7 +106,7 @@ impl Registry {
         Poll::Pending
     }
 
-    /// Wakers are not dropped under the lock: they may be the last that their task is held by.
+    /// Wakers are not dropped under the lock: each may be the last thing that keeps its task alive.
     pub(super) fn replaced(&mut self, old: Option<Waker>) {
         if old.is_some() {
             self.after.some = true;

@@ -1,4 +1,4 @@
-//! What is known of one child, and of one place where items come from.
+//! What is known of one child, and of one intake.
 
 use super::NONE;
 use crate::supervisor::child::ChildState;
@@ -10,24 +10,24 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A child, or room for one: no more than a core has to fetch at once.
+/// A child, or room for one, in one cache line.
 #[repr(align(64))]
 pub(super) struct Slot {
-    /// 0: nobody is here.
+    /// 0 if the slot is free.
     pub(super) number: u64,
-    /// Since when it is there, for those that were still there when they had been polled once.
+    /// When the child first waited after a poll; `None` before that.
     pub(super) began: Option<Instant>,
     /// Wakes its task, once it has waited for something.
     pub(super) waker: Option<Waker>,
     pub(super) rare: Option<Box<Rare>>,
     pub(super) intake: u32,
     pub(super) restarts: u32,
-    /// The next slot where nobody is, if nobody is here.
+    /// The next free slot, if this one is free.
     pub(super) next_free: u32,
     pub(super) state: ChildState,
     /// It is to be dropped in the middle of what it does.
     pub(super) killed: bool,
-    /// It is to be restarted whatever its end, by request.
+    /// It is to be restarted on request, whatever its outcome.
     pub(super) wanted: bool,
     /// It had not ended when the supervisor was told to stop.
     pub(super) reported: bool,
@@ -43,7 +43,7 @@ pub(super) struct Rare {
     pub(super) restarted: Option<Instant>,
     /// Restarts since it last ran for long: its pauses grow with these.
     pub(super) streak: u32,
-    /// Keeps the timer of its end, if it has to end in time.
+    /// Keeps the timer running by which the child has to end, if there is one.
     pub(super) timer: Option<oneshot::Sender<()>>,
     pub(super) ended: Vec<oneshot::Sender<Outcome>>,
     pub(super) on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
@@ -87,13 +87,13 @@ pub(super) struct Vacated {
     pub(super) rare: Option<Box<Rare>>,
 }
 
-/// Where items come from, and how many children of it there are.
+/// One place where items come from, and how many children of it there are.
 #[derive(Default)]
 pub(super) struct Intake {
     pub(super) running: usize,
-    /// Wake when there are at most so many.
+    /// Wake when at most this many run.
     pub(super) wake_at: usize,
     pub(super) waker: Option<Waker>,
-    /// No more items come: it goes with its last child.
+    /// No more items come: it is removed with its last child.
     pub(super) finished: bool,
 }

@@ -28,7 +28,7 @@ impl Registry {
         true
     }
 
-    /// Has a child restarted whatever it does; false if there is none.
+    /// Has a child restarted whatever it does; false if there is none, or if it is being stopped.
     pub(in crate::supervisor) fn ask_restart(
         &mut self,
         id: ChildId,
@@ -46,7 +46,7 @@ impl Registry {
             self.after.restarted.extend(forgotten.into_iter().map(|told| (told, Ok(()))));
         }
         match state {
-            // Instead of what it waits for.
+            // Ends its pause: it is restarted at once.
             ChildState::Restarting => self.kill(id),
             _ if !was_wanted => self.bring_down(id, rules),
             _ => {}
@@ -64,7 +64,7 @@ impl Registry {
             Shutdown::Brutal => return self.kill(id),
             Shutdown::After(after) => {
                 let (timer, ended) = oneshot::channel();
-                // Of a restart that was asked for before, if there is one.
+                // The timer of a restart that was asked for before, if there is one.
                 let before = slot.rare().timer.replace(timer);
                 self.after.timers.extend(before);
                 self.after.kills.push(Kill { after, id, attempt, ended });
@@ -83,7 +83,7 @@ impl Registry {
         self.after.wakers.extend(waker);
     }
 
-    /// The same, unless it was restarted since.
+    /// Has an attempt dropped, unless the child was restarted since.
     pub(in crate::supervisor) fn kill_attempt(&mut self, id: ChildId, restarts: u32) {
         if self.get(id).is_some_and(|slot| slot.restarts == restarts) {
             self.kill(id);
@@ -120,7 +120,7 @@ impl Registry {
         self.check_over();
     }
 
-    /// What runs now is in the report.
+    /// Has every child that has not ended listed in the report.
     pub(super) fn report_alive(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| slot.number > 0) {
             slot.reported = true;
@@ -135,7 +135,7 @@ impl Registry {
 
     #[inline]
     pub(super) fn check_over(&mut self) {
-        // Readers see it soon, and count what they had taken.
+        // Also waits for readers: they see the end soon, and count the items they had taken.
         if self.alive > 0 || self.reading > 0 {
             return;
         }

@@ -1,7 +1,7 @@
 use std::fmt;
 use thiserror::Error;
 
-/// A [`TaskSupervisor`](super::TaskSupervisor) that was closed took no more items. It has the one that was refused.
+/// A [`TaskSupervisor`](super::TaskSupervisor) that was closed took no more items. The refused item is in here.
 ///
 /// # Examples
 /// ```

@@ -1,4 +1,4 @@
-/// Says what comes back with the result of an item: [`Itself`] or a key, [`Keyed`].
+/// Says what comes back with the result of an item: the item ([`Itself`]) or a key ([`Keyed`]).
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot come back with its result: it is not `Clone`",
     note = "give `TaskSupervisor::key` or `Supervised::key` a closure that makes a key of it"
@@ -7,7 +7,7 @@ pub trait Naming<T> {
     /// What comes back.
     type Name;
 
-    /// Before the item is given away.
+    /// Called before the item is given away.
     #[doc(hidden)]
     fn name(&mut self, item: &T) -> Self::Name;
 }

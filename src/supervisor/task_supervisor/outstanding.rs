@@ -14,10 +14,10 @@ use tokio::task::JoinHandle;
 /// What came of one item, with the number of its seat.
 type Told<O> = (usize, Result<O, ChildError>);
 
-/// Their tasks, and what the tasks told.
+/// The tasks of these items, and the results they told.
 pub(super) struct Outstanding<K, O> {
     seats: Vec<Seat<K>>,
-    /// Those of `seats` that nobody has.
+    /// Which of `seats` are free.
     idle: Vec<usize>,
     results: Arc<Results<O>>,
     /// Taken out of `results`, and not yet read.
@@ -33,9 +33,9 @@ struct Seat<K> {
 
 /// For results in the order of items.
 struct Order<O> {
-    /// The seats that are taken, in the order in which they were.
+    /// The seats that are taken, in the order in which they were taken.
     line: VecDeque<usize>,
-    /// By seat: the results that others have to come before.
+    /// By seat: the results that wait for earlier ones.
     done: Vec<Option<Result<O, ChildError>>>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Results<O> {
 struct State<O> {
     queue: VecDeque<Told<O>>,
     reader: Option<Waker>,
-    /// Nobody will ever read.
+    /// The reader is gone.
     abandoned: bool,
 }
 
@@ -60,7 +60,7 @@ impl<O> Results<O> {
     pub(super) fn push(&self, at: usize, result: Result<O, ChildError>) {
         let mut state = self.lock();
         if state.abandoned {
-            // The result is dropped behind the lock.
+            // The result is dropped without the lock.
             drop(state);
             return;
         }
@@ -102,7 +102,7 @@ impl<K, O> Outstanding<K, O> {
         self.order.is_some()
     }
 
-    /// Gives a future a task; without one the result is there already.
+    /// Starts a task for a future; an error in place of the future is the result at once.
     pub(super) fn start<Fut>(
         &mut self,
         key: K,
@@ -167,7 +167,7 @@ impl<K, O> Outstanding<K, O> {
         }
     }
 
-    /// Waits until a task tells a result, or somebody [wakes](Self::wake). Only when there is no next result.
+    /// Waits until a task tells a result, or for [`wake`](Self::wake). To be called only when there is no next result.
     pub(super) fn poll_told(&self, cx: &mut Context<'_>) -> Poll<()> {
         let state = self.results.lock();
         if !state.queue.is_empty() {
@@ -193,7 +193,7 @@ impl<K, O> Drop for Outstanding<K, O> {
         state.abandoned = true;
         let unread = (std::mem::take(&mut state.queue), state.reader.take());
         drop(state);
-        // Code of the user's runs outside of the lock.
+        // Without the lock: dropping this runs the user's code.
         drop(unread);
     }
 }

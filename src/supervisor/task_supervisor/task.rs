@@ -18,7 +18,7 @@ pin_project! {
         #[pin]
         future: Option<Fut>,
         limit: Limit,
-        // Behind the future, so that one that is dropped with its task is gone when this is told.
+        // After the future, so that a future dropped with its task is gone before its result is told.
         teller: Teller<Fut::Output>,
     }
 }
@@ -26,9 +26,9 @@ pin_project! {
 /// How long a task may take.
 enum Limit {
     None,
-    /// From its first poll on: only the runtime that runs it has the clock it goes by.
+    /// Starts at the first poll, for the clock is that of the runtime that runs the task.
     For(Duration),
-    /// Out of budget, the task has its end nevertheless.
+    /// Unconstrained, so that a task without budget times out nevertheless.
     Until(Unconstrained<Pin<Box<Sleep>>>),
 }
 
@@ -96,7 +96,7 @@ impl<Fut: Future> Future for Task<Fut> {
         let dropped = catch_unwind(AssertUnwindSafe(|| this.future.set(None)));
         this.teller.tell(match (result, dropped) {
             (Ok(result), Ok(())) => result,
-            // The first panic is the one to be seen.
+            // The first panic is the one that is reported.
             (Err(payload), _) => Err(ChildError::Panicked(Panic::new(payload))),
             (Ok(output), Err(payload)) => {
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(output)));
