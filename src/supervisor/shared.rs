@@ -98,11 +98,12 @@ impl Shared {
 
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
-        let failed = matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_));
-        let (label, next) = self.with(|registry| {
-            let label = if failed { registry.label_of(id) } else { None };
-            (label, registry.ended(id, outcome, &self.rules))
-        });
+        // Before its end, which takes the name away. A child that completes has none to be told.
+        let label = match outcome {
+            Outcome::Failed(_) | Outcome::Panicked(_) => self.with(|registry| registry.label_of(id)),
+            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => None,
+        };
+        let next = self.with(|registry| registry.ended(id, outcome, &self.rules));
         let label = label.as_deref();
         match outcome {
             Outcome::Failed(error) => log(|| tracing::error!(child = %id, label, %error, "a child failed")),
