@@ -103,6 +103,9 @@
 //!
 //! [`Stream`]: futures_core::Stream
 
+// Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
+#![cfg_attr(doctest, doc(test(attr(allow(unused_mut)))))]
+
 // In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules.
 
 // Sources.

@@ -55,6 +55,9 @@
 //! # });
 //! ```
 
+// Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
+#![cfg_attr(doctest, doc(test(attr(allow(unused_imports)))))]
+
 mod address;
 mod alone;
 mod behaviour;
