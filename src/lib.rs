@@ -63,10 +63,12 @@ mod macros;
 
 mod backoff;
 pub mod coming_from;
+mod coop;
 pub mod demand;
 pub mod dispatch;
 pub mod edge;
 pub mod ends;
+mod failure;
 pub mod flow;
 pub mod lane;
 pub mod prelude;

@@ -1,5 +1,6 @@
 use super::deliveries::Deliveries;
-use super::dispatcher::{Dispatcher, Refusal, StageId, Subscriber, SubscriptionId};
+use super::dispatcher::{Dispatcher, Refusal, Subscriber};
+use super::ids::{StageId, SubscriptionId};
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use std::collections::BTreeMap;

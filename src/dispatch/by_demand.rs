@@ -1,5 +1,6 @@
 use super::deliveries::Deliveries;
-use super::dispatcher::{Dispatcher, Refusal, Subscriber, SubscriptionId};
+use super::dispatcher::{Dispatcher, Refusal, Subscriber};
+use super::ids::SubscriptionId;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::cmp::Reverse;

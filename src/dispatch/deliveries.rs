@@ -1,4 +1,4 @@
-use super::dispatcher::SubscriptionId;
+use super::ids::SubscriptionId;
 use std::fmt;
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ mod broadcast;
 mod by_demand;
 mod deliveries;
 mod dispatcher;
+mod ids;
 #[cfg(test)]
 mod model;
 mod partition;
@@ -23,7 +24,8 @@ pub use broadcast::{Broadcast, Selector};
 pub use by_demand::ByDemand;
 pub(crate) use deliveries::Body;
 pub use deliveries::{Deliveries, Fence};
-pub use dispatcher::{Dispatcher, Refusal, StageId, Subscriber, SubscriptionId};
+pub use dispatcher::{Dispatcher, Refusal, Subscriber};
+pub use ids::{StageId, SubscriptionId};
 pub use partition::{Assign, AssignBy, AssignHash, AssignKey, Partition, PartitionName};
 pub(crate) use route::lane_of;
 pub use route::{ByHash, ByKey, ByKeyRef, ByRouter, Route, hash_lane};

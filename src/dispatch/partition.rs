@@ -1,5 +1,6 @@
 use super::deliveries::{Deliveries, Fence};
-use super::dispatcher::{Dispatcher, Refusal, Subscriber, SubscriptionId};
+use super::dispatcher::{Dispatcher, Refusal, Subscriber};
+use super::ids::SubscriptionId;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fmt::Debug;

@@ -1,6 +1,6 @@
 use super::state::{Counts, Sending, Shared};
+use crate::coop::{Pace, SLICE, give_way};
 use crate::demand::Ledger;
-use crate::lane::{Each, Lane, Pace, SLICE, give_way};
 use crate::sync::{Arc, keep_waker};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -248,6 +248,44 @@ impl<T> Receiver<T> {
         })
     }
 
+    /// Reads batch after batch in a loop, until `each` breaks, the turn is over or the end has come: never `Whole`.
+    #[inline(always)]
+    pub(crate) fn poll_batches_each<F>(&mut self, cx: &mut Context<'_>, each: &mut F) -> Poll<BatchRead>
+    where
+        F: FnMut(T) -> ControlFlow<()>,
+    {
+        self.pace.begin();
+        loop {
+            match ready!(self.poll_batch_each(cx, each)) {
+                BatchRead::Whole => {}
+                stopped_or_ended => return Poll::Ready(stopped_or_ended),
+            }
+            if !ready!(self.poll_fetch(cx)) {
+                return Poll::Ready(BatchRead::Ended);
+            }
+            if self.pace.is_over() {
+                return give_way(cx);
+            }
+        }
+    }
+
+    /// Takes up to `limit` items of a batch.
+    pub(crate) fn poll_batch_up_to(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<T>>> {
+        if !ready!(self.poll_fetch(cx)) {
+            return Poll::Ready(None);
+        }
+        // A long batch may cost the same as a short one: the time must not keep batches short.
+        self.began = None;
+        if self.current.len() == 0 {
+            let batch = std::mem::take(&mut self.fetched);
+            if batch.len() <= limit {
+                return Poll::Ready(Some(batch));
+            }
+            self.current = batch.into_iter();
+        }
+        Poll::Ready(Some(self.current.by_ref().take(limit).collect()))
+    }
+
     /// Counts the last batch as handled, and asks for more if it is time to.
     fn ask(&mut self) {
         let ask = self.handled();
@@ -352,47 +390,6 @@ impl<T> Drop for Reading<'_, T> {
             let buffer = items.map(std::convert::identity).collect();
             *self.emptied = buffer;
         }
-    }
-}
-
-impl<T> Lane for Receiver<T> {
-    #[inline(always)]
-    fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
-    where
-        F: FnMut(T) -> ControlFlow<()>,
-    {
-        let this = self.get_mut();
-        this.pace.begin();
-        loop {
-            match ready!(this.poll_batch_each(cx, each)) {
-                BatchRead::Stopped => return Poll::Ready(Each::Stopped),
-                BatchRead::Ended => return Poll::Ready(Each::Ended),
-                BatchRead::Whole => {}
-            }
-            if !ready!(this.poll_fetch(cx)) {
-                return Poll::Ready(Each::Ended);
-            }
-            if this.pace.is_over() {
-                return give_way(cx);
-            }
-        }
-    }
-
-    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<T>>> {
-        let this = self.get_mut();
-        if !ready!(this.poll_fetch(cx)) {
-            return Poll::Ready(None);
-        }
-        // A long batch may cost the same as a short one: the time must not keep batches short.
-        this.began = None;
-        if this.current.len() == 0 {
-            let batch = std::mem::take(&mut this.fetched);
-            if batch.len() <= limit {
-                return Poll::Ready(Some(batch));
-            }
-            this.current = batch.into_iter();
-        }
-        Poll::Ready(Some(this.current.by_ref().take(limit).collect()))
     }
 }
 

@@ -1,4 +1,5 @@
-use crate::lane::{Each, Lane, Pace, give_way, poll_one};
+use crate::coop::{Pace, give_way};
+use crate::lane::{Each, Lane, poll_one};
 use crate::window::{Emit, Info};
 use futures_core::Stream;
 use pin_project_lite::pin_project;

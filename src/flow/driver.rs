@@ -1,10 +1,11 @@
 //! The futures that pull one lane each and hand its items on: one task each, owned by the flow.
 
 use super::outlet::Outlet;
+use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
 use crate::dispatch::{Route, next_in_turn, share_of};
 use crate::edge::Sender;
-use crate::lane::{Each, Lane, Pace, give_way};
+use crate::lane::{Each, Lane};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::ops::ControlFlow;

@@ -1,8 +1,9 @@
 use super::driver::ShareDriver;
 use super::envelope::Bare;
-use super::monitor::{Launch, Losses};
+use super::monitor::{Launch, Losses, Monitor};
 use super::plan::Build;
-use super::tasks::{Failure, Tasks, poll_budgeted};
+use super::tasks::{Failure, Tasks};
+use crate::coop::poll_budgeted;
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane};
 use futures_core::{FusedStream, Stream};
@@ -228,6 +229,36 @@ impl<P> Flow<P> {
             State::Running(running) => running.tasks.losses().late(),
             State::Done(losses) => losses.late(),
         }
+    }
+
+    /// Makes a monitor that reads the counters of the flow: while it runs, and after it was collected.
+    ///
+    /// A flow that was merged into another, joined with it or made part of its stages is counted with the other.
+    ///
+    /// # Panics
+    /// When the flow is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut counts = Flow::from_iter([0, 1000, 999])
+    ///     .lanes(1)
+    ///     .window(Window::fixed(Duration::from_secs(1), |time: &i64| *time))
+    ///     .reduce(|| 0, |n, _| *n += 1)
+    ///     .emit_state();
+    /// let monitor = counts.monitor();
+    /// assert_eq!(counts.collect::<Vec<u32>>().await, [1, 1]);
+    /// assert_eq!((monitor.late(), monitor.discarded()), (1, 0));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn monitor(&mut self) -> Monitor {
+        self.plan_mut("a monitor");
+        self.launch.monitor()
     }
 }
 

@@ -1,7 +1,8 @@
 use super::flow::Flow;
 use super::source::Source;
+use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
-use crate::lane::{Each, Gate, Lane, Leaf, Pace, give_way};
+use crate::lane::{Each, Gate, Lane, Leaf};
 use crate::stage::{Handle, Produces, Reason, Role, Subscription};
 use futures_core::{FusedStream, Stream};
 use std::fmt;

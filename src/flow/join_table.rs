@@ -1,4 +1,4 @@
-use super::joined::{JoinMode, Side};
+use super::join_mode::{JoinMode, Side};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;

@@ -1,6 +1,5 @@
 //! How many futures of one layer may be in flight, over all of its lanes.
-
-use crate::lane::give_way;
+use crate::coop::give_way;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};

@@ -161,6 +161,7 @@ mod through_stages;
 
 // Several flows.
 mod join;
+mod join_mode;
 mod join_table;
 mod joined;
 mod merge;
@@ -245,7 +246,8 @@ pub use inspect::Inspect;
 pub use into_stages::{FlowSetup, IntoStages};
 pub use into_stream::FlowStream;
 pub use join::{BySide, IntoLeft, IntoRight, Join, Rows, Sides};
-pub use joined::{FullOuter, Inner, JoinMode, Joined, Keys, LeftOuter, RightOuter, Side};
+pub use join_mode::{FullOuter, Inner, JoinMode, LeftOuter, RightOuter, Side};
+pub use joined::{Joined, Keys};
 pub use map::Map;
 pub use map_async::{AsyncLane, MapAsync};
 pub use map_async_ordered::AsyncLaneInOrder;

@@ -1,58 +1,23 @@
-use super::flow::Flow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
-impl<P> Flow<P> {
-    /// Makes a monitor that reads the counters of the flow: while it runs, and after it was collected.
-    ///
-    /// A flow that was merged into another, joined with it or made part of its stages is counted with the other.
-    ///
-    /// # Panics
-    /// When the flow is already being read.
-    ///
-    /// # Examples
-    /// ```
-    /// use gen_stage::prelude::*;
-    /// use gen_stage::window::Window;
-    /// use std::time::Duration;
-    ///
-    /// # tokio_test::block_on(async {
-    /// let mut counts = Flow::from_iter([0, 1000, 999])
-    ///     .lanes(1)
-    ///     .window(Window::fixed(Duration::from_secs(1), |time: &i64| *time))
-    ///     .reduce(|| 0, |n, _| *n += 1)
-    ///     .emit_state();
-    /// let monitor = counts.monitor();
-    /// assert_eq!(counts.collect::<Vec<u32>>().await, [1, 1]);
-    /// assert_eq!((monitor.late(), monitor.discarded()), (1, 0));
-    /// # });
-    /// ```
-    #[track_caller]
-    pub fn monitor(&mut self) -> Monitor {
-        self.plan_mut("a monitor");
-        let monitor = Monitor::default();
-        self.launch.monitors.push(monitor.clone());
-        monitor
-    }
-}
-
-/// Reads the counters of a flow; made by [`Flow::monitor`]. Cheap to clone. It keeps nothing alive.
+/// Reads the counters of a flow; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps nothing alive.
 ///
 /// # Examples
-/// See [`Flow::monitor`].
+/// See [`Flow::monitor`](crate::Flow::monitor).
 #[derive(Clone, Default)]
 pub struct Monitor(Arc<OnceLock<Losses>>);
 
 impl Monitor {
-    /// How many items were dropped before an operator or the reader took them, so far; see [`Flow::discarded`].
+    /// How many items were dropped before an operator or the reader took them, so far; see [`Flow::discarded`](crate::Flow::discarded).
     #[must_use]
     pub fn discarded(&self) -> u64 {
         self.0.get().map_or(0, Losses::discarded)
     }
 
-    /// How many items came too late for their windows, or too far ahead, and were dropped, so far; see [`Flow::late`].
+    /// How many items came too late for their windows, or too far ahead, and were dropped, so far; see [`Flow::late`](crate::Flow::late).
     #[must_use]
     pub fn late(&self) -> u64 {
         self.0.get().map_or(0, Losses::late)
@@ -90,6 +55,13 @@ pub(super) struct Launch {
 }
 
 impl Launch {
+    /// A monitor of the flow that is to be started with this.
+    pub(super) fn monitor(&mut self) -> Monitor {
+        let monitor = Monitor::default();
+        self.monitors.push(monitor.clone());
+        monitor
+    }
+
     /// The launch of two flows that have become one. If both name a runtime, that of `self` counts.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.monitors.extend(other.monitors);

@@ -1,5 +1,6 @@
 use super::tasks::Failure;
-use crate::stage::{Panic, Reason};
+use crate::failure::Panic;
+use crate::stage::Reason;
 use std::time::Duration;
 use thiserror::Error;
 

@@ -1,4 +1,5 @@
-use crate::lane::{Each, Lane, Pace, give_way};
+use crate::coop::{Pace, give_way};
+use crate::lane::{Each, Lane};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
 use std::future::Future;

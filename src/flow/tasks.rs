@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
-use tokio::task::{JoinSet, coop};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 type Payload = Box<dyn Any + Send>;
@@ -252,21 +252,6 @@ fn poll_slot(slot: &Slot, stopped: &AtomicBool, cx: &mut Context<'_>) -> Poll<()
         drop(driver);
         drop(ended);
         return Poll::Ready(());
-    }
-    polled
-}
-
-/// Polls `poll` if the task that is running has budget left, and takes from it when there is an answer.
-///
-/// A reader whose lanes are always ahead of it would otherwise never let other tasks run.
-pub(super) fn poll_budgeted<R>(
-    cx: &mut Context<'_>,
-    poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
-) -> Poll<R> {
-    let budget = ready!(coop::poll_proceed(cx));
-    let polled = poll(cx);
-    if polled.is_ready() {
-        budget.made_progress();
     }
     polled
 }

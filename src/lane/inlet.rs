@@ -1,5 +1,5 @@
-use super::turn::give_way;
-use super::{Each, Lane, Origins, Pace};
+use super::{Each, Lane, Origins};
+use crate::coop::{Pace, give_way};
 use crate::edge::{BatchRead, End, Receiver};
 use futures_core::{FusedStream, Stream};
 use std::fmt;

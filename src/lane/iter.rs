@@ -1,5 +1,5 @@
-use super::turn::give_way;
-use super::{Each, Gate, Lane, Leaf, Turn};
+use super::{Each, Gate, Lane, Leaf};
+use crate::coop::{Turn, give_way};
 use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
 use std::iter::Fuse;

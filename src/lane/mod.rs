@@ -18,18 +18,18 @@ mod foreign;
 mod gate;
 mod inlet;
 mod iter;
+mod leaf;
 mod origins;
+mod receiver;
 mod timer;
-mod turn;
 
 pub use foreign::Foreign;
 pub(crate) use gate::Gate;
 pub use inlet::Inlet;
 pub use iter::Iter;
+pub use leaf::Leaf;
 pub use origins::Origins;
 pub(crate) use timer::Timer;
-pub use turn::Leaf;
-pub(crate) use turn::{Pace, SLICE, Turn, give_way};
 
 use futures_core::Stream;
 use std::ops::ControlFlow;

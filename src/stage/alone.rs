@@ -1,7 +1,6 @@
 use super::driver::Driver;
-use super::producer_consumer::ProducerConsumer;
 use super::reason::Reason;
-use super::subscribe::Request;
+use super::request::Request;
 use super::subscription::{Fallible, Subscription, failing};
 use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
@@ -45,7 +44,7 @@ use std::task::{Context, Poll};
 #[must_use = "streams do nothing until they are polled"]
 pub struct IntoStream<T> {
     /// Dropped before `end`, the source first.
-    drivers: Vec<Driver>,
+    pub(super) drivers: Vec<Driver>,
     end: End<T>,
 }
 
@@ -75,7 +74,7 @@ impl<T: Send + 'static> IntoStream<T> {
     }
 
     #[track_caller]
-    fn planned(&mut self, change: &str) -> &mut Option<Box<Request<T>>> {
+    pub(super) fn planned(&mut self, change: &str) -> &mut Option<Box<Request<T>>> {
         match &mut self.end {
             End::Planned(request) => request,
             End::Reading(_) => panic!("{change} must be said before the stream is read from"),
@@ -105,25 +104,6 @@ impl<T: Send + 'static> IntoStream<T> {
             request.upstream.set_demand(demand);
         }
         self
-    }
-
-    /// Puts a producer-consumer after this.
-    ///
-    /// # Panics
-    /// When the stream was polled already.
-    ///
-    /// # Examples
-    /// See [`ProducerConsumer`].
-    #[track_caller]
-    pub fn through<P, M>(mut self, stage: P) -> IntoStream<P::Item>
-    where
-        P: ProducerConsumer<M, Input = T>,
-        M: Send + 'static,
-    {
-        let request = self.planned("what it goes through").take().expect("it is there until the first poll");
-        let (handle, driver) = stage.stage().reading(*request).into_parts();
-        self.drivers.push(driver);
-        IntoStream::new(handle.subscribe().into_request(), self.drivers)
     }
 
     /// Takes the next batch.

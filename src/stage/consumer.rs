@@ -1,11 +1,13 @@
-use super::behaviour::AsConsumer;
+use super::behaviour::unhandled;
 use super::into_sink::IntoSink;
 use super::output::Control;
-use super::producer::unhandled;
-use super::reason::{Cancellation, Reason, StageError};
+use super::reason::{Cancellation, Reason};
 use super::setup::Setup;
-use super::upstream::{Mode, Upstream};
+use super::terms::Mode;
+use super::upstream::Upstream;
+use super::wrappers::AsConsumer;
 use crate::dispatch::ByDemand;
+use crate::failure::StageError;
 use std::convert::Infallible;
 use std::future::Future;
 

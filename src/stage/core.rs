@@ -1,17 +1,21 @@
 //! One stage at work: takes letter after letter out of its mailbox and calls back.
 
-use super::DemandMode;
 use super::behaviour::Behaviour;
-use super::downstream::{Downstream, Mark, Todo};
-use super::letter::{Letter, Letters, Lifeline, Mailbox, Opening, Parcel};
+use super::downstream::{Downstream, Todo};
+use super::ends::{Lifeline, Opening, Parcel};
+use super::entry::Entry;
+use super::letter::Mark;
+use super::letter::{Letter, Letters, Mailbox};
 use super::output::{Output, Stop};
 use super::overflow::Overflow;
-use super::reason::{Cancellation, How, Reason, StageError};
+use super::reason::{Cancellation, How, Reason};
+use super::request::Request;
 use super::status::{Kind, Status};
-use super::subscribe::Request;
-use super::upstream::{Entry, Upstream};
+use super::terms::DemandMode;
+use super::upstream::Upstream;
+use crate::coop::{Pace, give_way};
 use crate::dispatch::{Dispatcher, StageId, SubscriptionId};
-use crate::lane::{Pace, give_way};
+use crate::failure::StageError;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};

@@ -1,32 +1,24 @@
 //! The producing side of a stage: its subscriptions, its dispatcher and its buffer. No callback is called from here;
 //! what the stage has to do next is put in a list.
 
-use super::DemandMode;
 use super::buffer::{Buffer, Keep};
-use super::letter::{Opening, Parcel, Port};
+use super::ends::{Opening, Parcel, Port};
+use super::letter::Mark;
 use super::reason::{How, Reason};
 use super::status::ConsumerStatus;
 use super::tally::Tally;
+use super::terms::DemandMode;
 use crate::demand::MOST;
 use crate::dispatch::{Body, Deliveries, Dispatcher, Fence, StageId, SubscriptionId};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// How a stage buffers items that were not asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BufferOptions {
     pub(super) size: Option<usize>,
     pub(super) keep: Keep,
-}
-
-/// What waits its turn behind items.
-#[derive(Debug)]
-pub(crate) enum Mark<M> {
-    /// With its permit, which bounds how many messages wait.
-    Message(M, Option<OwnedSemaphorePermit>),
-    Finish,
 }
 
 /// What a stage has to do after its producing side has done its part, in order.

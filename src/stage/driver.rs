@@ -1,7 +1,8 @@
 use super::behaviour::Behaviour;
 use super::core::Core;
-use super::reason::{Panic, Reason};
+use super::reason::Reason;
 use crate::dispatch::Dispatcher;
+use crate::failure::Panic;
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};

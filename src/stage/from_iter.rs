@@ -1,6 +1,6 @@
 use super::output::Output;
 use super::producer::Producer;
-use super::reason::StageError;
+use crate::failure::StageError;
 use std::future::pending;
 
 /// The most items that are taken at once; between these steps the stage reads its letters.

@@ -1,6 +1,7 @@
 use super::output::Output;
 use super::producer::Producer;
-use super::reason::{Cancellation, Reason, StageError};
+use super::reason::{Cancellation, Reason};
+use crate::failure::StageError;
 use crate::lane::Lane;
 use std::any::Any;
 use std::fmt;

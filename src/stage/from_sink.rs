@@ -1,7 +1,8 @@
 use super::consumer::Consumer;
 use super::output::Control;
-use super::reason::{Reason, StageError};
+use super::reason::Reason;
 use super::upstream::Upstream;
+use crate::failure::StageError;
 use futures_sink::Sink;
 use std::fmt;
 use std::future::poll_fn;

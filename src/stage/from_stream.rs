@@ -1,7 +1,7 @@
 use super::from_iter::STEP;
 use super::output::Output;
 use super::producer::Producer;
-use super::reason::StageError;
+use crate::failure::StageError;
 use futures_core::Stream;
 use std::fmt;
 use std::future::{pending, poll_fn};

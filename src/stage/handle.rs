@@ -1,11 +1,14 @@
-use super::DemandMode;
 use super::address::{Address, CallError, CastError, Reply};
-use super::letter::{Answer, Letter, Lifeline, Mailbox, Target, Upward};
+use super::ends::{Answer, Lifeline, Target, Upward};
+use super::letter::{Letter, Mailbox};
 use super::reason::Reason;
+use super::request::{Request, taken};
 use super::role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
 use super::status::Status;
-use super::subscribe::{Request, Source, Subscribe, SubscribeError, taken};
+use super::subscribe::{Source, Subscribe};
 use super::tally::{Counts, Tally};
+use super::terms::DemandMode;
+use super::terms::SubscribeError;
 use crate::dispatch::{StageId, SubscriptionId};
 use std::convert::Infallible;
 use std::fmt;

@@ -1,17 +1,19 @@
-use super::behaviour::AsConsumer;
-use super::consumer::Consumer;
+use super::behaviour::Behaviour;
 use super::driver::Driver;
+use super::ends::{Link, Parcel, Port, Upward};
 use super::handle::ConsumerHandle;
-use super::letter::{Link, Parcel, Port, Upward};
 use super::reason::{How, Reason};
+use super::request::Request;
 use super::setup::Setup;
 use super::status::Status;
-use super::subscribe::Request;
 use super::tally::Tally;
-use super::upstream::{CancelMode, Mode, Upstream};
+use super::terms::{CancelMode, Mode};
+use super::upstream::Upstream;
+use super::wrappers::AsConsumer;
 use crate::demand::Demand;
 use crate::dispatch::{Body, ByDemand, StageId, SubscriptionId};
 use futures_sink::Sink;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A consumer as a sink, run by being polled: without a task.
 ///
-/// Made by [`Consumer::into_sink`].
+/// Made by [`Consumer::into_sink`](super::Consumer::into_sink).
 ///
 /// # Demand
 /// The sink is ready while the consumer wants items: at most `max_demand` are on their way. The consumer gets them in
@@ -126,7 +128,8 @@ impl<T: Send> Upward for SinkEnd<T> {
 impl<T: Send + 'static> IntoSink<T> {
     pub(super) fn new<C, M>(setup: Setup<AsConsumer<C, M>, ByDemand>) -> Self
     where
-        C: Consumer<M, Input = T>,
+        AsConsumer<C, M>: Behaviour<Input = T, Item = Infallible, Message = M>,
+        C: 'static,
         M: Send + 'static,
     {
         let start = Box::new(|demand| Running::start(setup, demand));
@@ -182,7 +185,8 @@ impl<T: Send + 'static> IntoSink<T> {
 impl<T: Send + 'static> Running<T> {
     fn start<C, M>(setup: Setup<AsConsumer<C, M>, ByDemand>, demand: Demand) -> Self
     where
-        C: Consumer<M, Input = T>,
+        AsConsumer<C, M>: Behaviour<Input = T, Item = Infallible, Message = M>,
+        C: 'static,
         M: Send + 'static,
     {
         let (sender, asks) = mpsc::unbounded_channel();

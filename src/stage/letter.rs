@@ -1,19 +1,16 @@
 //! What stages send each other. Each has one mailbox, so that what one sends to another arrives in order.
 
-use super::downstream::Mark;
+use super::ends::{Answer, Downward, Lifeline, Opening, Parcel, Replaced, Target, Upward};
 use super::reason::{How, Reason};
+use super::request::Request;
 use super::status::Status;
-use super::tally::Tally;
-use super::{DemandMode, SubscribeError, subscribe::Request};
-use crate::dispatch::{Body, Refusal, StageId, Subscriber, SubscriptionId};
+use super::terms::DemandMode;
+use crate::dispatch::SubscriptionId;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::vec;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::coop::unconstrained;
-use tokio_util::sync::DropGuard;
 
 /// Everything that a stage is told. `I` are the items it reads, `T` those it makes, `O` the options of its
 /// dispatcher, `M` its messages.
@@ -43,247 +40,12 @@ pub(crate) enum Letter<I, T, O, M> {
     Detach(Lifeline),
 }
 
-/// A subscription that a new one takes the place of.
-pub(crate) type Replaced = (SubscriptionId, Reason);
-
-/// A subscription on its way to its producer.
-pub(crate) struct Opening<T, O> {
-    pub(crate) subscriber: Subscriber,
-    pub(crate) port: Port<T>,
-    pub(crate) options: O,
-    pub(crate) replaces: Option<Replaced>,
-    /// Told whether the producer took it.
-    pub(crate) answer: Option<Answer>,
-}
-
-/// The waiting subscriber. Dropped unanswered, it reports failure, and which side had gone.
-pub(crate) struct Answer {
-    waiting: Option<oneshot::Sender<Result<(), SubscribeError>>>,
-    gone: SubscribeError,
-}
-
-impl Answer {
-    /// For a subscription on its way to a producer.
-    pub(crate) fn of_producer(waiting: oneshot::Sender<Result<(), SubscribeError>>) -> Self {
-        Self { waiting: Some(waiting), gone: SubscribeError::Gone }
-    }
-
-    /// For a subscription that a stage is to make.
-    pub(crate) fn of_consumer(waiting: oneshot::Sender<Result<(), SubscribeError>>) -> Self {
-        Self { waiting: Some(waiting), gone: SubscribeError::ConsumerGone }
-    }
-
-    /// The stage that is to subscribe has done its part: from now on the side that may be gone is the producer.
-    pub(crate) fn for_producer(mut self) -> Self {
-        self.gone = SubscribeError::Gone;
-        self
-    }
-
-    pub(crate) fn say(mut self, taken: Result<(), Refusal>) {
-        if let Some(waiting) = self.waiting.take() {
-            // A caller that no longer waits has kept the subscription, or dropped it with its future.
-            let _ = waiting.send(taken.map_err(SubscribeError::Refused));
-        }
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            let _ = waiting.send(Err(self.gone.clone()));
-        }
-    }
-}
-
-/// Where a producer finds its consumer. Sending to one that has gone does nothing.
-pub(crate) trait Downward<T>: Send {
-    fn items(&self, id: SubscriptionId, items: Parcel<T>);
-    fn end(&self, id: SubscriptionId, how: How, reason: Reason);
-}
-
-/// Where a consumer finds its producer. Sending to one that has gone does nothing.
-pub(crate) trait Upward: Send + Sync {
-    fn ask(&self, id: SubscriptionId, demand: usize);
-    fn cancel(&self, id: SubscriptionId, how: How, reason: Reason);
-}
-
-/// A producer that can be subscribed to.
-pub(crate) trait Target<T, O>: Send + Sync {
-    fn open(&self, opening: Opening<T, O>);
-}
-
-/// The producer's end of a subscription.
-///
-/// However it is dropped, the consumer hears that its producer is gone.
-pub(crate) struct Port<T> {
-    id: SubscriptionId,
-    consumer: Box<dyn Downward<T>>,
-    /// What the consumer is told when the port is dropped; `None`: nothing, it knows.
-    farewell: Option<Reason>,
-}
-
-impl<T> Port<T> {
-    pub(crate) fn new(id: SubscriptionId, consumer: Box<dyn Downward<T>>) -> Self {
-        // Until the producer accepts the port, it can only be dropped with the mailbox of a stage that has ended.
-        Self { id, consumer, farewell: Some(Reason::Gone) }
-    }
-
-    /// The producer has taken the subscription.
-    pub(crate) fn accept(&mut self) {
-        self.farewell = Some(Reason::Aborted);
-    }
-
-    pub(crate) fn send(&self, items: Parcel<T>) {
-        self.consumer.items(self.id, items);
-    }
-
-    pub(crate) fn end(mut self, how: How, reason: Reason) {
-        self.farewell = None;
-        self.consumer.end(self.id, how, reason);
-    }
-
-    /// The consumer has gone, and need not be told anything.
-    pub(crate) fn forget(mut self) {
-        self.farewell = None;
-    }
-}
-
-impl<T> Drop for Port<T> {
-    fn drop(&mut self) {
-        if let Some(reason) = self.farewell.take() {
-            self.consumer.end(self.id, How::Down, reason);
-        }
-    }
-}
-
-/// Keeps a stage alive: when the last one is dropped, the stage is aborted.
-pub(crate) type Lifeline = Arc<DropGuard>;
-
-/// The consumer's end of a subscription.
-///
-/// However it is dropped, the producer hears of it.
-pub(crate) struct Link {
-    id: SubscriptionId,
-    /// The producer.
-    stage: StageId,
-    producer: Arc<dyn Upward>,
-    /// A subscription keeps its producer alive.
-    _lifeline: Option<Lifeline>,
-    open: bool,
-    /// What the producer is told when the link is dropped.
-    farewell: (How, Reason),
-}
-
-impl Link {
-    pub(crate) fn new(
-        id: SubscriptionId,
-        stage: StageId,
-        producer: Arc<dyn Upward>,
-        lifeline: Option<Lifeline>,
-    ) -> Self {
-        let farewell = (How::Down, Reason::Aborted);
-        Self { id, stage, producer, _lifeline: lifeline, open: true, farewell }
-    }
-
-    /// What to tell the producer if this is just dropped.
-    pub(crate) fn on_drop(&mut self, how: How, reason: Reason) {
-        self.farewell = (how, reason);
-    }
-
-    pub(crate) fn is_to_same_as(&self, other: &Self) -> bool {
-        self.stage == other.stage
-    }
-
-    pub(crate) fn ask(&self, demand: usize) {
-        if demand > 0 {
-            self.producer.ask(self.id, demand);
-        }
-    }
-
-    /// Asks the producer to end the subscription, which it confirms.
-    pub(crate) fn cancel(&self, reason: Reason) {
-        self.producer.cancel(self.id, How::Cancelled, reason);
-    }
-
-    /// This side has ended.
-    pub(crate) fn down(mut self, reason: Reason) {
-        self.farewell = (How::Down, reason);
-    }
-
-    /// The producer knows that the subscription has ended.
-    pub(crate) fn forget(mut self) {
-        self.open = false;
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        if self.open {
-            let (how, reason) = self.farewell.clone();
-            self.producer.cancel(self.id, how, reason);
-        }
-    }
-}
-
-/// A batch between two stages. Dropped unopened, as in the mailbox of a stage that has ended, it is counted as
-/// undelivered.
-pub(crate) struct Parcel<T> {
-    body: Option<Body<T>>,
-    tally: Arc<Tally>,
-}
-
-impl<T> Parcel<T> {
-    pub(crate) fn new(body: Body<T>, tally: &Arc<Tally>) -> Self {
-        tally.add_sent(body.len());
-        Self { body: Some(body), tally: Arc::clone(tally) }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.body.as_ref().map_or(0, Body::len)
-    }
-
-    pub(crate) fn open(mut self) -> Opened<T> {
-        let items = self.body.take().map_or_else(Vec::new, Body::into_items);
-        Opened { items: items.into_iter(), tally: Arc::clone(&self.tally) }
-    }
-}
-
-impl<T> Drop for Parcel<T> {
-    fn drop(&mut self) {
-        if let Some(body) = &self.body {
-            self.tally.add_undelivered(body.len());
-        }
-    }
-}
-
-/// The items of a parcel, handed out piece by piece. What is left when it is dropped is counted as undelivered.
-pub(crate) struct Opened<T> {
-    items: vec::IntoIter<T>,
-    tally: Arc<Tally>,
-}
-
-impl<T> Opened<T> {
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Takes the next items, at most `limit`. Each item is moved once at most, however small the pieces are.
-    pub(crate) fn piece(&mut self, limit: usize) -> Vec<T> {
-        let count = limit.min(self.items.len());
-        self.tally.add_taken(count);
-        if count == self.items.len() {
-            return std::mem::take(&mut self.items).collect();
-        }
-        self.items.by_ref().take(count).collect()
-    }
-}
-
-impl<T> Drop for Opened<T> {
-    fn drop(&mut self) {
-        if self.items.len() > 0 {
-            self.tally.add_undelivered(self.items.len());
-        }
-    }
+/// What waits its turn behind items.
+#[derive(Debug)]
+pub(crate) enum Mark<M> {
+    /// With its permit, which bounds how many messages wait.
+    Message(M, Option<OwnedSemaphorePermit>),
+    Finish,
 }
 
 /// The sending side of a stage's mailbox.

@@ -62,11 +62,14 @@ mod address;
 mod alone;
 mod behaviour;
 mod buffer;
+mod calls;
 pub mod coming_from_genstage;
 mod consumer;
 mod core;
 mod downstream;
 mod driver;
+mod ends;
+mod entry;
 mod from_iter;
 mod from_lane;
 mod from_sink;
@@ -82,18 +85,24 @@ mod producer_consumer;
 mod reading;
 mod reads;
 mod reason;
+mod request;
+mod resubscribe;
 mod role;
 mod setup;
 mod status;
 mod subscribe;
 mod subscription;
 mod tally;
+mod terms;
+mod through;
 mod upstream;
 mod weak;
+mod wrappers;
 
+pub use crate::failure::{Panic, StageError};
 pub use address::{Address, CallError, CastError, Reply};
 pub use alone::IntoStream;
-pub use behaviour::{AsConsumer, AsProducer, AsProducerConsumer, Behaviour, Emits, Receives};
+pub use behaviour::{Behaviour, Emits, Receives};
 pub use buffer::Keep;
 pub use consumer::Consumer;
 pub use driver::Driver;
@@ -107,31 +116,14 @@ pub use output::{Control, Output};
 pub use producer::Producer;
 pub use producer_consumer::ProducerConsumer;
 pub(crate) use reads::{Reads, Subscribing};
-pub use reason::{Cancellation, Panic, Reason, StageError};
+pub use reason::{Cancellation, Reason};
 pub use role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
 pub use setup::{HasRole, Setup};
 pub use status::{ConsumerStatus, Kind, ProducerStatus, Status};
-pub use subscribe::{Subscribe, SubscribeError};
+pub use subscribe::Subscribe;
 pub use subscription::{Fallible, Subscription};
 pub use tally::Counts;
-pub use upstream::{CancelMode, Mode, Upstream};
+pub use terms::{CancelMode, DemandMode, Mode, SubscribeError};
+pub use upstream::Upstream;
 pub use weak::WeakHandle;
-
-/// What a producer does with demand.
-///
-/// # Examples
-/// ```
-/// use gen_stage::stage::DemandMode;
-/// assert_eq!(DemandMode::default(), DemandMode::Forward);
-/// ```
-///
-/// # Source
-/// The option `demand`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum DemandMode {
-    /// Passes it on to [`handle_demand`](Producer::handle_demand).
-    #[default]
-    Forward,
-    /// Holds it back, and what is emitted as well.
-    Accumulate,
-}
+pub use wrappers::{AsConsumer, AsProducer, AsProducerConsumer};

@@ -1,10 +1,12 @@
 use super::alone::IntoStream;
-use super::behaviour::AsProducer;
+use super::behaviour::unhandled;
 use super::handle::ProducerHandle;
 use super::output::Output;
-use super::reason::{Cancellation, Reason, StageError};
+use super::reason::{Cancellation, Reason};
 use super::setup::Setup;
+use super::wrappers::AsProducer;
 use crate::dispatch::{ByDemand, Dispatcher, Subscriber};
+use crate::failure::StageError;
 use std::convert::Infallible;
 use std::future::{Future, pending};
 
@@ -173,9 +175,4 @@ pub trait Producer<M: Send + 'static = Infallible>: Sized + Send + 'static {
     fn stage(self) -> Setup<AsProducer<Self, M>, ByDemand> {
         Setup::new(AsProducer::new(self), ByDemand::new())
     }
-}
-
-/// The error of a stage that got a message it has no callback for.
-pub(super) fn unhandled<S>() -> StageError {
-    format!("{} got a message and has no handle_message", std::any::type_name::<S>()).into()
 }

@@ -2,11 +2,13 @@
 
 use super::behaviour::Behaviour;
 use super::core::{Core, Incoming, Step};
-use super::letter::{Answer, Opened, Parcel, Port, Replaced};
+use super::ends::{Answer, Opened, Parcel, Port, Replaced};
+use super::entry::Entry;
 use super::reason::{Cancellation, How, Reason};
+use super::request::Request;
 use super::status::Kind;
-use super::subscribe::Request;
-use super::upstream::{Entry, Mode, Upstream};
+use super::terms::Mode;
+use super::upstream::Upstream;
 use crate::demand::Ledger;
 use crate::dispatch::{Dispatcher, SubscriptionId};
 

@@ -1,6 +1,7 @@
 use super::handle::Handle;
+use super::request::Request;
 use super::role::Consumes;
-use super::subscribe::{Request, SubscribeError};
+use super::terms::SubscribeError;
 use crate::dispatch::SubscriptionId;
 use std::future::Future;
 use std::pin::Pin;

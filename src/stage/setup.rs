@@ -1,7 +1,6 @@
-use super::DemandMode;
 use super::address::Address;
 use super::alone::IntoStream;
-use super::behaviour::{AsConsumer, AsProducer, AsProducerConsumer, Behaviour, Emits, Receives};
+use super::behaviour::{Behaviour, Emits, Receives};
 use super::buffer::Keep;
 use super::core::{Core, Parts};
 use super::downstream::{BufferOptions, Downstream};
@@ -9,10 +8,12 @@ use super::driver::{Driver, drive};
 use super::handle::{Handle, Running};
 use super::letter::Mailbox;
 use super::output::{Control, Output};
-use super::producer::Producer;
+use super::request::Request;
 use super::role::{Consuming, Produces, Producing, Role, Transforming};
-use super::subscribe::{Request, Subscribe};
+use super::subscribe::Subscribe;
 use super::tally::Tally;
+use super::terms::DemandMode;
+use super::wrappers::{AsConsumer, AsProducer, AsProducerConsumer};
 use crate::dispatch::{Dispatcher, StageId};
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ const MAILBOX_SIZE: usize = 1000;
 
 /// A stage that is being set up: its options, and then how to run it.
 ///
-/// Made by [`Producer::stage`], [`ProducerConsumer::stage`](super::ProducerConsumer::stage) and
+/// Made by [`Producer::stage`](super::Producer::stage), [`ProducerConsumer::stage`](super::ProducerConsumer::stage) and
 /// [`Consumer::stage`](super::Consumer::stage).
 ///
 /// # Examples
@@ -232,7 +233,10 @@ impl<B: Emits, D> Setup<B, D> {
     }
 }
 
-impl<S: Producer<M>, M: Send + 'static, D> Setup<AsProducer<S, M>, D> {
+impl<S, M, D> Setup<AsProducer<S, M>, D>
+where
+    AsProducer<S, M>: Behaviour,
+{
     /// Starts the stage holding demand back, until [`Handle::forward`] is called.
     ///
     /// # Source
@@ -353,7 +357,7 @@ where
     /// options: one that needs some, such as [`Partition`](crate::dispatch::Partition), refuses, and reading fails.
     ///
     /// # Examples
-    /// See [`Producer`].
+    /// See [`Producer`](super::Producer).
     pub fn into_stream(mut self) -> IntoStream<B::Item> {
         // No handle is left that could forward demand later, and there is no other consumer to wait for.
         self.mode = DemandMode::Forward;

@@ -1,4 +1,4 @@
-use super::{CancelMode, DemandMode, Mode};
+use super::terms::{CancelMode, DemandMode, Mode};
 use crate::demand::Demand;
 use crate::dispatch::{StageId, SubscriptionId};
 

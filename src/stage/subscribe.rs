@@ -1,13 +1,14 @@
-use super::letter::{Answer, Lifeline, Link, Opening, Port, Replaced, Target, Upward};
+use super::ends::{Answer, Lifeline, Link, Opening, Target, Upward};
+use super::request::{Request, taken};
 use super::subscription::Subscription;
-use super::upstream::{CancelMode, Mode, Upstream};
+use super::terms::{CancelMode, Mode, SubscribeError};
+use super::upstream::Upstream;
 use crate::demand::Demand;
-use crate::dispatch::{PartitionName, Refusal, Selector, StageId, Subscriber, SubscriptionId};
+use crate::dispatch::{PartitionName, Selector, StageId, Subscriber, SubscriptionId};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use thiserror::Error;
 use tokio::sync::oneshot;
 
 /// A producer, as its subscribers see it.
@@ -173,49 +174,4 @@ impl<T, O: fmt::Debug> fmt::Debug for Subscribe<T, O> {
             .field("options", &self.options)
             .finish()
     }
-}
-
-/// A subscription, known only by the type of its items.
-pub(crate) struct Request<T> {
-    pub(super) upstream: Upstream,
-    pub(super) link: Link,
-    pub(super) open: Open<T>,
-}
-
-type Open<T> = Box<dyn FnOnce(Port<T>, Option<StageId>, Option<Replaced>, Option<Answer>) + Send>;
-
-/// Waits for a producer's answer to a new subscription.
-pub(super) async fn taken(
-    answered: oneshot::Receiver<Result<(), SubscribeError>>,
-) -> Result<(), SubscribeError> {
-    answered.await.unwrap_or(Err(SubscribeError::Gone))
-}
-
-/// Why there is no subscription.
-///
-/// # Examples
-/// ```
-/// use gen_stage::prelude::*;
-/// use gen_stage::stage::{SubscribeError, from_iter};
-///
-/// # tokio_test::block_on(async {
-/// let numbers = from_iter([1]).stage().spawn();
-/// numbers.shutdown().await;
-/// let refused = numbers.subscribe().await.unwrap_err();
-/// assert!(matches!(refused, SubscribeError::Gone));
-/// assert_eq!(refused.to_string(), "the producer has ended");
-/// # });
-/// ```
-#[derive(Debug, Clone, Error)]
-#[non_exhaustive]
-pub enum SubscribeError {
-    /// The producer has ended.
-    #[error("the producer has ended")]
-    Gone,
-    /// The stage that was to subscribe has ended.
-    #[error("the consumer has ended")]
-    ConsumerGone,
-    /// The dispatcher of the producer refused it. The producer and its other consumers do not notice.
-    #[error("the producer refused the subscription: {0}")]
-    Refused(Refusal),
 }

@@ -1,7 +1,8 @@
-use super::letter::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
+use super::ends::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
 use super::reason::{How, Reason};
-use super::subscribe::{Request, Subscribe, SubscribeError, taken};
-use super::upstream::{CancelMode, Mode, Upstream};
+use super::request::{Request, taken};
+use super::terms::{CancelMode, Mode, SubscribeError};
+use super::upstream::Upstream;
 use crate::demand::{Demand, Ledger};
 use crate::dispatch::SubscriptionId;
 use futures_core::{FusedStream, Stream};
@@ -29,7 +30,7 @@ use tokio::sync::{mpsc, oneshot};
 ///
 /// # Panics
 /// Reading panics when the producer has failed: with the producer's panic, or with its error in the message. It does
-/// not when the subscription is [`temporary`](Subscribe::temporary). [`fallible`](Self::fallible) turns failures into
+/// not when the subscription is [`temporary`](super::Subscribe::temporary). [`fallible`](Self::fallible) turns failures into
 /// items.
 ///
 /// # Cancel safety
@@ -98,11 +99,6 @@ impl<T: Send> Downward<T> for mpsc::UnboundedSender<ToReader<T>> {
 }
 
 impl<T: Send + 'static> Subscription<T> {
-    /// Subscribes without waiting for the producer to agree.
-    pub(crate) fn begin<O: Send + 'static>(to: Subscribe<T, O>) -> Self {
-        Self::open(to.into_request(), None)
-    }
-
     pub(super) fn open(request: Request<T>, answer: Option<Answer>) -> Self {
         let (door, inbox) = mpsc::unbounded_channel();
         let (upstream, link) = connect(request, &door, None, answer);
@@ -123,6 +119,34 @@ impl<T: Send + 'static> Subscription<T> {
         }
     }
 
+    /// Subscribes anew in place of this; see [`resubscribe`](Self::resubscribe).
+    pub(super) async fn replace(
+        &mut self,
+        request: Request<T>,
+        reason: Reason,
+    ) -> Result<(), SubscribeError> {
+        let (answer, answered) = oneshot::channel();
+        let replaced = Some((self.id(), reason.clone()));
+        let (upstream, link) = connect(request, &self.door, replaced, Some(Answer::of_producer(answer)));
+        if let Some(old) = self.link.take() {
+            if old.is_to_same_as(&link) {
+                old.forget();
+            } else {
+                // Another producer: the old one does not see the new subscription.
+                old.down(reason);
+            }
+        }
+        self.ledger = Ledger::new(upstream.demand());
+        (self.upstream, self.link) = (upstream, Some(link));
+        (self.counts, self.reading, self.cancelled, self.end, self.over) = (false, 0, false, None, false);
+        let taken = taken(answered).await;
+        if taken.is_err() {
+            // The caller learns of it here, so that reading does not fail as well.
+            self.cancelled = true;
+        }
+        taken
+    }
+
     /// The identifier of this subscription.
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
@@ -137,7 +161,7 @@ impl<T: Send + 'static> Subscription<T> {
         self.upstream.cancel_mode()
     }
 
-    /// Asks for `items` more, for a subscription in [manual](Subscribe::manual) mode.
+    /// Asks for `items` more, for a subscription in [manual](super::Subscribe::manual) mode.
     ///
     /// # Examples
     /// ```
@@ -186,63 +210,6 @@ impl<T: Send + 'static> Subscription<T> {
             link.cancel(reason);
             self.cancelled = true;
         }
-    }
-
-    /// Replaces this subscription with a new one, for example with another demand or selector.
-    ///
-    /// The producer ends the old one, with `reason`, just before it takes the new one, so that no item is lost and the
-    /// order is kept. What was on its way is read first.
-    ///
-    /// # Errors
-    /// [`SubscribeError`] when the new one was not taken. The old one has then ended: what was on its way can be read, and
-    /// then the stream ends.
-    ///
-    /// # Cancel safety
-    /// The new subscription is in place, whether the producer has agreed yet or not.
-    ///
-    /// # Examples
-    /// ```
-    /// use gen_stage::prelude::*;
-    /// use gen_stage::stage::{Reason, from_iter};
-    ///
-    /// # tokio_test::block_on(async {
-    /// let numbers = from_iter(0..).stage().spawn();
-    /// let mut read = numbers.subscribe().demand(2, 0).await?;
-    /// assert_eq!(read.next_batch().await, Some(vec![0, 1]));
-    /// read.resubscribe(numbers.subscribe().demand(4, 0), Reason::Normal).await?;
-    /// assert_eq!(read.next_batch().await, Some(vec![2, 3, 4, 5]));
-    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
-    /// # });
-    /// ```
-    ///
-    /// # Source
-    /// `GenStage.sync_resubscribe`.
-    pub async fn resubscribe<O: Send + 'static>(
-        &mut self,
-        to: Subscribe<T, O>,
-        reason: Reason,
-    ) -> Result<(), SubscribeError> {
-        let (answer, answered) = oneshot::channel();
-        let replaced = Some((self.id(), reason.clone()));
-        let (upstream, link) =
-            connect(to.into_request(), &self.door, replaced, Some(Answer::of_producer(answer)));
-        if let Some(old) = self.link.take() {
-            if old.is_to_same_as(&link) {
-                old.forget();
-            } else {
-                // Another producer: the old one does not see the new subscription.
-                old.down(reason);
-            }
-        }
-        self.ledger = Ledger::new(upstream.demand());
-        (self.upstream, self.link) = (upstream, Some(link));
-        (self.counts, self.reading, self.cancelled, self.end, self.over) = (false, 0, false, None, false);
-        let taken = taken(answered).await;
-        if taken.is_err() {
-            // The caller learns of it here, so that reading does not fail as well.
-            self.cancelled = true;
-        }
-        taken
     }
 
     /// Why the subscription has ended, once the end was read; `None` before.

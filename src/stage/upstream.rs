@@ -1,76 +1,11 @@
-use super::letter::{Link, Upward};
+use super::ends::Upward;
 use super::reason::{How, Reason};
-use super::status::ProducerStatus;
-use crate::demand::{Demand, Ledger};
+use super::terms::{CancelMode, Mode};
+use crate::demand::Demand;
 use crate::dispatch::SubscriptionId;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// What the end of a producer means for its consumer, set per subscription.
-///
-/// | | the producer ended, or the subscription was cancelled, for a clean reason | for any other |
-/// |---|---|---|
-/// | `Permanent` | the consumer ends, with that reason | the consumer ends, with that reason |
-/// | `Transient` | it lives on | it ends, with that reason |
-/// | `Temporary` | it lives on | it lives on |
-///
-/// [`handle_cancel`](super::Consumer::handle_cancel) is called first in every case. A subscription that is read as a
-/// stream has no stage to end: there a clean end is the end of the stream, and any other makes reading it panic,
-/// unless the mode is `Temporary`.
-///
-/// # Examples
-/// ```
-/// use gen_stage::stage::{CancelMode, Reason};
-///
-/// assert_eq!(CancelMode::default(), CancelMode::Permanent);
-/// assert!(CancelMode::Transient.ends_on(&Reason::failed("full")));
-/// assert!(!CancelMode::Transient.ends_on(&Reason::Shutdown));
-/// ```
-///
-/// # Source
-/// The option `cancel`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum CancelMode {
-    /// Ends with its producer, whatever the reason.
-    #[default]
-    Permanent,
-    /// Ends with its producer, unless the reason is clean.
-    Transient,
-    /// Lives on, whatever the reason.
-    Temporary,
-}
-
-impl CancelMode {
-    /// Whether the consumer ends when its subscription ends for this reason.
-    #[must_use]
-    pub fn ends_on(self, reason: &Reason) -> bool {
-        match self {
-            Self::Permanent => true,
-            Self::Transient => !reason.is_clean(),
-            Self::Temporary => false,
-        }
-    }
-}
-
-/// Whether a stage or its code asks for the items of a subscription.
-///
-/// # Examples
-/// ```
-/// use gen_stage::stage::Mode;
-/// assert_eq!(Mode::default(), Mode::Automatic);
-/// ```
-///
-/// # Source
-/// What `handle_subscribe` returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
-    /// The stage asks, keeping to the bounds of the demand, and cuts what comes into batches.
-    #[default]
-    Automatic,
-    /// The stage's code asks, by [`Upstream::ask`], within bounds of its own. Batches come whole, as they were sent.
-    Manual,
-}
 
 /// A subscription as the stage that reads from it sees it: to ask, to cancel, to know where a batch is from.
 ///
@@ -215,50 +150,5 @@ impl fmt::Debug for Upstream {
             .field("demand", &self.demand)
             .field("cancel", &self.cancel)
             .finish_non_exhaustive()
-    }
-}
-
-/// One subscription of a stage that reads.
-pub(super) struct Entry {
-    pub(super) upstream: Upstream,
-    pub(super) link: Link,
-    pub(super) mode: Mode,
-    pub(super) ledger: Ledger,
-    /// Subscribed when the stage was set up: a refusal then ends the stage.
-    pub(super) at_start: bool,
-    /// Another subscription takes its place, so that its end means nothing.
-    pub(super) replaced: bool,
-}
-
-impl Entry {
-    /// Starts to ask, in automatic mode.
-    pub(super) fn begin(&mut self, mode: Mode) {
-        self.mode = mode;
-        if mode == Mode::Automatic {
-            self.link.ask(self.ledger.open());
-        }
-    }
-
-    pub(super) fn status(&self) -> ProducerStatus {
-        let automatic = self.mode == Mode::Automatic;
-        ProducerStatus {
-            id: self.upstream.id(),
-            label: self.upstream.label().to_owned(),
-            bounds: self.upstream.demand(),
-            demand: if automatic { self.ledger.wanted() } else { self.upstream.asked() },
-            mode: self.mode,
-            cancel: self.upstream.cancel_mode(),
-        }
-    }
-
-    /// Whether the end of this subscription for `reason` ends the stage.
-    pub(super) fn ends_with(&self, reason: &Reason) -> bool {
-        let mode = self.upstream.cancel_mode();
-        match reason {
-            _ if self.replaced => false,
-            // The caller that made the subscription has been told; at the start there is no caller.
-            Reason::Refused(_) => self.at_start && mode != CancelMode::Temporary,
-            reason => mode.ends_on(reason),
-        }
     }
 }

@@ -1,4 +1,4 @@
-use crate::stage::Panic;
+use crate::failure::Panic;
 use thiserror::Error;
 
 /// Why a task has no output.

@@ -1,17 +1,11 @@
-use super::child::ChildId;
-use super::end::StartError;
-use super::event::What;
 use super::outcome::Outcome;
-use super::registry::Refused;
 use super::rule::Shutdown;
-use super::shared::{Shared, log};
+use super::shared::Shared;
 use super::spec::{ChildSpec, Starting};
-use super::task::ChildTask;
-use crate::stage::{Panic, StageError};
+use crate::failure::Panic;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// What a supervisor starts children with.
 pub(super) struct Core<T, S> {
@@ -28,102 +22,11 @@ pub(super) struct ItemOptions<T> {
     pub(super) rule: Option<Box<dyn Fn(&T) -> Shutdown + Send + Sync>>,
 }
 
-/// What became of an item.
-pub(super) enum Birth {
-    Started(ChildId),
-    Ignored,
-}
-
-/// Starts children for items of type `T`; hides the type of the spec.
-pub(super) trait Starts<T>: Send + Sync {
-    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>>;
-}
-
-impl<T, S> Starts<T> for Core<T, S>
-where
-    T: Send + 'static,
-    S: ChildSpec<T>,
-{
-    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>> {
-        self.start_child(item, intake)
-    }
-}
-
-/// A first attempt, with the item that is kept for restarts.
-struct Made<T, F> {
-    attempt: Option<F>,
-    kept: Option<T>,
-}
-
 impl<T, S> Core<T, S>
 where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    /// Starts a child, or says why not. The error has the item, if it was not used.
-    pub(super) fn start_child(self: &Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>> {
-        let id = match self.shared.admit(intake) {
-            Ok(id) => id,
-            Err(Refused::MaxChildren(max_children)) => {
-                return Err(StartError::MaxChildren { max_children, item });
-            }
-            Err(Refused::Ended(end)) => return Err(StartError::Ended { end, item }),
-        };
-        let made = catch_unwind(AssertUnwindSafe(|| self.make(item, id)));
-        let (what, error) = match made {
-            Ok(Ok(Made { attempt: Some(attempt), kept })) => {
-                let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
-                if self.shared.listening.load(Ordering::Relaxed) {
-                    // Told before the task runs, so that `Started` comes first.
-                    self.shared.with(|registry| registry.tell(id, What::Started));
-                }
-                self.shared.runtime.spawn(task);
-                return Ok(Birth::Started(id));
-            }
-            Ok(Ok(Made { attempt: None, .. })) => {
-                self.shared.with(|registry| registry.not_started(id, What::Ignored));
-                return Ok(Birth::Ignored);
-            }
-            Ok(Err(error)) => {
-                let error = Arc::from(error);
-                (What::StartFailed(Arc::clone(&error)), StartError::Failed(error))
-            }
-            Err(payload) => {
-                let panic = Panic::new(payload);
-                (What::StartPanicked(panic.clone()), StartError::Panicked(panic))
-            }
-        };
-        let label = self.shared.with(|registry| {
-            let label = registry.label_of(id);
-            registry.not_started(id, what);
-            label
-        });
-        let label = label.as_deref();
-        // Without the registry's lock: formatting the error runs the user's code.
-        match &error {
-            StartError::Panicked(panic) => log(|| {
-                tracing::error!(child = %id, label, panic = panic.message(), "a child could not be started");
-            }),
-            StartError::Failed(error) => {
-                log(|| tracing::error!(child = %id, label, %error, "a child could not be started"));
-            }
-            StartError::MaxChildren { .. } | StartError::Ended { .. } => {}
-        }
-        Err(error)
-    }
-
-    fn make(&self, item: T, id: ChildId) -> Result<Made<T, S::Future>, StageError> {
-        let ItemOptions { copy, label, rule } = &self.options;
-        if label.is_some() || rule.is_some() {
-            let label = label.as_ref().map(|label| Arc::from(label(&item)));
-            let rule = rule.as_ref().map(|rule| rule(&item));
-            self.shared.with(|registry| registry.label(id, label, rule, &self.shared.rules));
-        }
-        let kept = copy.map(|copy| copy(&item));
-        let starting = Starting { shared: &self.shared, id, restarts: 0 };
-        Ok(Made { attempt: self.spec.start(item, starting)?, kept })
-    }
-
     /// Makes another attempt of a child.
     pub(super) fn restart(
         &self,

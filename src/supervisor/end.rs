@@ -1,6 +1,7 @@
-use super::child::ChildId;
+use super::child_info::ChildId;
 use super::outcome::Outcome;
-use crate::stage::{Panic, Reason};
+use crate::failure::Panic;
+use crate::stage::Reason;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;

@@ -1,13 +1,9 @@
-use super::child::ChildId;
-use super::shared::Shared;
-use crate::stage::Panic;
-use futures_core::{FusedStream, Stream};
+use super::child_info::ChildId;
+use crate::failure::Panic;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 /// Something that happened to a child.
@@ -90,72 +86,6 @@ impl fmt::Display for Event {
     }
 }
 
-/// What happens to the children of a supervisor, as a stream.
-///
-/// Made by [`SupervisorHandle::events`](super::SupervisorHandle::events). It ends after the last event, when the
-/// supervisor has ended.
-///
-/// # Ordering
-/// As it happened, over all children.
-///
-/// # Drop
-/// Events are no longer kept for it.
-#[must_use = "streams do nothing unless polled"]
-pub struct Events {
-    shared: Arc<Shared>,
-    at: usize,
-    ended: bool,
-}
-
-impl Events {
-    pub(super) fn new(shared: Arc<Shared>, capacity: usize) -> Self {
-        shared.listening.store(true, Ordering::Relaxed);
-        let at = shared.with(|registry| registry.listeners.add(capacity));
-        Self { shared, at, ended: false }
-    }
-}
-
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        let at = self.at;
-        // Dropped without the lock: this waker may be the last thing that keeps its task alive.
-        let mut old = None;
-        let polled = self.shared.with(|registry| {
-            let over = registry.is_over();
-            registry.listeners.poll(at, over, cx, &mut old)
-        });
-        drop(old);
-        self.ended = matches!(polled, Poll::Ready(None));
-        polled
-    }
-}
-
-impl FusedStream for Events {
-    fn is_terminated(&self) -> bool {
-        self.ended
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        let at = self.at;
-        // Dropped without the lock: its events hold the user's errors, whose drop may do anything.
-        let queue = self.shared.with(|registry| registry.listeners.remove(at));
-        drop(queue);
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("ended", &self.ended).finish_non_exhaustive()
-    }
-}
-
 /// The readers of events, each with the events it has not read yet.
 #[derive(Debug, Default)]
 pub(super) struct Listeners(Vec<Option<Listener>>);
@@ -175,7 +105,7 @@ impl Listeners {
         self.0.is_empty()
     }
 
-    fn add(&mut self, capacity: usize) -> usize {
+    pub(super) fn add(&mut self, capacity: usize) -> usize {
         let listener = Listener { queue: VecDeque::new(), capacity, missed: 0, waker: None };
         let at = self.0.iter().position(Option::is_none).unwrap_or_else(|| {
             self.0.push(None);
@@ -185,7 +115,7 @@ impl Listeners {
         at
     }
 
-    fn remove(&mut self, at: usize) -> Option<Listener> {
+    pub(super) fn remove(&mut self, at: usize) -> Option<Listener> {
         let removed = self.0[at].take();
         while self.0.last().is_some_and(Option::is_none) {
             self.0.pop();
@@ -210,7 +140,7 @@ impl Listeners {
         wakers.extend(self.0.iter_mut().flatten().filter_map(|listener| listener.waker.take()));
     }
 
-    fn poll(
+    pub(super) fn poll(
         &mut self,
         at: usize,
         over: bool,

@@ -1,12 +1,13 @@
-use super::child::{ChildId, ChildInfo};
-use super::core::{Birth, Owner, Starts};
+use super::child_info::{ChildId, ChildInfo};
+use super::core::Owner;
 use super::end::{NotFound, RestartError, StartError, SupervisorEnd};
-use super::event::Events;
+use super::events::Events;
 use super::outcome::Outcome;
 use super::reader::{Intake, read};
 use super::registry::REQUESTED;
 use super::report::{ChildCounts, SupervisorReport};
 use super::shared::Shared;
+use super::start::{Birth, Starts};
 use crate::dispatch::SubscriptionId;
 use crate::stage::{Subscribe, SubscribeError};
 use std::fmt;

@@ -80,9 +80,11 @@
 
 mod child;
 mod child_error;
+mod child_info;
 mod core;
 mod end;
 mod event;
+mod events;
 mod handle;
 mod options;
 mod outcome;
@@ -91,18 +93,22 @@ mod registry;
 mod report;
 mod restart;
 mod rule;
+mod rules;
 mod shared;
 mod sink;
 mod spec;
+mod start;
 mod start_all;
 mod supervised;
 mod task;
 mod task_supervisor;
 
-pub use child::{Child, ChildId, ChildInfo, ChildState};
+pub use child::Child;
 pub use child_error::ChildError;
+pub use child_info::{ChildId, ChildInfo, ChildState};
 pub use end::{GivenUp, NotFound, RestartError, StartError, SupervisorEnd, SupervisorError};
-pub use event::{Event, Events, What};
+pub use event::{Event, What};
+pub use events::Events;
 pub use handle::SupervisorHandle;
 pub use outcome::Outcome;
 pub use report::{ChildCounts, Stopped, SupervisorReport};

@@ -1,5 +1,5 @@
 use super::restart::Restart;
-use crate::stage::Panic;
+use crate::failure::Panic;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Starts children of the items of a stage.
 
-use super::core::{Birth, Starts};
 use super::end::{StartError, SupervisorEnd};
 use super::registry::Registry;
 use super::shared::Shared;
+use super::start::{Birth, Starts};
 use crate::stage::{Reason, Subscription};
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -7,14 +7,14 @@ mod intakes;
 mod slot;
 mod stopping;
 
-use super::child::{ChildId, ChildInfo, ChildState};
+use super::child_info::{ChildId, ChildInfo, ChildState};
 use super::end::{GivenUp, SupervisorEnd};
 use super::event::{Event, Listeners, What};
 use super::outcome::Outcome;
 use super::report::{ChildCounts, Stopped, SupervisorReport};
 use super::restart::{Intensity, Restarts};
 use super::rule::Shutdown;
-use super::shared::Rules;
+use super::rules::Rules;
 use slot::{Intake, Slot, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
@@ -351,7 +351,8 @@ fn join<R>(waiting: &mut Vec<oneshot::Sender<R>>, told: oneshot::Sender<R>) -> V
 mod tests {
     use super::{Next, Outcome, REQUESTED};
     use crate::supervisor::restart::Intensity;
-    use crate::supervisor::shared::{Rules, Shared};
+    use crate::supervisor::rules::Rules;
+    use crate::supervisor::shared::Shared;
     use crate::supervisor::{Restart, Shutdown};
     use std::sync::Arc;
     use tokio::sync::oneshot;

@@ -1,4 +1,4 @@
-use super::child::ChildId;
+use super::child_info::ChildId;
 use super::end::SupervisorEnd;
 use super::outcome::Outcome;
 use std::sync::Arc;

@@ -1,14 +1,12 @@
 //! What the tasks of a supervisor share.
 
-use super::child::ChildId;
+use super::child_info::ChildId;
 use super::end::SupervisorEnd;
 use super::event::What;
 use super::outcome::Outcome;
 use super::registry::{After, Kill, Next, Phase, Refused, Registry};
 use super::report::SupervisorReport;
-use super::restart::{Intensity, Restart};
-use super::rule::Shutdown;
-use crate::backoff::Pauses;
+use super::rules::Rules;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,16 +16,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
-
-/// What does not change after the start.
-pub(super) struct Rules {
-    pub(super) restart: Restart,
-    pub(super) intensity: Intensity,
-    pub(super) restarts_per_child: u32,
-    pub(super) pauses: Option<Pauses>,
-    pub(super) shutdown: Shutdown,
-    pub(super) max_children: usize,
-}
 
 /// The registry of children under its lock, and how to get at the runtime.
 pub(super) struct Shared {

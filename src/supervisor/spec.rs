@@ -1,6 +1,7 @@
-use super::child::{Child, ChildId};
+use super::child::Child;
+use super::child_info::ChildId;
 use super::shared::Shared;
-use crate::stage::StageError;
+use crate::failure::StageError;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;

@@ -2,7 +2,7 @@ use super::core::Core;
 use super::end::SupervisorError;
 use super::sink::DynamicSupervisor;
 use super::spec::ChildSpec;
-use crate::lane::Turn;
+use crate::coop::Turn;
 use futures_core::Stream;
 use futures_sink::Sink;
 use std::future::poll_fn;

@@ -1,10 +1,10 @@
-use super::child::ChildId;
+use super::child_info::ChildId;
 use super::core::Core;
 use super::outcome::Outcome;
 use super::registry::Next;
 use super::spec::{ChildOutput, ChildSpec, Starting};
-use crate::lane::give_way;
-use crate::stage::Panic;
+use crate::coop::give_way;
+use crate::failure::Panic;
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

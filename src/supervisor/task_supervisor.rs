@@ -1,10 +1,11 @@
 mod closed;
 mod naming;
 mod outstanding;
+mod results;
 mod task;
 
 use super::child_error::ChildError;
-use crate::stage::Panic;
+use crate::failure::Panic;
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use outstanding::Outstanding;

@@ -37,6 +37,7 @@ mod global;
 mod info;
 mod lane;
 mod late;
+mod late_output;
 mod merge;
 mod periodic;
 mod placed;

@@ -38,10 +38,9 @@ fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--examples"]).current_dir(root());
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
+        // As `cargo test` builds them, and so they are there already, most often.
+        let profile = if cfg!(debug_assertions) { "test" } else { "release" };
+        build.args(["build", "--quiet", "--examples", "--profile", profile]).current_dir(root());
         assert!(build.status().expect("cargo is there").success(), "the examples do not build");
         // Tests are in target/<profile>/deps.
         let tests = std::env::current_exe().expect("this is a file");

@@ -1,13 +1,13 @@
 //! What becomes of children: they end, and are started again or gone.
 
 use super::{Next, Registry, SINK};
-use crate::supervisor::child::{ChildId, ChildState};
+use crate::supervisor::child_info::{ChildId, ChildState};
 use crate::supervisor::end::{GivenUp, SupervisorEnd};
 use crate::supervisor::event::What;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::report::Stopped;
 use crate::supervisor::restart::Intensity;
-use crate::supervisor::shared::Rules;
+use crate::supervisor::rules::Rules;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -1,7 +1,7 @@
 //! What is known of one child, and of one intake.
 
 use super::NONE;
-use crate::supervisor::child::ChildState;
+use crate::supervisor::child_info::ChildState;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::rule::Shutdown;
 use std::sync::Arc;

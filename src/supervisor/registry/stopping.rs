@@ -1,12 +1,12 @@
 //! How children and supervisors are stopped, and when a supervisor is over.
 
 use super::{Kill, Phase, Registry, join};
-use crate::supervisor::child::{ChildId, ChildState};
+use crate::supervisor::child_info::{ChildId, ChildState};
 use crate::supervisor::end::SupervisorEnd;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::report::SupervisorReport;
 use crate::supervisor::rule::Shutdown;
-use crate::supervisor::shared::Rules;
+use crate::supervisor::rules::Rules;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 

@@ -1,18 +1,16 @@
 //! The items that were sent and whose results were not read yet.
 
+use super::results::{Results, Told};
 use super::task::{Task, Teller};
 use crate::supervisor::ChildError;
 use crate::sync::keep_waker;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-
-/// What came of one item, with the number of its seat.
-type Told<O> = (usize, Result<O, ChildError>);
 
 /// The tasks of these items, and the results they told.
 pub(super) struct Outstanding<K, O> {
@@ -39,55 +37,12 @@ struct Order<O> {
     done: Vec<Option<Result<O, ChildError>>>,
 }
 
-/// The results of tasks, on their way to the reader.
-pub(super) struct Results<O> {
-    state: Mutex<State<O>>,
-}
-
-struct State<O> {
-    queue: VecDeque<Told<O>>,
-    reader: Option<Waker>,
-    /// The reader is gone.
-    abandoned: bool,
-}
-
-impl<O> Results<O> {
-    fn lock(&self) -> MutexGuard<'_, State<O>> {
-        // No code of users runs under this lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn push(&self, at: usize, result: Result<O, ChildError>) {
-        let mut state = self.lock();
-        if state.abandoned {
-            // The result is dropped without the lock.
-            drop(state);
-            return;
-        }
-        state.queue.push_back((at, result));
-        let reader = state.reader.take();
-        drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-
-    /// Wakes the reader, if it waits.
-    fn wake(&self) {
-        let reader = self.lock().reader.take();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-}
-
 impl<K, O> Outstanding<K, O> {
     pub(super) fn new(ordered: bool) -> Self {
-        let state = State { queue: VecDeque::new(), reader: None, abandoned: false };
         Self {
             seats: Vec::new(),
             idle: Vec::new(),
-            results: Arc::new(Results { state: Mutex::new(state) }),
+            results: Arc::default(),
             unread: VecDeque::new(),
             order: ordered.then(|| Order { line: VecDeque::new(), done: Vec::new() }),
         }

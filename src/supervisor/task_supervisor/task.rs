@@ -1,7 +1,7 @@
 //! What drives the future of one item, in a task of its own.
 
-use super::outstanding::Results;
-use crate::stage::Panic;
+use super::results::Results;
+use crate::failure::Panic;
 use crate::supervisor::ChildError;
 use pin_project_lite::pin_project;
 use std::future::Future;

@@ -1,7 +1,9 @@
-use super::{Gate, Lane};
+//! How tasks take turns: what each may do before others run.
+
 use crate::demand::Demand;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+use tokio::task::coop;
 
 /// What a lane may do before it lets other tasks run: a number of items per poll.
 ///
@@ -46,17 +48,6 @@ impl Default for Turn {
     }
 }
 
-/// A lane where items come in, whose turn follows the demand of its layer.
-pub trait Leaf: Lane {
-    /// Sets how many items to pass before other tasks get a turn, at least 1.
-    #[doc(hidden)]
-    fn set_turn(&mut self, turn: usize);
-
-    /// Makes this lane the source of a flow that starts, in a layer with this demand and behind this gate.
-    #[doc(hidden)]
-    fn start(&mut self, demand: Demand, gate: Gate);
-}
-
 /// How long a task that has more to read goes on before it lets others run, batch by batch.
 pub(crate) const SLICE: Duration = Duration::from_micros(100);
 
@@ -95,4 +86,19 @@ impl Pace {
 pub(crate) fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// Polls `poll` if the task that is running has budget left, and takes from it when there is an answer.
+///
+/// A reader whose lanes are always ahead of it would otherwise never let other tasks run.
+pub(crate) fn poll_budgeted<R>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+) -> Poll<R> {
+    let budget = ready!(coop::poll_proceed(cx));
+    let polled = poll(cx);
+    if polled.is_ready() {
+        budget.made_progress();
+    }
+    polled
 }

@@ -1,0 +1,13 @@
+use super::{Gate, Lane};
+use crate::demand::Demand;
+
+/// A lane where items come in, whose turn follows the demand of its layer.
+pub trait Leaf: Lane {
+    /// Sets how many items to pass before other tasks get a turn, at least 1.
+    #[doc(hidden)]
+    fn set_turn(&mut self, turn: usize);
+
+    /// Makes this lane the source of a flow that starts, in a layer with this demand and behind this gate.
+    #[doc(hidden)]
+    fn start(&mut self, demand: Demand, gate: Gate);
+}
