@@ -1,5 +1,5 @@
-//! What the compiler says of wrong programs. Each program of `tests/ui` says behind `//~` what it is to be told, phrase
-//! by phrase, and behind `//#` by how many errors.
+//! What the compiler says of wrong programs. Each program of `tests/ui` says after `//~` what it is to be told, phrase
+//! by phrase, and after `//#` by how many errors.
 
 use std::collections::BTreeMap;
 use std::fs;

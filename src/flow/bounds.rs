@@ -45,7 +45,7 @@ impl<P> Flowing for P where P: Plain<Item: Send + 'static> + Build<Bare, Lane: S
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not take every operator",
     label = "needs a flow whose layer is open",
-    note = "behind a `reduce`, `emit_state`, `on_trigger` or `combine` the layer is closed, and behind a `window` or a \
+    note = "after a `reduce`, `emit_state`, `on_trigger` or `combine` the layer is closed, and after a `window` or a \
             join there are windows: open the next layer first with `partition`, `partition_by` or `shuffle`, or ask for \
             `Readable`"
 )]

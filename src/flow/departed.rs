@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_comes_behind_the_word_that_a_lane_is_done() {
+    fn nothing_comes_after_the_word_that_a_lane_is_done() {
         let mut at = 0;
         // An iterator that goes on after its end.
         let items = std::iter::from_fn(move || {

@@ -28,7 +28,7 @@ pub trait Plan: Layered {
 #[diagnostic::on_unimplemented(
     message = "what comes out of `{Self}` is not `{E}`",
     label = "needs a flow whose items come `{E}`",
-    note = "`Bare` items are read, partitioned, shuffled, merged. Behind a `window` comes a `reduce`, or another operator \
+    note = "`Bare` items are read, partitioned, shuffled, merged. After a `window` comes a `reduce`, or another operator \
             that brings items together, and then these",
     note = "`Numbered` items are brought back into source order by `ordered`. The order is lost in the operator that is \
             named above: put `ordered` before it. It is kept by operators that work item by item, by `map_async`, \
@@ -60,7 +60,7 @@ pub trait Layered {
 #[diagnostic::on_unimplemented(
     message = "`map_batch` comes first in a layer, before any operator that works item by item",
     label = "the batches of this layer are already taken apart",
-    note = "move it right behind the source, `partition…` or `shuffle`, or open a new layer with one of these"
+    note = "move it right after the source, `partition…` or `shuffle`, or open a new layer with one of these"
 )]
 pub trait LayerStart: Plan {}
 

@@ -9,7 +9,7 @@ use std::{iter, option};
     message = "nothing says what comes out of a state `{S}`",
     label = "here the items of a `{S}` would come out",
     note = "the items of a state are emitted by default, so it must be something to iterate over (and `Clone` with \
-            windows, which may emit before they are done); for the states themselves call `emit_state` behind the \
+            windows, which may emit before they are done); for the states themselves call `emit_state` after the \
             `reduce`, for anything else `on_trigger`"
 )]
 pub trait Emit<S, P, Id> {

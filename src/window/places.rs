@@ -24,7 +24,7 @@ pub trait Places: Clone {
 #[diagnostic::on_unimplemented(
     message = "the windows of this flow may be merged, and nothing says how their states become one",
     label = "needs `merge_states`",
-    note = "an item between two sessions makes one of them: call `merge_states` behind the `reduce`"
+    note = "an item between two sessions makes one of them: call `merge_states` after the `reduce`"
 )]
 pub trait Settled: Places {}
 

@@ -2,7 +2,7 @@
 //# 1
 //~ `map_batch` comes first in a layer
 //~ the batches of this layer are already taken apart
-//~ move it right behind the source
+//~ move it right after the source
 
 use gen_stage::prelude::*;
 

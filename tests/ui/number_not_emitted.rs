@@ -1,7 +1,7 @@
 //! The state of a reduce that is no iterator needs `emit_state`.
 //# 1
 //~ nothing says what comes out of a state `u64`
-//~ call `emit_state` behind the `reduce`
+//~ call `emit_state` after the `reduce`
 //~ for anything else `on_trigger`
 
 use gen_stage::prelude::*;

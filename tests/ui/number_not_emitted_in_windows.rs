@@ -1,7 +1,7 @@
 //! The same with windows.
 //# 1
 //~ nothing says what comes out of a state `u64`
-//~ call `emit_state` behind the `reduce`
+//~ call `emit_state` after the `reduce`
 
 use gen_stage::prelude::*;
 use gen_stage::window::Window;

@@ -1,7 +1,7 @@
 //! A window is reduced before its items go to another layer.
 //# 2
 //~ is not `Bare`
-//~ Behind a `window` comes a `reduce`
+//~ After a `window` comes a `reduce`
 
 use gen_stage::prelude::*;
 use gen_stage::window::Window;

@@ -1,7 +1,7 @@
 //! A function that takes flows which take operators is given one that is closed.
 //# 4
 //~ does not take every operator
-//~ behind a `reduce`, `emit_state`, `on_trigger` or `combine` the layer is closed
+//~ after a `reduce`, `emit_state`, `on_trigger` or `combine` the layer is closed
 
 use gen_stage::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Sessions become one, and their states have to.
 //# 1
 //~ the windows of this flow may be merged, and nothing says how their states become one
-//~ call `merge_states` behind the `reduce`
+//~ call `merge_states` after the `reduce`
 
 use gen_stage::prelude::*;
 use gen_stage::window::Window;

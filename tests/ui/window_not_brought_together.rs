@@ -2,7 +2,7 @@
 //# 3
 //~ what comes out of `InWindows<
 //~ is not `Bare`
-//~ Behind a `window` comes a `reduce`
+//~ After a `window` comes a `reduce`
 
 use gen_stage::prelude::*;
 use gen_stage::window::Window;
