@@ -6,12 +6,15 @@ use gen_stage::dispatch::{
     Selector, StageId, Subscriber, SubscriptionId,
 };
 use gen_stage::edge::{Counts, Receiver, Sender};
+use gen_stage::flow::adapters::{
+    AnyError, AsyncLane, AsyncLaneInOrder, Batch, DeadLetters, Departed, Ending, Enumerated, FromStage, Join,
+    Joined, MapErr, MapOk, MapValues, Merge, MergeLane, OneEach, OrderedLane, Piece, Present, Retrying, Rows,
+    Shuffle, SkipErrors, Source, SourceLane, Stepped, Tagged, Throttled, TryFilterMap, TryMap, Uniq, UniqBy,
+    When,
+};
 use gen_stage::flow::{
-    AnyError, AsyncLane, AsyncLaneInOrder, Batch, Combiner, DeadLetters, Departed, Ending, Enumerated,
-    FlowEnd, FlowError, FlowHandle, FlowReport, FromStage, FullOuter, Inner, IntoStages, Join, Joined,
-    LeftOuter, MapErr, MapOk, MapValues, Merge, MergeLane, OneEach, OrderedLane, Piece, Present, Retry,
-    Retrying, RightOuter, Rows, Shuffle, Side, SkipErrors, Source, SourceLane, StagesHandle, Stepped, Tagged,
-    Throttle, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
+    Combiner, FlowEnd, FlowError, FlowHandle, FlowReport, FullOuter, Inner, IntoStages, LeftOuter, Retry,
+    RightOuter, Side, StagesHandle, Throttle,
 };
 use gen_stage::lane::{Foreign, Inlet, Iter};
 use gen_stage::prelude::*;

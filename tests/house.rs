@@ -23,9 +23,8 @@ impl House {
             for path in
                 text.lines().filter(|line| line.starts_with("pub")).flat_map(|line| uses(line, "use "))
             {
-                if let Some((from, name)) = path.rsplit_once("::") {
-                    let from = from.strip_prefix("self::").unwrap_or(from);
-                    house.doors.insert((module.clone(), name.into()), format!("{module}::{from}"));
+                if let Some((from, name)) = place(module, &path).rsplit_once("::") {
+                    house.doors.insert((module.clone(), name.into()), from.into());
                 }
             }
         }
@@ -51,15 +50,8 @@ impl House {
 
     /// The file that a path in a `use` of `module` leads to.
     fn resolve(&self, module: &str, path: &str) -> Option<String> {
-        let mut place: Vec<&str> = module.split("::").collect();
-        let mut rest = path.split("::").peekable();
-        if rest.next_if_eq(&"crate").is_some() {
-            place.clear();
-        }
-        while rest.next_if_eq(&"super").is_some() {
-            place.pop();
-        }
-        place.extend(rest);
+        let place = place(module, path);
+        let place: Vec<&str> = place.split("::").collect();
         (1..=place.len()).rev().find_map(|length| {
             let file = place[..length].join("::");
             let name = place.get(length).map_or("", |name| name);
@@ -81,6 +73,20 @@ impl House {
         });
         arrows.collect()
     }
+}
+
+/// Where a path in a file leads to, from the root of the crate.
+fn place(module: &str, path: &str) -> String {
+    let mut place: Vec<&str> = module.split("::").collect();
+    let mut rest = path.split("::").peekable();
+    if rest.next_if_eq(&"crate").is_some() {
+        place.clear();
+    }
+    while rest.next_if_eq(&"super").is_some() {
+        place.pop();
+    }
+    place.extend(rest.filter(|name| *name != "self"));
+    place.join("::")
 }
 
 /// Without tests and comments, with each `use` in a line.

@@ -4,7 +4,8 @@ use super::envelope::{Bare, Envelope, InWindow, Numbered};
 use super::plan::{Build, Plan};
 use super::tasks::Tasks;
 use crate::lane::Lane;
-use crate::window::{Global, Places, Signal, Unwindowed, Whole};
+use crate::window::Global;
+use crate::window::adapters::{Places, Signal, Unwindowed, Whole};
 
 /// A flow that takes every operator: the bound for functions, fields and traits of your own.
 ///

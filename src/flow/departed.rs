@@ -1,6 +1,7 @@
 use crate::coop::{Pace, give_way};
 use crate::lane::{Each, Lane, poll_one};
-use crate::window::{Emit, Info};
+use crate::window::Info;
+use crate::window::adapters::Emit;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use super::plan::{Build, Layered, Plan, Settings};
 use super::reduce::Reduce;
 use super::tasks::Tasks;
 use crate::lane::Inlet;
-use crate::window::{Emit, Keeps, MergeStates, Reducer, Spread};
+use crate::window::adapters::{Emit, Keeps, MergeStates, Reducer, Spread};
 use std::fmt;
 
 /// # Lanes brought together
@@ -152,7 +152,7 @@ impl<P, R, E, M, G> Build<Bare> for Departition<P, R, E, M, G>
 where
     P: Reducible<Feed: Send + 'static, Item: Send + 'static, Id: Ord + Clone + Send + 'static>,
     P::Places: Spread<P::Item> + Send + 'static,
-    <P::Places as crate::window::Places>::States<<R as Keeps>::State>: Send,
+    <P::Places as crate::window::adapters::Places>::States<<R as Keeps>::State>: Send,
     R: Reducer<P::Item, Piece<P::Id, E::Item>> + Keeps + Clone + Send + 'static,
     <R as Reducer<P::Item, Piece<P::Id, E::Item>>>::Items: Send,
     E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone + Send + 'static,

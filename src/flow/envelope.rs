@@ -1,7 +1,7 @@
 //! What items travel in, from operator to operator.
 
 use super::sequence::{Expanded, Tagged};
-use crate::window::{Placed, Places, Signal};
+use crate::window::adapters::{Placed, Places, Signal};
 use std::iter;
 use std::marker::PhantomData;
 
@@ -221,7 +221,8 @@ impl<P: Places, Id, E: Envelope> Envelope for InWindow<P, Id, E> {
 mod tests {
     use super::Tagged::{End, Part, Whole};
     use super::*;
-    use crate::window::{Fire, Single, Slot, Trigger};
+    use crate::window::adapters::Fire;
+    use crate::window::{Single, Slot, Trigger};
 
     fn kept<E: Envelope>(of: E::Of<u8>) -> Option<E::Of<u8>> {
         E::step(of, |n| Some(n + 1))

@@ -1,7 +1,7 @@
 use super::bounds::Reducible;
 use super::flow::Flow;
 use super::reduce::Reduce;
-use crate::window::{Keeps, Reducer};
+use crate::window::adapters::{Keeps, Reducer};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::iter;

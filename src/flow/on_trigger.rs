@@ -1,7 +1,8 @@
 use super::bounds::Reducible;
 use super::flow::Flow;
 use super::reduce::Reduce;
-use crate::window::{Info, Items, Keeps, MergeBy, OnTrigger};
+use crate::window::Info;
+use crate::window::adapters::{Items, Keeps, MergeBy, OnTrigger};
 
 impl<P, R, M> Flow<Reduce<P, R, Items, M>>
 where

@@ -13,7 +13,7 @@ use std::thread::available_parallelism;
 pub trait Plan: Layered {
     /// What comes out of the flow, or goes to the next operator.
     type Item;
-    /// The [`Envelope`] in which an operator after this one gets its items; [`ClosedLayer`](super::ClosedLayer) when
+    /// The [`Envelope`] in which an operator after this one gets its items; [`ClosedLayer`](super::adapters::ClosedLayer) when
     /// none may come after it.
     type Carries;
 

@@ -3,7 +3,10 @@ use super::envelope::{Bare, ClosedLayer};
 use super::flow::Flow;
 use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
-use crate::window::{Emit, Fold, Items, Keeps, MergeStates, Never, Reduced, Reducer, Rules, Spread, State};
+use crate::window::Rules;
+use crate::window::adapters::{
+    Emit, Fold, Items, Keeps, MergeStates, Never, Reduced, Reducer, Spread, State,
+};
 use std::fmt;
 
 impl<P> Flow<P> {

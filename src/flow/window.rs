@@ -3,7 +3,8 @@ use super::envelope::{Bare, InWindow};
 use super::flow::Flow;
 use super::plan::{Build, Layered, Plan, Settings};
 use super::tasks::Tasks;
-use crate::window::{LateItems, Triggering, Window, Windowed, Windowing};
+use crate::window::adapters::{LateItems, Triggering, Windowed};
+use crate::window::{Window, Windowing};
 use std::fmt;
 
 /// # Windows

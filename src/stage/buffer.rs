@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 /// # Source
 /// The option `buffer_keep`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Keep {
     /// It keeps what it has, and throws away what comes.
     First,

@@ -68,6 +68,7 @@ mod consumer;
 mod core;
 mod downstream;
 mod driver;
+mod ending;
 mod ends;
 mod entry;
 mod from_iter;

@@ -83,6 +83,7 @@ pub struct ConsumerStatus {
 ///
 /// See [`Status`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Kind {
     /// Makes items.
     Producer,

@@ -15,6 +15,7 @@ use std::time::Duration;
 /// # Source
 /// The `shutdown` of a child spec: `:brutal_kill`, a number of milliseconds (5000 unless said), `:infinity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Shutdown {
     /// It is aborted at once, and not asked.
     Brutal,

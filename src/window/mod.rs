@@ -28,6 +28,7 @@
 //!
 //! Processing time is that of tokio's clock, which tests can pause.
 
+pub mod adapters;
 mod clock;
 mod count;
 mod desk;
@@ -60,31 +61,18 @@ mod whole;
 mod window;
 mod windowing;
 
-pub use count::Count;
 pub use desk::Desk;
-pub use emit::{Emit, Items, Nothing, OnTrigger, State};
-pub use fixed::{Fixed, OneSpan};
-pub use global::{Global, Globally};
+pub use global::Global;
 pub use info::{Info, Trigger};
-pub use lane::Windowed;
-pub use late::{Counted, Late, LateItems, SideOutput};
-pub use merge::{MergeBy, MergeStates, Never};
-pub use periodic::Periodic;
-pub use placed::Placed;
-pub use places::{Copies, Merging, Places, Settled, Several, Single, Spread, Whole};
-pub use reduced::Reduced;
+pub use late::Late;
+pub use places::{Merging, Several, Single};
 pub(crate) use reduced::Rules;
-pub use reducer::{EmitAndFold, Fold, Keeps, Reducer};
-pub use row::{Found, Row};
-pub use session::{Session, Sessions};
-pub use signal::{Fire, Signal, Slot};
-pub use sliding::{Sliding, SomeSpans};
+pub use session::Session;
+pub use signal::Slot;
 pub use spans::Span;
-pub use states::{One, Slab, States};
-pub use stream_window::{StreamWindow, WindowedStream};
+pub use stream_window::StreamWindow;
 pub use time::EventTime;
-pub use trigger::{Act, Acts, AtEnd, Custom, Every, Triggering};
+pub use trigger::Acts;
 pub use triggers::Triggers;
-pub use whole::Unwindowed;
-pub use window::{EventTimed, Rows, Window};
+pub use window::Window;
 pub use windowing::Windowing;

@@ -7,7 +7,7 @@ use super::windowing::Windowing;
 use std::fmt;
 use tokio::time::Instant;
 
-/// Windows of equal size at equal steps: what [`Fixed`](super::Fixed) and [`Sliding`](super::Sliding) are.
+/// Windows of equal size at equal steps: what [`Fixed`](super::adapters::Fixed) and [`Sliding`](super::adapters::Sliding) are.
 #[derive(Clone)]
 pub struct Row<F, L> {
     by: F,

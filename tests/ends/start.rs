@@ -58,7 +58,7 @@ async fn the_report_says_how_long_it_ran_and_drained() {
         tokio::time::sleep(Duration::from_secs(2)).await;
         n
     });
-    let slow_lane = |lane: gen_stage::flow::SourceLane<_>| {
+    let slow_lane = |lane: gen_stage::flow::adapters::SourceLane<_>| {
         lane.then(|n: u64| async move {
             tokio::time::sleep(Duration::from_secs(10)).await;
             n

@@ -2,7 +2,8 @@ use crate::support::{Live, Lives, Numbers, counting, numbers, operator_suite, se
 use futures::channel::mpsc::unbounded;
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
-use gen_stage::window::{Fixed, Global, Window};
+use gen_stage::window::adapters::Fixed;
+use gen_stage::window::{Global, Window};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -31,7 +31,7 @@ mod with_lanes_of_its_own {
 /// How many lanes the layer has, and what comes out of them.
 async fn lanes_of<P>(flow: Flow<P>) -> (usize, Vec<u64>)
 where
-    P: gen_stage::flow::OpenLayer<Item = u64, Lane: Send + 'static>,
+    P: gen_stage::flow::adapters::OpenLayer<Item = u64, Lane: Send + 'static>,
 {
     let lanes = Arc::new(AtomicUsize::new(0));
     let counts = lanes.clone();

@@ -14,7 +14,7 @@ pub(crate) use operator_suite::operator_suite;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use gen_stage::Flow;
-use gen_stage::flow::Source;
+use gen_stage::flow::adapters::Source;
 use gen_stage::lane::Foreign;
 use gen_stage::prelude::*;
 use std::sync::Arc;

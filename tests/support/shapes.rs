@@ -1,7 +1,7 @@
 //! Lanes, demands and items at random, for properties of single operators.
 
 use gen_stage::Flow;
-use gen_stage::flow::Source;
+use gen_stage::flow::adapters::Source;
 use gen_stage::lane::Iter;
 use proptest::prelude::*;
 

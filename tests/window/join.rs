@@ -5,7 +5,8 @@ use futures::channel::mpsc::unbounded;
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
 use gen_stage::flow::{FullOuter, Inner, LeftOuter, RightOuter, Side};
-use gen_stage::window::{Fixed, Trigger, Window};
+use gen_stage::window::adapters::Fixed;
+use gen_stage::window::{Trigger, Window};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -142,7 +143,7 @@ async fn an_idle_side_does_not_hold_them_for_ever() {
 fn lives_side(
     lives: &Arc<Lives>,
     items: u64,
-) -> Flow<impl gen_stage::flow::OpenLayer<Item = Live, Lane: Send + 'static> + use<>> {
+) -> Flow<impl gen_stage::flow::adapters::OpenLayer<Item = Live, Lane: Send + 'static> + use<>> {
     let lives = lives.clone();
     counting(items).lanes(1).demand(10, 5).map(move |n| Live::new(n, &lives))
 }

@@ -14,7 +14,7 @@ use crate::moody::{Moody, moody};
 use crate::random::Random;
 use futures::Stream;
 use gen_stage::Flow;
-use gen_stage::flow::Source;
+use gen_stage::flow::adapters::Source;
 use gen_stage::lane::Foreign;
 use gen_stage::prelude::*;
 use std::future::Future;
