@@ -1,32 +1,30 @@
-//! How flows, stages and supervisors end: one table of words, and what to do about channels.
+//! How flows, stages and supervisors end: what each word does, and what to do about channels.
 //!
-//! The same word means the same everywhere:
-//!
-//! | word | the input | what was taken | after the deadline |
+//! | | a flow | a stage | a supervisor |
 //! |---|---|---|---|
-//! | `wait()` | is read to its own end | comes out | there is none |
-//! | `drain(deadline)` | is read to its own end | comes out | dropped |
-//! | `shutdown(deadline)` | is read no further | comes out; windows and states too | dropped |
-//! | `abort()` | is dropped | is dropped | |
+//! | `wait()` | reads its sources to their ends; everything comes out | works until it ends by itself | works until it ends by itself |
+//! | `drain(deadline)` | the same; what is left after the deadline is dropped | the same; is shut down after the deadline | takes nothing more, lets its children come to their ends, and stops those that have not after the deadline |
+//! | `finish()` | | makes and takes nothing more; sends out what it has buffered | |
+//! | `shutdown` | with a deadline: reads no further; what was taken comes out, with windows and states; what is left after the deadline is dropped | drops what it has buffered | takes nothing more, and stops its children at once |
+//! | `abort()` | drops all of it where it is | drops it where it is | takes nothing more, and drops its children |
+//! | `detach()` | runs on without a handle | runs on without a handle | |
 //!
 //! - **Flows**: [`FlowHandle`](crate::flow::FlowHandle) of a flow that was [started](crate::Flow::start),
-//!   [`StagesHandle`](crate::flow::StagesHandle) of one that feeds stages. A flow that reads stages
-//!   ([`from_stages`](crate::Flow::from_stages)) takes at a shutdown what was already sent to it. The
+//!   [`StagesHandle`](crate::flow::StagesHandle) of one that feeds stages. At a shutdown, a flow that reads stages
+//!   ([`from_stages`](crate::Flow::from_stages)) still processes the items that were already sent to it. The
 //!   [report](crate::flow::FlowReport) says how many items were taken, how many were discarded on the way, and how
 //!   many were sent to subscribers that left without taking them.
-//! - **Stages**: at a shutdown by its [`Handle`](crate::stage::Handle), a stage drops what it has buffered, and counts
-//!   it ([`counts`](crate::stage::Handle::counts)); with [`finish`](crate::stage::Handle::finish) it sends that out
-//!   before it ends, and takes no more. `shutdown` and `finish` have no deadline of their own: put one around them.
-//! - **Supervisors**: the input is items and requests; what was taken is children. After `drain`, `shutdown` or `abort`
-//!   of a [`SupervisorHandle`](crate::supervisor::SupervisorHandle), no more input is taken. `drain` lets children come
-//!   to their own ends, and stops those that have not after its deadline; `shutdown` stops all at once. A child is
-//!   stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
+//! - **Stages**: a [`Handle`](crate::stage::Handle). Its [`counts`](crate::stage::Handle::counts) say what was discarded.
+//!   A callback that never returns holds up all but `abort`: put a time limit around `shutdown`, `finish` and `drain`.
+//! - **Supervisors**: a [`SupervisorHandle`](crate::supervisor::SupervisorHandle). Its input is items and requests. A child
+//!   is stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
 //!   [report](crate::supervisor::SupervisorReport) accounts for every item.
-//! - **Dropping** the last handle aborts; `detach`, of flows and stages, lets the work run on.
+//! - **Dropping the last handle** aborts a flow, a supervisor that was made by `into_handle`, and a stage to which there is
+//!   no subscription either. The futures of a flow's `wait`, `drain` and `shutdown` keep it alive, too.
 //!
 //! # A channel as the source
-//! What is in a channel has not been taken yet. So `shutdown` leaves it there, and `drain` reads it, until the channel
-//! is empty and its last sender is gone. Drop the senders, or end the task that has them, and then drain:
+//! What is in a channel has not been taken yet. So `shutdown` drops it with the receiver, uncounted, and `drain` reads it,
+//! until the channel is empty and its last sender is gone. Drop the senders, or end the task that has them, and then drain:
 //! ```
 //! use gen_stage::flow::FlowEnd;
 //! use gen_stage::prelude::*;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `stream.map(f).buffer_unordered(n)` | `stream.flow().map_async(n, f)`: [`map_async`](crate::Flow::map_async) |
 //! | `stream.map(f).buffered(n)` | `stream.flow().map_async(n, f).ordered()`: [`ordered`](crate::Flow::ordered) |
-//! | `stream.then(f)` | `stream.flow().map_async(1, f)` |
+//! | `stream.then(f)` | `stream.flow().map_async(1, f).ordered()` |
 //! | `stream.for_each_concurrent(n, f)` | `stream.flow().for_each_async(n, f)`: [`for_each_async`](crate::Flow::for_each_async) |
 //! | `try_buffer_unordered(n)` | [`try_map_async`](crate::Flow::try_map_async), and [`try_collect`](crate::Flow::try_collect) at the end |
 //! | `filter_map` with a future | [`filter_map_async`](crate::Flow::filter_map_async) |
@@ -17,7 +17,7 @@
 //!   connections time out in the middle. Here lanes drive them in tasks of their own.
 //! - **So they are `Send + 'static`**, and `f` is `Clone`: it runs in each lane. What they share is in an `Arc`.
 //! - **`n` counts over all lanes**: at most `n` futures exist at any time.
-//! - **Results wait, and are bounded**: at most [`max_demand`](crate::Flow::demand) of them, 1000 unless set; at that
+//! - **Results wait, and are bounded**: at most [`max_demand`](crate::Flow::demand) of them per lane, 1000 unless set; at that
 //!   number no new future is begun.
 //! - **A panic in a future ends the flow** with that panic, as it would end the task that polls a `buffer_unordered`.
 //! - Dropping the flow drops all futures, there and here.

@@ -3,10 +3,10 @@
 //! | there | here |
 //! |---|---|
 //! | `items.into_par_iter()` | [`Flow::from_iter(items)`](crate::Flow::from_iter) |
-//! | `chunks.into_par_iter().flat_map_iter(..)` | [`Flow::from_iters(chunks)`](crate::Flow::from_iters): a lane reads a chunk by itself |
+//! | `chunks.into_par_iter().flat_map_iter(..)` | [`Flow::from_iters(chunks)`](crate::Flow::from_iters): with at least as many chunks as lanes, each lane reads chunks by itself |
 //! | `iter.par_bridge()` | `from_iter` again, or [`.flow()`](crate::StreamFlow::flow) on a stream |
 //! | `map`, `filter`, `filter_map`, `flat_map_iter`, `inspect` | `map`, `filter`, `filter_map`, `flat_map`, `inspect` |
-//! | `map_init`, `map_with` | [`emit_and_reduce`](crate::Flow::emit_and_reduce) with a state per lane, or [`per_lane`](crate::Flow::per_lane) |
+//! | `map_init`, `map_with` | [`per_lane`](crate::Flow::per_lane); or [`emit_and_reduce`](crate::Flow::emit_and_reduce) with a state per lane, and [`emit_nothing`](crate::Flow::emit_nothing) |
 //! | `fold(init, f)`: one value per piece | [`reduce(init, f)`](crate::Flow::reduce) and [`emit_state`](crate::Flow::emit_state): one value per lane |
 //! | `fold(..).reduce(..)` | `reduce`, `emit_state`, [`departition`](crate::Flow::departition); by keys: [`combine`](crate::Flow::combine) |
 //! | `sum`, `count`, `min_by_key`, `max_by_key` | the same, and `.await` |

@@ -6,7 +6,7 @@
 //! | `mpsc::channel(n)` between two tasks | [`demand(n, n / 2)`](crate::Flow::demand) of a layer |
 //! | a receiver as the source | `ReceiverStream::new(receiver).flow()` (tokio-stream) |
 //! | a sender as the end | [`forward`](crate::Flow::forward) into a `PollSender` (tokio-util) |
-//! | workers that share one receiver | `.flow().lanes(n)`, or `map_async(n, f)` for work that waits |
+//! | workers that share one receiver | `.flow().lanes(n).demand(4, 2)`: slow items want a small demand, for lanes do not give back what they hold; or `map_async(n, f)` for work that waits |
 //! | a sender for each worker, chosen by a hash | [`partition_by`](crate::Flow::partition_by) |
 //! | `send` that waits: back-pressure | everywhere: nothing is made before it is asked for |
 //! | `Semaphore`: at most `n` at once | [`map_async(n, f)`](crate::Flow::map_async), or [`max_demand`](crate::supervisor::DynamicSupervisor::max_demand) of a supervisor |
@@ -22,7 +22,7 @@
 //! - **Batches cross tasks, items do not**: a task is woken once for many items.
 //! - **A panic anywhere ends the flow**, and is raised or reported where the flow is read or waited for.
 //! - **Dropping the flow ends all its tasks.** There is nothing to abort one by one.
-//! - **What was sent into a channel has not been taken yet**: `shutdown` leaves it there, `drain` reads it. See
+//! - **What was sent into a channel has not been taken yet**: `shutdown` drops it with the receiver, `drain` reads it. See
 //!   [`ends`](crate::ends#a-channel-as-the-source).
 //!
 //! # Examples
