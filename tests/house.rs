@@ -20,12 +20,13 @@ impl House {
         let mut house = Self { files: BTreeMap::new(), doors: BTreeMap::new() };
         house.enter(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "");
         for (module, text) in &house.files {
-            for path in
-                text.lines().filter(|line| line.starts_with("pub")).flat_map(|line| uses(line, "use "))
-            {
-                if let Some((from, name)) = place(module, &path).rsplit_once("::") {
-                    house.doors.insert((module.clone(), name.into()), from.into());
-                }
+            let root = if module == "lib" { "" } else { module };
+            for path in uses(text).into_iter().filter_map(|(public, path)| public.then_some(path)) {
+                let (path, alias) = path.split_once(" as ").unwrap_or((&path, ""));
+                let place = place(root, path);
+                let (from, name) = place.rsplit_once("::").unwrap_or(("", &place));
+                let name = if alias.is_empty() { name } else { alias };
+                house.doors.insert((module.clone(), name.into()), from.into());
             }
         }
         house
@@ -48,28 +49,46 @@ impl House {
         }
     }
 
-    /// The file that a path in a `use` of `module` leads to.
+    /// The file where a name is that a path in `module` leads to.
     fn resolve(&self, module: &str, path: &str) -> Option<String> {
         let place = place(module, path);
         let place: Vec<&str> = place.split("::").collect();
-        (1..=place.len()).rev().find_map(|length| {
-            let file = place[..length].join("::");
-            let name = place.get(length).map_or("", |name| name);
-            let through = self.doors.get(&(file.clone(), name.into()));
-            let file = through.filter(|file| self.files.contains_key(*file)).unwrap_or(&file);
-            self.files.contains_key(file).then(|| file.clone())
-        })
+        let inside = (1..=place.len()).rev().map(|length| (place[..length].join("::"), place.get(length)));
+        let (mut file, name) = inside.chain([("lib".into(), place.first())]).find(|(file, name)| {
+            let through_lib = file == "lib"
+                && name.is_some_and(|name| self.doors.contains_key(&(file.clone(), (*name).into())));
+            self.files.contains_key(file) && (file != "lib" || through_lib)
+        })?;
+        // From door to door.
+        while let Some(next) = name.and_then(|name| self.doors.get(&(file.clone(), (*name).into()))) {
+            if !self.files.contains_key(next) {
+                break;
+            }
+            file.clone_from(next);
+        }
+        Some(file)
     }
 
     /// Which files each file knows.
     fn arrows(&self) -> BTreeMap<&str, BTreeSet<String>> {
         let rooms = self.files.iter().filter(|(module, _)| !DOORS.contains(&room(module)));
         let arrows = rooms.map(|(module, text)| {
-            let paths = uses(text, "use crate::").into_iter().map(|path| format!("crate::{path}"));
-            let paths =
-                paths.chain(uses(text, "use super::").into_iter().map(|path| format!("super::{path}")));
-            let known = paths.filter_map(|path| self.resolve(module, &path)).filter(|known| known != module);
-            (module.as_str(), known.collect())
+            let mut known = BTreeSet::new();
+            // What is passed on is no knowledge: the root of a room opens doors.
+            for (_, path) in uses(text).into_iter().filter(|(public, _)| !public) {
+                assert!(!path.ends_with('*'), "{module} uses all of {path}, which says not what it knows");
+                let first = path.split("::").next().unwrap();
+                let own = ["crate", "super", "self"].contains(&first)
+                    || self.files.contains_key(&place(module, first));
+                if own {
+                    let path = path.split(" as ").next().unwrap();
+                    let file = self.resolve(module, path);
+                    known.insert(file.unwrap_or_else(|| panic!("{module} uses {path}, which was not found")));
+                }
+            }
+            known.extend(inline(text).into_iter().filter_map(|path| self.resolve(module, &path)));
+            known.remove(module);
+            (module.as_str(), known)
         });
         arrows.collect()
     }
@@ -77,7 +96,7 @@ impl House {
 
 /// Where a path in a file leads to, from the root of the crate.
 fn place(module: &str, path: &str) -> String {
-    let mut place: Vec<&str> = module.split("::").collect();
+    let mut place: Vec<&str> = module.split("::").filter(|name| !name.is_empty()).collect();
     let mut rest = path.split("::").peekable();
     if rest.next_if_eq(&"crate").is_some() {
         place.clear();
@@ -96,7 +115,7 @@ fn code(text: &str) -> String {
     let mut code = String::new();
     let mut open = false;
     for line in lines {
-        open |= line.trim_start_matches("pub(crate) ").trim_start_matches("pub ").starts_with("use ");
+        open |= is_use(line);
         code.push_str(if open { line.trim() } else { line });
         open &= !line.ends_with(';');
         code.push(if open { ' ' } else { '\n' });
@@ -104,16 +123,49 @@ fn code(text: &str) -> String {
     code
 }
 
-/// The paths of all `use` lines that begin like this, one by one, without that beginning.
-fn uses(text: &str, begin: &str) -> Vec<String> {
-    let lines = text.lines().filter_map(|line| line[line.find("use ")?..].strip_prefix(begin));
-    lines.flat_map(|tree| leaves(tree.trim_end_matches(';'))).collect()
+/// The paths of all `use` lines, one by one, and whether they are public.
+fn uses(text: &str) -> Vec<(bool, String)> {
+    let lines = text.lines().filter(|line| is_use(line)).flat_map(|line| {
+        let (visibility, tree) = line.split_once("use ").unwrap();
+        let public = visibility.starts_with("pub");
+        leaves(tree.trim().trim_end_matches(';')).into_iter().map(move |leaf| (public, leaf))
+    });
+    lines.collect()
+}
+
+fn is_use(line: &str) -> bool {
+    let line = line.trim_start();
+    let line = line.strip_prefix("pub").map_or(line, |line| {
+        line.strip_prefix("(crate) ").or(line.strip_prefix("(super) ")).unwrap_or(line).trim_start()
+    });
+    line.starts_with("use ")
+}
+
+/// The paths in other lines that begin at the crate, or above.
+fn inline(text: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for line in text.lines().filter(|line| !is_use(line)) {
+        // Texts are no code.
+        let line = line.split('"').step_by(2).collect::<Vec<_>>().join("\"\"");
+        for root in ["crate::", "super::"] {
+            for (at, _) in line.match_indices(root) {
+                // Not the end of another path: of `$crate::x`, or of `super::super::x`.
+                if at > 0 && line[..at].ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c)) {
+                    continue;
+                }
+                let path =
+                    line[at..].split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next().unwrap();
+                paths.push(path.trim_end_matches(':').to_owned());
+            }
+        }
+    }
+    paths
 }
 
 /// `a::{b, c::{d, e}}` as `a::b`, `a::c::d` and `a::c::e`.
 fn leaves(tree: &str) -> Vec<String> {
     let Some((root, branches)) = tree.split_once('{') else {
-        return vec![tree.trim().split(" as ").next().unwrap().to_owned()];
+        return vec![tree.trim().to_owned()];
     };
     let branches = branches.trim_end().strip_suffix('}').expect("it is closed");
     let (mut all, mut depth, mut from) = (Vec::new(), 0, 0);
@@ -205,7 +257,10 @@ fn no_files_know_each_other_in_a_circle() {
 }
 
 #[test]
-fn trees_of_uses_are_read() {
-    assert_eq!(leaves("a::{b, c::{d, e as f}, }"), ["a::b", "a::c::d", "a::c::e"]);
-    assert_eq!(uses("pub(crate) use x::y;\nuse super::{a, b};\n", "use super::"), ["a", "b"]);
+fn what_a_file_names_is_read() {
+    assert_eq!(leaves("a::{b, c::{d, e as f}, }"), ["a::b", "a::c::d", "a::c::e as f"]);
+    let uses = uses("pub(crate) use x::y;\nuse super::{a, b};\nlet reuse = 1;\n");
+    assert_eq!(uses, [(true, "x::y".into()), (false, "super::a".into()), (false, "super::b".into())]);
+    assert_eq!(inline("let x: super::a::B<crate::c::D> = $crate::e::f();"), ["crate::c::D", "super::a::B"]);
+    assert_eq!(place("a::b", "super::c::D"), "a::c::D");
 }

@@ -174,7 +174,8 @@ impl<T: Clone + Send + Sync + 'static> Dispatcher<T> for Broadcast<T> {
         selector: Selector<T>,
         _: &mut Deliveries<T>,
     ) -> Result<usize, Refusal> {
-        if new.stage().is_some_and(|stage| !self.stages.insert(stage)) {
+        let again = self.members.contains_key(&new.id());
+        if again || new.stage().is_some_and(|stage| !self.stages.insert(stage)) {
             return Err(Refusal::AlreadySubscribed);
         }
         // The new member has asked for nothing, so nothing can be granted to all.

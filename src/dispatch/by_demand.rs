@@ -205,7 +205,10 @@ impl ByDemand {
 
     /// Sorts the subscriptions by their demand; equals keep their order.
     fn sort(&mut self) {
-        for id in std::mem::take(&mut self.order).into_values() {
+        let mut turns: Vec<_> =
+            std::mem::take(&mut self.order).into_iter().map(|((_, turn), id)| (turn, id)).collect();
+        turns.sort_unstable_by_key(|(turn, _)| *turn);
+        for (_, id) in turns {
             let demand = self.open[&id].demand;
             self.place(id, demand);
         }
@@ -275,6 +278,9 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
     type Options = ();
 
     fn subscribe(&mut self, new: Subscriber, (): (), _: &mut Deliveries<T>) -> Result<usize, Refusal> {
+        if self.open.contains_key(&new.id()) {
+            return Err(Refusal::AlreadySubscribed);
+        }
         self.place(new.id(), 0);
         Ok(0)
     }

@@ -27,6 +27,6 @@ pub use deliveries::{Deliveries, Fence};
 pub use dispatcher::{Dispatcher, Refusal, Subscriber};
 pub use ids::{StageId, SubscriptionId};
 pub use partition::{Assign, AssignBy, AssignHash, AssignKey, Partition, PartitionName};
-pub(crate) use route::lane_of;
+pub(crate) use route::LaneHash;
 pub use route::{ByHash, ByKey, ByKeyRef, ByRouter, Route, hash_lane};
 pub(crate) use share::{next_in_turn, share_of};

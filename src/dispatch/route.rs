@@ -1,5 +1,7 @@
-use foldhash::quality::FixedState;
-use std::hash::{BuildHasher, Hash};
+use foldhash::SharedSeed;
+use foldhash::quality::{FixedState, FoldHasher};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
 
 /// Says which lane of the next layer an item goes to.
 ///
@@ -40,19 +42,56 @@ pub trait Route<T> {
 /// ```
 #[track_caller]
 pub fn hash_lane<K: Hash + ?Sized>(key: &K, lanes: usize) -> usize {
-    lane_of(&FixedState::default(), key, lanes)
+    LaneHash::default().lane(key, lanes)
 }
 
-/// [`hash_lane`] with a given hasher, which has a seed.
-#[inline]
-#[track_caller]
-pub(crate) fn lane_of<K: Hash + ?Sized>(hasher: &FixedState, key: &K, lanes: usize) -> usize {
-    assert!(lanes > 0, "a key needs at least 1 lane to belong to");
-    let hash = u128::from(hasher.hash_one(key));
-    // The high bits of the product spread 64 bits of hash over the lanes without a division.
-    #[allow(clippy::cast_possible_truncation, reason = "below lanes, a usize")]
-    let lane = ((hash * lanes as u128) >> u64::BITS) as usize;
-    lane
+/// The hash that says which lane a key belongs to: the same in all programs, or with a seed of its own.
+#[derive(Clone, Default)]
+pub(crate) struct LaneHash(Option<Arc<Seed>>);
+
+/// All that a hasher starts with: with a part of it the same everywhere, keys could still be chosen that meet.
+struct Seed {
+    own: u64,
+    shared: SharedSeed,
+}
+
+impl std::fmt::Debug for LaneHash {
+    /// Not the seed, which is to be told to nobody.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "LaneHash(seeded)" } else { "LaneHash" })
+    }
+}
+
+impl LaneHash {
+    pub(crate) fn seeded(seed: u64) -> Self {
+        // Two numbers of the sequence of splitmix64 that begins at the seed: taken as they are, seeds of all zeros or all
+        // ones give hashes that are alike.
+        let draw = |step: u64| {
+            let mut mixed = seed.wrapping_add(step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
+        };
+        Self(Some(Arc::new(Seed { own: draw(1), shared: SharedSeed::from_u64(draw(2)) })))
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn lane<K: Hash + ?Sized>(&self, key: &K, lanes: usize) -> usize {
+        assert!(lanes > 0, "a key needs at least 1 lane to belong to");
+        let hash = match &self.0 {
+            None => FixedState::default().hash_one(key),
+            Some(seed) => {
+                let mut hasher = FoldHasher::with_seed(seed.own, &seed.shared);
+                key.hash(&mut hasher);
+                hasher.finish()
+            }
+        };
+        // The high bits of the product spread 64 bits of hash over the lanes without a division.
+        #[allow(clippy::cast_possible_truncation, reason = "below lanes, a usize")]
+        let lane = ((u128::from(hash) * lanes as u128) >> u64::BITS) as usize;
+        lane
+    }
 }
 
 /// Routes by the hash of the item.
@@ -62,16 +101,16 @@ pub(crate) fn lane_of<K: Hash + ?Sized>(hasher: &FixedState, key: &K, lanes: usi
 /// assert_eq!(ByHash::default().route(&"fox", 4), Some(hash_lane("fox", 4)));
 /// ```
 #[derive(Clone, Default)]
-pub struct ByHash(FixedState);
+pub struct ByHash(LaneHash);
 
 impl<T: Hash> Route<T> for ByHash {
     #[inline]
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
-        Some(lane_of(&self.0, item, lanes))
+        Some(self.0.lane(item, lanes))
     }
 
     fn seed(&mut self, seed: u64) {
-        self.0 = FixedState::with_seed(seed);
+        self.0 = LaneHash::seeded(seed);
     }
 }
 
@@ -85,24 +124,24 @@ impl<T: Hash> Route<T> for ByHash {
 #[derive(Clone)]
 pub struct ByKey<F> {
     key: F,
-    hasher: FixedState,
+    hash: LaneHash,
 }
 
 impl<F> ByKey<F> {
     /// Takes the function from an item to its key.
     pub fn new(key: F) -> Self {
-        Self { key, hasher: FixedState::default() }
+        Self { key, hash: LaneHash::default() }
     }
 }
 
 impl<T, K: Hash, F: FnMut(&T) -> K> Route<T> for ByKey<F> {
     #[inline]
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
-        Some(lane_of(&self.hasher, &(self.key)(item), lanes))
+        Some(self.hash.lane(&(self.key)(item), lanes))
     }
 
     fn seed(&mut self, seed: u64) {
-        self.hasher = FixedState::with_seed(seed);
+        self.hash = LaneHash::seeded(seed);
     }
 }
 
@@ -116,7 +155,7 @@ impl<T, K: Hash, F: FnMut(&T) -> K> Route<T> for ByKey<F> {
 #[derive(Clone)]
 pub struct ByKeyRef<F> {
     key: F,
-    hasher: FixedState,
+    hash: LaneHash,
 }
 
 impl<F> ByKeyRef<F> {
@@ -125,18 +164,18 @@ impl<F> ByKeyRef<F> {
     where
         F: FnMut(&T) -> &K,
     {
-        Self { key, hasher: FixedState::default() }
+        Self { key, hash: LaneHash::default() }
     }
 }
 
 impl<T, K: Hash + ?Sized, F: FnMut(&T) -> &K> Route<T> for ByKeyRef<F> {
     #[inline]
     fn route(&mut self, item: &T, lanes: usize) -> Option<usize> {
-        Some(lane_of(&self.hasher, (self.key)(item), lanes))
+        Some(self.hash.lane((self.key)(item), lanes))
     }
 
     fn seed(&mut self, seed: u64) {
-        self.hasher = FixedState::with_seed(seed);
+        self.hash = LaneHash::seeded(seed);
     }
 }
 
@@ -180,7 +219,7 @@ opaque_debug!(ByKey ByKeyRef ByRouter);
 
 #[cfg(test)]
 mod tests {
-    use super::hash_lane;
+    use super::{LaneHash, hash_lane};
 
     /// The share of the busiest of `lanes` lanes, where 1.0 is even.
     fn skew<K: std::hash::Hash>(keys: impl Iterator<Item = K>, lanes: usize) -> f64 {
@@ -209,5 +248,27 @@ mod tests {
         // The answers of an earlier run: the seed is fixed, not random.
         let lanes: Vec<_> = ["the", "quick", "brown", "fox"].iter().map(|w| hash_lane(w, 1000)).collect();
         assert_eq!(lanes, [514, 58, 108, 349]);
+    }
+
+    #[test]
+    fn keys_that_were_chosen_to_meet_are_apart_with_a_seed() {
+        // Whatever the first half: this second half is multiplied away, for it is a constant of the hash without a seed.
+        let chosen = |n: u64| (n, 0xc0ac_29b7_c97c_50dd_u64);
+        let lanes = |hash: &LaneHash| {
+            let mut counts = [0; 8];
+            (0..8000).for_each(|n| counts[hash.lane(&chosen(n), 8)] += 1);
+            counts
+        };
+        assert_eq!(lanes(&LaneHash::default()), [8000, 0, 0, 0, 0, 0, 0, 0]);
+        let crowd: Vec<u64> = (0..64_000).filter(|n| hash_lane(n, 8) == 0).collect();
+        for seed in [0, 1, 7, u64::MAX] {
+            let counts = lanes(&LaneHash::seeded(seed));
+            assert!(counts.iter().all(|count| (800..1200).contains(count)), "{seed}: {counts:?}");
+            let hash = LaneHash::seeded(seed);
+            assert!(
+                (0..8).all(|lane| crowd.iter().filter(|n| hash.lane(*n, 8) == lane).count() > 800),
+                "{seed}"
+            );
+        }
     }
 }

@@ -7,11 +7,10 @@ use super::flow::Flow;
 use super::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::tasks::Tasks;
 use crate::coop::give_way;
-use crate::dispatch::{Route, lane_of};
+use crate::dispatch::{LaneHash, Route};
 use crate::lane::{Each, Inlet, Iter, Lane};
 use crate::window::adapters::{Keeps, Never, OnTrigger, Reduced, Reducer, Unwindowed, Whole};
 use crate::window::{Global, Info, Rules};
-use foldhash::quality::FixedState;
 use futures_core::Stream;
 use hashbrown::hash_table::IntoIter;
 use pin_project_lite::pin_project;
@@ -158,15 +157,15 @@ impl<K: Hash + Eq, V, M: FnMut(&mut V, V), U> Reducer<(K, V), U> for Merging<K, 
 }
 
 #[derive(Clone, Default)]
-struct ByFirst(FixedState);
+struct ByFirst(LaneHash);
 
 impl<K: Hash, V> Route<(K, V)> for ByFirst {
     fn route(&mut self, pair: &(K, V), lanes: usize) -> Option<usize> {
-        Some(lane_of(&self.0, &pair.0, lanes))
+        Some(self.0.lane(&pair.0, lanes))
     }
 
     fn seed(&mut self, seed: u64) {
-        self.0 = FixedState::with_seed(seed);
+        self.0 = LaneHash::seeded(seed);
     }
 }
 

@@ -269,7 +269,7 @@ where
     /// Builds all lanes and starts their tasks, in the first poll.
     fn running(&mut self) -> Option<&mut Running> {
         if let State::Planned(_) = self.state {
-            let mut tasks = Tasks::new(std::mem::take(&mut self.launch));
+            let mut tasks = Tasks::new(&self.launch);
             let planned = std::mem::replace(&mut self.state, State::Done(Losses::default()));
             if let State::Planned(mut plan) = planned {
                 plan.pass_through();

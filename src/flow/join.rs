@@ -9,11 +9,10 @@ use super::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::step::{Step, Stepped};
 use super::tasks::Tasks;
 use super::window::InWindows;
-use crate::dispatch::{Route, lane_of};
+use crate::dispatch::{LaneHash, Route};
 use crate::lane::{Each, Lane, poll_one};
 use crate::window::adapters::{LateItems, Settled, Signal, Spread, Triggering};
 use crate::window::{Window, Windowing};
-use foldhash::quality::FixedState;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -230,12 +229,12 @@ impl<L> Clone for IntoRight<L> {
 #[derive(Debug, Clone)]
 pub struct BySide<F, G> {
     keys: Keys<F, G>,
-    hasher: FixedState,
+    hash: LaneHash,
 }
 
 impl<F, G> BySide<F, G> {
     fn new(keys: Keys<F, G>) -> Self {
-        Self { keys, hasher: FixedState::default() }
+        Self { keys, hash: LaneHash::default() }
     }
 }
 
@@ -251,11 +250,11 @@ where
             Side::Left(item) => (self.keys.left)(item),
             Side::Right(item) => (self.keys.right)(item),
         };
-        Some(lane_of(&self.hasher, &key, lanes))
+        Some(self.hash.lane(&key, lanes))
     }
 
     fn seed(&mut self, seed: u64) {
-        self.hasher = FixedState::with_seed(seed);
+        self.hash = LaneHash::seeded(seed);
     }
 }
 

@@ -29,7 +29,7 @@ impl<R> Reporting<R> {
         D: Future<Output = ()> + Send + 'static,
     {
         let (plan, launch) = flow.into_plan(what);
-        let mut tasks = Tasks::new(launch);
+        let mut tasks = Tasks::new(&launch);
         let reports = tasks.building(|tasks| {
             let lanes = plan.build(tasks);
             let (reporter, reports) = mpsc::channel(lanes.len().max(1));

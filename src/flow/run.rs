@@ -27,7 +27,7 @@ impl<P> Flow<P> {
         P: Build<Bare, Lane: Send + 'static>,
     {
         let (plan, launch) = self.into_plan("run");
-        let mut tasks = Tasks::new(launch);
+        let mut tasks = Tasks::new(&launch);
         tasks.building(|tasks| {
             for lane in plan.build(tasks) {
                 tasks.spawn(DrainDriver::new(lane));

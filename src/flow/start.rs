@@ -53,7 +53,7 @@ impl<P> Flow<P> {
         let (plan, launch) = self.into_plan("started");
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let plan = StopWhen::metered(plan, stop.clone(), Arc::clone(&meter));
-        let mut tasks = Tasks::new(launch);
+        let mut tasks = Tasks::new(&launch);
         tasks.building(|tasks| {
             for lane in plan.build(tasks) {
                 tasks.spawn(DrainDriver::new(lane));

@@ -61,8 +61,8 @@ impl Failure {
 impl Tasks {
     /// # Panics
     /// When no runtime was named, and it is called outside of one.
-    pub(super) fn new(mut launch: Launch) -> Self {
-        let runtime = launch.runtime.take().or_else(|| Handle::try_current().ok()).expect(
+    pub(super) fn new(launch: &Launch) -> Self {
+        let runtime = launch.runtime.clone().or_else(|| Handle::try_current().ok()).expect(
             "a flow needs a tokio runtime for its lanes and was polled outside of one: await it in \
              `#[tokio::main]`, `#[tokio::test]` or `Runtime::block_on`, or name a runtime with `Flow::on`",
         );

@@ -2,11 +2,9 @@ use super::handle::Handle;
 use super::letter::Letter;
 use super::reason::Reason;
 use super::role::Role;
-use super::status::Status;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// # Ends
@@ -129,14 +127,6 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     pub(crate) fn has_ended(&self) -> bool {
         // No sender is left: the stage was dropped midway, as by a runtime that shuts down.
         self.ended_with().is_some() || self.running.ended.has_changed().is_err()
-    }
-
-    /// Asks for the status without waiting for it.
-    pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
-        let (answer, status) = oneshot::channel();
-        // If the stage has ended, the answer is dropped with the letter.
-        self.running.mailbox.post(Letter::Status(answer));
-        status
     }
 
     /// Drops the stage where it is, in the middle of a callback if need be; all others see [`Reason::Aborted`].

@@ -176,6 +176,14 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     pub fn counts(&self) -> Counts {
         self.running.tally.counts()
     }
+
+    /// Asks for the status without waiting for it.
+    pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
+        let (answer, status) = oneshot::channel();
+        // If the stage has ended, the answer is dropped with the letter.
+        self.running.mailbox.post(Letter::Status(answer));
+        status
+    }
 }
 
 impl<R: Produces, M: Send + 'static> Handle<R, M> {

@@ -15,16 +15,13 @@ use super::report::{ChildCounts, Stopped, SupervisorReport};
 use super::restart::{Intensity, Restarts};
 use super::rule::Shutdown;
 use super::rules::Rules;
-use slot::{Intake, Slot, Vacated};
+use slot::{Intake, NONE, Slot, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// No slot.
-const NONE: u32 = u32::MAX;
 
 /// The intake of the sink.
 pub(super) const SINK: usize = 0;

@@ -26,13 +26,8 @@ struct Upstream {
     stirred: bool,
     holds: bool,
     ended: bool,
-}
-
-impl Upstream {
-    /// Whether what was seen says anything about what comes: it does not before the first item, nor after a pause.
-    fn is_known(&self) -> bool {
-        self.seen != NEVER && (self.holds || self.ended)
-    }
+    /// What was seen says nothing about what comes: before the first item, and after a pause until time goes on.
+    anew: bool,
 }
 
 /// No time was seen.
@@ -40,7 +35,7 @@ const NEVER: i64 = i64::MIN;
 
 impl Watermark {
     pub(crate) fn new(origins: Origins) -> Self {
-        let upstream = Upstream { seen: NEVER, stirred: false, holds: true, ended: false };
+        let upstream = Upstream { seen: NEVER, stirred: false, holds: true, ended: false, anew: true };
         Self {
             word: origins.word(),
             current: origins.current(),
@@ -89,19 +84,20 @@ impl Watermark {
     #[inline(always)]
     pub(crate) fn saw(&mut self, time: i64) -> bool {
         let upstream = &mut self.upstreams[self.current];
-        upstream.stirred = true;
         if time > upstream.seen || !upstream.holds {
             let was = upstream.seen;
-            if time.saturating_sub(was) > self.max_ahead && upstream.is_known() {
+            if time.saturating_sub(was) > self.max_ahead && !upstream.anew {
                 return false;
             }
-            upstream.seen = upstream.seen.max(time);
+            upstream.anew &= time <= was;
+            upstream.seen = was.max(time);
             upstream.holds = !upstream.ended;
             // Only the slowest upstream holds the watermark back.
             if was <= self.now {
                 self.advance();
             }
         }
+        self.upstreams[self.current].stirred = true;
         true
     }
 
@@ -135,7 +131,7 @@ impl Watermark {
         if !upstream.holds {
             return false;
         }
-        upstream.holds = false;
+        (upstream.holds, upstream.anew) = (false, true);
         self.advance();
         !self.upstreams.iter().any(|upstream| upstream.holds)
     }
@@ -209,6 +205,7 @@ mod tests {
         assert!(saw(&mut watermark, 1, 1020));
         assert!(saw(&mut watermark, 1, 5), "what is behind is for others to judge");
         watermark.idle(1);
+        assert!(saw(&mut watermark, 1, 7), "what comes once more says nothing");
         assert!(saw(&mut watermark, 1, 9000), "after a pause it begins anew");
         assert!(!saw(&mut watermark, 1, 9011));
         origins.set_ended(1);

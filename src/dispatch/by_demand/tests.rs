@@ -268,3 +268,35 @@ fn who_has_left_or_never_came_is_not_counted() {
 fn a_maximum_of_nothing_is_refused() {
     let _ = ByDemand::new().max_demand(0);
 }
+
+#[test]
+fn after_a_shuffle_the_one_served_stands_after_its_equals() {
+    for _ in 0..20 {
+        let mut by = ByDemand::new().shuffled();
+        let (a, b) = (join(&mut by), join(&mut by));
+        ask(&mut by, a, 7);
+        ask(&mut by, b, 7);
+        let (_, sent) = dispatch(&mut by, "ab");
+        let (first, other) = if sent[0].0 == a { (a, b) } else { (b, a) };
+        assert_eq!(order(&by), [(other, 7), (first, 5)]);
+        // Level with the other one it waits for that.
+        dispatch(&mut by, "cd");
+        assert_eq!(order(&by), [(first, 5), (other, 5)]);
+    }
+    let mut by = ByDemand::new().shuffled();
+    let (a, b) = (join(&mut by), join(&mut by));
+    ask(&mut by, a, 7);
+    ask(&mut by, b, 5);
+    let (_, sent) = dispatch(&mut by, "ab");
+    let expected = if sent[0].0 == a { [(b, 5), (a, 5)] } else { [(a, 7), (b, 3)] };
+    assert_eq!(order(&by), expected);
+}
+
+#[test]
+fn one_that_has_subscribed_is_refused_a_second_time() {
+    let mut by = ByDemand::new();
+    let a = join(&mut by);
+    let again = Dispatcher::<char>::subscribe(&mut by, Subscriber::new(a), (), &mut Out::new());
+    assert!(matches!(again, Err(crate::dispatch::Refusal::AlreadySubscribed)));
+    assert_eq!((ask(&mut by, a, 1), leave(&mut by, a), order(&by).len()), (1, 0, 0));
+}

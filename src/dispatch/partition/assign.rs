@@ -1,6 +1,5 @@
-use crate::dispatch::route::lane_of;
+use crate::dispatch::route::LaneHash;
 use foldhash::fast::RandomState;
-use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
@@ -82,16 +81,16 @@ pub trait Assign<T>: Send + 'static {
 #[derive(Clone)]
 pub struct AssignHash {
     names: Vec<usize>,
-    hasher: FixedState,
+    hash: LaneHash,
 }
 
 impl AssignHash {
     pub(super) fn new(partitions: usize) -> Self {
-        Self { names: (0..partitions).collect(), hasher: FixedState::default() }
+        Self { names: (0..partitions).collect(), hash: LaneHash::default() }
     }
 
     pub(super) fn seed(&mut self, seed: u64) {
-        self.hasher = FixedState::with_seed(seed);
+        self.hash = LaneHash::seeded(seed);
     }
 }
 
@@ -110,7 +109,7 @@ impl<T: Hash> Assign<T> for AssignHash {
 
     #[inline]
     fn assign(&mut self, item: T) -> Option<(T, usize)> {
-        let lane = lane_of(&self.hasher, &item, self.names.len());
+        let lane = self.hash.lane(&item, self.names.len());
         Some((item, lane))
     }
 }

@@ -1,6 +1,5 @@
 //! What is known of one child, and of one intake.
 
-use super::NONE;
 use crate::supervisor::child_info::ChildState;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::rule::Shutdown;
@@ -9,6 +8,9 @@ use std::task::Waker;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// No slot.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A child, or room for one, in one cache line.
 #[repr(align(64))]
