@@ -26,8 +26,9 @@ struct Upstream {
     stirred: bool,
     holds: bool,
     ended: bool,
-    /// What was seen says nothing about what comes: before the first item, and after a pause until time goes on.
-    anew: bool,
+    /// What was seen at the start, or when the last pause began: as long as nothing has gone ahead of that, it says nothing
+    /// about what comes.
+    stale: i64,
 }
 
 /// No time was seen.
@@ -35,7 +36,7 @@ const NEVER: i64 = i64::MIN;
 
 impl Watermark {
     pub(crate) fn new(origins: Origins) -> Self {
-        let upstream = Upstream { seen: NEVER, stirred: false, holds: true, ended: false, anew: true };
+        let upstream = Upstream { seen: NEVER, stirred: false, holds: true, ended: false, stale: NEVER };
         Self {
             word: origins.word(),
             current: origins.current(),
@@ -84,20 +85,21 @@ impl Watermark {
     #[inline(always)]
     pub(crate) fn saw(&mut self, time: i64) -> bool {
         let upstream = &mut self.upstreams[self.current];
-        if time > upstream.seen || !upstream.holds {
-            let was = upstream.seen;
-            if time.saturating_sub(was) > self.max_ahead && !upstream.anew {
-                return false;
-            }
-            upstream.anew &= time <= was;
-            upstream.seen = was.max(time);
-            upstream.holds = !upstream.ended;
-            // Only the slowest upstream holds the watermark back.
-            if was <= self.now {
-                self.advance();
-            }
+        if time <= upstream.seen && upstream.holds {
+            upstream.stirred = true;
+            return true;
         }
-        self.upstreams[self.current].stirred = true;
+        let was = upstream.seen;
+        if time.saturating_sub(was) > self.max_ahead && was != upstream.stale {
+            return false;
+        }
+        upstream.stirred = true;
+        upstream.seen = was.max(time);
+        upstream.holds = !upstream.ended;
+        // Only the slowest upstream holds the watermark back.
+        if was <= self.now {
+            self.advance();
+        }
         true
     }
 
@@ -131,7 +133,7 @@ impl Watermark {
         if !upstream.holds {
             return false;
         }
-        (upstream.holds, upstream.anew) = (false, true);
+        (upstream.holds, upstream.stale) = (false, upstream.seen);
         self.advance();
         !self.upstreams.iter().any(|upstream| upstream.holds)
     }
