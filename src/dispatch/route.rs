@@ -1,6 +1,6 @@
 use foldhash::SharedSeed;
 use foldhash::quality::{FixedState, FoldHasher};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Says which lane of the next layer an item goes to.
@@ -56,7 +56,7 @@ struct Seed {
 }
 
 impl std::fmt::Debug for LaneHash {
-    /// Not the seed, which is to be told to nobody.
+    /// Without the seed, which is a secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.0.is_some() { "LaneHash(seeded)" } else { "LaneHash" })
     }
@@ -64,14 +64,8 @@ impl std::fmt::Debug for LaneHash {
 
 impl LaneHash {
     pub(crate) fn seeded(seed: u64) -> Self {
-        // Two numbers of the sequence of splitmix64 that begins at the seed: taken as they are, seeds of all zeros or all
-        // ones give hashes that are alike.
-        let draw = |step: u64| {
-            let mut mixed = seed.wrapping_add(step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            mixed ^ (mixed >> 31)
-        };
+        // Mixed first: taken as they are, seeds of all zeros or all ones give hashes that are alike.
+        let draw = |number: u8| BuildHasherDefault::<DefaultHasher>::default().hash_one((seed, number));
         Self(Some(Arc::new(Seed { own: draw(1), shared: SharedSeed::from_u64(draw(2)) })))
     }
 

@@ -43,8 +43,7 @@ fn collect(flow: Start, _: &mut Dice<'_>) -> Items {
     flow.collect::<Vec<Item>>().into_stream().flat_map(stream::iter).items()
 }
 
-fn for_each(flow: Start, dice: &mut Dice<'_>) -> Items {
-    let _ = dice;
+fn for_each(flow: Start, _: &mut Dice<'_>) -> Items {
     let came = Arc::new(Mutex::new(Vec::new()));
     let keep = Arc::clone(&came);
     let all = async move {
