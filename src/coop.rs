@@ -56,26 +56,35 @@ pub(crate) const SLICE: Duration = Duration::from_micros(100);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pace {
     /// The last turn took all of its time, so the next one is timed from its start. Other turns are timed from the end
-    /// of their first batch, which saves a look at the clock where a turn has only one batch.
+    /// of a batch, which saves looks at the clock.
     slow: bool,
+    /// The last turn had more than `SHORT` batches, so the next one is timed from the end of its first.
+    long: bool,
+    batches: u32,
     started: Option<Instant>,
 }
+
+/// Turns of this many batches need no look at the clock.
+const SHORT: u32 = 2;
 
 impl Pace {
     /// A turn begins.
     pub(crate) fn begin(&mut self) {
+        self.long = self.batches > SHORT;
+        self.batches = 0;
         self.started = self.slow.then(Instant::now);
     }
 
     /// Whether the turn is over, after a batch.
     pub(crate) fn is_over(&mut self) -> bool {
+        self.batches = self.batches.saturating_add(1);
         match self.started {
             Some(started) => {
                 self.slow = started.elapsed() >= SLICE;
                 self.slow
             }
             None => {
-                self.started = Some(Instant::now());
+                self.started = (self.long || self.batches >= SHORT).then(Instant::now);
                 false
             }
         }
