@@ -24,7 +24,7 @@ use futures::channel::mpsc;
 use gen_stage::Demand;
 use gen_stage::dispatch::SubscriptionId;
 use gen_stage::prelude::*;
-use gen_stage::stage::{Cancellation, Control, Mode, StageError, Upstream, from_stream};
+use gen_stage::stage::{AskMode, Cancellation, Control, StageError, Upstream, from_stream};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -70,9 +70,9 @@ impl Consumer<Tick> for RateLimiter {
         &mut self,
         to: &Upstream,
         stage: &mut Control<Tick>,
-    ) -> Result<Mode, StageError> {
+    ) -> Result<AskMode, StageError> {
         self.ask(to.demand().max(), to, stage);
-        Ok(Mode::Manual)
+        Ok(AskMode::Manual)
     }
 
     async fn handle_items(

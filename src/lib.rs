@@ -72,6 +72,7 @@ mod failure;
 pub mod flow;
 pub mod lane;
 pub mod prelude;
+mod reduce;
 pub mod stage;
 pub mod supervisor;
 mod sync;

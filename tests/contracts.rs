@@ -5,30 +5,30 @@ use gen_stage::dispatch::{
     Broadcast, ByDemand, ByHash, ByKey, ByKeyRef, ByRouter, Deliveries, Partition, PartitionName, Refusal,
     Selector, StageId, Subscriber, SubscriptionId,
 };
-use gen_stage::edge::{Counts, Receiver, Sender};
+use gen_stage::edge::{EdgeCounts, Receiver, Sender};
 use gen_stage::flow::adapters::{
-    AnyError, AsyncLane, AsyncLaneInOrder, Batch, DeadLetters, Departed, Ending, Enumerated, FromStage, Join,
-    Joined, MapErr, MapOk, MapValues, Merge, MergeLane, OneEach, OrderedLane, Piece, Present, Retrying, Rows,
-    Shuffle, SkipErrors, Source, SourceLane, Stepped, Tagged, Throttled, TryFilterMap, TryMap, Uniq, UniqBy,
-    When,
+    AnyError, Batch, DeadLetters, DepartitionLane, Ending, Enumerated, FromStage, Join, JoinLane, JoinRows,
+    LaneReport, MapAsyncLane, MapAsyncLaneInOrder, MapErr, MapOk, MapValues, Merge, MergeLane, OneEach,
+    OrderedLane, Present, Retrying, Shuffle, SkipErrors, Source, SourceLane, Stepped, Tagged, Throttled,
+    TryFilterMap, TryMap, Uniq, UniqBy, When,
 };
 use gen_stage::flow::{
     Combiner, FlowEnd, FlowError, FlowHandle, FlowReport, FullOuter, Inner, IntoStages, LeftOuter, Retry,
     RightOuter, Side, StagesHandle, Throttle,
 };
-use gen_stage::lane::{Foreign, Inlet, Iter};
+use gen_stage::lane::{Inlet, Iter, StreamLane};
 use gen_stage::prelude::*;
 use gen_stage::stage::{
-    Address, CallError, CancelMode, Cancellation, CastError, ConsumerHandle, Control, Counts as StageCounts,
-    DemandMode, Driver, Ended, Fallible, FromIter, FromSink, FromStream, IntoSink, IntoStream, Keep, Kind,
-    Mode, Output, Panic, ProducerConsumerHandle, ProducerHandle, Reason, Reply, Status, Subscribe,
-    SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
+    Address, AskMode, BufferKeep, CallError, CancelMode, Cancellation, CastError, ConsumerHandle, Control,
+    Counts as StageCounts, DemandMode, Driver, Ended, Fallible, FromIter, FromSink, FromStream, IntoSink,
+    IntoStream, Output, Panic, ProducerConsumerHandle, ProducerHandle, Reason, Reply, StageKind, Status,
+    Subscribe, SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
 };
 use gen_stage::supervisor::{
-    Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildState, Closed, DynamicSupervisor, Event, Events,
-    GivenUp, Itself, Keyed, NotFound, OfChild, OfItem, Outcome, Restart, RestartError, Shutdown, StartError,
-    Starting, Stopped, StreamSupervised, Supervised, SupervisorEnd, SupervisorError, SupervisorHandle,
-    SupervisorReport, TaskSupervisor, Trying, What,
+    Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildState, DynamicSupervisor, Event, EventKind,
+    Events, FallibleSpec, FnSpec, GivenUp, Keyed, NoKey, NotFound, OfChild, Outcome, Restart, RestartError,
+    Shutdown, StartError, Starting, Stopped, StreamSupervised, Supervised, SupervisorEnd, SupervisorError,
+    SupervisorHandle, SupervisorReport, TaskSupervisor, TaskSupervisorClosed,
 };
 use gen_stage::window::Window;
 use gen_stage::{Backoff, Demand, DemandError};
@@ -50,14 +50,14 @@ type Numbers = Source<Iter<Range>>;
 #[test]
 fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<Flow<Source<Iter<Range>>>>();
-    send::<Flow<Source<Foreign<stream::Iter<std::vec::IntoIter<Unshared>>>>>>();
+    send::<Flow<Source<StreamLane<stream::Iter<std::vec::IntoIter<Unshared>>>>>>();
     send::<Sender<Unshared>>();
     send::<Receiver<Unshared>>();
     send::<Inlet<Unshared>>();
     send::<SourceLane<Iter<Range>>>();
     send::<Combiner<String, Unshared>>();
-    send::<AsyncLane<Iter<Range>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
-    send::<AsyncLaneInOrder<Enumerated<Iter<Range>>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
+    send::<MapAsyncLane<Iter<Range>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
+    send::<MapAsyncLaneInOrder<Enumerated<Iter<Range>>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
     send::<OrderedLane<Enumerated<Iter<Range>>, u64>>();
     send::<Tagged<Unshared>>();
     sync::<Tagged<u64>>();
@@ -81,12 +81,12 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     sync::<Sender<Unshared>>();
     sync::<Demand>();
     sync::<DemandError>();
-    sync::<Counts>();
+    sync::<EdgeCounts>();
 }
 
 #[test]
 fn a_flow_can_be_moved_while_it_runs() {
-    unpin::<Flow<Source<Foreign<stream::BoxStream<'static, u64>>>>>();
+    unpin::<Flow<Source<StreamLane<stream::BoxStream<'static, u64>>>>>();
     unpin::<Receiver<std::marker::PhantomPinned>>();
     unpin::<Inlet<std::marker::PhantomPinned>>();
     unpin::<FromStage<std::marker::PhantomPinned>>();
@@ -111,7 +111,7 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Sender", Box::new(gen_stage::edge::edge::<u64>(Demand::default()).0)),
         ("Receiver", Box::new(gen_stage::edge::edge::<u64>(Demand::default()).1)),
         ("Iter", Box::new(Iter::new(0..3, 1))),
-        ("Foreign", Box::new(Foreign::new(stream::iter(0..3), 1))),
+        ("StreamLane", Box::new(StreamLane::new(stream::iter(0..3), 1))),
         ("Flow", Box::new(Flow::from_iter(0..3).map(|n| n).partition())),
         ("Flow", Box::new(Flow::from_iter(0..3).filter_map_async(2, |n| ready(Some(n))).ordered())),
         ("Present", Box::new(Present)),
@@ -185,7 +185,7 @@ fn debug_of_joins_needs_nothing_of_what_they_join() {
         ("FullOuter", Box::new(FullOuter)),
         ("Left(1)", Box::new(Side::<_, ()>::Left(1))),
         ("Right(1)", Box::new(Side::<(), _>::Right(1))),
-        ("Done(0, 1)", Box::new(Piece::<_, ()>::Done(0, 1))),
+        ("Done(0, 1)", Box::new(LaneReport::<_, ()>::Done(0, 1))),
     ];
     for (name, value) in shown {
         let debug = format!("{value:?}");
@@ -287,7 +287,7 @@ async fn debug_of_stages_shows_the_right_name_and_no_items() {
         ("IntoSink", Box::new(from_sink::<_, u64>(futures::sink::drain()).into_sink())),
         ("Driver", Box::new(driver)),
         ("Status", Box::new(status)),
-        ("Counts", Box::new(numbers.counts())),
+        ("EdgeCounts", Box::new(numbers.counts())),
         ("Shutdown", Box::new(Reason::Shutdown)),
         ("Gone", Box::new(SubscribeError::Gone)),
         ("NoReply", Box::new(CallError::NoReply)),
@@ -295,10 +295,10 @@ async fn debug_of_stages_shows_the_right_name_and_no_items() {
         ("Full(..)", Box::new(CastError::Full(futures::sink::drain::<u8>()))),
         ("Ended", Box::new(Ended)),
         ("Permanent", Box::new(CancelMode::default())),
-        ("Automatic", Box::new(Mode::default())),
+        ("Automatic", Box::new(AskMode::default())),
         ("Forward", Box::new(DemandMode::default())),
-        ("Last", Box::new(Keep::default())),
-        ("Consumer", Box::new(Kind::Consumer)),
+        ("Last", Box::new(BufferKeep::default())),
+        ("Consumer", Box::new(StageKind::Consumer)),
         ("ByDemand", Box::new(ByDemand::new())),
         ("Broadcast", Box::new(Broadcast::<u64>::new())),
         ("Partition", Box::new(Partition::<u64>::hash(2))),
@@ -354,9 +354,9 @@ fn supervisors_of_tasks_are_sent_moved_and_never_shared() {
 fn errors_of_tasks_are_errors_and_small() {
     fn error<T: std::error::Error + Send + Sync + Clone + 'static>() {}
     error::<ChildError>();
-    error::<Closed<u64>>();
+    error::<TaskSupervisorClosed<u64>>();
     assert!(size_of::<Result<(), ChildError>>() <= 32);
-    assert_eq!(size_of::<Closed<u64>>(), size_of::<u64>());
+    assert_eq!(size_of::<TaskSupervisorClosed<u64>>(), size_of::<u64>());
 }
 
 #[tokio::test]
@@ -371,8 +371,8 @@ async fn debug_of_supervisors_of_tasks_shows_the_right_name_and_no_items() {
         ("TaskSupervisor { max: 3", Box::new(tasks)),
         ("TaskSupervisor", Box::new(TaskSupervisor::new(3, |_| ready(drain())).key(|_: &u64| drain()))),
         ("Supervised", Box::new(stream::iter([drain()]).supervised(1, |_| ready(drain())))),
-        ("Itself", Box::new(Itself)),
-        ("Closed(..)", Box::new(Closed(drain()))),
+        ("NoKey", Box::new(NoKey)),
+        ("TaskSupervisorClosed(..)", Box::new(TaskSupervisorClosed(drain()))),
         ("TimedOut", Box::new(ChildError::TimedOut)),
         ("Backoff", Box::new(Backoff::default())),
     ];
@@ -385,10 +385,10 @@ async fn debug_of_supervisors_of_tasks_shows_the_right_name_and_no_items() {
 #[test]
 fn supervisors_are_sent_and_moved_and_their_handles_are_for_all_threads_whatever_the_items_are() {
     fn shared<T: Send + Sync + Clone + 'static>() {}
-    send::<DynamicSupervisor<Unshared, OfItem<fn(Unshared) -> Ready<()>>>>();
+    send::<DynamicSupervisor<Unshared, FnSpec<fn(Unshared) -> Ready<()>>>>();
     send::<DynamicSupervisor<Unshared, OfChild<fn(Unshared, Child) -> Ready<()>>>>();
-    send::<DynamicSupervisor<Unshared, Trying<()>>>();
-    unpin::<DynamicSupervisor<std::marker::PhantomPinned, OfItem<std::marker::PhantomPinned>>>();
+    send::<DynamicSupervisor<Unshared, FallibleSpec<()>>>();
+    unpin::<DynamicSupervisor<std::marker::PhantomPinned, FnSpec<std::marker::PhantomPinned>>>();
     shared::<SupervisorHandle<Unshared>>();
     shared::<Child>();
     shared::<ChildId>();
@@ -396,7 +396,7 @@ fn supervisors_are_sent_and_moved_and_their_handles_are_for_all_threads_whatever
     shared::<ChildState>();
     shared::<ChildCounts>();
     shared::<Event>();
-    shared::<What>();
+    shared::<EventKind>();
     shared::<Outcome>();
     shared::<SupervisorEnd>();
     shared::<GivenUp>();
@@ -516,14 +516,14 @@ mod must_be_used {
         into_stages: IntoStages<Source<Iter<Range>>>,
         from_stage: FromStage<u64>,
         join: Join<Source<Iter<Range>>, Inner, (), ()>,
-        joined: Joined<Inlet<u64>, Inner, u64, u64, u64, (), (), (), ()>,
-        rows: Rows<Inlet<u64>>,
+        joined: JoinLane<Inlet<u64>, Inner, u64, u64, u64, (), (), (), ()>,
+        rows: JoinRows<Inlet<u64>>,
         merge: Merge<Source<Iter<Range>>, Source<Iter<Range>>>,
         merge_lane: MergeLane<Inlet<u64>, Inlet<u64>>,
         ending: Ending<Inlet<u64>>,
-        supervisor: DynamicSupervisor<u64, OfItem<fn(u64) -> Ready<()>>>,
+        supervisor: DynamicSupervisor<u64, FnSpec<fn(u64) -> Ready<()>>>,
         events: Events,
-        departed: Departed<Inlet<u64>, u64, (), u64>,
+        departed: DepartitionLane<Inlet<u64>, u64, (), u64>,
         task_supervisor: TaskSupervisor<u64, u64, ()>,
         supervised: Supervised<stream::Empty<u64>, u64, ()>,
         backoff: Backoff,

@@ -5,7 +5,7 @@ mod support;
 use crate::support::Alive;
 use futures::{FutureExt, Stream, StreamExt};
 use gen_stage::Demand;
-use gen_stage::edge::{Closed, End, Receiver, Refusal, SendError, Sender, edge};
+use gen_stage::edge::{Closed, End, Receiver, SendError, SendRefusal, Sender, edge};
 use gen_stage::lane::{Each, Lane};
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -69,7 +69,7 @@ fn more_than_was_asked_is_refused_and_handed_back() {
     let (mut sender, mut receiver) = pair(2, 0);
     assert!(receiver.next().now_or_never().is_none());
     let mut batch = vec![1, 2, 3];
-    let refused = SendError { items: 3, refusal: Refusal::NotAsked { demand: 2 } };
+    let refused = SendError { items: 3, refusal: SendRefusal::NotAsked { demand: 2 } };
     assert_eq!(sender.send(&mut batch), Err(refused));
     assert_eq!(batch, [1, 2, 3]);
     assert_eq!(sender.send(&mut vec![1, 2]), Ok(0));
@@ -113,7 +113,7 @@ fn a_sender_that_waits_is_woken_when_the_receiver_goes() {
     assert!(sending.is_woken());
     assert_eq!(sending.enter(|cx, _| sender.poll_ready(cx)), Poll::Ready(Err(Closed)));
     let mut batch = vec![1];
-    assert_eq!(sender.send(&mut batch).unwrap_err().refusal, Refusal::Closed);
+    assert_eq!(sender.send(&mut batch).unwrap_err().refusal, SendRefusal::Closed);
     assert_eq!(batch, [1]);
 }
 
@@ -221,7 +221,7 @@ enum Act {
     Send(usize),
     Next,
     Batch,
-    Pieces(usize),
+    Reporting(usize),
     Each(usize),
     DropSender,
     Finish,
@@ -233,7 +233,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => (0usize..12).prop_map(Act::Send),
         4 => Just(Act::Next),
         3 => Just(Act::Batch),
-        2 => (1usize..5).prop_map(Act::Pieces),
+        2 => (1usize..5).prop_map(Act::Reporting),
         4 => (1usize..20).prop_map(Act::Each),
         1 => Just(Act::DropSender),
         1 => Just(Act::Finish),
@@ -289,7 +289,7 @@ proptest! {
                         }
                     }
                 }
-                (Act::Pieces(limit), _, Some(receiver)) => {
+                (Act::Reporting(limit), _, Some(receiver)) => {
                     if let Poll::Ready(Some(batch)) = Lane::poll_batch(Pin::new(receiver), &mut cx, limit) {
                         prop_assert!((1..=limit).contains(&batch.len()));
                         taken += batch.len() as u64;

@@ -58,7 +58,7 @@ pub use assign::{Assign, AssignBy, AssignHash, AssignKey, PartitionName};
 /// items that the function dropped is asked again; there, it is gone.
 pub struct Partition<T, A = AssignHash> {
     assign: A,
-    lanes: Vec<Lane<T>>,
+    lanes: Vec<PartitionQueue<T>>,
     queue_size: usize,
     /// Passed up and not yet filled. With `stalled` and what is queued, it adds up to all open demand and `pending`.
     pub(super) waiting: usize,
@@ -73,7 +73,7 @@ pub struct Partition<T, A = AssignHash> {
 }
 
 /// One partition.
-struct Lane<T> {
+struct PartitionQueue<T> {
     /// The items that the running dispatch has for this lane; otherwise empty.
     fresh: Vec<T>,
     /// How many fresh items this lane has room for in the running dispatch.
@@ -88,7 +88,7 @@ struct Lane<T> {
     lent: usize,
 }
 
-impl<T> Lane<T> {
+impl<T> PartitionQueue<T> {
     fn new() -> Self {
         Self { fresh: Vec::new(), room: 0, holder: None, open: 0, queue: VecDeque::new(), left: 0, lent: 0 }
     }
@@ -241,7 +241,7 @@ impl<T, A> Partition<T, A> {
         assert!(partitions > 0, "Partition needs at least 1 partition, given 0");
         Self {
             assign,
-            lanes: (0..partitions).map(|_| Lane::new()).collect(),
+            lanes: (0..partitions).map(|_| PartitionQueue::new()).collect(),
             queue_size: 1000,
             waiting: 0,
             pending: 0,

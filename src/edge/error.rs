@@ -20,12 +20,12 @@ pub struct Closed;
 ///
 /// # Examples
 /// ```
-/// use gen_stage::{Demand, edge::{Refusal, edge}};
+/// use gen_stage::{Demand, edge::{SendRefusal, edge}};
 ///
 /// let (mut sender, _receiver) = edge(Demand::default());
 /// let mut batch = vec![1, 2, 3];
 /// let refused = sender.send(&mut batch).unwrap_err();
-/// assert_eq!(refused.refusal, Refusal::NotAsked { demand: 0 });
+/// assert_eq!(refused.refusal, SendRefusal::NotAsked { demand: 0 });
 /// assert_eq!(refused.to_string(), "a batch of 3 items was not sent: the demand is 0");
 /// assert_eq!(batch, [1, 2, 3]);
 /// ```
@@ -35,19 +35,19 @@ pub struct SendError {
     /// How many items the refused batch has.
     pub items: usize,
     /// What is wrong.
-    pub refusal: Refusal,
+    pub refusal: SendRefusal,
 }
 
 /// What kept a batch from being sent.
 ///
 /// # Examples
 /// ```
-/// use gen_stage::edge::Refusal;
-/// assert_eq!(Refusal::Closed.to_string(), "the receiver is gone");
+/// use gen_stage::edge::SendRefusal;
+/// assert_eq!(SendRefusal::Closed.to_string(), "the receiver is gone");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum SendRefusal {
     /// The batch has more items than the open demand.
     #[error("the demand is {demand}")]
     NotAsked {

@@ -37,15 +37,15 @@ mod receiver;
 mod sender;
 mod state;
 
-pub use error::{Closed, Refusal, SendError};
+pub use error::{Closed, SendError, SendRefusal};
 pub(crate) use receiver::BatchRead;
 pub use receiver::{End, Receiver};
 pub use sender::Sender;
-pub use state::Counts;
+pub use state::EdgeCounts;
 
 use crate::demand::{Demand, Ledger};
 use crate::sync::Arc;
-use state::Shared;
+use state::SharedEdge;
 
 /// Makes an edge whose receiver keeps to `demand`.
 ///
@@ -70,6 +70,14 @@ pub(crate) fn growing_edge<T>(demand: Demand) -> (Sender<T>, Receiver<T>) {
 }
 
 fn with_ledger<T>(ledger: Ledger) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Shared::new());
+    let shared = Arc::new(SharedEdge::new());
     (Sender::new(Arc::clone(&shared)), Receiver::new(shared, ledger))
 }
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `EdgeCounts` now")]
+pub type Counts = EdgeCounts;
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `SendRefusal` now")]
+pub type Refusal = SendRefusal;

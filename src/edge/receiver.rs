@@ -1,4 +1,4 @@
-use super::state::{Counts, Sending, Shared};
+use super::state::{EdgeCounts, Sending, SharedEdge};
 use crate::coop::{Pace, SLICE, give_way};
 use crate::demand::Ledger;
 use crate::sync::{Arc, keep_waker};
@@ -20,14 +20,14 @@ use std::vec;
 /// Items come in the order they were sent.
 ///
 /// # Drop
-/// Items not yet taken are dropped and counted as [`discarded`](Counts::discarded); the sender learns that the receiver
+/// Items not yet taken are dropped and counted as [`discarded`](EdgeCounts::discarded); the sender learns that the receiver
 /// is gone.
 ///
 /// # Examples
 /// See the [module](super).
 #[must_use = "an edge asks for nothing until its receiver is polled"]
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<SharedEdge<T>>,
     ledger: Ledger,
     /// The rest of the batch being read item by item.
     current: vec::IntoIter<T>,
@@ -74,7 +74,7 @@ pub(crate) enum BatchRead {
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>, ledger: Ledger) -> Self {
+    pub(super) fn new(shared: Arc<SharedEdge<T>>, ledger: Ledger) -> Self {
         Self {
             shared,
             ledger,
@@ -133,9 +133,9 @@ impl<T> Receiver<T> {
     /// What has gone over the edge so far.
     ///
     /// # Examples
-    /// See [`Counts`].
+    /// See [`EdgeCounts`].
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> EdgeCounts {
         let mut counts = self.shared.lock().counts;
         counts.taken += self.handed_out() as u64;
         counts

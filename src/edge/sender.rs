@@ -1,5 +1,5 @@
-use super::error::{Closed, Refusal, SendError};
-use super::state::{Counts, Sending, Shared};
+use super::error::{Closed, SendError, SendRefusal};
+use super::state::{EdgeCounts, Sending, SharedEdge};
 use crate::sync::{Arc, keep_waker};
 use std::fmt;
 use std::future::poll_fn;
@@ -14,11 +14,11 @@ use std::task::{Context, Poll, Waker};
 /// # Examples
 /// See the [module](super).
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<SharedEdge<T>>,
 }
 
 impl<T> Sender<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+    pub(super) fn new(shared: Arc<SharedEdge<T>>) -> Self {
         Self { shared }
     }
 
@@ -108,10 +108,10 @@ impl<T> Sender<T> {
         let mut state = self.shared.lock();
         let items = batch.len();
         let refusal = if !state.receiving {
-            Some(Refusal::Closed)
+            Some(SendRefusal::Closed)
         } else if items > self.shared.demand() {
             let demand = self.shared.demand();
-            Some(Refusal::NotAsked { demand })
+            Some(SendRefusal::NotAsked { demand })
         } else {
             None
         };
@@ -149,7 +149,7 @@ impl<T> Sender<T> {
 
     /// Whether the receiver is gone. Only for a sender that had demand left: with none, it may be that nothing was
     /// asked for.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub(crate) fn demand_was_withdrawn(&self) -> bool {
         self.shared.demand() == 0
     }
 
@@ -184,9 +184,9 @@ impl<T> Sender<T> {
     /// What has gone over the edge so far.
     ///
     /// # Examples
-    /// See [`Counts`].
+    /// See [`EdgeCounts`].
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> EdgeCounts {
         self.shared.lock().counts
     }
 

@@ -8,15 +8,15 @@ use std::task::Waker;
 const SPARE_BUFFERS: usize = 3;
 
 /// What both sides of an edge see.
-pub(super) struct Shared<T> {
+pub(super) struct SharedEdge<T> {
     /// Taken about once a batch by each side.
-    state: Mutex<State<T>>,
+    state: Mutex<EdgeState<T>>,
     /// Asked for and not yet sent, in items. Changed under the lock. Without the lock the sender reads a lower bound,
     /// as only the sender takes away from it, until the receiver goes.
     demand: AtomicUsize,
 }
 
-pub(super) struct State<T> {
+pub(super) struct EdgeState<T> {
     /// Sent and not yet taken, oldest first. Holds at most as many items as the receiver's `max_demand`.
     pub(super) queue: VecDeque<Vec<T>>,
     /// Emptied buffers on their way back to the sender.
@@ -30,7 +30,7 @@ pub(super) struct State<T> {
     pub(super) closing: Option<Waker>,
     /// Set while the receiver waits for a batch, or for the sender to go.
     pub(super) receiver: Option<Waker>,
-    pub(super) counts: Counts,
+    pub(super) counts: EdgeCounts,
     /// The sender is woken when the number of items taken reaches this, whether or not more are asked for.
     pub(super) mark: u64,
 }
@@ -65,7 +65,7 @@ pub(super) enum Sending {
 /// # Ok::<(), gen_stage::DemandError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct EdgeCounts {
     /// Asked for by the receiver.
     pub asked: u64,
     /// Put into the edge by the sender.
@@ -76,9 +76,9 @@ pub struct Counts {
     pub discarded: u64,
 }
 
-impl<T> Shared<T> {
+impl<T> SharedEdge<T> {
     pub(super) fn new() -> Self {
-        let state = State {
+        let state = EdgeState {
             queue: VecDeque::new(),
             spare: Vec::new(),
             sending: Sending::Open,
@@ -86,7 +86,7 @@ impl<T> Shared<T> {
             sender: None,
             closing: None,
             receiver: None,
-            counts: Counts::default(),
+            counts: EdgeCounts::default(),
             mark: u64::MAX,
         };
         Self { state: Mutex::new(state), demand: AtomicUsize::new(0) }
@@ -94,7 +94,7 @@ impl<T> Shared<T> {
 
     /// Items are neither made, used nor dropped under this lock; wakers are cloned under it, called and dropped after it
     /// (see [`keep_waker`](crate::sync::keep_waker)).
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, EdgeState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,7 +104,7 @@ impl<T> Shared<T> {
     }
 
     /// Adds to the demand, while there is a sender to see it, and returns the waker to call for that.
-    pub(super) fn ask(&self, state: &mut State<T>, items: usize) -> Option<Waker> {
+    pub(super) fn ask(&self, state: &mut EdgeState<T>, items: usize) -> Option<Waker> {
         if state.sending != Sending::Open {
             return None;
         }
@@ -118,19 +118,19 @@ impl<T> Shared<T> {
     }
 
     /// Takes what was sent off the demand, and returns what is left of it.
-    pub(super) fn sent(&self, state: &mut State<T>, items: usize) -> usize {
+    pub(super) fn sent(&self, state: &mut EdgeState<T>, items: usize) -> usize {
         state.counts.sent += items as u64;
         self.demand.fetch_sub(items, Ordering::Relaxed) - items
     }
 
     /// Takes back all demand: the receiver is gone.
-    pub(super) fn close(&self, state: &mut State<T>) {
+    pub(super) fn close(&self, state: &mut EdgeState<T>) {
         state.receiving = false;
         self.demand.store(0, Ordering::Relaxed);
     }
 }
 
-impl<T> State<T> {
+impl<T> EdgeState<T> {
     /// Keeps an emptied buffer for the sender.
     pub(super) fn keep_spare(&mut self, buffer: Vec<T>) {
         if buffer.capacity() > 0 && self.spare.len() < SPARE_BUFFERS && self.sending == Sending::Open {

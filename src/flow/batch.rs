@@ -1,8 +1,8 @@
 use super::bounds::OpenLayer;
-use super::envelope::{Bare, Envelope, Gathers};
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::{Bare, Envelope, Gathers};
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::lane::{Each, Lane, Timer, poll_one};
 use futures_core::{FusedStream, Stream};
@@ -169,7 +169,7 @@ impl<E: Gathers, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Batch<P, W
         let lane = |upstream| BatchLane {
             upstream,
             weigh: self.weigh.clone(),
-            filling: Filling::new(self.max, self.timeout),
+            filling: OpenBatch::new(self.max, self.timeout),
             timer: Timer::default(),
         };
         self.upstream.build(tasks).into_iter().map(lane).collect()
@@ -182,7 +182,7 @@ fn batched((least, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
 }
 
 /// The batch that is being filled.
-struct Filling<E: Envelope, T> {
+struct OpenBatch<E: Envelope, T> {
     items: Vec<T>,
     /// What it travels with; only while it has items.
     mark: Option<E::Mark>,
@@ -195,7 +195,7 @@ struct Filling<E: Envelope, T> {
     due: Option<Instant>,
 }
 
-impl<E: Gathers, T> Filling<E, T> {
+impl<E: Gathers, T> OpenBatch<E, T> {
     fn new(max: u64, timeout: Option<Duration>) -> Self {
         Self { items: Vec::new(), mark: None, weight: 0, max, last: 0, timeout, due: None }
     }
@@ -257,7 +257,7 @@ pin_project! {
         #[pin]
         upstream: L,
         weigh: W,
-        filling: Filling<E, T>,
+        filling: OpenBatch<E, T>,
         timer: Timer,
     }
 }

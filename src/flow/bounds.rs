@@ -1,11 +1,11 @@
 //! Names for what operators and users ask of a plan. No plan implements them by hand: a plan that fits has them.
 
-use super::envelope::{Bare, Envelope, InWindow, Numbered};
-use super::plan::{Build, Plan};
-use super::tasks::Tasks;
+use super::plumbing::envelope::{Bare, Envelope, InWindow, Numbered};
+use super::plumbing::plan::{Build, Plan};
+use super::plumbing::tasks::Tasks;
 use crate::lane::Lane;
+use crate::reduce::{Places, Signal, UnwindowedLane, Whole};
 use crate::window::Global;
-use crate::window::adapters::{Places, Signal, Unwindowed, Whole};
 
 /// A flow that takes every operator: the bound for functions, fields and traits of your own.
 ///
@@ -187,10 +187,10 @@ pub trait Reduces<P: Plan> {
 impl<P: Build<Bare>> Reduces<P> for Bare {
     type Places = Whole;
     type Id = Global;
-    type Feed = Unwindowed<P::Lane>;
+    type Feed = UnwindowedLane<P::Lane>;
 
     fn feed(plan: P, tasks: &mut Tasks) -> Vec<Self::Feed> {
-        plan.build(tasks).into_iter().map(Unwindowed::new).collect()
+        plan.build(tasks).into_iter().map(UnwindowedLane::new).collect()
     }
 }
 

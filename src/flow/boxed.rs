@@ -1,8 +1,8 @@
 use super::bounds::{InOrder, Readable};
-use super::envelope::{Bare, Envelope, Numbered};
 use super::flow::Flow;
-use super::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::{Bare, Envelope, Numbered};
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins};
 use futures_core::Stream;
 use std::fmt;

@@ -1,16 +1,19 @@
+pub(super) mod combiner;
+
 use super::bounds::OpenLayer;
-use super::combiner::Combiner;
-use super::driver::RouteDriver;
-use super::envelope::{Bare, ClosedLayer};
-use super::exchange::cross;
+use super::combine::combiner::Combiner;
 use super::flow::Flow;
-use super::plan::{Build, Hashed, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::driver::RouteDriver;
+use super::plumbing::envelope::{Bare, ClosedLayer};
+use super::plumbing::exchange::cross;
+use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::dispatch::{LaneHash, Route};
 use crate::lane::{Each, Inlet, Iter, Lane};
-use crate::window::adapters::{Keeps, Never, OnTrigger, Reduced, Reducer, Unwindowed, Whole};
-use crate::window::{Global, Info, Rules};
+use crate::reduce::ReduceRules;
+use crate::reduce::{KeepsState, Never, OnTrigger, ReduceLane, Reducer, UnwindowedLane, Whole};
+use crate::window::{Global, Info};
 use futures_core::Stream;
 use hashbrown::hash_table::IntoIter;
 use pin_project_lite::pin_project;
@@ -88,7 +91,7 @@ impl<P> Flow<P> {
                 upstream,
                 fill,
                 max_keys,
-                phase: Phase::Filling(Combiner::default()),
+                phase: CombinePhase::Filling(Combiner::default()),
                 ended: false,
             },
             merge,
@@ -112,19 +115,19 @@ pin_project! {
         upstream: L,
         fill: F,
         max_keys: usize,
-        phase: Phase<K, V>,
+        phase: CombinePhase<K, V>,
         // All input is in the tables.
         ended: bool,
     }
 }
 
-enum Phase<K, V> {
+enum CombinePhase<K, V> {
     Filling(Combiner<K, V>),
     Sending(Iter<IntoIter<(K, V)>>),
 }
 
 /// The reducer that fills the second phase's tables.
-pub struct Merging<K, V, M> {
+pub struct MergingTables<K, V, M> {
     merge: M,
     table: PhantomData<fn() -> Combiner<K, V>>,
 }
@@ -132,13 +135,13 @@ pub struct Merging<K, V, M> {
 /// Takes the pairs out of a table.
 type Pairs<K, V> = fn(&mut Combiner<K, V>, Info<Global>) -> IntoIter<(K, V)>;
 
-impl<K, V, M> fmt::Debug for Merging<K, V, M> {
+impl<K, V, M> fmt::Debug for MergingTables<K, V, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Merging").finish_non_exhaustive()
+        f.debug_struct("MergingTables").finish_non_exhaustive()
     }
 }
 
-impl<K, V, M> Keeps for Merging<K, V, M> {
+impl<K, V, M> KeepsState for MergingTables<K, V, M> {
     type State = Combiner<K, V>;
 
     fn init(&mut self) -> Combiner<K, V> {
@@ -146,7 +149,7 @@ impl<K, V, M> Keeps for Merging<K, V, M> {
     }
 }
 
-impl<K: Hash + Eq, V, M: FnMut(&mut V, V), U> Reducer<(K, V), U> for Merging<K, V, M> {
+impl<K: Hash + Eq, V, M: FnMut(&mut V, V), U> Reducer<(K, V), U> for MergingTables<K, V, M> {
     type Items = iter::Empty<U>;
 
     #[inline(always)]
@@ -201,9 +204,9 @@ where
     F: FnMut(&mut Combiner<K, V>, P::Item) + Clone + Send + 'static,
     M: FnMut(&mut V, V) + Clone,
 {
-    type Lane = Reduced<
-        Unwindowed<Inlet<(K, V)>>,
-        Merging<K, V, M>,
+    type Lane = ReduceLane<
+        UnwindowedLane<Inlet<(K, V)>>,
+        MergingTables<K, V, M>,
         OnTrigger<Pairs<K, V>>,
         Never,
         (K, V),
@@ -220,7 +223,7 @@ where
                 upstream,
                 fill: fill.clone(),
                 max_keys,
-                phase: Phase::Filling(Combiner::default()),
+                phase: CombinePhase::Filling(Combiner::default()),
                 ended: false,
             })
             .collect();
@@ -234,13 +237,13 @@ where
             .into_iter()
             .enumerate()
             .map(|(at, lane)| {
-                let rules = Rules {
-                    reducer: Merging { merge: self.merge.clone(), table: PhantomData },
+                let rules = ReduceRules {
+                    reducer: MergingTables { merge: self.merge.clone(), table: PhantomData },
                     emit: OnTrigger((|table, _| std::mem::take(table).into_pairs()) as Pairs<K, V>),
                     merge: Never,
                     lane: (at, all),
                 };
-                Reduced::new(Unwindowed::new(lane), rules)
+                ReduceLane::new(UnwindowedLane::new(lane), rules)
             })
             .collect()
     }
@@ -258,16 +261,16 @@ where
         let mut this = self.project();
         loop {
             match this.phase {
-                Phase::Sending(pairs) => match ready!(Pin::new(pairs).poll_each(cx, each)) {
+                CombinePhase::Sending(pairs) => match ready!(Pin::new(pairs).poll_each(cx, each)) {
                     Each::Stopped => return Poll::Ready(Each::Stopped),
                     Each::Ended if *this.ended => return Poll::Ready(Each::Ended),
                     Each::Ended => {
                         // The next table may fill up, too: it gets room at once. Small tables are many: each is a turn.
-                        *this.phase = Phase::Filling(Combiner::with_capacity(*this.max_keys));
+                        *this.phase = CombinePhase::Filling(Combiner::with_capacity(*this.max_keys));
                         return give_way(cx);
                     }
                 },
-                Phase::Filling(table) => {
+                CombinePhase::Filling(table) => {
                     let (fill, max_keys) = (&mut *this.fill, *this.max_keys);
                     let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
                         fill(table, item);
@@ -279,7 +282,7 @@ where
                     });
                     *this.ended = ready!(polled) == Each::Ended;
                     let full = std::mem::take(table);
-                    *this.phase = Phase::Sending(Iter::of(full.into_pairs()));
+                    *this.phase = CombinePhase::Sending(Iter::of(full.into_pairs()));
                 }
             }
         }

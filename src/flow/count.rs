@@ -1,6 +1,6 @@
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 use std::future::poll_fn;
 
 impl<P> Flow<P> {

@@ -1,10 +1,10 @@
 use super::bounds::Open;
-use super::envelope::Envelope;
 use super::flow::Flow;
-use super::outlet::Outlet;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::sink_driver::SinkDriver;
-use super::tasks::Tasks;
+use super::plumbing::envelope::Envelope;
+use super::plumbing::outlet::Outlet;
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::sink_driver::SinkDriver;
+use super::plumbing::tasks::Tasks;
 use crate::coop::{Pace, give_way};
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane, Origins, poll_one};
@@ -127,7 +127,7 @@ where
         }));
         let lane = |(upstream, outlet)| DeadLettersLane {
             upstream,
-            letters: Letters { outlet, held: None, discarded: discarded.clone() },
+            letters: LaneErrors { outlet, held: None, discarded: discarded.clone() },
             pace: Pace::default(),
             carries: PhantomData,
         };
@@ -136,14 +136,14 @@ where
 }
 
 /// The errors of a lane on their way to the sink.
-struct Letters<X> {
+struct LaneErrors<X> {
     outlet: Outlet<X>,
     /// An error that waits for room.
     held: Option<X>,
     discarded: Arc<AtomicU64>,
 }
 
-impl<X> Letters<X> {
+impl<X> LaneErrors<X> {
     /// Breaks when there is no room for the error, or when the batch is full.
     #[cold]
     fn put(&mut self, error: X) -> ControlFlow<()> {
@@ -171,7 +171,7 @@ impl<X> Letters<X> {
     }
 }
 
-impl<X> Drop for Letters<X> {
+impl<X> Drop for LaneErrors<X> {
     fn drop(&mut self) {
         // Also when the lane ends before its input does: the sink is closed when all lanes have ended.
         self.outlet.finish();
@@ -186,7 +186,7 @@ pin_project! {
     pub struct DeadLettersLane<E, T, L, X> {
         #[pin]
         upstream: L,
-        letters: Letters<X>,
+        letters: LaneErrors<X>,
         pace: Pace,
         carries: PhantomData<fn(T) -> E>,
     }

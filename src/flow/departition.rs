@@ -1,14 +1,16 @@
+pub(super) mod lane;
+
 use super::bounds::Reducible;
-use super::departed::{Departed, Ending, Gather, Piece, Pieces};
-use super::driver::ShareDriver;
-use super::envelope::Bare;
-use super::exchange::cross;
+use super::departition::lane::{DepartitionLane, Ending, Gather, LaneReport, Reporting};
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::driver::ShareDriver;
+use super::plumbing::envelope::Bare;
+use super::plumbing::exchange::cross;
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use super::reduce::Reduce;
-use super::tasks::Tasks;
 use crate::lane::Inlet;
-use crate::window::adapters::{Emit, Keeps, MergeStates, Reducer, Spread};
+use crate::reduce::{Emit, KeepsState, MergeStates, Reducer, Spread};
 use std::fmt;
 
 /// # Lanes brought together
@@ -72,8 +74,8 @@ where
     ) -> Flow<Departition<P, R, E, M, ByFns<I, F, D>>>
     where
         P::Id: Ord,
-        R: Keeps,
-        E: Emit<<R as Keeps>::State, P::Places, P::Id, Item = T>,
+        R: KeepsState,
+        E: Emit<<R as KeepsState>::State, P::Places, P::Id, Item = T>,
         I: FnMut() -> A,
         F: FnMut(&mut A, T),
         D: FnMut(A, P::Id) -> V,
@@ -136,7 +138,7 @@ impl<P: Layered, R, E, M, G> Layered for Departition<P, R, E, M, G> {
 impl<P, R, E, M, G> Plan for Departition<P, R, E, M, G>
 where
     P: Reducible,
-    R: Keeps,
+    R: KeepsState,
     E: Emit<R::State, P::Places, P::Id>,
     G: Gather<P::Id, E::Item>,
 {
@@ -152,27 +154,27 @@ impl<P, R, E, M, G> Build<Bare> for Departition<P, R, E, M, G>
 where
     P: Reducible<Feed: Send + 'static, Item: Send + 'static, Id: Ord + Clone + Send + 'static>,
     P::Places: Spread<P::Item> + Send + 'static,
-    <P::Places as crate::window::adapters::Places>::States<<R as Keeps>::State>: Send,
-    R: Reducer<P::Item, Piece<P::Id, E::Item>> + Keeps + Clone + Send + 'static,
-    <R as Reducer<P::Item, Piece<P::Id, E::Item>>>::Items: Send,
-    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone + Send + 'static,
+    <P::Places as crate::reduce::Places>::States<<R as KeepsState>::State>: Send,
+    R: Reducer<P::Item, LaneReport<P::Id, E::Item>> + KeepsState + Clone + Send + 'static,
+    <R as Reducer<P::Item, LaneReport<P::Id, E::Item>>>::Items: Send,
+    E: Emit<<R as KeepsState>::State, P::Places, P::Id> + Clone + Send + 'static,
     E::Item: Send + 'static,
     E::Items: Send,
-    M: MergeStates<<R as Keeps>::State, P::Places> + Clone + Send + 'static,
+    M: MergeStates<<R as KeepsState>::State, P::Places> + Clone + Send + 'static,
     G: Gather<P::Id, E::Item>,
 {
-    type Lane = Departed<Inlet<Piece<P::Id, E::Item>>, P::Id, G, G::State>;
+    type Lane = DepartitionLane<Inlet<LaneReport<P::Id, E::Item>>, P::Id, G, G::State>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let Reduce { mut upstream, reducer, emit, merge } = self.reduce;
         let settings = upstream.settings().clone().one_lane();
-        let reduce = Reduce { upstream, reducer, emit: Pieces(emit), merge };
+        let reduce = Reduce { upstream, reducer, emit: Reporting(emit), merge };
         let lanes: Vec<_> =
             reduce.build(tasks).into_iter().enumerate().map(|(at, lane)| Ending::new(lane, at)).collect();
         let all = lanes.len();
         let edges = cross(tasks, lanes, &settings, ShareDriver::new).into_iter();
         let gathers = std::iter::once(self.gather);
-        edges.zip(gathers).map(|(edges, gather)| Departed::new(edges, all, gather)).collect()
+        edges.zip(gathers).map(|(edges, gather)| DepartitionLane::new(edges, all, gather)).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 use super::bounds::Reducible;
 use super::flow::Flow;
 use super::reduce::Reduce;
-use crate::window::adapters::{EmitAndFold, Nothing, Reducer};
+use crate::reduce::{EmitAndFold, Nothing, Reducer};
 use std::marker::PhantomData;
 
 impl<P> Flow<P> {

@@ -1,6 +1,6 @@
 use super::bounds::Open;
 use super::flow::Flow;
-use super::step::{Step, Stepped};
+use super::plumbing::step::{Step, Stepped};
 
 impl<P> Flow<P> {
     /// Makes at most one item of each item: `None` drops it.

@@ -1,7 +1,7 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::map_async::MapAsync;
-use super::step::{Step, Stepped};
+use super::plumbing::step::{Step, Stepped};
 use std::future::Future;
 
 /// # Futures

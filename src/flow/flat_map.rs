@@ -1,8 +1,8 @@
 use super::bounds::Open;
-use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::Envelope;
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use crate::coop::{Turn, give_way};
 use crate::lane::{Each, Lane, Origins};
 use futures_core::{FusedStream, Stream};

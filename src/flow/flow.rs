@@ -1,8 +1,8 @@
-use super::driver::ShareDriver;
-use super::envelope::Bare;
 use super::monitor::{Launch, Losses, Monitor};
-use super::plan::Build;
-use super::tasks::{Failure, Tasks};
+use super::plumbing::driver::ShareDriver;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
+use super::plumbing::tasks::{Failure, Tasks};
 use crate::coop::poll_budgeted;
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane};
@@ -60,17 +60,17 @@ use tokio::runtime::Handle;
 /// Elixir's `Flow`. It is a plain value that starts itself when read, so that there is nothing to start or link.
 #[must_use = "a flow does nothing until it is read: collect, run, for_each, forward, or poll it as a Stream"]
 pub struct Flow<P> {
-    state: State<P>,
+    state: FlowState<P>,
     pub(super) launch: Launch,
 }
 
-enum State<P> {
+enum FlowState<P> {
     Planned(P),
-    Running(Running),
+    Running(RunningFlow),
     Done(Losses),
 }
 
-struct Running {
+struct RunningFlow {
     /// An `Inlet<P::Item>`: what the lanes sent. Its type is not named, as a flow must also exist while its plan does
     /// not yet say what comes out: between a `reduce` to a number and its `emit_state`.
     outcome: Box<dyn Any + Send>,
@@ -79,7 +79,7 @@ struct Running {
     hint: (usize, Option<usize>),
 }
 
-impl Running {
+impl RunningFlow {
     fn outcome<T: 'static>(&mut self) -> &mut Inlet<T> {
         let outcome = self.outcome.downcast_mut();
         outcome.expect("the outcome is put here, with this type, by `Flow::running`")
@@ -90,7 +90,7 @@ impl Running {
 impl<P> Flow<P> {
     /// Starts from a plan for a first layer.
     pub(super) fn new(plan: P) -> Self {
-        Self { state: State::Planned(plan), launch: Launch::default() }
+        Self { state: FlowState::Planned(plan), launch: Launch::default() }
     }
 
     /// Puts an operator on top of the plan.
@@ -114,7 +114,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub(super) fn into_plan(self, what: &str) -> (P, Launch) {
         match self.state {
-            State::Planned(plan) => (plan, self.launch),
+            FlowState::Planned(plan) => (plan, self.launch),
             _ => panic!("a flow that is already being read cannot be {what}"),
         }
     }
@@ -122,21 +122,21 @@ impl<P> Flow<P> {
     #[track_caller]
     pub(super) fn plan_mut(&mut self, what: &str) -> &mut P {
         match &mut self.state {
-            State::Planned(plan) => plan,
+            FlowState::Planned(plan) => plan,
             _ => panic!("a flow that is already being read cannot get {what}"),
         }
     }
 
     /// Whether it has been polled.
     pub(super) fn is_begun(&self) -> bool {
-        !matches!(self.state, State::Planned(_))
+        !matches!(self.state, FlowState::Planned(_))
     }
 
     /// Stops all lanes, and waits until they and the source are gone. Fails when one of them failed.
     pub(super) async fn stopped(self) -> Result<(), Failure> {
         match self.state {
-            State::Running(running) => running.tasks.stopped().await,
-            State::Planned(_) | State::Done(_) => Ok(()),
+            FlowState::Running(running) => running.tasks.stopped().await,
+            FlowState::Planned(_) | FlowState::Done(_) => Ok(()),
         }
     }
 
@@ -193,9 +193,9 @@ impl<P> Flow<P> {
     #[must_use]
     pub fn discarded(&self) -> u64 {
         match &self.state {
-            State::Planned(_) => 0,
-            State::Running(running) => running.tasks.losses().discarded(),
-            State::Done(losses) => losses.discarded(),
+            FlowState::Planned(_) => 0,
+            FlowState::Running(running) => running.tasks.losses().discarded(),
+            FlowState::Done(losses) => losses.discarded(),
         }
     }
 
@@ -225,9 +225,9 @@ impl<P> Flow<P> {
     #[must_use]
     pub fn late(&self) -> u64 {
         match &self.state {
-            State::Planned(_) => 0,
-            State::Running(running) => running.tasks.losses().late(),
-            State::Done(losses) => losses.late(),
+            FlowState::Planned(_) => 0,
+            FlowState::Running(running) => running.tasks.losses().late(),
+            FlowState::Done(losses) => losses.late(),
         }
     }
 
@@ -267,11 +267,11 @@ where
     P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     /// Builds all lanes and starts their tasks, in the first poll.
-    fn running(&mut self) -> Option<&mut Running> {
-        if let State::Planned(_) = self.state {
+    fn running(&mut self) -> Option<&mut RunningFlow> {
+        if let FlowState::Planned(_) = self.state {
             let mut tasks = Tasks::new(&self.launch);
-            let planned = std::mem::replace(&mut self.state, State::Done(Losses::default()));
-            if let State::Planned(mut plan) = planned {
+            let planned = std::mem::replace(&mut self.state, FlowState::Done(Losses::default()));
+            if let FlowState::Planned(mut plan) = planned {
                 plan.pass_through();
                 let demand = plan.settings().demand;
                 let hint = plan.size_hint();
@@ -285,11 +285,11 @@ where
                     }
                     Inlet::new(edges, tasks.discarded().clone())
                 });
-                self.state = State::Running(Running { outcome: Box::new(outcome), tasks, hint });
+                self.state = FlowState::Running(RunningFlow { outcome: Box::new(outcome), tasks, hint });
             }
         }
         match &mut self.state {
-            State::Running(running) => Some(running),
+            FlowState::Running(running) => Some(running),
             _ => None,
         }
     }
@@ -320,7 +320,7 @@ where
         if read.is_none() {
             let losses = running.tasks.losses().clone();
             // Drops what was not read, which is counted then.
-            self.state = State::Done(losses);
+            self.state = FlowState::Done(losses);
         }
         match ended {
             Ok(()) => Poll::Ready(read),
@@ -339,7 +339,7 @@ where
     /// Items of a batch that was begun and not read to its end; they count as read already.
     fn held(&self) -> usize {
         match &self.state {
-            State::Running(running) => running.outcome.downcast_ref().map_or(0, Inlet::<P::Item>::held),
+            FlowState::Running(running) => running.outcome.downcast_ref().map_or(0, Inlet::<P::Item>::held),
             _ => 0,
         }
     }
@@ -347,7 +347,7 @@ where
     /// Counts the `items` just read and what is held now, of which `held` were counted before.
     fn count_read(&mut self, held: usize, items: usize) {
         let read = (items + self.held()).saturating_sub(held);
-        if let State::Running(running) = &mut self.state {
+        if let FlowState::Running(running) = &mut self.state {
             let (least, most) = running.hint;
             running.hint = (least.saturating_sub(read), most.map(|most| most.saturating_sub(read)));
         }
@@ -405,7 +405,7 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<P::Item>> {
         let this = self.get_mut();
         // Within a batch there is nothing to look after.
-        if let State::Running(running) = &mut this.state {
+        if let FlowState::Running(running) = &mut this.state {
             if let Some(item) = running.outcome::<P::Item>().next_held() {
                 return Poll::Ready(Some(item));
             }
@@ -415,12 +415,12 @@ where
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.state {
-            State::Planned(plan) => plan.size_hint(),
-            State::Running(running) => {
+            FlowState::Planned(plan) => plan.size_hint(),
+            FlowState::Running(running) => {
                 let (held, (least, most)) = (self.held(), running.hint);
                 (least + held, most.map(|most| most + held))
             }
-            State::Done(_) => (0, Some(0)),
+            FlowState::Done(_) => (0, Some(0)),
         }
     }
 }
@@ -430,7 +430,7 @@ where
     P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
 {
     fn is_terminated(&self) -> bool {
-        matches!(self.state, State::Done(_))
+        matches!(self.state, FlowState::Done(_))
     }
 }
 
@@ -441,9 +441,9 @@ impl<P> fmt::Debug for Flow<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Flow");
         match &self.state {
-            State::Planned(_) => debug.field("state", &"planned"),
-            State::Running(running) => debug.field("state", &"running").field("tasks", &running.tasks),
-            State::Done(_) => debug.field("state", &"done"),
+            FlowState::Planned(_) => debug.field("state", &"planned"),
+            FlowState::Running(running) => debug.field("state", &"running").field("tasks", &running.tasks),
+            FlowState::Done(_) => debug.field("state", &"done"),
         };
         debug.finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 use super::bounds::OpenLayer;
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 use std::future::Future;
 
 impl<P> Flow<P> {

@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::source::Source;
 use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
-use crate::lane::{Each, Gate, Lane, Leaf};
+use crate::lane::{Each, Lane, Leaf, SourceGate};
 use crate::stage::{Handle, Produces, Reason, Role, Subscription};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -74,14 +74,14 @@ impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
 /// A lane that reads a running producer; see [`Flow::from_stages`].
 #[must_use = "a lane does nothing until it is polled"]
 pub struct FromStage<T> {
-    state: State<T>,
+    state: FromStageState<T>,
     /// The rest of the batch being read.
     batch: vec::IntoIter<T>,
-    gate: Gate,
+    gate: SourceGate,
     pace: Pace,
 }
 
-enum State<T> {
+enum FromStageState<T> {
     Planned(Box<dyn FnOnce(Demand) -> Subscription<T> + Send>),
     Reading(Subscription<T>),
     /// Cancelled: what was sent is read, until the producer says that this was all. The time is since when nothing has
@@ -102,27 +102,29 @@ impl<T: Send + 'static> FromStage<T> {
     {
         let subscribe = move |demand| Subscription::begin(producer.subscribe().with_demand(demand));
         Self {
-            state: State::Planned(Box::new(subscribe)),
+            state: FromStageState::Planned(Box::new(subscribe)),
             batch: Vec::new().into_iter(),
-            gate: Gate::default(),
+            gate: SourceGate::default(),
             pace: Pace::default(),
         }
     }
 
     fn begin(&mut self, demand: Demand) {
-        if let State::Planned(_) = self.state {
-            if let State::Planned(subscribe) = std::mem::replace(&mut self.state, State::Ended) {
-                self.state = State::Reading(subscribe(demand));
+        if let FromStageState::Planned(_) = self.state {
+            if let FromStageState::Planned(subscribe) =
+                std::mem::replace(&mut self.state, FromStageState::Ended)
+            {
+                self.state = FromStageState::Reading(subscribe(demand));
             }
         }
     }
 
     /// Tells the producer that nothing more is wanted.
     fn leave(&mut self) {
-        self.state = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Reading(mut subscription) => {
+        self.state = match std::mem::replace(&mut self.state, FromStageState::Ended) {
+            FromStageState::Reading(mut subscription) => {
                 subscription.cancel(Reason::Normal);
-                State::Leaving(subscription, None)
+                FromStageState::Leaving(subscription, None)
             }
             state => state,
         };
@@ -138,7 +140,7 @@ impl<T: Send + 'static> FromStage<T> {
         }
         loop {
             let batch = match &mut self.state {
-                State::Reading(subscription) => match subscription.poll_batch(cx) {
+                FromStageState::Reading(subscription) => match subscription.poll_batch(cx) {
                     Poll::Pending => {
                         ready!(self.gate.poll_shut(cx));
                         self.leave();
@@ -146,7 +148,7 @@ impl<T: Send + 'static> FromStage<T> {
                     }
                     Poll::Ready(batch) => batch,
                 },
-                State::Leaving(subscription, silent) => match subscription.poll_batch(cx) {
+                FromStageState::Leaving(subscription, silent) => match subscription.poll_batch(cx) {
                     Poll::Ready(batch) => {
                         // The producer is at work: its end comes after the items that it was asked for before.
                         *silent = None;
@@ -159,7 +161,7 @@ impl<T: Send + 'static> FromStage<T> {
                     }
                     Poll::Pending => None,
                 },
-                State::Planned(_) | State::Ended => None,
+                FromStageState::Planned(_) | FromStageState::Ended => None,
             };
             return Poll::Ready(match batch {
                 Some(batch) => {
@@ -168,7 +170,7 @@ impl<T: Send + 'static> FromStage<T> {
                     true
                 }
                 None => {
-                    self.state = State::Ended;
+                    self.state = FromStageState::Ended;
                     false
                 }
             });
@@ -180,7 +182,7 @@ impl<T: Send + 'static> Leaf for FromStage<T> {
     // Its batches are its turns.
     fn set_turn(&mut self, _: usize) {}
 
-    fn start(&mut self, demand: Demand, gate: Gate) {
+    fn start(&mut self, demand: Demand, gate: SourceGate) {
         self.gate = gate;
         self.begin(demand);
     }
@@ -227,13 +229,13 @@ impl<T: Send + 'static> Stream for FromStage<T> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let held = self.batch.len();
-        (held, matches!(self.state, State::Ended).then_some(held))
+        (held, matches!(self.state, FromStageState::Ended).then_some(held))
     }
 }
 
 impl<T: Send + 'static> FusedStream for FromStage<T> {
     fn is_terminated(&self) -> bool {
-        self.batch.len() == 0 && matches!(self.state, State::Ended)
+        self.batch.len() == 0 && matches!(self.state, FromStageState::Ended)
     }
 }
 
@@ -243,10 +245,10 @@ impl<T> Unpin for FromStage<T> {}
 impl<T> fmt::Debug for FromStage<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Planned(_) => "planned",
-            State::Reading(_) => "reading",
-            State::Leaving(..) => "leaving",
-            State::Ended => "ended",
+            FromStageState::Planned(_) => "planned",
+            FromStageState::Reading(_) => "reading",
+            FromStageState::Leaving(..) => "leaving",
+            FromStageState::Ended => "ended",
         };
         f.debug_struct("FromStage").field("state", &state).finish_non_exhaustive()
     }

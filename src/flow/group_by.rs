@@ -1,7 +1,7 @@
 use super::bounds::Reducible;
 use super::flow::Flow;
 use super::reduce::Reduce;
-use crate::window::adapters::{Keeps, Reducer};
+use crate::reduce::{KeepsState, Reducer};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::iter;
@@ -172,7 +172,7 @@ impl<T, K, F: FnMut(&T) -> K> Pairs<T> for PairWith1<F> {
     }
 }
 
-impl<K, T, F> Keeps for Grouping<K, T, F> {
+impl<K, T, F> KeepsState for Grouping<K, T, F> {
     type State = HashMap<K, Vec<T>>;
 
     fn init(&mut self) -> Self::State {
@@ -189,7 +189,7 @@ impl<K: Hash + Eq, T, U, F: FnMut(&T) -> K> Reducer<T, U> for Grouping<K, T, F> 
     }
 }
 
-impl<K, V> Keeps for GroupingPairs<K, V> {
+impl<K, V> KeepsState for GroupingPairs<K, V> {
     type State = HashMap<K, Vec<V>>;
 
     fn init(&mut self) -> Self::State {
@@ -206,7 +206,7 @@ impl<K: Hash + Eq, V, U> Reducer<(K, V), U> for GroupingPairs<K, V> {
     }
 }
 
-impl<K, V, F> Keeps for Summing<K, V, F> {
+impl<K, V, F> KeepsState for Summing<K, V, F> {
     type State = HashMap<K, V>;
 
     fn init(&mut self) -> Self::State {

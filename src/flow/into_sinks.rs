@@ -1,8 +1,8 @@
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
-use super::reporting::{Reporter, Reporting};
-use super::sink_driver::SinkDriver;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
+use super::plumbing::reporting::{Reporter, Reporting};
+use super::plumbing::sink_driver::SinkDriver;
 use futures_sink::Sink;
 use std::future::Future;
 

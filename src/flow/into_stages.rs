@@ -1,8 +1,10 @@
-use super::envelope::Bare;
+pub(super) mod handle;
+
 use super::flow::Flow;
-use super::plan::Build;
-use super::shutdown::Course;
-use super::stages_handle::StagesHandle;
+use super::into_stages::handle::StagesHandle;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
+use super::start::shutdown::RunClock;
 use super::stop_when::{Meter, StopWhen};
 use crate::demand::Demand;
 use crate::dispatch::{ByDemand, Dispatcher};
@@ -54,7 +56,7 @@ impl<P> Flow<P> {
     {
         let runtime = self.launch.runtime.clone();
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
-        let idle = Idle { stop: stop.clone(), meter: Arc::clone(&meter) };
+        let idle = NotStarted { stop: stop.clone(), meter: Arc::clone(&meter) };
         let flow = self.then(|plan| StopWhen::metered(plan, stop.clone(), Arc::clone(&meter)));
         let mut setup = FromLane::new(flow, idle).stage().label("flow");
         if let Some(runtime) = runtime {
@@ -141,7 +143,7 @@ where
 }
 
 /// The setup of the stage that a flow becomes.
-pub type FlowSetup<P, D> = Setup<AsProducer<FromLane<Flow<StopWhen<P>>, Idle>, Infallible>, D>;
+pub type FlowSetup<P, D> = Setup<AsProducer<FromLane<Flow<StopWhen<P>>, NotStarted>, Infallible>, D>;
 
 impl<P, D> IntoStages<P, D>
 where
@@ -201,11 +203,11 @@ where
         Box::pin(async move {
             let Self { setup, consumers, demand, cancel, stop, meter } = self;
             let (setup, forwards) = setup.accumulating();
-            let course = Arc::new(Course::new(setup.home(), stop, meter));
+            let run_clock = Arc::new(RunClock::new(setup.home(), stop, meter));
             let (stage, consumers) = (setup.spawn(), Arc::<[_]>::from(consumers));
             let subscribe = || stage.subscribe().with_demand(demand).cancel(cancel).into_request();
             let subscribing: Vec<_> = consumers.iter().map(|consumer| consumer.read(subscribe())).collect();
-            let starting = Starting(Some(StagesHandle::new(stage.clone(), consumers, course)));
+            let starting = ShutUnlessStarted(Some(StagesHandle::new(stage.clone(), consumers, run_clock)));
             for subscribed in subscribing {
                 subscribed.await?;
             }
@@ -218,15 +220,15 @@ where
 }
 
 /// Shuts the stage down if it could not be started: its consumers see a clean end.
-struct Starting<T: Send + 'static, O: Send + 'static>(Option<StagesHandle<T, O>>);
+struct ShutUnlessStarted<T: Send + 'static, O: Send + 'static>(Option<StagesHandle<T, O>>);
 
-impl<T: Send + 'static, O: Send + 'static> Starting<T, O> {
+impl<T: Send + 'static, O: Send + 'static> ShutUnlessStarted<T, O> {
     fn started(mut self) -> StagesHandle<T, O> {
         self.0.take().expect("it is there until it is started")
     }
 }
 
-impl<T: Send + 'static, O: Send + 'static> Drop for Starting<T, O> {
+impl<T: Send + 'static, O: Send + 'static> Drop for ShutUnlessStarted<T, O> {
     fn drop(&mut self) {
         if let Some(handle) = self.0.take() {
             drop(handle.stage().shutdown());
@@ -250,19 +252,19 @@ where
 
 /// Ends a flow that is told to stop before anything was asked of it: nothing was taken.
 #[derive(Debug)]
-pub struct Idle {
+pub struct NotStarted {
     stop: CancellationToken,
     meter: Arc<Meter>,
 }
 
 // Dropped with the flow.
-impl Drop for Idle {
+impl Drop for NotStarted {
     fn drop(&mut self) {
         self.meter.ended();
     }
 }
 
-impl Watch for Idle {
+impl Watch for NotStarted {
     async fn idle(&self) {
         self.stop.cancelled().await;
         if self.meter.has_started() {

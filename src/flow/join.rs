@@ -1,17 +1,22 @@
+pub(super) mod lane;
+pub(super) mod mode;
+pub(super) mod table;
+
 use super::bounds::Reducible;
-use super::envelope::{Bare, InWindow};
-use super::exchange::{Exchange, Partition};
 use super::flow::Flow;
-use super::join_mode::{JoinMode, Side};
-use super::joined::{Joined, Keys};
+use super::join::lane::{JoinLane, Keys};
+use super::join::mode::{JoinMode, Side};
 use super::merge::Merge;
-use super::plan::{Build, Hashed, Layered, Plan, Settings};
-use super::step::{Step, Stepped};
-use super::tasks::Tasks;
+use super::plumbing::envelope::{Bare, InWindow};
+use super::plumbing::exchange::{Exchange, Routed};
+use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
+use super::plumbing::step::{Step, Stepped};
+use super::plumbing::tasks::Tasks;
 use super::window::InWindows;
 use crate::dispatch::{LaneHash, Route};
 use crate::lane::{Each, Lane, poll_one};
-use crate::window::adapters::{LateItems, Settled, Signal, Spread, Triggering};
+use crate::reduce::{Settled, Signal, Spread};
+use crate::window::adapters::{LateItems, Triggering};
 use crate::window::{Window, Windowing};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -25,7 +30,7 @@ use std::task::{Context, Poll};
 /// The items of two flows, marked by the flow they come from and partitioned by their keys: the layer a join works in.
 pub type Sides<P, Q, F, G> = Exchange<
     Merge<Stepped<P, IntoLeft<<Q as Plan>::Item>>, Stepped<Q, IntoRight<<P as Plan>::Item>>>,
-    Partition<BySide<F, G>>,
+    Routed<BySide<F, G>>,
 >;
 
 /// # Several flows
@@ -174,7 +179,7 @@ impl<P> Flow<P> {
             right.pass_through();
             let left = Stepped::new(left, IntoLeft(PhantomData));
             let right = Stepped::new(right, IntoRight(PhantomData));
-            Exchange::new(Merge::new(left, right), Partition(BySide::new(keys)))
+            Exchange::new(Merge::new(left, right), Routed(BySide::new(keys)))
         })
     }
 }
@@ -303,11 +308,11 @@ where
     F: FnMut(&L) -> K + Clone,
     G: FnMut(&R) -> K + Clone,
 {
-    type Lane = Joined<P::Feed, M, L, R, K, F, G, P::Places, P::Id>;
+    type Lane = JoinLane<P::Feed, M, L, R, K, F, G, P::Places, P::Id>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.feed(tasks).into_iter();
-        lanes.map(|lane| Joined::new(lane, self.keys.clone())).collect()
+        lanes.map(|lane| JoinLane::new(lane, self.keys.clone())).collect()
     }
 }
 
@@ -321,11 +326,11 @@ where
     F: FnMut(&L) -> K + Clone,
     G: FnMut(&R) -> K + Clone,
 {
-    type Lane = Rows<Joined<P::Feed, M, L, R, K, F, G, P::Places, P::Id>>;
+    type Lane = JoinRows<JoinLane<P::Feed, M, L, R, K, F, G, P::Places, P::Id>>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = Build::<InWindow<P::Places, P::Id>>::build(self, tasks);
-        lanes.into_iter().map(|lane| Rows { lane }).collect()
+        lanes.into_iter().map(|lane| JoinRows { lane }).collect()
     }
 }
 
@@ -333,13 +338,13 @@ pin_project! {
     /// The rows of a join that is not reduced, without the signals about windows.
     #[derive(Debug)]
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct Rows<L> {
+    pub struct JoinRows<L> {
         #[pin]
         lane: L,
     }
 }
 
-impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Lane for Rows<L> {
+impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Lane for JoinRows<L> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -352,7 +357,7 @@ impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Lane for Rows<L> {
     }
 }
 
-impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Stream for Rows<L> {
+impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Stream for JoinRows<L> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {

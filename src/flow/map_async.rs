@@ -1,11 +1,15 @@
+pub(super) mod in_order;
+pub(super) mod jobs;
+pub(super) mod limit;
+
 use super::bounds::OpenLayer;
-use super::envelope::{Bare, Numbered};
 use super::flow::Flow;
-use super::jobs::Jobs;
-use super::limit::{Gate, Limit};
-use super::map_async_ordered::AsyncLaneInOrder;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::map_async::in_order::MapAsyncLaneInOrder;
+use super::map_async::jobs::Jobs;
+use super::map_async::limit::{LanePermits, Limit};
+use super::plumbing::envelope::{Bare, Numbered};
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Lane};
 use futures_core::{FusedStream, Stream};
@@ -161,13 +165,15 @@ where
     F: FnMut(P::Item) -> Fut + Clone,
     Fut: Future<Output: Send> + Send + 'static,
 {
-    type Lane = AsyncLane<P::Lane, Fut, F>;
+    type Lane = MapAsyncLane<P::Lane, Fut, F>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let limit = Limit::new(self.n);
         let lanes = self.upstream.build(tasks).into_iter().enumerate();
         lanes
-            .map(|(at, lane)| AsyncLane::new(lane, self.f.clone(), self.n, Gate::new(Arc::clone(&limit), at)))
+            .map(|(at, lane)| {
+                MapAsyncLane::new(lane, self.f.clone(), self.n, LanePermits::new(Arc::clone(&limit), at))
+            })
             .collect()
     }
 }
@@ -178,7 +184,7 @@ where
     F: FnMut(P::Item) -> Fut + Clone,
     Fut: Future<Output: Send> + Send + 'static,
 {
-    type Lane = AsyncLaneInOrder<P::Lane, Fut, F>;
+    type Lane = MapAsyncLaneInOrder<P::Lane, Fut, F>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let limit = Limit::new(self.n);
@@ -186,8 +192,8 @@ where
         let lanes = self.upstream.build(tasks).into_iter().enumerate();
         lanes
             .map(|(at, lane)| {
-                let gate = Gate::new(Arc::clone(&limit), at);
-                AsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, dropped)
+                let gate = LanePermits::new(Arc::clone(&limit), at);
+                MapAsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, dropped)
             })
             .collect()
     }
@@ -196,29 +202,29 @@ where
 pin_project! {
     /// A lane of a layer with [`Flow::map_async`].
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct AsyncLane<L, Fut: Future, F> {
+    pub struct MapAsyncLane<L, Fut: Future, F> {
         #[pin]
         upstream: L,
         // The upstream has ended.
         ended: bool,
         f: F,
         n: usize,
-        gate: Gate,
+        gate: LanePermits,
         jobs: Jobs<Fut>,
     }
 }
 
-impl<L, Fut, F> AsyncLane<L, Fut, F>
+impl<L, Fut, F> MapAsyncLane<L, Fut, F>
 where
     Fut: Future<Output: Send> + Send + 'static,
 {
     /// To be called in the context of the runtime of the lanes.
-    fn new(upstream: L, f: F, n: usize, gate: Gate) -> Self {
+    fn new(upstream: L, f: F, n: usize, gate: LanePermits) -> Self {
         Self { upstream, ended: false, f, n, gate, jobs: Jobs::new(Handle::current()) }
     }
 }
 
-impl<L, Fut, F> Lane for AsyncLane<L, Fut, F>
+impl<L, Fut, F> Lane for MapAsyncLane<L, Fut, F>
 where
     L: Lane,
     F: FnMut(L::Item) -> Fut,
@@ -278,7 +284,7 @@ where
     }
 }
 
-impl<L, Fut, F> Stream for AsyncLane<L, Fut, F>
+impl<L, Fut, F> Stream for MapAsyncLane<L, Fut, F>
 where
     L: Lane,
     F: FnMut(L::Item) -> Fut,
@@ -326,7 +332,7 @@ where
     }
 }
 
-impl<L, Fut, F> FusedStream for AsyncLane<L, Fut, F>
+impl<L, Fut, F> FusedStream for MapAsyncLane<L, Fut, F>
 where
     L: Lane,
     F: FnMut(L::Item) -> Fut,
@@ -346,9 +352,9 @@ impl<P: fmt::Debug, Fut, F> fmt::Debug for MapAsync<P, Fut, F> {
     }
 }
 
-impl<L: fmt::Debug, Fut: Future, F> fmt::Debug for AsyncLane<L, Fut, F> {
+impl<L: fmt::Debug, Fut: Future, F> fmt::Debug for MapAsyncLane<L, Fut, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncLane")
+        f.debug_struct("MapAsyncLane")
             .field("upstream", &self.upstream)
             .field("n", &self.n)
             .field("gate", &self.gate)

@@ -1,8 +1,8 @@
-use super::envelope::Bare;
 use super::flat_map::{ByFn, FlatMap};
 use super::flow::Flow;
-use super::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, Origins};
 use futures_core::Stream;

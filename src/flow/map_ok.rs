@@ -1,6 +1,6 @@
 use super::bounds::Open;
 use super::flow::Flow;
-use super::step::{Step, Stepped};
+use super::plumbing::step::{Step, Stepped};
 
 impl<P, T, E> Flow<P>
 where

@@ -1,8 +1,8 @@
-use super::envelope::Bare;
-use super::exchange::share;
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::Bare;
+use super::plumbing::exchange::share;
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane, Origins};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
@@ -97,13 +97,13 @@ where
     type Lane = MergeLane<P::Lane, Q::Lane>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let left = self.left.build(tasks).into_iter().map(|lane| Side::Left { lane }.into());
+        let left = self.left.build(tasks).into_iter().map(|lane| MergeSide::Left { lane }.into());
         let mut lanes: Vec<Self::Lane> = left.collect();
-        lanes.extend(self.right.build(tasks).into_iter().map(|lane| Side::Right { lane }.into()));
+        lanes.extend(self.right.build(tasks).into_iter().map(|lane| MergeSide::Right { lane }.into()));
         match self.settings.lanes_set() {
             Some(wanted) if wanted != lanes.len() => {
                 let edges = share(tasks, lanes, &self.settings);
-                edges.into_iter().map(|edges| Side::Edges { edges }.into()).collect()
+                edges.into_iter().map(|edges| MergeSide::Edges { edges }.into()).collect()
             }
             _ => lanes,
         }
@@ -115,21 +115,21 @@ pin_project! {
     #[must_use = "a lane does nothing until it is polled"]
     pub struct MergeLane<L: Lane, R> {
         #[pin]
-        side: Side<L, R>,
+        side: MergeSide<L, R>,
     }
 }
 
 pin_project! {
-    #[project = SideProjection]
-    enum Side<L: Lane, R> {
+    #[project = MergeSideProjection]
+    enum MergeSide<L: Lane, R> {
         Left { #[pin] lane: L },
         Right { #[pin] lane: R },
         Edges { edges: Inlet<L::Item> },
     }
 }
 
-impl<L: Lane, R> From<Side<L, R>> for MergeLane<L, R> {
-    fn from(side: Side<L, R>) -> Self {
+impl<L: Lane, R> From<MergeSide<L, R>> for MergeLane<L, R> {
+    fn from(side: MergeSide<L, R>) -> Self {
         Self { side }
     }
 }
@@ -141,25 +141,25 @@ impl<L: Lane, R: Lane<Item = L::Item>> Lane for MergeLane<L, R> {
         F: FnMut(L::Item) -> ControlFlow<()>,
     {
         match self.project().side.project() {
-            SideProjection::Left { lane } => lane.poll_each(cx, each),
-            SideProjection::Right { lane } => lane.poll_each(cx, each),
-            SideProjection::Edges { edges } => Pin::new(edges).poll_each(cx, each),
+            MergeSideProjection::Left { lane } => lane.poll_each(cx, each),
+            MergeSideProjection::Right { lane } => lane.poll_each(cx, each),
+            MergeSideProjection::Edges { edges } => Pin::new(edges).poll_each(cx, each),
         }
     }
 
     fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<L::Item>>> {
         match self.project().side.project() {
-            SideProjection::Left { lane } => lane.poll_batch(cx, limit),
-            SideProjection::Right { lane } => lane.poll_batch(cx, limit),
-            SideProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
+            MergeSideProjection::Left { lane } => lane.poll_batch(cx, limit),
+            MergeSideProjection::Right { lane } => lane.poll_batch(cx, limit),
+            MergeSideProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
         }
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {
         match self.project().side.project() {
-            SideProjection::Left { lane } => lane.origins(),
-            SideProjection::Right { lane } => lane.origins(),
-            SideProjection::Edges { edges } => Pin::new(edges).origins(),
+            MergeSideProjection::Left { lane } => lane.origins(),
+            MergeSideProjection::Right { lane } => lane.origins(),
+            MergeSideProjection::Edges { edges } => Pin::new(edges).origins(),
         }
     }
 }
@@ -169,17 +169,17 @@ impl<L: Lane, R: Lane<Item = L::Item>> Stream for MergeLane<L, R> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<L::Item>> {
         match self.project().side.project() {
-            SideProjection::Left { lane } => lane.poll_next(cx),
-            SideProjection::Right { lane } => lane.poll_next(cx),
-            SideProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
+            MergeSideProjection::Left { lane } => lane.poll_next(cx),
+            MergeSideProjection::Right { lane } => lane.poll_next(cx),
+            MergeSideProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.side {
-            Side::Left { lane } => lane.size_hint(),
-            Side::Right { lane } => lane.size_hint(),
-            Side::Edges { edges } => edges.size_hint(),
+            MergeSide::Left { lane } => lane.size_hint(),
+            MergeSide::Right { lane } => lane.size_hint(),
+            MergeSide::Edges { edges } => edges.size_hint(),
         }
     }
 }
@@ -187,9 +187,9 @@ impl<L: Lane, R: Lane<Item = L::Item>> Stream for MergeLane<L, R> {
 impl<L: Lane + FusedStream, R: Lane<Item = L::Item> + FusedStream> FusedStream for MergeLane<L, R> {
     fn is_terminated(&self) -> bool {
         match &self.side {
-            Side::Left { lane } => lane.is_terminated(),
-            Side::Right { lane } => lane.is_terminated(),
-            Side::Edges { edges } => edges.is_terminated(),
+            MergeSide::Left { lane } => lane.is_terminated(),
+            MergeSide::Right { lane } => lane.is_terminated(),
+            MergeSide::Edges { edges } => edges.is_terminated(),
         }
     }
 }
@@ -207,9 +207,9 @@ impl<P: fmt::Debug, Q: fmt::Debug> fmt::Debug for Merge<P, Q> {
 impl<L: Lane, R> fmt::Debug for MergeLane<L, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = match &self.side {
-            Side::Left { .. } => "left",
-            Side::Right { .. } => "right",
-            Side::Edges { .. } => "both",
+            MergeSide::Left { .. } => "left",
+            MergeSide::Right { .. } => "right",
+            MergeSide::Edges { .. } => "both",
         };
         f.debug_tuple("MergeLane").field(&side).finish()
     }

@@ -1,6 +1,6 @@
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 
 impl<P> Flow<P> {
     /// Finds the item with the least key, first in each lane, then among the lanes; `None` if nothing comes out.

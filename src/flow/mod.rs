@@ -126,17 +126,12 @@ mod flat_map;
 mod inspect;
 mod map;
 mod map_values;
-mod step;
 mod uniq;
 
 // Futures.
 mod filter_map_async;
-mod jobs;
-mod limit;
 mod map_async;
-mod map_async_ordered;
 mod ordered;
-mod sequence;
 
 // Results.
 mod dead_letters;
@@ -160,16 +155,12 @@ mod on_init;
 mod per_lane;
 
 // The next layer.
-mod exchange;
 mod partition;
 mod shuffle;
 mod through_stages;
 
 // Several flows.
 mod join;
-mod join_mode;
-mod join_table;
-mod joined;
 mod merge;
 
 // Windows.
@@ -177,7 +168,6 @@ mod window;
 
 // Items brought together.
 mod combine;
-mod combiner;
 mod emit_and_reduce;
 mod fold;
 mod group_by;
@@ -185,7 +175,6 @@ mod on_trigger;
 mod reduce;
 
 // Lanes brought together.
-mod departed;
 mod departition;
 mod take_sort;
 
@@ -206,9 +195,7 @@ mod forward;
 mod into_sinks;
 mod into_stream;
 mod min_by_key;
-mod reporting;
 mod run;
-mod sink_driver;
 mod sum;
 mod try_collect;
 mod try_for_each;
@@ -216,8 +203,6 @@ mod try_for_each;
 // In the background.
 mod into_stages;
 mod report;
-mod shutdown;
-mod stages_handle;
 mod start;
 
 // In functions and fields.
@@ -228,23 +213,19 @@ mod boxed;
 pub mod adapters;
 
 // What all are made of.
-mod driver;
-mod envelope;
-mod outlet;
-mod plan;
-mod tasks;
+mod plumbing;
 
 pub use bounds::{Flowing, InOrder, Readable};
 pub use boxed::{Boxed, BoxedInOrder};
-pub use combiner::Combiner;
+pub use combine::combiner::Combiner;
 pub use flow::Flow;
+pub use into_stages::handle::StagesHandle;
 pub use into_stages::{FlowSetup, IntoStages};
 pub use into_stream::FlowStream;
-pub use join_mode::{FullOuter, Inner, LeftOuter, RightOuter, Side};
+pub use join::mode::{FullOuter, Inner, LeftOuter, RightOuter, Side};
 pub use monitor::Monitor;
 pub use report::{FlowEnd, FlowError, FlowReport};
 pub use retry::Retry;
-pub use stages_handle::StagesHandle;
 pub use start::FlowHandle;
 pub use stream_flow::StreamFlow;
 pub use throttle::Throttle;

@@ -1,8 +1,8 @@
 use super::bounds::Open;
-use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::Envelope;
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use std::fmt;
 
 impl<P: Layered, F> Layered for OnInit<P, F> {

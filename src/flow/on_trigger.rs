@@ -1,13 +1,13 @@
 use super::bounds::Reducible;
 use super::flow::Flow;
 use super::reduce::Reduce;
+use crate::reduce::{Items, KeepsState, MergeBy, OnTrigger};
 use crate::window::Info;
-use crate::window::adapters::{Items, Keeps, MergeBy, OnTrigger};
 
 impl<P, R, M> Flow<Reduce<P, R, Items, M>>
 where
     P: Reducible,
-    R: Keeps,
+    R: KeepsState,
 {
     /// Emits what `f` makes of the state whenever a trigger goes off, and when a window is done.
     ///
@@ -55,7 +55,7 @@ where
 impl<P, R, E> Flow<Reduce<P, R, E>>
 where
     P: Reducible,
-    R: Keeps,
+    R: KeepsState,
 {
     /// Says how the states of two windows become one, when an item between two sessions joins them.
     ///

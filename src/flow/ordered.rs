@@ -1,10 +1,10 @@
-use super::driver::ShareDriver;
-use super::envelope::{Bare, Envelope, Numbered};
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::sequence::{Enumerated, Tagged};
-use super::step::{Step, SteppedLane};
-use super::tasks::Tasks;
+use super::plumbing::driver::ShareDriver;
+use super::plumbing::envelope::{Bare, Envelope, Numbered};
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::sequence::{Enumerated, Tagged};
+use super::plumbing::step::{Step, SteppedLane};
+use super::plumbing::tasks::Tasks;
 use crate::coop::{Pace, Turn, give_way};
 use crate::demand::Demand;
 use crate::edge::{End, Receiver, edge};
@@ -156,13 +156,13 @@ pin_project! {
     #[must_use = "a lane does nothing until it is polled"]
     pub struct OrderedLane<L, T> {
         #[pin]
-        fed: Fed<L, T>,
+        fed: OrderedFrom<L, T>,
     }
 }
 
 pin_project! {
-    #[project = FedProjection]
-    enum Fed<L, T> {
+    #[project = OrderedFromProjection]
+    enum OrderedFrom<L, T> {
         // One lane is in order: its tags are taken off in its own task.
         One { #[pin] lane: SteppedLane<Bare, Tagged<T>, L, Untag> },
         // The lanes have tasks of their own, with an edge from each.
@@ -179,7 +179,7 @@ where
     pub(super) fn over(mut uppers: Vec<L>, demand: Demand, tasks: &mut Tasks) -> Self {
         if uppers.len() == 1 {
             let lane = SteppedLane::new(uppers.remove(0), Untag);
-            return Self { fed: Fed::One { lane } };
+            return Self { fed: OrderedFrom::One { lane } };
         }
         let discarded = tasks.discarded().clone();
         let edges = uppers.into_iter().map(|upper| {
@@ -188,7 +188,7 @@ where
             receiver
         });
         let in_order = EdgesInOrder::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());
-        Self { fed: Fed::Edges { in_order } }
+        Self { fed: OrderedFrom::Edges { in_order } }
     }
 }
 
@@ -336,8 +336,8 @@ where
         F: FnMut(T) -> ControlFlow<()>,
     {
         match self.project().fed.project() {
-            FedProjection::One { lane } => lane.poll_each(cx, each),
-            FedProjection::Edges { in_order } => Pin::new(in_order).poll_each(cx, each),
+            OrderedFromProjection::One { lane } => lane.poll_each(cx, each),
+            OrderedFromProjection::Edges { in_order } => Pin::new(in_order).poll_each(cx, each),
         }
     }
 }
@@ -350,15 +350,15 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         match self.project().fed.project() {
-            FedProjection::One { lane } => lane.poll_next(cx),
-            FedProjection::Edges { in_order } => Pin::new(in_order).poll_next(cx),
+            OrderedFromProjection::One { lane } => lane.poll_next(cx),
+            OrderedFromProjection::Edges { in_order } => Pin::new(in_order).poll_next(cx),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.fed {
-            Fed::One { lane } => lane.size_hint(),
-            Fed::Edges { in_order } => in_order.size_hint(),
+            OrderedFrom::One { lane } => lane.size_hint(),
+            OrderedFrom::Edges { in_order } => in_order.size_hint(),
         }
     }
 }
@@ -369,8 +369,8 @@ where
 {
     fn is_terminated(&self) -> bool {
         match &self.fed {
-            Fed::One { lane } => lane.is_terminated(),
-            Fed::Edges { in_order } => in_order.is_terminated(),
+            OrderedFrom::One { lane } => lane.is_terminated(),
+            OrderedFrom::Edges { in_order } => in_order.is_terminated(),
         }
     }
 }
@@ -379,8 +379,8 @@ impl<L: fmt::Debug, T> fmt::Debug for OrderedLane<L, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("OrderedLane");
         match &self.fed {
-            Fed::One { lane } => debug.field("lane", lane),
-            Fed::Edges { in_order } => {
+            OrderedFrom::One { lane } => debug.field("lane", lane),
+            OrderedFrom::Edges { in_order } => {
                 debug.field("edges", &in_order.edges.len()).field("next", &in_order.next)
             }
         };

@@ -1,7 +1,7 @@
-use super::envelope::Bare;
-use super::exchange::{Exchange, Partition};
 use super::flow::Flow;
-use super::plan::Build;
+use super::plumbing::envelope::Bare;
+use super::plumbing::exchange::{Exchange, Routed};
+use super::plumbing::plan::Build;
 use crate::dispatch::{ByHash, ByKey, ByKeyRef, ByRouter};
 use std::hash::Hash;
 
@@ -45,12 +45,12 @@ impl<P> Flow<P> {
     /// `Flow.partition/2`. Two differences: the queue between two lanes is bounded, and the hash is computed also for
     /// a single lane.
     #[track_caller]
-    pub fn partition(self) -> Flow<Exchange<P, Partition<ByHash>>>
+    pub fn partition(self) -> Flow<Exchange<P, Routed<ByHash>>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         P::Item: Hash,
     {
-        self.then(|plan| Exchange::new(plan, Partition(ByHash::default())))
+        self.then(|plan| Exchange::new(plan, Routed(ByHash::default())))
     }
 
     /// Sends each item to the lane that the hash of its key says, so that items with equal keys meet in one lane.
@@ -77,13 +77,13 @@ impl<P> Flow<P> {
     /// # Source
     /// The option `key` of `Flow.partition/2`.
     #[track_caller]
-    pub fn partition_by<K, F>(self, key: F) -> Flow<Exchange<P, Partition<ByKey<F>>>>
+    pub fn partition_by<K, F>(self, key: F) -> Flow<Exchange<P, Routed<ByKey<F>>>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         K: Hash,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
-        self.then(|plan| Exchange::new(plan, Partition(ByKey::new(key))))
+        self.then(|plan| Exchange::new(plan, Routed(ByKey::new(key))))
     }
 
     /// Like [`partition_by`](Flow::partition_by), with a key that is a part of the item and is not cloned.
@@ -114,13 +114,13 @@ impl<P> Flow<P> {
     /// # Source
     /// The option `key` of `Flow.partition/2`.
     #[track_caller]
-    pub fn partition_by_ref<K, F>(self, key: F) -> Flow<Exchange<P, Partition<ByKeyRef<F>>>>
+    pub fn partition_by_ref<K, F>(self, key: F) -> Flow<Exchange<P, Routed<ByKeyRef<F>>>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         K: Hash + ?Sized,
         F: FnMut(&P::Item) -> &K + Clone + Send + 'static,
     {
-        self.then(|plan| Exchange::new(plan, Partition(ByKeyRef::new(key))))
+        self.then(|plan| Exchange::new(plan, Routed(ByKeyRef::new(key))))
     }
 
     /// Sends each item to the lane that `router` says, 0 to `lanes - 1`; `None` drops the item.
@@ -150,11 +150,11 @@ impl<P> Flow<P> {
     /// The option `hash` of `Flow.partition/2`. The router sees the item and does not replace it: that is
     /// [`map`](Flow::map).
     #[track_caller]
-    pub fn partition_with<F>(self, lanes: usize, router: F) -> Flow<Exchange<P, Partition<ByRouter<F>>>>
+    pub fn partition_with<F>(self, lanes: usize, router: F) -> Flow<Exchange<P, Routed<ByRouter<F>>>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         F: FnMut(&P::Item) -> Option<usize> + Clone + Send + 'static,
     {
-        self.then(|plan| Exchange::new(plan, Partition(ByRouter::new(router)))).lanes(lanes)
+        self.then(|plan| Exchange::new(plan, Routed(ByRouter::new(router)))).lanes(lanes)
     }
 }

@@ -1,9 +1,9 @@
 use super::bounds::OpenLayer;
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
-use crate::lane::{Foreign, Leaf};
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
+use crate::lane::{Leaf, StreamLane};
 use futures_core::Stream;
 use std::fmt;
 
@@ -74,7 +74,7 @@ where
     S: Stream,
     F: FnMut(P::Lane) -> S,
 {
-    type Lane = Foreign<S>;
+    type Lane = StreamLane<S>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let turn = self.settings().demand.batch();
@@ -82,7 +82,7 @@ where
         let lanes = self.upstream.build(tasks).into_iter();
         lanes
             .map(|lane| {
-                let mut adapted = Foreign::of(f(lane));
+                let mut adapted = StreamLane::of(f(lane));
                 adapted.set_turn(turn);
                 adapted
             })

@@ -1,11 +1,11 @@
 use super::bounds::Reducible;
-use super::envelope::{Bare, ClosedLayer};
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
-use crate::window::Rules;
-use crate::window::adapters::{
-    Emit, Fold, Items, Keeps, MergeStates, Never, Reduced, Reducer, Spread, State,
+use super::plumbing::envelope::{Bare, ClosedLayer};
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
+use crate::reduce::ReduceRules;
+use crate::reduce::{
+    Emit, EmitState, Fold, Items, KeepsState, MergeStates, Never, ReduceLane, Reducer, Spread,
 };
 use std::fmt;
 
@@ -64,7 +64,7 @@ impl<P> Flow<P> {
 
     /// Puts a reducer at the end of the layer.
     #[track_caller]
-    pub(super) fn reduce_by<R: Keeps>(self, reducer: R) -> Flow<Reduce<P, R>>
+    pub(super) fn reduce_by<R: KeepsState>(self, reducer: R) -> Flow<Reduce<P, R>>
     where
         P: Reducible,
     {
@@ -90,8 +90,8 @@ impl<P, R, M> Flow<Reduce<P, R, Items, M>> {
     /// # Source
     /// `Flow.emit(:state)`.
     #[track_caller]
-    pub fn emit_state(self) -> Flow<Reduce<P, R, State, M>> {
-        self.emit_by(State)
+    pub fn emit_state(self) -> Flow<Reduce<P, R, EmitState, M>> {
+        self.emit_by(EmitState)
     }
 
     /// Says what comes out at triggers.
@@ -125,7 +125,7 @@ impl<P, R, E, M> Plan for Reduce<P, R, E, M>
 where
     P: Reducible<Places: Spread<P::Item>>,
     R: Reducer<P::Item, E::Item> + Clone,
-    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone,
+    E: Emit<<R as KeepsState>::State, P::Places, P::Id> + Clone,
     M: MergeStates<R::State, P::Places> + Clone,
 {
     type Item = E::Item;
@@ -140,21 +140,21 @@ impl<P, R, E, M> Build<Bare> for Reduce<P, R, E, M>
 where
     P: Reducible<Places: Spread<P::Item>>,
     R: Reducer<P::Item, E::Item> + Clone,
-    E: Emit<<R as Keeps>::State, P::Places, P::Id> + Clone,
+    E: Emit<<R as KeepsState>::State, P::Places, P::Id> + Clone,
     M: MergeStates<R::State, P::Places> + Clone,
 {
-    type Lane = Reduced<P::Feed, R, E, M, P::Item, P::Places, P::Id>;
+    type Lane = ReduceLane<P::Feed, R, E, M, P::Item, P::Places, P::Id>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.feed(tasks);
         let all = lanes.len();
-        let rules = |at| Rules {
+        let rules = |at| ReduceRules {
             reducer: self.reducer.clone(),
             emit: self.emit.clone(),
             merge: self.merge.clone(),
             lane: (at, all),
         };
-        lanes.into_iter().enumerate().map(|(at, lane)| Reduced::new(lane, rules(at))).collect()
+        lanes.into_iter().enumerate().map(|(at, lane)| ReduceLane::new(lane, rules(at))).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-use super::tasks::Failure;
+use super::plumbing::tasks::Failure;
 use crate::failure::Panic;
 use crate::stage::Reason;
 use std::time::Duration;

@@ -164,7 +164,12 @@ impl<W> Retry<W> {
         move |item| {
             let kept = (policy.times > 0).then(|| item.clone());
             let future = (policy.f)(item);
-            Retrying { policy: Arc::clone(&policy), item: kept, retries: 0, state: State::Trying { future } }
+            Retrying {
+                policy: Arc::clone(&policy),
+                item: kept,
+                retries: 0,
+                state: RetryState::Trying { future },
+            }
         }
     }
 }
@@ -213,13 +218,13 @@ pin_project! {
         item: Option<T>,
         retries: u32,
         #[pin]
-        state: State<Fut>,
+        state: RetryState<Fut>,
     }
 }
 
 pin_project! {
-    #[project = StateProjection]
-    enum State<Fut> {
+    #[project = RetryStateProjection]
+    enum RetryState<Fut> {
         Trying { #[pin] future: Fut },
         Pausing { #[pin] sleep: Sleep },
     }
@@ -238,7 +243,7 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProjection::Trying { future } => {
+                RetryStateProjection::Trying { future } => {
                     let error = match ready!(future.poll(cx)) {
                         Ok(made) => return Poll::Ready(Ok(made)),
                         Err(error) => error,
@@ -247,9 +252,9 @@ where
                         return Poll::Ready(Err(error));
                     }
                     let sleep = sleep(this.policy.pauses.pause(*this.retries));
-                    this.state.set(State::Pausing { sleep });
+                    this.state.set(RetryState::Pausing { sleep });
                 }
-                StateProjection::Pausing { sleep } => {
+                RetryStateProjection::Pausing { sleep } => {
                     ready!(sleep.poll(cx));
                     *this.retries += 1;
                     let more = *this.retries < this.policy.times;
@@ -257,7 +262,7 @@ where
                     let Some(item) = item else {
                         unreachable!("there is a pause only with an item for the next attempt");
                     };
-                    this.state.set(State::Trying { future: (this.policy.f)(item) });
+                    this.state.set(RetryState::Trying { future: (this.policy.f)(item) });
                 }
             }
         }

@@ -1,9 +1,9 @@
 use super::bounds::OpenLayer;
-use super::driver::DrainDriver;
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
-use super::tasks::{Failure, Tasks};
+use super::plumbing::driver::DrainDriver;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
+use super::plumbing::tasks::{Failure, Tasks};
 use std::future::poll_fn;
 
 impl<P> Flow<P> {

@@ -1,5 +1,5 @@
 use super::flow::Flow;
-use super::plan::{Hashed, Layered};
+use super::plumbing::plan::{Hashed, Layered};
 use crate::demand::Demand;
 
 /// # Settings

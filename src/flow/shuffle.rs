@@ -1,7 +1,7 @@
-use super::envelope::Bare;
-use super::exchange::{Exchange, Shuffle};
 use super::flow::Flow;
-use super::plan::Build;
+use super::plumbing::envelope::Bare;
+use super::plumbing::exchange::{Exchange, Shuffle};
+use super::plumbing::plan::Build;
 
 impl<P> Flow<P> {
     /// Opens a layer whose lanes take items by demand: a batch goes to the next lane in turn that wants some.

@@ -1,11 +1,11 @@
-use super::envelope::{Bare, Numbered};
-use super::exchange::share;
 use super::flow::Flow;
-use super::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::sequence::Enumerated;
-use super::tasks::Tasks;
+use super::plumbing::envelope::{Bare, Numbered};
+use super::plumbing::exchange::share;
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::sequence::Enumerated;
+use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
-use crate::lane::{Each, Foreign, Inlet, Iter, Lane, Leaf, Origins};
+use crate::lane::{Each, Inlet, Iter, Lane, Leaf, Origins, StreamLane};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -82,7 +82,7 @@ where
     }
 }
 
-impl<S> Flow<Source<Foreign<S>>>
+impl<S> Flow<Source<StreamLane<S>>>
 where
     S: Stream<Item: Send + 'static> + Send + 'static,
 {
@@ -113,7 +113,7 @@ where
     /// `Flow.from_enumerables/2`.
     #[track_caller]
     pub fn from_streams(streams: impl IntoIterator<Item = S>) -> Self {
-        let streams: Vec<_> = streams.into_iter().map(Foreign::of).collect();
+        let streams: Vec<_> = streams.into_iter().map(StreamLane::of).collect();
         assert!(!streams.is_empty(), "from_streams needs at least 1 stream, given 0");
         Flow::new(Source::new(streams))
     }
@@ -180,7 +180,7 @@ where
             let group = &mut groups[at % lanes];
             group.push((Box::pin(source), group.len()));
         }
-        groups.into_iter().map(|sources| Fed::Some { sources, at: 0, origins: None }.into()).collect()
+        groups.into_iter().map(|sources| Fed::InTurn { sources, at: 0, origins: None }.into()).collect()
     }
 }
 
@@ -197,7 +197,7 @@ where
             source.start(self.settings.demand, tasks.gate());
         }
         let sources = self.sources.into_iter().map(Box::pin).zip(0..).collect();
-        let source = Enumerated::new(SourceLane::from(Fed::Some { sources, at: 0, origins: None }));
+        let source = Enumerated::new(SourceLane::from(Fed::InTurn { sources, at: 0, origins: None }));
         if self.settings.lanes_over(1) == 1 {
             return vec![Fed::One { source }.into()];
         }
@@ -241,7 +241,7 @@ pin_project! {
         One { #[pin] source: L },
         // The lane's own task runs several sources: those that have not ended, each with its number. `at` is the
         // index of the one whose turn it is.
-        Some { sources: Vec<InTurn<L>>, at: usize, origins: Option<Origins> },
+        InTurn { sources: Vec<InTurn<L>>, at: usize, origins: Option<Origins> },
         // The sources have tasks of their own, with an edge from each.
         Edges { edges: Inlet<L::Item> },
     }
@@ -307,7 +307,7 @@ impl<L: Lane> Lane for SourceLane<L> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.poll_each(cx, each),
             FedProjection::Edges { edges } => Pin::new(edges).poll_each(cx, each),
-            FedProjection::Some { sources, at, origins } => {
+            FedProjection::InTurn { sources, at, origins } => {
                 let polled = poll_turns(sources, at, origins.as_ref(), cx, |source, cx| {
                     match source.poll_each(cx, each) {
                         Poll::Ready(Each::Stopped) => Poll::Ready(Some(())),
@@ -328,7 +328,7 @@ impl<L: Lane> Lane for SourceLane<L> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.poll_batch(cx, limit),
             FedProjection::Edges { edges } => Pin::new(edges).poll_batch(cx, limit),
-            FedProjection::Some { sources, at, origins } => {
+            FedProjection::InTurn { sources, at, origins } => {
                 let polled =
                     poll_turns(sources, at, origins.as_ref(), cx, |source, cx| source.poll_batch(cx, limit));
                 *at += 1;
@@ -341,8 +341,8 @@ impl<L: Lane> Lane for SourceLane<L> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.origins(),
             FedProjection::Edges { edges } => Pin::new(edges).origins(),
-            FedProjection::Some { sources, origins, .. } => {
-                origins.insert(Origins::told(sources.len())).clone()
+            FedProjection::InTurn { sources, origins, .. } => {
+                origins.insert(Origins::with_waiting(sources.len())).clone()
             }
         }
     }
@@ -355,7 +355,7 @@ impl<L: Lane> Stream for SourceLane<L> {
         match self.project().fed.project() {
             FedProjection::One { source } => source.poll_next(cx),
             FedProjection::Edges { edges } => Pin::new(edges).poll_next(cx),
-            FedProjection::Some { sources, at, origins } => {
+            FedProjection::InTurn { sources, at, origins } => {
                 let polled = poll_turns(sources, at, origins.as_ref(), cx, L::poll_next);
                 *at += 1;
                 polled
@@ -367,7 +367,7 @@ impl<L: Lane> Stream for SourceLane<L> {
         match &self.fed {
             Fed::One { source } => source.size_hint(),
             Fed::Edges { edges } => edges.size_hint(),
-            Fed::Some { sources, .. } => sum_hints(sources.iter().map(|(source, _)| L::size_hint(source))),
+            Fed::InTurn { sources, .. } => sum_hints(sources.iter().map(|(source, _)| L::size_hint(source))),
         }
     }
 }
@@ -377,7 +377,7 @@ impl<L: Lane + FusedStream> FusedStream for SourceLane<L> {
         match &self.fed {
             Fed::One { source } => source.is_terminated(),
             Fed::Edges { edges } => edges.is_terminated(),
-            Fed::Some { sources, .. } => sources.is_empty(),
+            Fed::InTurn { sources, .. } => sources.is_empty(),
         }
     }
 }
@@ -386,7 +386,7 @@ impl<L: Lane> fmt::Debug for SourceLane<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shape = match &self.fed {
             Fed::One { .. } => "one source",
-            Fed::Some { .. } => "sources in turn",
+            Fed::InTurn { .. } => "sources in turn",
             Fed::Edges { .. } => "edges",
         };
         f.debug_tuple("SourceLane").field(&shape).finish()

@@ -1,11 +1,13 @@
-use super::driver::DrainDriver;
-use super::envelope::Bare;
+pub(super) mod shutdown;
+
 use super::flow::Flow;
-use super::plan::Build;
+use super::plumbing::driver::DrainDriver;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
+use super::plumbing::tasks::{Failure, Tasks};
 use super::report::{FlowError, FlowReport};
-use super::shutdown::{Course, or_abort};
+use super::start::shutdown::{RunClock, or_abort};
 use super::stop_when::{Meter, StopWhen};
-use super::tasks::{Failure, Tasks};
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -61,8 +63,8 @@ impl<P> Flow<P> {
         });
         let runtime = tasks.runtime().clone();
         let (report, ended) = watch::channel(None);
-        let running = Arc::new(Running {
-            course: Course::new(runtime.clone(), stop, meter),
+        let running = Arc::new(RunningTasks {
+            run_clock: RunClock::new(runtime.clone(), stop, meter),
             tasks: Mutex::new(Some(tasks)),
             watcher: Mutex::new(Waker::noop().clone()),
             aborting: AtomicBool::new(false),
@@ -148,7 +150,7 @@ impl FlowHandle {
     /// ```
     pub fn drain(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<> {
         let lifeline = Arc::clone(&self.lifeline);
-        let deadline = lifeline.0.course.sleep(deadline);
+        let deadline = lifeline.0.run_clock.sleep(deadline);
         async move {
             let running = &lifeline.0;
             or_abort(running.ended(), deadline, || drop(running.abort(true))).await
@@ -191,8 +193,8 @@ impl FlowHandle {
     /// ```
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<> {
         let lifeline = Arc::clone(&self.lifeline);
-        let deadline = lifeline.0.course.sleep(deadline);
-        lifeline.0.course.tell();
+        let deadline = lifeline.0.run_clock.sleep(deadline);
+        lifeline.0.run_clock.request_stop();
         async move {
             let running = &lifeline.0;
             or_abort(running.ended(), deadline, || drop(running.abort(true))).await
@@ -239,7 +241,7 @@ impl fmt::Debug for FlowHandle {
 }
 
 /// Keeps a flow alive: dropping this aborts the flow, unless it is detached.
-struct Lifeline(Arc<Running>);
+struct Lifeline(Arc<RunningTasks>);
 
 impl Drop for Lifeline {
     fn drop(&mut self) {
@@ -255,8 +257,8 @@ impl Drop for Lifeline {
     }
 }
 
-struct Running {
-    course: Course,
+struct RunningTasks {
+    run_clock: RunClock,
     /// Locked for each look at the tasks: by the task of `watch_over`, and by each abort.
     tasks: Mutex<Option<Tasks>>,
     /// Wakes the task of `watch_over`.
@@ -266,7 +268,7 @@ struct Running {
     ended: watch::Receiver<Option<FlowReport>>,
 }
 
-impl Running {
+impl RunningTasks {
     async fn ended(&self) -> FlowReport {
         let mut ended = self.ended.clone();
         let report = match ended.wait_for(Option::is_some).await {
@@ -274,7 +276,7 @@ impl Running {
             // The task of `watch_over` was dropped.
             Err(_) => None,
         };
-        report.unwrap_or_else(|| self.course.report(Err(FlowError::RuntimeGone)))
+        report.unwrap_or_else(|| self.run_clock.report(Err(FlowError::RuntimeGone)))
     }
 
     /// Drops the lanes. If dropping one panics, the panic goes into the report if `report` is set, else it is returned.
@@ -302,7 +304,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Waits for the end of a flow, stops all of it when a lane fails, and reports.
-async fn watch_over(running: Arc<Running>, report: watch::Sender<Option<FlowReport>>) {
+async fn watch_over(running: Arc<RunningTasks>, report: watch::Sender<Option<FlowReport>>) {
     let end = poll_fn(|cx| running.poll_end(cx)).await;
     let tasks = lock(&running.tasks).take();
     drop(tasks);
@@ -311,11 +313,11 @@ async fn watch_over(running: Arc<Running>, report: watch::Sender<Option<FlowRepo
         Err(FlowError::Aborted) => tracing::debug!("a flow was aborted"),
         Err(error) => tracing::error!(%error, "a flow has failed"),
     }
-    let end = end.map(|()| running.course.end());
-    report.send_replace(Some(running.course.report(end)));
+    let end = end.map(|()| running.run_clock.end());
+    report.send_replace(Some(running.run_clock.report(end)));
 }
 
-impl Running {
+impl RunningTasks {
     fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
         let watched = std::mem::replace(&mut *lock(&self.watcher), cx.waker().clone());
         drop(watched);

@@ -1,7 +1,7 @@
-use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::Envelope;
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,6 +1,6 @@
 use super::flow::Flow;
 use super::source::Source;
-use crate::lane::Foreign;
+use crate::lane::StreamLane;
 use futures_core::Stream;
 
 /// Adds [`flow`](StreamFlow::flow) to every `Stream`; nothing else, so that it goes with any other extension trait.
@@ -45,12 +45,12 @@ pub trait StreamFlow: Stream + Sized {
     ///
     /// # Source
     /// `Flow.from_enumerable/2`. There too, a layer with no operators and no number of lanes does not exist.
-    fn flow(self) -> Flow<Source<Foreign<Self>>>
+    fn flow(self) -> Flow<Source<StreamLane<Self>>>
     where
         Self: Send + 'static,
         Self::Item: Send + 'static,
     {
-        Flow::new(Source::new(vec![Foreign::of(self)]))
+        Flow::new(Source::new(vec![StreamLane::of(self)]))
     }
 }
 

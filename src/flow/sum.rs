@@ -1,6 +1,6 @@
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 use std::iter::{self, Sum};
 
 impl<P> Flow<P> {

@@ -1,10 +1,10 @@
 use super::bounds::Reducible;
-use super::departed::Gather;
 use super::departition::Departition;
+use super::departition::lane::Gather;
 use super::flow::Flow;
 use super::reduce::Reduce;
+use crate::reduce::{Emit, KeepsState};
 use crate::window::Info;
-use crate::window::adapters::{Emit, Keeps};
 use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
@@ -44,8 +44,8 @@ where
         n: usize,
     ) -> Flow<Departition<P, R, Least<E, fn(&T, &T) -> Ordering>, M, LeastOfAll<T, fn(&T, &T) -> Ordering>>>
     where
-        R: Keeps,
-        E: Emit<<R as Keeps>::State, P::Places, P::Id, Item = T>,
+        R: KeepsState,
+        E: Emit<<R as KeepsState>::State, P::Places, P::Id, Item = T>,
         P::Id: Ord,
         T: Ord,
     {
@@ -82,8 +82,8 @@ where
         compare: C,
     ) -> Flow<Departition<P, R, Least<E, C>, M, LeastOfAll<T, C>>>
     where
-        R: Keeps,
-        E: Emit<<R as Keeps>::State, P::Places, P::Id, Item = T>,
+        R: KeepsState,
+        E: Emit<<R as KeepsState>::State, P::Places, P::Id, Item = T>,
         P::Id: Ord,
         C: FnMut(&T, &T) -> Ordering + Clone,
     {

@@ -1,9 +1,9 @@
 use super::bounds::Open;
 use super::bucket::Bucket;
-use super::envelope::Envelope;
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use super::plumbing::envelope::Envelope;
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, Origins, Timer, poll_one};
@@ -215,7 +215,7 @@ impl<E: Envelope, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Throttled
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.build(tasks).into_iter();
-        let shared = Arc::new(Shared::new(self.throttle));
+        let shared = Arc::new(SharedBucket::new(self.throttle));
         let lane = |upstream| ThrottledLane {
             upstream,
             cost: self.cost.clone(),
@@ -229,12 +229,12 @@ impl<E: Envelope, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Throttled
 }
 
 /// The bucket of all lanes.
-struct Shared {
+struct SharedBucket {
     start: Instant,
     bucket: Mutex<Bucket>,
 }
 
-impl Shared {
+impl SharedBucket {
     fn new(throttle: Throttle) -> Self {
         let bucket = Mutex::new(Bucket::new(throttle.amount, throttle.per, throttle.burst));
         Self { start: Instant::now(), bucket }
@@ -257,7 +257,7 @@ pin_project! {
         #[pin]
         upstream: L,
         cost: W,
-        shared: Arc<Shared>,
+        shared: Arc<SharedBucket>,
         // An item whose tokens are taken, and when it may pass.
         waiting: Option<(Instant, L::Item)>,
         timer: Timer,

@@ -1,9 +1,9 @@
-use super::envelope::Bare;
 use super::flow::Flow;
 use super::from_stages::FromStage;
-use super::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
 use super::source::{Source, SourceLane};
-use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::lane::Lane;
 use crate::stage::{

@@ -1,7 +1,7 @@
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
-use super::tasks::Failure;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
+use super::plumbing::tasks::Failure;
 use std::future::poll_fn;
 
 impl<P, T, E> Flow<P>

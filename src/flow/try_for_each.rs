@@ -1,7 +1,7 @@
-use super::envelope::Bare;
 use super::flow::Flow;
-use super::plan::Build;
-use super::reporting::{Reporter, Reporting};
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
+use super::plumbing::reporting::{Reporter, Reporting};
 use crate::lane::{Each, Lane};
 use pin_project_lite::pin_project;
 use std::future::Future;

@@ -1,6 +1,6 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
-use super::step::{Step, Stepped};
+use super::plumbing::step::{Step, Stepped};
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use std::fmt;

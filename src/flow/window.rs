@@ -1,9 +1,9 @@
 use super::bounds::OpenLayer;
-use super::envelope::{Bare, InWindow};
 use super::flow::Flow;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
-use crate::window::adapters::{LateItems, Triggering, Windowed};
+use super::plumbing::envelope::{Bare, InWindow};
+use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::tasks::Tasks;
+use crate::window::adapters::{InWindowsLane, LateItems, Triggering};
 use crate::window::{Window, Windowing};
 use std::fmt;
 
@@ -112,12 +112,12 @@ where
     C: Triggering<P::Item, K::Places> + Clone,
     O: LateItems<P::Item> + Clone,
 {
-    type Lane = Windowed<P::Lane, K, C, O, P::Item, K::Places, K::Id>;
+    type Lane = InWindowsLane<P::Lane, K, C, O, P::Item, K::Places, K::Id>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         self.window.late.count_in(tasks.late());
         let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|lane| Windowed::new(lane, self.window.clone())).collect()
+        lanes.map(|lane| InWindowsLane::new(lane, self.window.clone())).collect()
     }
 }
 

@@ -10,28 +10,28 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 ///
 /// Most flows have no token that could shut them: their gates are empty, and looked at once a batch.
 #[derive(Clone, Default)]
-pub struct Gate(Option<Box<Latch>>);
+pub struct SourceGate(Option<Box<Latch>>);
 
 struct Latch {
     /// Any of these shuts it.
-    signals: Vec<Signal>,
+    signals: Vec<ShutToken>,
     counters: Vec<Arc<AtomicU64>>,
     shut: bool,
 }
 
 /// A token of this gate's own, so that lanes that look at their tokens do not get in each other's way.
-struct Signal {
+struct ShutToken {
     token: CancellationToken,
     waiting: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
-impl Gate {
+impl SourceGate {
     /// A gate that any of `tokens` shuts, and that counts in each of `counters`.
     pub(crate) fn new(tokens: &[CancellationToken], counters: &[Arc<AtomicU64>]) -> Self {
         if tokens.is_empty() {
             return Self::default();
         }
-        let signals = tokens.iter().map(Signal::of).collect();
+        let signals = tokens.iter().map(ShutToken::of).collect();
         Self(Some(Box::new(Latch { signals, counters: counters.to_vec(), shut: false })))
     }
 
@@ -84,7 +84,7 @@ impl Latch {
     }
 }
 
-impl Signal {
+impl ShutToken {
     fn of(token: &CancellationToken) -> Self {
         Self { token: token.child_token(), waiting: None }
     }
@@ -92,15 +92,15 @@ impl Signal {
 
 impl Clone for Latch {
     fn clone(&self) -> Self {
-        let signals = self.signals.iter().map(|signal| Signal::of(&signal.token)).collect();
+        let signals = self.signals.iter().map(|signal| ShutToken::of(&signal.token)).collect();
         Self { signals, counters: self.counters.clone(), shut: self.shut }
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for SourceGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signals = self.0.as_ref().map_or(0, |latch| latch.signals.len());
-        f.debug_struct("Gate").field("signals", &signals).finish_non_exhaustive()
+        f.debug_struct("SourceGate").field("signals", &signals).finish_non_exhaustive()
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
         let tokens = [CancellationToken::new(), CancellationToken::new()];
         for at in 0..2 {
             let tokens = [tokens[0].child_token(), tokens[1].child_token()];
-            let mut gate = Gate::new(&tokens, &[]);
+            let mut gate = SourceGate::new(&tokens, &[]);
             assert!(!gate.is_shut());
             let mut waiting = tokio_test::task::spawn(std::future::poll_fn(|cx| gate.poll_shut(cx)));
             assert!(waiting.poll().is_pending());
@@ -129,10 +129,10 @@ mod tests {
     #[test]
     fn every_counter_counts_what_passes() {
         let counters = [Arc::default(), Arc::default()];
-        let gate = Gate::new(&[CancellationToken::new()], &counters);
+        let gate = SourceGate::new(&[CancellationToken::new()], &counters);
         gate.count(3);
         gate.clone().count(4);
         assert!(counters.iter().all(|counter| counter.load(Ordering::Relaxed) == 7));
-        assert!(Gate::new(&[], &counters).0.is_none(), "nobody can shut it, and so nobody asks");
+        assert!(SourceGate::new(&[], &counters).0.is_none(), "nobody can shut it, and so nobody asks");
     }
 }

@@ -205,8 +205,8 @@ impl<T> Lane for Inlet<T> {
     }
 
     fn origins(mut self: Pin<&mut Self>) -> Origins {
-        let told = Origins::told(self.edges.len());
-        self.origins.insert(told).clone()
+        let origins = Origins::with_waiting(self.edges.len());
+        self.origins.insert(origins).clone()
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Each, Gate, Lane, Leaf};
+use super::{Each, Lane, Leaf, SourceGate};
 use crate::coop::{Turn, give_way};
 use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
@@ -25,7 +25,7 @@ pub struct Iter<I: Iterator> {
     iter: Fuse<I>,
     ended: bool,
     turn: Turn,
-    gate: Gate,
+    gate: SourceGate,
 }
 
 impl<I: Iterator> Iter<I> {
@@ -55,7 +55,7 @@ impl<I: Iterator> Iter<I> {
 
     /// Takes an iterator, with the default turn until another is set.
     pub(crate) fn of(iter: I) -> Self {
-        Self { iter: iter.fuse(), ended: false, turn: Turn::default(), gate: Gate::default() }
+        Self { iter: iter.fuse(), ended: false, turn: Turn::default(), gate: SourceGate::default() }
     }
 }
 
@@ -64,7 +64,7 @@ impl<I: Iterator> Leaf for Iter<I> {
         self.turn = Turn::new(turn);
     }
 
-    fn start(&mut self, demand: Demand, gate: Gate) {
+    fn start(&mut self, demand: Demand, gate: SourceGate) {
         self.set_turn(demand.batch());
         self.gate = gate;
     }

@@ -1,4 +1,4 @@
-use super::{Gate, Lane};
+use super::{Lane, SourceGate};
 use crate::demand::Demand;
 
 /// A lane where items come in, whose turn follows the demand of its layer.
@@ -9,5 +9,5 @@ pub trait Leaf: Lane {
 
     /// Makes this lane the source of a flow that starts, in a layer with this demand and behind this gate.
     #[doc(hidden)]
-    fn start(&mut self, demand: Demand, gate: Gate);
+    fn start(&mut self, demand: Demand, gate: SourceGate);
 }

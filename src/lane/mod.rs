@@ -14,21 +14,21 @@
 //! [`Flow::per_lane`]: crate::Flow::per_lane
 //! [`Stream`]: futures_core::Stream
 
-mod foreign;
 mod gate;
 mod inlet;
 mod iter;
 mod leaf;
 mod origins;
 mod receiver;
+mod stream_lane;
 mod timer;
 
-pub use foreign::Foreign;
-pub(crate) use gate::Gate;
+pub(crate) use gate::SourceGate;
 pub use inlet::Inlet;
 pub use iter::Iter;
 pub use leaf::Leaf;
 pub use origins::Origins;
+pub use stream_lane::StreamLane;
 pub(crate) use timer::Timer;
 
 use futures_core::Stream;
@@ -137,3 +137,7 @@ pub enum Each {
     /// The lane has come to its end.
     Ended,
 }
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `StreamLane` now")]
+pub type Foreign<S> = StreamLane<S>;

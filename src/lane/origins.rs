@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 /// Shared by the lane where items come in, which writes it, and by a window further down the same lane, which reads it
 /// while it is given an item. Both are polled by one task, so that nothing is ever waited for.
 #[derive(Debug, Clone)]
-pub struct Origins(Arc<Inner>);
+pub struct Origins(Arc<SharedOrigins>);
 
 #[derive(Debug)]
-struct Inner {
+struct SharedOrigins {
     /// The upstream of the item now on its way, and how often an upstream has ended, in one word: a window looks at
     /// it for every item.
-    word: AtomicU64,
+    version: AtomicU64,
     /// The upstream whose times are behind those of the others.
     slowest: AtomicUsize,
     ended: Box<[AtomicBool]>,
@@ -29,14 +29,14 @@ impl Origins {
     }
 
     /// For a lane that tells which upstreams had nothing, by [`set_waiting`](Origins::set_waiting).
-    pub(crate) fn told(upstreams: usize) -> Self {
+    pub(crate) fn with_waiting(upstreams: usize) -> Self {
         Self::with(upstreams, upstreams)
     }
 
-    fn with(upstreams: usize, told: usize) -> Self {
+    fn with(upstreams: usize, waiting: usize) -> Self {
         let flags = |length| (0..length).map(|_| AtomicBool::new(false)).collect();
-        let (word, slowest) = (AtomicU64::new(0), AtomicUsize::new(0));
-        Self(Arc::new(Inner { word, slowest, ended: flags(upstreams), waiting: flags(told) }))
+        let (version, slowest) = (AtomicU64::new(0), AtomicUsize::new(0));
+        Self(Arc::new(SharedOrigins { version, slowest, ended: flags(upstreams), waiting: flags(waiting) }))
     }
 
     /// How many upstreams there were at the start.
@@ -46,13 +46,13 @@ impl Origins {
 
     /// Changes when the upstream does, and when one ends.
     #[inline(always)]
-    pub(crate) fn word(&self) -> u64 {
-        self.0.word.load(Ordering::Relaxed)
+    pub(crate) fn version(&self) -> u64 {
+        self.0.version.load(Ordering::Relaxed)
     }
 
     /// The upstream of the item that is on its way.
     pub(crate) fn current(&self) -> usize {
-        (self.word() % END) as usize
+        (self.version() % END) as usize
     }
 
     pub(crate) fn has_ended(&self, upstream: usize) -> bool {
@@ -85,12 +85,12 @@ impl Origins {
     }
 
     pub(crate) fn set_current(&self, upstream: usize) {
-        let word = self.word();
-        self.0.word.store(word - word % END + upstream as u64, Ordering::Relaxed);
+        let version = self.version();
+        self.0.version.store(version - version % END + upstream as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn set_ended(&self, upstream: usize) {
         self.0.ended[upstream].store(true, Ordering::Relaxed);
-        self.0.word.fetch_add(END, Ordering::Relaxed);
+        self.0.version.fetch_add(END, Ordering::Relaxed);
     }
 }

@@ -45,17 +45,17 @@ use std::task::{Context, Poll};
 pub struct IntoStream<T> {
     /// Dropped before `end`, the source first.
     pub(super) drivers: Vec<Driver>,
-    end: End<T>,
+    end: ReadingEnd<T>,
 }
 
 /// The reading end: subscribed at the first poll.
 #[allow(clippy::large_enum_variant, reason = "it is the larger one from the first poll on")]
-enum End<T> {
+enum ReadingEnd<T> {
     Planned(Option<Box<Request<T>>>),
     Reading(Subscription<T>),
 }
 
-impl<T: Send + 'static> End<T> {
+impl<T: Send + 'static> ReadingEnd<T> {
     fn reading(&mut self) -> &mut Subscription<T> {
         if let Self::Planned(request) = self {
             let request = request.take().expect("it is there until the first poll");
@@ -70,14 +70,14 @@ impl<T: Send + 'static> End<T> {
 
 impl<T: Send + 'static> IntoStream<T> {
     pub(super) fn new(request: Request<T>, drivers: Vec<Driver>) -> Self {
-        Self { drivers, end: End::Planned(Some(Box::new(request))) }
+        Self { drivers, end: ReadingEnd::Planned(Some(Box::new(request))) }
     }
 
     #[track_caller]
     pub(super) fn planned(&mut self, change: &str) -> &mut Option<Box<Request<T>>> {
         match &mut self.end {
-            End::Planned(request) => request,
-            End::Reading(_) => panic!("{change} must be said before the stream is read from"),
+            ReadingEnd::Planned(request) => request,
+            ReadingEnd::Reading(_) => panic!("{change} must be said before the stream is read from"),
         }
     }
 
@@ -129,8 +129,8 @@ impl<T: Send + 'static> IntoStream<T> {
     #[must_use]
     pub fn end(&self) -> Option<&Reason> {
         match &self.end {
-            End::Planned(_) => None,
-            End::Reading(subscription) => subscription.end(),
+            ReadingEnd::Planned(_) => None,
+            ReadingEnd::Reading(subscription) => subscription.end(),
         }
     }
 
@@ -213,15 +213,15 @@ impl<T: Send + 'static> Stream for IntoStream<T> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.end {
-            End::Planned(_) => (0, None),
-            End::Reading(subscription) => subscription.size_hint(),
+            ReadingEnd::Planned(_) => (0, None),
+            ReadingEnd::Reading(subscription) => subscription.size_hint(),
         }
     }
 }
 
 impl<T: Send + 'static> FusedStream for IntoStream<T> {
     fn is_terminated(&self) -> bool {
-        matches!(&self.end, End::Reading(subscription) if subscription.is_terminated())
+        matches!(&self.end, ReadingEnd::Reading(subscription) if subscription.is_terminated())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::output::Output;
 use super::reason::{Cancellation, Reason};
-use super::status::Kind;
-use super::terms::Mode;
+use super::status::StageKind;
+use super::terms::AskMode;
 use super::upstream::Upstream;
 use crate::dispatch::Subscriber;
 use crate::failure::StageError;
@@ -16,7 +16,7 @@ pub(super) type Done = Result<(), StageError>;
 #[doc(hidden)]
 #[allow(unused_variables, reason = "the names say what is ignored")]
 pub trait Behaviour: Send + 'static {
-    const KIND: Kind;
+    const KIND: StageKind;
     type Input: Send + 'static;
     type Item: Send + 'static;
     type Message: Send + 'static;
@@ -71,8 +71,8 @@ pub trait Behaviour: Send + 'static {
         &mut self,
         producer: &Upstream,
         out: &mut Output<Self::Item, Self::Message>,
-    ) -> impl Future<Output = Result<Mode, StageError>> + Send {
-        async { Ok(Mode::Automatic) }
+    ) -> impl Future<Output = Result<AskMode, StageError>> + Send {
+        async { Ok(AskMode::Automatic) }
     }
     fn producer_cancel(
         &mut self,

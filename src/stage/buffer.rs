@@ -6,15 +6,15 @@ use std::collections::VecDeque;
 ///
 /// # Examples
 /// ```
-/// use gen_stage::stage::Keep;
-/// assert_eq!(Keep::default(), Keep::Last);
+/// use gen_stage::stage::BufferKeep;
+/// assert_eq!(BufferKeep::default(), BufferKeep::Last);
 /// ```
 ///
 /// # Source
 /// The option `buffer_keep`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Keep {
+pub enum BufferKeep {
     /// It keeps what it has, and throws away what comes.
     First,
     /// It makes room for what comes by throwing away its oldest items.
@@ -28,7 +28,7 @@ pub(super) struct Buffer<T, Mark> {
     items: VecDeque<T>,
     /// `None`: no bound.
     size: Option<usize>,
-    keep: Keep,
+    keep: BufferKeep,
     /// How many of the items answer demand, and do not count against the size.
     demanded: usize,
     /// How many items have left at the front since the start: also the number of the item that is first now.
@@ -38,7 +38,7 @@ pub(super) struct Buffer<T, Mark> {
 }
 
 impl<T, Mark> Buffer<T, Mark> {
-    pub(super) fn new(size: Option<usize>, keep: Keep) -> Self {
+    pub(super) fn new(size: Option<usize>, keep: BufferKeep) -> Self {
         Self { items: VecDeque::new(), size, keep, demanded: 0, front: 0, marks: VecDeque::new() }
     }
 
@@ -56,11 +56,11 @@ impl<T, Mark> Buffer<T, Mark> {
         };
         let excess = (self.items.len() + items.len()).saturating_sub(size);
         match self.keep {
-            Keep::First => {
+            BufferKeep::First => {
                 let fits = items.len().saturating_sub(excess);
                 self.items.extend(items.into_iter().take(fits));
             }
-            Keep::Last => {
+            BufferKeep::Last => {
                 let oldest = excess.min(self.items.len());
                 self.items.drain(..oldest);
                 // If more come at once than fit at all, the first of them go too, and count as having been here.
@@ -118,7 +118,7 @@ impl<T, Mark> Buffer<T, Mark> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Buffer, Keep};
+    use super::{Buffer, BufferKeep};
 
     fn marks(buffer: &mut Buffer<u32, char>) -> String {
         std::iter::from_fn(|| buffer.next_mark()).collect()
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn scenario_117_keep_first_throws_away_what_comes() {
-        let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::First);
+        let mut buffer = Buffer::<u32, char>::new(Some(3), BufferKeep::First);
         assert_eq!(buffer.push(vec![1, 2], 0), 0);
         assert_eq!(buffer.push(vec![3, 4, 5], 0), 2);
         assert_eq!(buffer.take(3), [1, 2, 3]);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn scenario_118_keep_last_throws_away_the_oldest() {
-        let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::Last);
+        let mut buffer = Buffer::<u32, char>::new(Some(3), BufferKeep::Last);
         assert_eq!(buffer.push(vec![1, 2, 3], 0), 0);
         assert_eq!(buffer.push(vec![4, 5, 6], 0), 3);
         assert_eq!(buffer.take(3), [4, 5, 6]);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn scenario_119_marks_come_out_when_what_is_in_front_of_them_is_thrown_away() {
-        let mut buffer = Buffer::new(Some(3), Keep::Last);
+        let mut buffer = Buffer::new(Some(3), BufferKeep::Last);
         buffer.push(vec![1, 2], 0);
         buffer.mark('3');
         buffer.mark('4');
@@ -156,14 +156,14 @@ mod tests {
 
     #[test]
     fn scenario_121_nothing_comes_out_of_an_empty_buffer() {
-        let mut buffer = Buffer::<u32, char>::new(Some(3), Keep::Last);
+        let mut buffer = Buffer::<u32, char>::new(Some(3), BufferKeep::Last);
         assert_eq!(buffer.take(5), []);
         assert_eq!(buffer.len(), 0);
     }
 
     #[test]
     fn scenario_122_and_124_taking_stops_at_marks() {
-        let mut buffer = Buffer::new(Some(10), Keep::Last);
+        let mut buffer = Buffer::new(Some(10), BufferKeep::Last);
         buffer.push(vec![1, 2], 0);
         buffer.mark('3');
         buffer.mark('4');
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn scenario_125_marks_do_not_count_as_items() {
-        let mut buffer = Buffer::new(Some(10), Keep::Last);
+        let mut buffer = Buffer::new(Some(10), BufferKeep::Last);
         buffer.push(vec![1, 2], 0);
         buffer.mark('3');
         buffer.mark('4');
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_size_of_zero_throws_everything_away_and_says_so() {
-        for keep in [Keep::First, Keep::Last] {
+        for keep in [BufferKeep::First, BufferKeep::Last] {
             let mut buffer = Buffer::new(Some(0), keep);
             assert_eq!(buffer.push(vec![1, 2], 0), 2);
             buffer.mark('3');
@@ -198,14 +198,14 @@ mod tests {
 
     #[test]
     fn without_a_size_nothing_is_thrown_away() {
-        let mut buffer = Buffer::<u32, char>::new(None, Keep::First);
+        let mut buffer = Buffer::<u32, char>::new(None, BufferKeep::First);
         assert_eq!(buffer.push((0..100_000).collect(), 0), 0);
         assert_eq!(buffer.len(), 100_000);
     }
 
     #[test]
     fn what_is_put_back_is_in_front_of_the_marks_again() {
-        let mut buffer = Buffer::new(None, Keep::Last);
+        let mut buffer = Buffer::new(None, BufferKeep::Last);
         buffer.push(vec![1, 2, 3], 0);
         buffer.mark('m');
         let taken = buffer.take(3);
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn items_that_answer_demand_are_kept_in_addition_to_the_size() {
-        for (keep, kept) in [(Keep::First, vec![1, 2, 3, 4]), (Keep::Last, vec![3, 4, 5, 6])] {
+        for (keep, kept) in [(BufferKeep::First, vec![1, 2, 3, 4]), (BufferKeep::Last, vec![3, 4, 5, 6])] {
             let mut buffer = Buffer::<u32, char>::new(Some(2), keep);
             assert_eq!(buffer.push(vec![1, 2, 3, 4, 5, 6], 2), 2);
             let all = buffer.take(9);

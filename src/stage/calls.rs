@@ -6,8 +6,8 @@ use super::output::Output;
 use super::producer::Producer;
 use super::producer_consumer::ProducerConsumer;
 use super::reason::{Cancellation, Reason};
-use super::status::Kind;
-use super::terms::Mode;
+use super::status::StageKind;
+use super::terms::AskMode;
 use super::upstream::Upstream;
 use super::wrappers::{AsConsumer, AsProducer, AsProducerConsumer};
 use crate::dispatch::Subscriber;
@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::future::Future;
 
 impl<S: Producer<M>, M: Send + 'static> Behaviour for AsProducer<S, M> {
-    const KIND: Kind = Kind::Producer;
+    const KIND: StageKind = StageKind::Producer;
     type Input = Infallible;
     type Item = S::Item;
     type Message = M;
@@ -59,7 +59,7 @@ impl<S: Producer<M>, M: Send + 'static> Behaviour for AsProducer<S, M> {
 }
 
 impl<S: ProducerConsumer<M>, M: Send + 'static> Behaviour for AsProducerConsumer<S, M> {
-    const KIND: Kind = Kind::ProducerConsumer;
+    const KIND: StageKind = StageKind::ProducerConsumer;
     type Input = S::Input;
     type Item = S::Item;
     type Message = M;
@@ -105,7 +105,7 @@ impl<S: ProducerConsumer<M>, M: Send + 'static> Behaviour for AsProducerConsumer
         &mut self,
         producer: &Upstream,
         out: &mut Output<S::Item, M>,
-    ) -> impl Future<Output = Result<Mode, StageError>> + Send {
+    ) -> impl Future<Output = Result<AskMode, StageError>> + Send {
         self.0.handle_subscribe(producer, out)
     }
     fn producer_cancel(
@@ -118,7 +118,7 @@ impl<S: ProducerConsumer<M>, M: Send + 'static> Behaviour for AsProducerConsumer
 }
 
 impl<S: Consumer<M>, M: Send + 'static> Behaviour for AsConsumer<S, M> {
-    const KIND: Kind = Kind::Consumer;
+    const KIND: StageKind = StageKind::Consumer;
     type Input = S::Input;
     type Item = Infallible;
     type Message = M;
@@ -147,7 +147,7 @@ impl<S: Consumer<M>, M: Send + 'static> Behaviour for AsConsumer<S, M> {
         &mut self,
         producer: &Upstream,
         out: &mut Output<Infallible, M>,
-    ) -> impl Future<Output = Result<Mode, StageError>> + Send {
+    ) -> impl Future<Output = Result<AskMode, StageError>> + Send {
         self.0.handle_subscribe(producer, out.control())
     }
     fn producer_cancel(

@@ -14,7 +14,7 @@
 //! | `handle_demand/2` | [`handle_demand`](super::Producer::handle_demand) |
 //! | `handle_events/3` | [`handle_items`](super::Consumer::handle_items) |
 //! | `handle_subscribe/4` as producer | [`Producer::handle_subscribe`](super::Producer::handle_subscribe), [`ProducerConsumer::handle_consumer`](super::ProducerConsumer::handle_consumer) |
-//! | `handle_subscribe/4` as consumer | [`Consumer::handle_subscribe`](super::Consumer::handle_subscribe), returning a [`Mode`](super::Mode) |
+//! | `handle_subscribe/4` as consumer | [`Consumer::handle_subscribe`](super::Consumer::handle_subscribe), returning a [`AskMode`](super::AskMode) |
 //! | `handle_cancel/3` | [`handle_cancel`](super::Producer::handle_cancel), and of a producer-consumer's consumers [`handle_consumer_cancel`](super::ProducerConsumer::handle_consumer_cancel) |
 //! | `handle_call/3`, `handle_cast/2`, `handle_info/2` | [`handle_message`](super::Producer::handle_message) with a type of your own; an answer is a [`Reply`](super::Reply) in it |
 //! | `terminate/2` | [`terminate`](super::Producer::terminate) |

@@ -3,7 +3,7 @@ use super::into_sink::IntoSink;
 use super::output::Control;
 use super::reason::{Cancellation, Reason};
 use super::setup::Setup;
-use super::terms::Mode;
+use super::terms::AskMode;
 use super::upstream::Upstream;
 use super::wrappers::AsConsumer;
 use crate::dispatch::ByDemand;
@@ -79,7 +79,7 @@ pub trait Consumer<M: Send + 'static = Infallible>: Sized + Send + 'static {
         &mut self,
         to: &Upstream,
         _stage: &mut Control<M>,
-    ) -> impl Future<Output = Result<Mode, StageError>> + Send {
+    ) -> impl Future<Output = Result<AskMode, StageError>> + Send {
         let mode = to.mode();
         async move { Ok(mode) }
     }

@@ -8,9 +8,9 @@ use super::letter::Mark;
 use super::letter::{Letter, Letters, Mailbox};
 use super::output::{Output, Stop};
 use super::overflow::Overflow;
-use super::reason::{Cancellation, How, Reason};
+use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
-use super::status::{Kind, Status};
+use super::status::{StageKind, Status};
 use super::terms::DemandMode;
 use super::upstream::Upstream;
 use crate::coop::{Pace, give_way};
@@ -44,11 +44,11 @@ type MailboxOf<B, D> = Mailbox<
 /// What a producer-consumer got from upstream, waiting until there is demand from downstream.
 pub(super) enum Incoming<I, M> {
     Items(Upstream, Parcel<I>),
-    End(SubscriptionId, How, Reason),
+    End(SubscriptionId, EndKind, Reason),
     Mark(Mark<M>),
 }
 
-pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
+pub(super) struct StageCore<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) behaviour: B,
     pub(super) id: StageId,
     pub(super) label: Arc<str>,
@@ -74,7 +74,7 @@ pub(super) struct Core<B: Behaviour, D: Dispatcher<B::Item>> {
 }
 
 /// What a stage does next.
-enum Event<L> {
+enum NextUp<L> {
     Letter(Option<L>),
     Produced(Result<(), StageError>),
 }
@@ -92,7 +92,7 @@ pub(super) struct Parts<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) stop_when_alone: bool,
 }
 
-impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
+impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
     pub(super) fn new(parts: Parts<B, D>) -> Self {
         let Parts { behaviour, id, label, letters, mailbox, out, downstream, subscribe_to, stop_when_alone } =
             parts;
@@ -141,7 +141,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         self.pace.begin();
         loop {
             match self.next_event().await {
-                Event::Letter(Some(letter)) => {
+                NextUp::Letter(Some(letter)) => {
                     // The future of `produce` was dropped for the letter; what it had emitted by then was not.
                     if !self.out.is_untouched() {
                         self.after(Ok(())).await?;
@@ -149,15 +149,15 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                     self.handle(letter).await?;
                 }
                 // The stage itself holds a sender.
-                Event::Letter(None) => return Err(Reason::Aborted),
-                Event::Produced(produced) => self.after(produced).await?,
+                NextUp::Letter(None) => return Err(Reason::Aborted),
+                NextUp::Produced(produced) => self.after(produced).await?,
             }
             self.give_way_when_due().await;
         }
     }
 
     /// Waits for a letter, or for what the stage produces by itself.
-    async fn next_event(&mut self) -> Event<LetterOf<B, D>> {
+    async fn next_event(&mut self) -> NextUp<LetterOf<B, D>> {
         let Self { behaviour, letters, out, finishing, pace, .. } = self;
         let mut produce = pin!(behaviour.produce(out));
         let mut waited = false;
@@ -166,11 +166,11 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 pace.begin();
             }
             if let Poll::Ready(letter) = letters.poll_next(cx) {
-                return Poll::Ready(Event::Letter(letter));
+                return Poll::Ready(NextUp::Letter(letter));
             }
             if finishing.is_none() {
                 if let Poll::Ready(produced) = produce.as_mut().poll(cx) {
-                    return Poll::Ready(Event::Produced(produced));
+                    return Poll::Ready(NextUp::Produced(produced));
                 }
             }
             waited = true;
@@ -192,20 +192,20 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
     async fn handle(&mut self, letter: LetterOf<B, D>) -> Step {
         match letter {
             Letter::Subscribe(opening) => self.subscribed(*opening).await,
-            Letter::Ask(id, demand) => {
+            Letter::ConsumerAsked(id, demand) => {
                 self.downstream.ask(id, demand);
                 self.settle().await
             }
-            Letter::AskFor(id, demand) => {
+            Letter::DispatcherAsked(id, demand) => {
                 self.downstream.ask_for(id, demand);
                 self.settle().await
             }
-            Letter::LookFor(demand) => {
+            Letter::Redispatch(demand) => {
                 self.downstream.demanded(demand);
                 self.settle().await
             }
             Letter::Passed(Mark::Finish) => Err(self.finishing.take().unwrap_or(Reason::Normal)),
-            Letter::Cancel(id, how, reason) => {
+            Letter::ConsumerCancelled(id, how, reason) => {
                 self.consumer_left(id, how, reason).await?;
                 self.stop_if_alone()
             }
@@ -219,13 +219,13 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
                 let upstream = self.open(*request, replaces, Some(answer), false);
                 self.begin(&upstream).await
             }
-            Letter::AskProducer(id, demand) => {
+            Letter::AskUpstream(id, demand) => {
                 if let Some(entry) = self.entry(id) {
                     entry.upstream.ask(demand);
                 }
                 Ok(())
             }
-            Letter::CancelProducer(id, reason) => {
+            Letter::CancelUpstream(id, reason) => {
                 if let Some(entry) = self.entry(id) {
                     entry.link.cancel(reason);
                 }
@@ -325,7 +325,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             Todo::Demand(_) if self.finishing.is_some() => Ok(()),
             Todo::Demand(demand) => {
                 self.wanted = self.wanted.saturating_add(demand);
-                if B::KIND == Kind::ProducerConsumer {
+                if B::KIND == StageKind::ProducerConsumer {
                     return Ok(());
                 }
                 let handled = self.behaviour.demand(demand, &mut self.out).await;
@@ -333,8 +333,8 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             }
             // These go by letter: where one leads to the next, the stage still reads its other letters.
             Todo::Mark(mark) => self.to_itself(Letter::Passed(mark)),
-            Todo::AskFor(id, demand) => self.to_itself(Letter::AskFor(id, demand)),
-            Todo::LookFor(demand) => self.to_itself(Letter::LookFor(demand)),
+            Todo::AskFor(id, demand) => self.to_itself(Letter::DispatcherAsked(id, demand)),
+            Todo::LookFor(demand) => self.to_itself(Letter::Redispatch(demand)),
             Todo::TooMuch(error) => {
                 tracing::error!(stage = %self.label, %error, "a dispatcher breaks its contract");
                 Ok(())
@@ -384,7 +384,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
 
     async fn subscribed(&mut self, opening: Opening<B::Item, D::Options>) -> Step {
         if let Some((old, reason)) = opening.replaces.clone() {
-            self.consumer_left(old, How::Cancelled, reason).await?;
+            self.consumer_left(old, EndKind::Cancelled, reason).await?;
         }
         let consumer = opening.subscriber;
         let Some(demand) = self.downstream.subscribe(opening) else {
@@ -399,7 +399,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         self.settle().await
     }
 
-    async fn consumer_left(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+    async fn consumer_left(&mut self, id: SubscriptionId, how: EndKind, reason: Reason) -> Step {
         if !self.downstream.has(id) {
             return Ok(());
         }
@@ -413,7 +413,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
 
     /// Ends a producer that is to end with its last consumer.
     pub(super) fn stop_if_alone(&self) -> Step {
-        let alone = B::KIND == Kind::Producer && self.had_consumer && self.downstream.is_alone();
+        let alone = B::KIND == StageKind::Producer && self.had_consumer && self.downstream.is_alone();
         if self.stop_when_alone && alone { Err(Reason::Normal) } else { Ok(()) }
     }
 

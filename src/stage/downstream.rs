@@ -1,10 +1,10 @@
 //! The producing side of a stage: its subscriptions, its dispatcher and its buffer. No callback is called from here;
 //! what the stage has to do next is put in a list.
 
-use super::buffer::{Buffer, Keep};
+use super::buffer::{Buffer, BufferKeep};
 use super::ends::{Opening, Parcel, Port};
 use super::letter::Mark;
-use super::reason::{How, Reason};
+use super::reason::{EndKind, Reason};
 use super::status::ConsumerStatus;
 use super::tally::Tally;
 use super::terms::DemandMode;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BufferOptions {
     pub(super) size: Option<usize>,
-    pub(super) keep: Keep,
+    pub(super) keep: BufferKeep,
 }
 
 /// What a stage has to do after its producing side has done its part, in order.
@@ -57,7 +57,7 @@ enum Held<T, M> {
     Mark(Mark<M>),
 }
 
-struct Consumer<T> {
+struct Reached<T> {
     port: Port<T>,
     stage: Option<StageId>,
     /// Asked for and not yet sent, as far as the dispatcher knows: at most [`MOST`].
@@ -68,7 +68,7 @@ struct Consumer<T> {
     surplus: VecDeque<Body<T>>,
 }
 
-impl<T> Consumer<T> {
+impl<T> Reached<T> {
     /// Counts the surplus, which was never sent, as undelivered.
     fn give_up(&mut self, tally: &Arc<Tally>) {
         for body in self.surplus.drain(..) {
@@ -79,7 +79,7 @@ impl<T> Consumer<T> {
 
 pub(super) struct Downstream<T: Send + 'static, D: Dispatcher<T>, M> {
     dispatcher: D,
-    consumers: HashMap<SubscriptionId, Consumer<T>, foldhash::fast::FixedState>,
+    consumers: HashMap<SubscriptionId, Reached<T>, foldhash::fast::FixedState>,
     buffer: Buffer<T, Mark<M>>,
     /// `Some` while accumulating.
     held: Option<VecDeque<Held<T, M>>>,
@@ -139,7 +139,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         match taken {
             Ok(demand) => {
                 port.accept();
-                let consumer = Consumer {
+                let consumer = Reached {
                     port,
                     stage: subscriber.stage(),
                     demand: 0,
@@ -150,20 +150,20 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
                 Some(demand)
             }
             Err(refusal) => {
-                port.end(How::Cancelled, Reason::Refused(refusal));
+                port.end(EndKind::Cancelled, Reason::Refused(refusal));
                 None
             }
         }
     }
 
     /// Ends a subscription for its consumer. The dispatcher learns of it by [`cancelled`](Self::cancelled).
-    pub(super) fn cancel(&mut self, id: SubscriptionId, how: How, reason: Reason) {
+    pub(super) fn cancel(&mut self, id: SubscriptionId, how: EndKind, reason: Reason) {
         if let Some(mut consumer) = self.consumers.remove(&id) {
             consumer.give_up(&self.tally);
             match how {
                 // Confirmed, after everything that was sent.
-                How::Cancelled => consumer.port.end(how, reason),
-                How::Down => consumer.port.forget(),
+                EndKind::Cancelled => consumer.port.end(how, reason),
+                EndKind::Down => consumer.port.forget(),
             }
         }
     }
@@ -399,7 +399,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     }
 
     pub(super) fn statuses(&self) -> Vec<ConsumerStatus> {
-        let status = |(id, consumer): (&SubscriptionId, &Consumer<T>)| ConsumerStatus {
+        let status = |(id, consumer): (&SubscriptionId, &Reached<T>)| ConsumerStatus {
             id: *id,
             stage: consumer.stage,
             demand: consumer.demand,
@@ -413,7 +413,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     pub(super) fn end(&mut self, reason: &Reason) {
         for (_, mut consumer) in self.consumers.drain() {
             consumer.give_up(&self.tally);
-            consumer.port.end(How::Down, reason.clone());
+            consumer.port.end(EndKind::Down, reason.clone());
         }
     }
 }

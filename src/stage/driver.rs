@@ -1,5 +1,5 @@
 use super::behaviour::Behaviour;
-use super::core::Core;
+use super::core::StageCore;
 use super::reason::Reason;
 use crate::dispatch::Dispatcher;
 use crate::failure::Panic;
@@ -48,7 +48,7 @@ pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
     // First, and so dropped last: when this future is dropped, `wait` returns only after all of the stage is gone.
     ended: watch::Sender<Option<Reason>>,
     token: CancellationToken,
-    mut core: Core<B, D>,
+    mut core: StageCore<B, D>,
 ) {
     let ran = token.run_until_cancelled(unless_panicked(core.run())).await;
     let aborted = ran.is_none();

@@ -1,6 +1,6 @@
 //! The two ends of a subscription, and what goes from one to the other.
 
-use super::reason::{How, Reason};
+use super::reason::{EndKind, Reason};
 use super::tally::Tally;
 use super::terms::SubscribeError;
 use crate::dispatch::{Body, Refusal, StageId, Subscriber, SubscriptionId};
@@ -64,13 +64,13 @@ impl Drop for Answer {
 /// Where a producer finds its consumer. Sending to one that has gone does nothing.
 pub(crate) trait Downward<T>: Send {
     fn items(&self, id: SubscriptionId, items: Parcel<T>);
-    fn end(&self, id: SubscriptionId, how: How, reason: Reason);
+    fn end(&self, id: SubscriptionId, how: EndKind, reason: Reason);
 }
 
 /// Where a consumer finds its producer. Sending to one that has gone does nothing.
 pub(crate) trait Upward: Send + Sync {
     fn ask(&self, id: SubscriptionId, demand: usize);
-    fn cancel(&self, id: SubscriptionId, how: How, reason: Reason);
+    fn cancel(&self, id: SubscriptionId, how: EndKind, reason: Reason);
 }
 
 /// A producer that can be subscribed to.
@@ -103,7 +103,7 @@ impl<T> Port<T> {
         self.consumer.items(self.id, items);
     }
 
-    pub(crate) fn end(mut self, how: How, reason: Reason) {
+    pub(crate) fn end(mut self, how: EndKind, reason: Reason) {
         self.farewell = None;
         self.consumer.end(self.id, how, reason);
     }
@@ -117,7 +117,7 @@ impl<T> Port<T> {
 impl<T> Drop for Port<T> {
     fn drop(&mut self) {
         if let Some(reason) = self.farewell.take() {
-            self.consumer.end(self.id, How::Down, reason);
+            self.consumer.end(self.id, EndKind::Down, reason);
         }
     }
 }
@@ -137,7 +137,7 @@ pub(crate) struct Link {
     _lifeline: Option<Lifeline>,
     open: bool,
     /// What the producer is told when the link is dropped.
-    farewell: (How, Reason),
+    farewell: (EndKind, Reason),
 }
 
 impl Link {
@@ -147,12 +147,12 @@ impl Link {
         producer: Arc<dyn Upward>,
         lifeline: Option<Lifeline>,
     ) -> Self {
-        let farewell = (How::Down, Reason::Aborted);
+        let farewell = (EndKind::Down, Reason::Aborted);
         Self { id, stage, producer, _lifeline: lifeline, open: true, farewell }
     }
 
     /// What to tell the producer if this is just dropped.
-    pub(crate) fn on_drop(&mut self, how: How, reason: Reason) {
+    pub(crate) fn on_drop(&mut self, how: EndKind, reason: Reason) {
         self.farewell = (how, reason);
     }
 
@@ -168,12 +168,12 @@ impl Link {
 
     /// Asks the producer to end the subscription, which it confirms.
     pub(crate) fn cancel(&self, reason: Reason) {
-        self.producer.cancel(self.id, How::Cancelled, reason);
+        self.producer.cancel(self.id, EndKind::Cancelled, reason);
     }
 
     /// This side has ended.
     pub(crate) fn down(mut self, reason: Reason) {
-        self.farewell = (How::Down, reason);
+        self.farewell = (EndKind::Down, reason);
     }
 
     /// The producer knows that the subscription has ended.

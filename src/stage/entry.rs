@@ -1,7 +1,7 @@
 use super::ends::Link;
 use super::reason::Reason;
 use super::status::ProducerStatus;
-use super::terms::{CancelMode, Mode};
+use super::terms::{AskMode, CancelMode};
 use super::upstream::Upstream;
 use crate::demand::Ledger;
 
@@ -9,7 +9,7 @@ use crate::demand::Ledger;
 pub(super) struct Entry {
     pub(super) upstream: Upstream,
     pub(super) link: Link,
-    pub(super) mode: Mode,
+    pub(super) mode: AskMode,
     pub(super) ledger: Ledger,
     /// Subscribed when the stage was set up: a refusal then ends the stage.
     pub(super) at_start: bool,
@@ -19,15 +19,15 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Starts to ask, in automatic mode.
-    pub(super) fn begin(&mut self, mode: Mode) {
+    pub(super) fn begin(&mut self, mode: AskMode) {
         self.mode = mode;
-        if mode == Mode::Automatic {
+        if mode == AskMode::Automatic {
             self.link.ask(self.ledger.open());
         }
     }
 
     pub(super) fn status(&self) -> ProducerStatus {
-        let automatic = self.mode == Mode::Automatic;
+        let automatic = self.mode == AskMode::Automatic;
         ProducerStatus {
             id: self.upstream.id(),
             label: self.upstream.label().to_owned(),

@@ -17,7 +17,7 @@
 //! Make a stage where
 //! - **a state** is to be shared: a connection, a queue, a counter;
 //! - **consumers come and go** while the producer lives, or a consumer reads from several producers;
-//! - **a rate** is to be held: a consumer whose code asks ([`Mode::Manual`](super::Mode)) sets the pace of all that is
+//! - **a rate** is to be held: a consumer whose code asks ([`AskMode::Manual`](super::AskMode)) sets the pace of all that is
 //!   upstream of it;
 //! - **a failure** is to stay where it is: a [temporary](super::Subscribe::temporary) subscription does not pass it on.
 //!

@@ -5,7 +5,7 @@ use super::reason::Reason;
 use super::request::{Request, taken};
 use super::role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
 use super::status::Status;
-use super::subscribe::{Source, Subscribe};
+use super::subscribe::{ProducerEnd, Subscribe};
 use super::tally::{Counts, Tally};
 use super::terms::DemandMode;
 use super::terms::SubscribeError;
@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 /// ```
 #[must_use = "the stage is aborted when its last handle is dropped: keep this, `detach` it, or `wait` for it"]
 pub struct Handle<R: Role, M: Send + 'static = Infallible> {
-    pub(super) running: Arc<Running<R, M>>,
+    pub(super) running: Arc<RunningStage<R, M>>,
     pub(super) lifeline: Lifeline,
 }
 
@@ -79,7 +79,7 @@ impl<R: Role, M: Send + 'static> AnyMailbox<R, M> for Mailbox<R::Input, R::Item,
 }
 
 /// A running stage as its handles see it.
-pub(super) struct Running<R: Role, M> {
+pub(super) struct RunningStage<R: Role, M> {
     pub(super) id: StageId,
     pub(super) label: Arc<str>,
     pub(super) mailbox: Box<dyn AnyMailbox<R, M>>,
@@ -90,7 +90,7 @@ pub(super) struct Running<R: Role, M> {
 }
 
 impl<R: Role, M: Send + 'static> Handle<R, M> {
-    pub(super) fn new(running: Running<R, M>) -> Self {
+    pub(super) fn new(running: RunningStage<R, M>) -> Self {
         let lifeline = Arc::new(running.token.clone().drop_guard());
         Self { running: Arc::new(running), lifeline }
     }
@@ -198,7 +198,7 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
         let target: Arc<dyn Target<R::Item, R::Options>> = self.running.mailbox.target();
         let producer: Arc<dyn Upward> = self.running.mailbox.upward();
         let (lifeline, label) = (Arc::clone(&self.lifeline), Arc::clone(&self.running.label));
-        Subscribe::new(Source { stage: self.running.id, target, producer, lifeline, label })
+        Subscribe::new(ProducerEnd { stage: self.running.id, target, producer, lifeline, label })
     }
 
     /// How many items are buffered: emitted, and not asked for yet. Messages that wait between them do not count, nor
@@ -344,7 +344,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     ///
     /// [`Upstream::ask`]: super::Upstream::ask
     pub fn ask(&self, subscription: SubscriptionId, items: usize) {
-        self.running.mailbox.post(Letter::AskProducer(subscription, items));
+        self.running.mailbox.post(Letter::AskUpstream(subscription, items));
     }
 
     /// Cancels a subscription of this stage; see [`Upstream::cancel`].
@@ -373,7 +373,7 @@ impl<R: Consumes, M: Send + 'static> Handle<R, M> {
     ///
     /// [`Upstream::cancel`]: super::Upstream::cancel
     pub fn cancel(&self, subscription: SubscriptionId, reason: Reason) {
-        self.running.mailbox.post(Letter::CancelProducer(subscription, reason));
+        self.running.mailbox.post(Letter::CancelUpstream(subscription, reason));
     }
 
     pub(super) fn request(

@@ -2,12 +2,12 @@ use super::behaviour::Behaviour;
 use super::driver::Driver;
 use super::ends::{Link, Parcel, Port, Upward};
 use super::handle::ConsumerHandle;
-use super::reason::{How, Reason};
+use super::reason::{EndKind, Reason};
 use super::request::Request;
 use super::setup::Setup;
 use super::status::Status;
 use super::tally::Tally;
-use super::terms::{CancelMode, Mode};
+use super::terms::{AskMode, CancelMode};
 use super::upstream::Upstream;
 use super::wrappers::AsConsumer;
 use crate::demand::Demand;
@@ -62,21 +62,21 @@ use tokio::sync::{mpsc, oneshot};
 /// The last two come one by one: when the sink was given 4, only one more item was asked for.
 #[must_use = "sinks do nothing unless they are polled"]
 pub struct IntoSink<T> {
-    state: State<T>,
+    state: WriterState<T>,
 }
 
-enum State<T> {
+enum WriterState<T> {
     /// Its demand may still be set.
-    Planned(Box<dyn FnOnce(Demand) -> Running<T> + Send>, Demand),
-    Running(Running<T>),
-    Closing(Running<T>),
+    Planned(Box<dyn FnOnce(Demand) -> RunningWriter<T> + Send>, Demand),
+    Running(RunningWriter<T>),
+    Closing(RunningWriter<T>),
     /// With the reason of a consumer that ended by itself.
     Ended(Option<Reason>),
     /// Between two states.
     Moving,
 }
 
-struct Running<T> {
+struct RunningWriter<T> {
     driver: Driver,
     handle: Box<dyn Peer>,
     asks: mpsc::UnboundedReceiver<ToSink<T>>,
@@ -120,7 +120,7 @@ impl<T: Send> Upward for SinkEnd<T> {
         let _ = self.0.send(ToSink::Ask(demand));
     }
 
-    fn cancel(&self, _: SubscriptionId, _: How, reason: Reason) {
+    fn cancel(&self, _: SubscriptionId, _: EndKind, reason: Reason) {
         let _ = self.0.send(ToSink::Cancel(reason));
     }
 }
@@ -132,8 +132,8 @@ impl<T: Send + 'static> IntoSink<T> {
         C: 'static,
         M: Send + 'static,
     {
-        let start = Box::new(|demand| Running::start(setup, demand));
-        Self { state: State::Planned(start, Demand::default()) }
+        let start = Box::new(|demand| RunningWriter::start(setup, demand));
+        Self { state: WriterState::Planned(start, Demand::default()) }
     }
 
     /// Sets the bounds of the demand: `max` at least 1, `min` below `max`; by default 1000 and 500 items.
@@ -155,34 +155,36 @@ impl<T: Send + 'static> IntoSink<T> {
     #[track_caller]
     pub fn with_demand(mut self, demand: Demand) -> Self {
         match &mut self.state {
-            State::Planned(_, planned) => *planned = demand,
+            WriterState::Planned(_, planned) => *planned = demand,
             _ => panic!("the demand of a sink must be said before it is used"),
         }
         self
     }
 
     /// Starts the consumer if it was not started; fails if it has ended.
-    fn running(&mut self) -> Result<&mut Running<T>, Reason> {
-        if matches!(self.state, State::Planned(..)) {
-            if let State::Planned(start, demand) = std::mem::replace(&mut self.state, State::Moving) {
-                self.state = State::Running(start(demand));
+    fn running(&mut self) -> Result<&mut RunningWriter<T>, Reason> {
+        if matches!(self.state, WriterState::Planned(..)) {
+            if let WriterState::Planned(start, demand) =
+                std::mem::replace(&mut self.state, WriterState::Moving)
+            {
+                self.state = WriterState::Running(start(demand));
             }
         }
         match &mut self.state {
-            State::Running(running) | State::Closing(running) => Ok(running),
-            State::Ended(reason) => Err(reason.clone().unwrap_or(Reason::Normal)),
-            State::Planned(..) | State::Moving => unreachable!("it was started above"),
+            WriterState::Running(running) | WriterState::Closing(running) => Ok(running),
+            WriterState::Ended(reason) => Err(reason.clone().unwrap_or(Reason::Normal)),
+            WriterState::Planned(..) | WriterState::Moving => unreachable!("it was started above"),
         }
     }
 
     /// Ends the sink for good, with the reason the consumer ended with.
     fn fail<R>(&mut self, reason: Reason) -> Poll<Result<R, Reason>> {
-        self.state = State::Ended(Some(reason.clone()));
+        self.state = WriterState::Ended(Some(reason.clone()));
         Poll::Ready(Err(reason))
     }
 }
 
-impl<T: Send + 'static> Running<T> {
+impl<T: Send + 'static> RunningWriter<T> {
     fn start<C, M>(setup: Setup<AsConsumer<C, M>, ByDemand>, demand: Demand) -> Self
     where
         AsConsumer<C, M>: Behaviour<Input = T, Item = Infallible, Message = M>,
@@ -192,7 +194,7 @@ impl<T: Send + 'static> Running<T> {
         let (sender, asks) = mpsc::unbounded_channel();
         let id = SubscriptionId::next();
         let producer: Arc<dyn Upward> = Arc::new(SinkEnd(sender.clone()));
-        let terms = (demand, Mode::Automatic, CancelMode::Permanent);
+        let terms = (demand, AskMode::Automatic, CancelMode::Permanent);
         let upstream = Upstream::new(id, Arc::from("a sink"), terms, Arc::clone(&producer));
         let open = Box::new(move |port, _, _, _| {
             let _ = sender.send(ToSink::Opened(port));
@@ -230,7 +232,7 @@ impl<T: Send + 'static> Running<T> {
                     self.demand = 0;
                     cancelled = true;
                     if let Some(port) = self.port.take() {
-                        port.end(How::Cancelled, reason);
+                        port.end(EndKind::Cancelled, reason);
                     }
                 }
             }
@@ -303,19 +305,20 @@ impl<T: Send + 'static> Sink<T> for IntoSink<T> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Reason>> {
-        if let State::Ended(None) = self.state {
+        if let WriterState::Ended(None) = self.state {
             return Poll::Ready(Ok(()));
         }
         self.running()?;
-        if matches!(self.state, State::Running(_)) {
+        if matches!(self.state, WriterState::Running(_)) {
             if let Err(reason) = ready!(self.running()?.poll_flush(cx)) {
                 return self.fail(reason);
             }
-            if let State::Running(mut running) = std::mem::replace(&mut self.state, State::Moving) {
+            if let WriterState::Running(mut running) = std::mem::replace(&mut self.state, WriterState::Moving)
+            {
                 if let Some(port) = running.port.take() {
-                    port.end(How::Down, Reason::Normal);
+                    port.end(EndKind::Down, Reason::Normal);
                 }
-                self.state = State::Closing(running);
+                self.state = WriterState::Closing(running);
             }
         }
         let running = self.running()?;
@@ -324,7 +327,7 @@ impl<T: Send + 'static> Sink<T> for IntoSink<T> {
         if !reason.is_clean() {
             return self.fail(reason);
         }
-        self.state = State::Ended(None);
+        self.state = WriterState::Ended(None);
         Poll::Ready(Ok(()))
     }
 }
@@ -335,11 +338,11 @@ impl<T> Unpin for IntoSink<T> {}
 impl<T> fmt::Debug for IntoSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Planned(..) => "planned",
-            State::Running(_) => "running",
-            State::Closing(_) => "closing",
-            State::Ended(_) => "ended",
-            State::Moving => "moving",
+            WriterState::Planned(..) => "planned",
+            WriterState::Running(_) => "running",
+            WriterState::Closing(_) => "closing",
+            WriterState::Ended(_) => "ended",
+            WriterState::Moving => "moving",
         };
         f.debug_struct("IntoSink").field("state", &state).finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! What stages send each other. Each has one mailbox, so that what one sends to another arrives in order.
 
 use super::ends::{Answer, Downward, Lifeline, Opening, Parcel, Replaced, Target, Upward};
-use super::reason::{How, Reason};
+use super::reason::{EndKind, Reason};
 use super::request::Request;
 use super::status::Status;
 use super::terms::DemandMode;
@@ -17,20 +17,20 @@ use tokio::task::coop::unconstrained;
 pub(crate) enum Letter<I, T, O, M> {
     /// From consumers.
     Subscribe(Box<Opening<T, O>>),
-    Ask(SubscriptionId, usize),
-    Cancel(SubscriptionId, How, Reason),
+    ConsumerAsked(SubscriptionId, usize),
+    ConsumerCancelled(SubscriptionId, EndKind, Reason),
     /// From the stage's own producing side: its dispatcher asks in the name of a consumer, or for what it had handed
     /// back; the turn of a mark has come.
-    AskFor(SubscriptionId, usize),
-    LookFor(usize),
+    DispatcherAsked(SubscriptionId, usize),
+    Redispatch(usize),
     Passed(Mark<M>),
     /// From producers.
     Items(SubscriptionId, Parcel<I>),
-    End(SubscriptionId, How, Reason),
+    End(SubscriptionId, EndKind, Reason),
     /// From handles.
     SubscribeTo(Box<Request<I>>, Option<Replaced>, Answer),
-    AskProducer(SubscriptionId, usize),
-    CancelProducer(SubscriptionId, Reason),
+    AskUpstream(SubscriptionId, usize),
+    CancelUpstream(SubscriptionId, Reason),
     Message(M, Option<OwnedSemaphorePermit>),
     Info(M, Option<OwnedSemaphorePermit>),
     Mode(DemandMode),
@@ -102,11 +102,11 @@ impl<I, T, O, M> Clone for Mailbox<I, T, O, M> {
 
 impl<I: Send, T: Send, O: Send, M: Send> Upward for Mailbox<I, T, O, M> {
     fn ask(&self, id: SubscriptionId, demand: usize) {
-        let _ = self.0.send(Letter::Ask(id, demand));
+        let _ = self.0.send(Letter::ConsumerAsked(id, demand));
     }
 
-    fn cancel(&self, id: SubscriptionId, how: How, reason: Reason) {
-        let _ = self.0.send(Letter::Cancel(id, how, reason));
+    fn cancel(&self, id: SubscriptionId, how: EndKind, reason: Reason) {
+        let _ = self.0.send(Letter::ConsumerCancelled(id, how, reason));
     }
 }
 
@@ -122,7 +122,7 @@ impl<I: Send, T: Send, O: Send, M: Send> Downward<I> for Mailbox<I, T, O, M> {
         let _ = self.0.send(Letter::Items(id, items));
     }
 
-    fn end(&self, id: SubscriptionId, how: How, reason: Reason) {
+    fn end(&self, id: SubscriptionId, how: EndKind, reason: Reason) {
         let _ = self.0.send(Letter::End(id, how, reason));
     }
 }

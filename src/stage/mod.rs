@@ -104,7 +104,7 @@ pub use crate::failure::{Panic, StageError};
 pub use address::{Address, CallError, CastError, Reply};
 pub use alone::IntoStream;
 pub use behaviour::{Behaviour, Emits, Receives};
-pub use buffer::Keep;
+pub use buffer::BufferKeep;
 pub use consumer::Consumer;
 pub use driver::Driver;
 pub use from_iter::{FromIter, from_iter};
@@ -120,11 +120,23 @@ pub(crate) use reads::{Reads, Subscribing};
 pub use reason::{Cancellation, Reason};
 pub use role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
 pub use setup::{HasRole, Setup};
-pub use status::{ConsumerStatus, Kind, ProducerStatus, Status};
+pub use status::{ConsumerStatus, ProducerStatus, StageKind, Status};
 pub use subscribe::Subscribe;
 pub use subscription::{Fallible, Subscription};
 pub use tally::Counts;
-pub use terms::{CancelMode, DemandMode, Mode, SubscribeError};
+pub use terms::{AskMode, CancelMode, DemandMode, SubscribeError};
 pub use upstream::Upstream;
 pub use weak::WeakHandle;
 pub use wrappers::{AsConsumer, AsProducer, AsProducerConsumer};
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `BufferKeep` now")]
+pub type Keep = BufferKeep;
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `StageKind` now")]
+pub type Kind = StageKind;
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `AskMode` now")]
+pub type Mode = AskMode;

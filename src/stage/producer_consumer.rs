@@ -5,7 +5,7 @@ use super::output::Output;
 use super::producer::Producer;
 use super::reason::{Cancellation, Reason};
 use super::setup::Setup;
-use super::terms::Mode;
+use super::terms::AskMode;
 use super::upstream::Upstream;
 use super::wrappers::AsProducerConsumer;
 use crate::dispatch::{ByDemand, Subscriber};
@@ -106,7 +106,7 @@ pub trait ProducerConsumer<M: Send + 'static = Infallible>: Sized + Send + 'stat
         &mut self,
         to: &Upstream,
         _out: &mut Output<Self::Item, M>,
-    ) -> impl Future<Output = Result<Mode, StageError>> + Send {
+    ) -> impl Future<Output = Result<AskMode, StageError>> + Send {
         let mode = to.mode();
         async move { Ok(mode) }
     }

@@ -1,18 +1,18 @@
 //! A stage at work, continued: its upstream side.
 
 use super::behaviour::Behaviour;
-use super::core::{Core, Incoming, Step};
+use super::core::{Incoming, StageCore, Step};
 use super::ends::{Answer, Opened, Parcel, Port, Replaced};
 use super::entry::Entry;
-use super::reason::{Cancellation, How, Reason};
+use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
-use super::status::Kind;
-use super::terms::Mode;
+use super::status::StageKind;
+use super::terms::AskMode;
 use super::upstream::Upstream;
 use crate::demand::Ledger;
 use crate::dispatch::{Dispatcher, SubscriptionId};
 
-impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
+impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
     /// Sends a subscription to its producer.
     pub(super) fn open(
         &mut self,
@@ -60,7 +60,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         // An unknown subscription was given up by this stage: its items are counted as undelivered.
         let Some(entry) = self.entry(id) else { return Ok(()) };
         let from = entry.upstream.clone();
-        if B::KIND == Kind::Consumer {
+        if B::KIND == StageKind::Consumer {
             self.handle_items(&from, parcel.open()).await?;
         } else {
             self.incoming.push_back(Incoming::Items(from, parcel));
@@ -74,7 +74,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
             let length = list.len();
             // If the subscription has ended, or the stage's code asks for it, the list is handled whole.
             let (piece, ask) = match self.entry(from.id()) {
-                Some(entry) if entry.mode == Mode::Automatic => {
+                Some(entry) if entry.mode == AskMode::Automatic => {
                     let piece = entry.ledger.piece(length);
                     // What the stage's code has asked for in addition comes first, and is not asked for again.
                     (piece, entry.ledger.handled(piece - from.came(piece)))
@@ -96,7 +96,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         Ok(())
     }
 
-    pub(super) async fn producer_left(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+    pub(super) async fn producer_left(&mut self, id: SubscriptionId, how: EndKind, reason: Reason) -> Step {
         if self.incoming.is_empty() {
             self.handle_end(id, how, reason).await?;
         } else {
@@ -106,7 +106,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> Core<B, D> {
         self.settle().await
     }
 
-    pub(super) async fn handle_end(&mut self, id: SubscriptionId, how: How, reason: Reason) -> Step {
+    pub(super) async fn handle_end(&mut self, id: SubscriptionId, how: EndKind, reason: Reason) -> Step {
         let Some(at) = self.entries.iter().position(|entry| entry.upstream.id() == id) else { return Ok(()) };
         let entry = self.entries.remove(at);
         let ends = entry.ends_with(&reason);

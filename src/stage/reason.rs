@@ -104,7 +104,7 @@ impl Error for Reason {}
 
 /// How a subscription came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum EndKind {
     /// One side cancelled it; both live on as far as this goes.
     Cancelled,
     /// The other side ended.
@@ -148,12 +148,12 @@ pub(crate) enum How {
 #[derive(Debug, Clone)]
 pub struct Cancellation {
     subscription: SubscriptionId,
-    how: How,
+    how: EndKind,
     reason: Reason,
 }
 
 impl Cancellation {
-    pub(crate) fn new(subscription: SubscriptionId, how: How, reason: Reason) -> Self {
+    pub(crate) fn new(subscription: SubscriptionId, how: EndKind, reason: Reason) -> Self {
         Self { subscription, how, reason }
     }
 
@@ -172,6 +172,6 @@ impl Cancellation {
     /// Whether the stage on the other side has ended; otherwise only the subscription was cancelled.
     #[must_use]
     pub fn is_down(&self) -> bool {
-        self.how == How::Down
+        self.how == EndKind::Down
     }
 }

@@ -1,11 +1,11 @@
 use super::address::Address;
 use super::alone::IntoStream;
 use super::behaviour::{Behaviour, Emits, Receives};
-use super::buffer::Keep;
-use super::core::{Core, Parts};
+use super::buffer::BufferKeep;
+use super::core::{Parts, StageCore};
 use super::downstream::{BufferOptions, Downstream};
 use super::driver::{Driver, drive};
-use super::handle::{Handle, Running};
+use super::handle::{Handle, RunningStage};
 use super::letter::Mailbox;
 use super::output::{Control, Output};
 use super::request::Request;
@@ -35,14 +35,14 @@ const MAILBOX_SIZE: usize = 1000;
 /// ```
 /// use gen_stage::dispatch::Broadcast;
 /// use gen_stage::prelude::*;
-/// use gen_stage::stage::{Keep, from_iter};
+/// use gen_stage::stage::{BufferKeep, from_iter};
 ///
 /// # tokio_test::block_on(async {
 /// let numbers = from_iter(0..10)
 ///     .stage()
 ///     .label("numbers")
 ///     .dispatcher(Broadcast::new())
-///     .buffer(100, Keep::First)
+///     .buffer(100, BufferKeep::First)
 ///     .spawn();
 /// let read: Vec<u32> = numbers.subscribe().await?.collect().await;
 /// assert_eq!(read.len(), 10);
@@ -97,11 +97,11 @@ where
 
 impl<B: Behaviour, D> Setup<B, D> {
     pub(super) fn new(behaviour: B, dispatcher: D) -> Self {
-        let size = (B::KIND == super::Kind::Producer).then_some(BUFFER_SIZE);
+        let size = (B::KIND == super::StageKind::Producer).then_some(BUFFER_SIZE);
         Self {
             behaviour,
             dispatcher,
-            buffer: BufferOptions { size, keep: Keep::default() },
+            buffer: BufferOptions { size, keep: BufferKeep::default() },
             mode: DemandMode::Forward,
             mailbox: MAILBOX_SIZE,
             label: None,
@@ -193,7 +193,7 @@ impl<B: Emits, D> Setup<B, D> {
     /// # Examples
     /// ```
     /// use gen_stage::prelude::*;
-    /// use gen_stage::stage::{Keep, Output, StageError};
+    /// use gen_stage::stage::{BufferKeep, Output, StageError};
     ///
     /// /// Makes ten, whatever is wanted.
     /// struct Ten;
@@ -207,8 +207,8 @@ impl<B: Emits, D> Setup<B, D> {
     /// }
     ///
     /// # tokio_test::block_on(async {
-    /// let mut first = Ten.stage().buffer(3, Keep::First).spawn().subscribe().demand(1, 0).await?;
-    /// let mut last = Ten.stage().buffer(3, Keep::Last).spawn().subscribe().demand(1, 0).await?;
+    /// let mut first = Ten.stage().buffer(3, BufferKeep::First).spawn().subscribe().demand(1, 0).await?;
+    /// let mut last = Ten.stage().buffer(3, BufferKeep::Last).spawn().subscribe().demand(1, 0).await?;
     /// # use futures::StreamExt;
     /// assert_eq!(first.collect::<Vec<_>>().await, [1, 2, 3, 4]);
     /// assert_eq!(last.collect::<Vec<_>>().await, [1, 8, 9, 10]);
@@ -218,7 +218,7 @@ impl<B: Emits, D> Setup<B, D> {
     ///
     /// # Source
     /// The options `buffer_size` and `buffer_keep`.
-    pub fn buffer(mut self, size: usize, keep: Keep) -> Self {
+    pub fn buffer(mut self, size: usize, keep: BufferKeep) -> Self {
         self.buffer = BufferOptions { size: Some(size), keep };
         self
     }
@@ -329,7 +329,7 @@ where
         let address = Address::new(mailbox.clone(), size);
         let (tally, token) = (Arc::new(Tally::default()), CancellationToken::new());
         let (end, ended) = watch::channel(None);
-        let core = Core::new(Parts {
+        let core = StageCore::new(Parts {
             behaviour,
             id,
             label: Arc::clone(&label),
@@ -342,7 +342,7 @@ where
         });
         let driver = Driver::new(drive(end, token.clone(), core));
         let mailbox = Box::new(mailbox);
-        (Handle::new(Running { id, label, mailbox, address, token, ended, tally }), driver)
+        (Handle::new(RunningStage { id, label, mailbox, address, token, ended, tally }), driver)
     }
 }
 

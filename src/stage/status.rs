@@ -1,4 +1,4 @@
-use super::terms::{CancelMode, DemandMode, Mode};
+use super::terms::{AskMode, CancelMode, DemandMode};
 use crate::demand::Demand;
 use crate::dispatch::{StageId, SubscriptionId};
 
@@ -6,14 +6,14 @@ use crate::dispatch::{StageId, SubscriptionId};
 ///
 /// # Examples
 /// ```
-/// use gen_stage::stage::{Kind, Producer, from_iter};
+/// use gen_stage::stage::{StageKind, Producer, from_iter};
 ///
 /// # tokio_test::block_on(async {
 /// let numbers = from_iter(0..).stage().label("numbers").spawn();
 /// let subscription = numbers.subscribe().demand(10, 5).await?;
 ///
 /// let status = numbers.status().await.expect("it is alive");
-/// assert_eq!((status.kind, &*status.label, status.buffered), (Kind::Producer, "numbers", 0));
+/// assert_eq!((status.kind, &*status.label, status.buffered), (StageKind::Producer, "numbers", 0));
 /// assert_eq!(status.consumers[0].id, subscription.id());
 /// assert_eq!(status.consumers[0].demand, 0);       // not polled yet: nothing is asked
 /// # Ok::<(), gen_stage::stage::SubscribeError>(())
@@ -26,7 +26,7 @@ use crate::dispatch::{StageId, SubscriptionId};
 #[non_exhaustive]
 pub struct Status {
     /// Which of the three kinds it is.
-    pub kind: Kind,
+    pub kind: StageKind,
     /// The identifier of the stage.
     pub id: StageId,
     /// Its name in logs, as given when it was set up.
@@ -60,7 +60,7 @@ pub struct ProducerStatus {
     /// What is asked for and not yet handled, in items; in manual mode what was asked for and has not come.
     pub demand: usize,
     /// Whether the stage asks, or its code.
-    pub mode: Mode,
+    pub mode: AskMode,
     /// What the producer's end means for the stage.
     pub cancel: CancelMode,
 }
@@ -84,7 +84,7 @@ pub struct ConsumerStatus {
 /// See [`Status`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum StageKind {
     /// Makes items.
     Producer,
     /// Reads items and makes items.

@@ -1,7 +1,7 @@
 use super::ends::{Answer, Lifeline, Link, Opening, Target, Upward};
 use super::request::{Request, taken};
 use super::subscription::Subscription;
-use super::terms::{CancelMode, Mode, SubscribeError};
+use super::terms::{AskMode, CancelMode, SubscribeError};
 use super::upstream::Upstream;
 use crate::demand::Demand;
 use crate::dispatch::{PartitionName, Selector, StageId, Subscriber, SubscriptionId};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// A producer, as its subscribers see it.
-pub(super) struct Source<T, O> {
+pub(super) struct ProducerEnd<T, O> {
     pub(super) stage: StageId,
     pub(super) target: Arc<dyn Target<T, O>>,
     pub(super) producer: Arc<dyn Upward>,
@@ -20,7 +20,7 @@ pub(super) struct Source<T, O> {
     pub(super) label: Arc<str>,
 }
 
-impl<T, O> Clone for Source<T, O> {
+impl<T, O> Clone for ProducerEnd<T, O> {
     fn clone(&self) -> Self {
         Self {
             stage: self.stage,
@@ -58,19 +58,19 @@ impl<T, O> Clone for Source<T, O> {
 /// The options of `sync_subscribe`.
 #[must_use = "nothing is subscribed until this is awaited or given to a stage"]
 pub struct Subscribe<T, O = ()> {
-    source: Source<T, O>,
+    source: ProducerEnd<T, O>,
     demand: Demand,
     cancel: CancelMode,
-    mode: Mode,
+    mode: AskMode,
     options: O,
 }
 
 impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
-    pub(super) fn new(source: Source<T, O>) -> Self
+    pub(super) fn new(source: ProducerEnd<T, O>) -> Self
     where
         O: Default,
     {
-        let (demand, cancel, mode) = (Demand::default(), CancelMode::default(), Mode::default());
+        let (demand, cancel, mode) = (Demand::default(), CancelMode::default(), AskMode::default());
         Self { source, demand, cancel, mode, options: O::default() }
     }
 
@@ -107,9 +107,9 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
         self.cancel(CancelMode::Temporary)
     }
 
-    /// Leaves it to the consumer's code to ask: [`Mode::Manual`].
+    /// Leaves it to the consumer's code to ask: [`AskMode::Manual`].
     pub fn manual(self) -> Self {
-        Self { mode: Mode::Manual, ..self }
+        Self { mode: AskMode::Manual, ..self }
     }
 
     /// Sets the options for the producer's dispatcher.
@@ -121,7 +121,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     pub(crate) fn into_request(self) -> Request<T> {
         let id = SubscriptionId::next();
         let Self { source, demand, cancel, mode, options } = self;
-        let Source { stage: from, target, producer, lifeline, label } = source;
+        let ProducerEnd { stage: from, target, producer, lifeline, label } = source;
         let upstream = Upstream::new(id, label, (demand, mode, cancel), Arc::clone(&producer));
         let link = Link::new(id, from, producer, Some(lifeline));
         let open = Box::new(move |port, stage: Option<StageId>, replaces, answer| {

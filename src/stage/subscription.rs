@@ -1,7 +1,7 @@
 use super::ends::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
-use super::reason::{How, Reason};
+use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
-use super::terms::{CancelMode, Mode, SubscribeError};
+use super::terms::{AskMode, CancelMode, SubscribeError};
 use super::upstream::Upstream;
 use crate::demand::{Demand, Ledger};
 use crate::dispatch::SubscriptionId;
@@ -93,7 +93,7 @@ impl<T: Send> Downward<T> for mpsc::UnboundedSender<ToReader<T>> {
         let _ = self.send(ToReader::Items(id, items));
     }
 
-    fn end(&self, id: SubscriptionId, _how: How, reason: Reason) {
+    fn end(&self, id: SubscriptionId, _how: EndKind, reason: Reason) {
         let _ = self.send(ToReader::End(id, reason));
     }
 }
@@ -317,7 +317,7 @@ impl<T: Send + 'static> Subscription<T> {
         }
         Poll::Ready(self.list.as_mut().map(|list| {
             let length = list.len();
-            let automatic = self.upstream.mode() == Mode::Automatic;
+            let automatic = self.upstream.mode() == AskMode::Automatic;
             let batch = list.piece(if automatic { self.ledger.piece(length) } else { length });
             if self.counts {
                 self.reading = batch.len() - self.upstream.came(batch.len());
@@ -329,7 +329,7 @@ impl<T: Send + 'static> Subscription<T> {
     /// Counts the last batch as handled, and asks for more if open demand is down to `min`; for `max` at first.
     fn ask_again(&mut self) {
         let items = std::mem::take(&mut self.reading);
-        if let (Some(link), false, Mode::Automatic) = (&self.link, self.cancelled, self.upstream.mode()) {
+        if let (Some(link), false, AskMode::Automatic) = (&self.link, self.cancelled, self.upstream.mode()) {
             if items > 0 || self.ledger.wanted() == 0 {
                 link.ask(self.ledger.handled(items));
             }
@@ -359,7 +359,7 @@ fn connect<T: Send + 'static>(
 ) -> (Upstream, Link) {
     let Request { upstream, mut link, open } = request;
     // A reader that goes has not failed: it has read enough.
-    link.on_drop(How::Cancelled, Reason::Normal);
+    link.on_drop(EndKind::Cancelled, Reason::Normal);
     open(Port::new(upstream.id(), Box::new(door.clone())), None, replaces, answer);
     (upstream, link)
 }

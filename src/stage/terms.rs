@@ -54,14 +54,14 @@ impl CancelMode {
 ///
 /// # Examples
 /// ```
-/// use gen_stage::stage::Mode;
-/// assert_eq!(Mode::default(), Mode::Automatic);
+/// use gen_stage::stage::AskMode;
+/// assert_eq!(AskMode::default(), AskMode::Automatic);
 /// ```
 ///
 /// # Source
 /// What `handle_subscribe` returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
+pub enum AskMode {
     /// The stage asks, keeping to the bounds of the demand, and cuts what comes into batches.
     #[default]
     Automatic,

@@ -1,6 +1,6 @@
 use super::ends::Upward;
-use super::reason::{How, Reason};
-use super::terms::{CancelMode, Mode};
+use super::reason::{EndKind, Reason};
+use super::terms::{AskMode, CancelMode};
 use crate::demand::Demand;
 use crate::dispatch::SubscriptionId;
 use std::fmt;
@@ -15,16 +15,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Asking for three items, and for no more:
 /// ```
 /// use gen_stage::prelude::*;
-/// use gen_stage::stage::{Control, Mode, StageError, Upstream, from_iter};
+/// use gen_stage::stage::{Control, AskMode, StageError, Upstream, from_iter};
 /// use tokio::sync::mpsc;
 ///
 /// struct Three(mpsc::UnboundedSender<Vec<u64>>);
 ///
 /// impl Consumer for Three {
 ///     type Input = u64;
-///     async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control) -> Result<Mode, StageError> {
+///     async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control) -> Result<AskMode, StageError> {
 ///         to.ask(3);
-///         Ok(Mode::Manual)
+///         Ok(AskMode::Manual)
 ///     }
 ///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control) -> Result<(), StageError> {
 ///         self.0.send(items)?;
@@ -49,7 +49,7 @@ pub struct Upstream {
     id: SubscriptionId,
     label: Arc<str>,
     demand: Demand,
-    mode: Mode,
+    mode: AskMode,
     cancel: CancelMode,
     producer: Arc<dyn Upward>,
     /// Asked for by the stage's code and not yet come.
@@ -60,7 +60,7 @@ impl Upstream {
     pub(super) fn new(
         id: SubscriptionId,
         label: Arc<str>,
-        (demand, mode, cancel): (Demand, Mode, CancelMode),
+        (demand, mode, cancel): (Demand, AskMode, CancelMode),
         producer: Arc<dyn Upward>,
     ) -> Self {
         Self { id, label, demand, mode, cancel, producer, asked: Arc::default() }
@@ -86,7 +86,7 @@ impl Upstream {
 
     /// Whether the stage or its code asks, as set when the subscription was made.
     #[must_use]
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> AskMode {
         self.mode
     }
 
@@ -118,7 +118,7 @@ impl Upstream {
     /// # Source
     /// `GenStage.cancel`.
     pub fn cancel(&self, reason: Reason) {
-        self.producer.cancel(self.id, How::Cancelled, reason);
+        self.producer.cancel(self.id, EndKind::Cancelled, reason);
     }
 
     /// Sets the bounds of a subscription that is still to be made.

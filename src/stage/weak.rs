@@ -1,4 +1,4 @@
-use super::handle::{Handle, Running};
+use super::handle::{Handle, RunningStage};
 use super::role::Role;
 use std::convert::Infallible;
 use std::fmt;
@@ -33,7 +33,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
 /// # });
 /// ```
 pub struct WeakHandle<R: Role, M: Send + 'static = Infallible> {
-    running: Arc<Running<R, M>>,
+    running: Arc<RunningStage<R, M>>,
     lifeline: Weak<DropGuard>,
 }
 

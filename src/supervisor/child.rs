@@ -1,5 +1,5 @@
 use super::child_info::ChildId;
-use super::shared::Shared;
+use super::shared::SupervisorShared;
 use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -25,13 +25,13 @@ use tokio_util::sync::CancellationToken;
 /// ```
 #[derive(Clone)]
 pub struct Child {
-    shared: Arc<Shared>,
+    shared: Arc<SupervisorShared>,
     id: ChildId,
     restarts: u32,
 }
 
 impl Child {
-    pub(super) fn new(shared: Arc<Shared>, id: ChildId, restarts: u32) -> Self {
+    pub(super) fn new(shared: Arc<SupervisorShared>, id: ChildId, restarts: u32) -> Self {
         Self { shared, id, restarts }
     }
 

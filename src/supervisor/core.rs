@@ -1,6 +1,6 @@
 use super::outcome::Outcome;
 use super::rule::Shutdown;
-use super::shared::Shared;
+use super::shared::SupervisorShared;
 use super::spec::{ChildSpec, Starting};
 use crate::failure::Panic;
 use std::fmt;
@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a supervisor starts children with.
-pub(super) struct Core<T, S> {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct Starter<T, S> {
+    pub(super) shared: Arc<SupervisorShared>,
     pub(super) spec: S,
     pub(super) options: ItemOptions<T>,
 }
@@ -22,7 +22,7 @@ pub(super) struct ItemOptions<T> {
     pub(super) rule: Option<Box<dyn Fn(&T) -> Shutdown + Send + Sync>>,
 }
 
-impl<T, S> Core<T, S>
+impl<T, S> Starter<T, S>
 where
     T: Send + 'static,
     S: ChildSpec<T>,
@@ -44,17 +44,17 @@ where
     }
 }
 
-impl<T, S> fmt::Debug for Core<T, S> {
+impl<T, S> fmt::Debug for Starter<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core").finish_non_exhaustive()
+        f.debug_struct("Starter").finish_non_exhaustive()
     }
 }
 
 /// Aborts all children when it is dropped.
 #[derive(Debug)]
-pub(super) struct Owner(pub(super) Arc<Shared>);
+pub(super) struct AbortOnDrop(pub(super) Arc<SupervisorShared>);
 
-impl Drop for Owner {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }

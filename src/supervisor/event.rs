@@ -18,7 +18,7 @@ pub struct Event {
     /// What [`label_by`](super::DynamicSupervisor::label_by) calls it.
     pub label: Option<Arc<str>>,
     /// What happened.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened to a child.
@@ -27,7 +27,7 @@ pub struct Event {
 /// See [`SupervisorHandle::events`](super::SupervisorHandle::events).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum What {
+pub enum EventKind {
     /// It was started.
     Started,
     /// There was nothing to start for the item.
@@ -62,7 +62,7 @@ pub enum What {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let What::Missed { events } = self.what {
+        if let EventKind::Missed { events } = self.what {
             return write!(f, "{events} events missed");
         }
         match &self.label {
@@ -70,28 +70,28 @@ impl fmt::Display for Event {
             None => write!(f, "child {}: ", self.child)?,
         }
         match &self.what {
-            What::Started => f.write_str("started"),
-            What::Ignored => f.write_str("ignored"),
-            What::StartFailed(error) => write!(f, "not started: {error}"),
-            What::StartPanicked(panic) => write!(f, "not started, panicked: {}", panic.message()),
-            What::Completed => f.write_str("completed"),
-            What::Failed(error) => write!(f, "failed: {error}"),
-            What::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
-            What::Aborted => f.write_str("aborted"),
-            What::Restarted { restarts } => write!(f, "restarted ({restarts})"),
-            What::NotRestarted => f.write_str("not restarted"),
-            What::GivenUp => f.write_str("given up"),
-            What::Missed { .. } => Ok(()),
+            EventKind::Started => f.write_str("started"),
+            EventKind::Ignored => f.write_str("ignored"),
+            EventKind::StartFailed(error) => write!(f, "not started: {error}"),
+            EventKind::StartPanicked(panic) => write!(f, "not started, panicked: {}", panic.message()),
+            EventKind::Completed => f.write_str("completed"),
+            EventKind::Failed(error) => write!(f, "failed: {error}"),
+            EventKind::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
+            EventKind::Aborted => f.write_str("aborted"),
+            EventKind::Restarted { restarts } => write!(f, "restarted ({restarts})"),
+            EventKind::NotRestarted => f.write_str("not restarted"),
+            EventKind::GivenUp => f.write_str("given up"),
+            EventKind::Missed { .. } => Ok(()),
         }
     }
 }
 
 /// The readers of events, each with the events it has not read yet.
 #[derive(Debug, Default)]
-pub(super) struct Listeners(Vec<Option<Listener>>);
+pub(super) struct EventListeners(Vec<Option<EventListener>>);
 
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(super) struct EventListener {
     queue: VecDeque<Event>,
     capacity: usize,
     /// How many events before the first of the queue were dropped.
@@ -99,14 +99,14 @@ pub(super) struct Listener {
     waker: Option<Waker>,
 }
 
-impl Listeners {
+impl EventListeners {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     pub(super) fn add(&mut self, capacity: usize) -> usize {
-        let listener = Listener { queue: VecDeque::new(), capacity, missed: 0, waker: None };
+        let listener = EventListener { queue: VecDeque::new(), capacity, missed: 0, waker: None };
         let at = self.0.iter().position(Option::is_none).unwrap_or_else(|| {
             self.0.push(None);
             self.0.len() - 1
@@ -115,7 +115,7 @@ impl Listeners {
         at
     }
 
-    pub(super) fn remove(&mut self, at: usize) -> Option<Listener> {
+    pub(super) fn remove(&mut self, at: usize) -> Option<EventListener> {
         let removed = self.0[at].take();
         while self.0.last().is_some_and(Option::is_none) {
             self.0.pop();
@@ -155,7 +155,7 @@ impl Listeners {
             return Poll::Ready(Some(Event {
                 child: front.child,
                 label: front.label.clone(),
-                what: What::Missed { events },
+                what: EventKind::Missed { events },
             }));
         }
         match listener.queue.pop_front() {

@@ -1,5 +1,5 @@
 use super::event::Event;
-use super::shared::Shared;
+use super::shared::SupervisorShared;
 use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::pin::Pin;
@@ -19,13 +19,13 @@ use std::task::{Context, Poll};
 /// Events are no longer kept for it.
 #[must_use = "streams do nothing unless polled"]
 pub struct Events {
-    shared: Arc<Shared>,
+    shared: Arc<SupervisorShared>,
     at: usize,
     ended: bool,
 }
 
 impl Events {
-    pub(super) fn new(shared: Arc<Shared>, capacity: usize) -> Self {
+    pub(super) fn new(shared: Arc<SupervisorShared>, capacity: usize) -> Self {
         shared.listening.store(true, Ordering::Relaxed);
         let at = shared.with(|registry| registry.listeners.add(capacity));
         Self { shared, at, ended: false }

@@ -1,13 +1,13 @@
 use super::child_info::{ChildId, ChildInfo};
-use super::core::Owner;
+use super::core::AbortOnDrop;
 use super::end::{NotFound, RestartError, StartError, SupervisorEnd};
 use super::events::Events;
 use super::outcome::Outcome;
-use super::reader::{Intake, read};
+use super::reader::{OpenIntake, read};
 use super::registry::REQUESTED;
 use super::report::{ChildCounts, SupervisorReport};
-use super::shared::Shared;
-use super::start::{Birth, Starts};
+use super::shared::SupervisorShared;
+use super::start::{StartOutcome, Starts};
 use crate::dispatch::SubscriptionId;
 use crate::stage::{Subscribe, SubscribeError};
 use std::fmt;
@@ -29,9 +29,9 @@ use tokio::sync::oneshot;
 /// See its methods, and [`DynamicSupervisor`](super::DynamicSupervisor).
 #[must_use = "the last handle that `into_handle` made aborts all children when it is dropped"]
 pub struct SupervisorHandle<T> {
-    shared: Arc<Shared>,
+    shared: Arc<SupervisorShared>,
     starts: Starter<T>,
-    owner: Option<Arc<Owner>>,
+    owner: Option<Arc<AbortOnDrop>>,
 }
 
 /// What starts children, while the supervisor is there.
@@ -60,13 +60,17 @@ impl<T> Clone for Starter<T> {
 
 impl<T: Send + 'static> SupervisorHandle<T> {
     /// A handle of a supervisor that ends when its sink is dropped.
-    pub(super) fn of_sink(shared: Arc<Shared>, starts: &Arc<impl Starts<T> + 'static>) -> Self {
+    pub(super) fn of_sink(shared: Arc<SupervisorShared>, starts: &Arc<impl Starts<T> + 'static>) -> Self {
         let starts: Weak<dyn Starts<T>> = Arc::<_>::downgrade(starts) as _;
         Self { shared, starts: Starter::Known(starts), owner: None }
     }
 
     /// A handle that keeps its supervisor alive.
-    pub(super) fn owning(shared: Arc<Shared>, starts: Arc<dyn Starts<T>>, owner: Owner) -> Self {
+    pub(super) fn owning(
+        shared: Arc<SupervisorShared>,
+        starts: Arc<dyn Starts<T>>,
+        owner: AbortOnDrop,
+    ) -> Self {
         Self { shared, starts: Starter::Kept(starts), owner: Some(Arc::new(owner)) }
     }
 
@@ -127,8 +131,8 @@ impl<T: Send + 'static> SupervisorHandle<T> {
             return Err(StartError::Ended { end, item });
         };
         match starts.start(item, REQUESTED)? {
-            Birth::Started(id) => Ok(Some(id)),
-            Birth::Ignored => Ok(None),
+            StartOutcome::Started(id) => Ok(Some(id)),
+            StartOutcome::Ignored => Ok(None),
         }
     }
 
@@ -183,7 +187,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
             return Err(SubscribeError::ConsumerGone);
         };
         let id = subscription.id();
-        let intake = Intake::open(&self.shared);
+        let intake = OpenIntake::open(&self.shared);
         self.shared.runtime.spawn(read(Arc::clone(&self.shared), starts, subscription, intake));
         Ok(id)
     }

@@ -107,7 +107,7 @@ pub use child::Child;
 pub use child_error::ChildError;
 pub use child_info::{ChildId, ChildInfo, ChildState};
 pub use end::{GivenUp, NotFound, RestartError, StartError, SupervisorEnd, SupervisorError};
-pub use event::{Event, What};
+pub use event::{Event, EventKind};
 pub use events::Events;
 pub use handle::SupervisorHandle;
 pub use outcome::Outcome;
@@ -115,6 +115,10 @@ pub use report::{ChildCounts, Stopped, SupervisorReport};
 pub use restart::Restart;
 pub use rule::Shutdown;
 pub use sink::DynamicSupervisor;
-pub use spec::{ChildOutput, ChildSpec, OfChild, OfItem, Starting, Trying};
+pub use spec::{ChildOutput, ChildSpec, FallibleSpec, FnSpec, OfChild, Starting};
 pub use supervised::{StreamSupervised, Supervised};
-pub use task_supervisor::{Closed, Itself, Keyed, Naming, TaskSupervisor};
+pub use task_supervisor::{Keyed, Naming, NoKey, TaskSupervisor, TaskSupervisorClosed};
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `EventKind` now")]
+pub type What = EventKind;

@@ -2,8 +2,8 @@
 
 use super::end::{StartError, SupervisorEnd};
 use super::registry::Registry;
-use super::shared::Shared;
-use super::start::{Birth, Starts};
+use super::shared::SupervisorShared;
+use super::start::{StartOutcome, Starts};
 use crate::stage::{Reason, Subscription};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -18,31 +18,31 @@ enum Read<T> {
     Stopped,
 }
 
-struct Reader<T> {
-    shared: Arc<Shared>,
+struct StageReader<T> {
+    shared: Arc<SupervisorShared>,
     starts: Arc<dyn Starts<T>>,
     subscription: Subscription<T>,
-    intake: Intake,
+    intake: OpenIntake,
     /// Items that were asked for and have not come.
     on_their_way: usize,
 }
 
 /// The place where a reader's children are counted. Closed however the reader ends, even before its first poll.
-pub(super) struct Intake {
-    shared: Arc<Shared>,
+pub(super) struct OpenIntake {
+    shared: Arc<SupervisorShared>,
     at: usize,
     /// The reader came to its end.
     finished: bool,
 }
 
-impl Intake {
-    pub(super) fn open(shared: &Arc<Shared>) -> Self {
+impl OpenIntake {
+    pub(super) fn open(shared: &Arc<SupervisorShared>) -> Self {
         let at = shared.with(Registry::open_intake);
         Self { shared: Arc::clone(shared), at, finished: false }
     }
 }
 
-impl Drop for Intake {
+impl Drop for OpenIntake {
     fn drop(&mut self) {
         if !self.finished {
             // The runtime is being shut down, or an item panicked when it was dropped: no reader is left.
@@ -54,12 +54,12 @@ impl Drop for Intake {
 
 /// Reads a stage until the stage or the supervisor has ended.
 pub(super) async fn read<T: Send + 'static>(
-    shared: Arc<Shared>,
+    shared: Arc<SupervisorShared>,
     starts: Arc<dyn Starts<T>>,
     subscription: Subscription<T>,
-    intake: Intake,
+    intake: OpenIntake,
 ) {
-    let mut reader = Reader { shared, starts, subscription, intake, on_their_way: 0 };
+    let mut reader = StageReader { shared, starts, subscription, intake, on_their_way: 0 };
     loop {
         match poll_fn(|cx| reader.poll(cx)).await {
             Read::Items(items) => reader.start(items),
@@ -83,7 +83,7 @@ pub(super) async fn read<T: Send + 'static>(
     }
 }
 
-impl<T: Send + 'static> Reader<T> {
+impl<T: Send + 'static> StageReader<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Read<T>> {
         let demand = self.subscription.demand();
         let wake_at = demand.min().checked_sub(self.on_their_way);
@@ -114,8 +114,8 @@ impl<T: Send + 'static> Reader<T> {
         let mut gone = 0;
         for item in items {
             match Arc::clone(&self.starts).start(item, self.intake.at) {
-                Ok(Birth::Started(_)) => {}
-                Ok(Birth::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => gone += 1,
+                Ok(StartOutcome::Started(_)) => {}
+                Ok(StartOutcome::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => gone += 1,
                 // The supervisor takes no more: the next poll sees it.
                 Err(StartError::Ended { .. } | StartError::MaxChildren { .. }) => {
                     self.shared.with(|registry| registry.counts.refused += 1);

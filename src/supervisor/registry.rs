@@ -1,6 +1,6 @@
 //! The children of a supervisor, and what it is doing: all that is behind its lock.
 //!
-//! No code of users runs in here: what is to be woken, cancelled or dropped is left in [`After`].
+//! No code of users runs in here: what is to be woken, cancelled or dropped is left in [`Deferred`].
 
 mod attempts;
 mod intakes;
@@ -9,13 +9,13 @@ mod stopping;
 
 use super::child_info::{ChildId, ChildInfo, ChildState};
 use super::end::{GivenUp, SupervisorEnd};
-use super::event::{Event, Listeners, What};
+use super::event::{Event, EventKind, EventListeners};
 use super::outcome::Outcome;
 use super::report::{ChildCounts, Stopped, SupervisorReport};
 use super::restart::{Intensity, Restarts};
 use super::rule::Shutdown;
 use super::rules::Rules;
-use slot::{Intake, NONE, Slot, Vacated};
+use slot::{ChildSlot, Intake, NONE, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) const REQUESTED: usize = 1;
 /// Fields that every child changes come first and together, for they go back and forth between cores.
 #[repr(C)]
 pub(super) struct Registry {
-    slots: Vec<Slot>,
+    slots: Vec<ChildSlot>,
     /// The first free slot.
     free: u32,
     /// How many names were given.
@@ -59,13 +59,13 @@ pub(super) struct Registry {
     /// All children are to be dropped, whatever their rules.
     aborted: bool,
     stopped: Vec<Stopped>,
-    pub(super) listeners: Listeners,
-    pub(super) after: After,
+    pub(super) listeners: EventListeners,
+    pub(super) after: Deferred,
 }
 
 /// What was decided under the lock, and is done without it.
 #[derive(Default)]
-pub(super) struct After {
+pub(super) struct Deferred {
     pub(super) wakers: Vec<Waker>,
     pub(super) tokens: Vec<CancellationToken>,
     pub(super) ended: Vec<(oneshot::Sender<Outcome>, Outcome)>,
@@ -135,8 +135,8 @@ impl Registry {
             kills: 0,
             aborted: false,
             stopped: Vec::new(),
-            listeners: Listeners::default(),
-            after: After::default(),
+            listeners: EventListeners::default(),
+            after: Deferred::default(),
         }
     }
 
@@ -162,14 +162,14 @@ impl Registry {
             (slot.number, slot.intake) = (number, intake);
             return Ok(ChildId { number, slot: free });
         }
-        self.slots.push(Slot { number, intake, ..Slot::empty() });
+        self.slots.push(ChildSlot { number, intake, ..ChildSlot::empty() });
         Ok(ChildId {
             number,
             slot: u32::try_from(self.slots.len() - 1).expect("more than 4 billion children"),
         })
     }
 
-    fn get(&mut self, id: ChildId) -> Option<&mut Slot> {
+    fn get(&mut self, id: ChildId) -> Option<&mut ChildSlot> {
         self.slots.get_mut(id.slot as usize).filter(|slot| slot.number == id.number)
     }
 
@@ -221,7 +221,7 @@ impl Registry {
         let slot = &mut self.slots[id.slot as usize];
         debug_assert_eq!(slot.number, id.number, "a child leaves once");
         // The child's own task is running this, so its waker is not the last thing that keeps the task alive.
-        let gone = std::mem::replace(slot, Slot { next_free: free, ..Slot::empty() });
+        let gone = std::mem::replace(slot, ChildSlot { next_free: free, ..ChildSlot::empty() });
         let vacated = Vacated { reported: gone.reported, rare: gone.rare };
         self.alive -= 1;
         if gone.state == ChildState::Restarting {
@@ -256,17 +256,17 @@ impl Registry {
         self.tell(
             id,
             match outcome {
-                Outcome::Completed => What::Completed,
-                Outcome::Failed(error) => What::Failed(Arc::clone(error)),
-                Outcome::Panicked(panic) => What::Panicked(panic.clone()),
-                Outcome::Aborted => What::Aborted,
-                Outcome::NotRestarted => What::NotRestarted,
+                Outcome::Completed => EventKind::Completed,
+                Outcome::Failed(error) => EventKind::Failed(Arc::clone(error)),
+                Outcome::Panicked(panic) => EventKind::Panicked(panic.clone()),
+                Outcome::Aborted => EventKind::Aborted,
+                Outcome::NotRestarted => EventKind::NotRestarted,
             },
         );
     }
 
     #[inline]
-    pub(super) fn tell(&mut self, id: ChildId, what: What) {
+    pub(super) fn tell(&mut self, id: ChildId, what: EventKind) {
         if self.listeners.is_empty() {
             return;
         }
@@ -349,12 +349,12 @@ mod tests {
     use super::{Next, Outcome, REQUESTED};
     use crate::supervisor::restart::Intensity;
     use crate::supervisor::rules::Rules;
-    use crate::supervisor::shared::Shared;
+    use crate::supervisor::shared::SupervisorShared;
     use crate::supervisor::{Restart, Shutdown};
     use std::sync::Arc;
     use tokio::sync::oneshot;
 
-    fn shared() -> Arc<Shared> {
+    fn shared() -> Arc<SupervisorShared> {
         let (restart, shutdown) = (Restart::default(), Shutdown::Wait);
         let rules = Rules {
             restart,
@@ -364,7 +364,7 @@ mod tests {
             shutdown,
             max_children: usize::MAX,
         };
-        Shared::new(rules, tokio::runtime::Handle::current())
+        SupervisorShared::new(rules, tokio::runtime::Handle::current())
     }
 
     #[tokio::test]

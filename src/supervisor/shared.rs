@@ -2,9 +2,9 @@
 
 use super::child_info::ChildId;
 use super::end::SupervisorEnd;
-use super::event::What;
+use super::event::EventKind;
 use super::outcome::Outcome;
-use super::registry::{After, Kill, Next, Phase, Refused, Registry};
+use super::registry::{Deferred, Kill, Next, Phase, Refused, Registry};
 use super::report::SupervisorReport;
 use super::rules::Rules;
 use std::fmt;
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 /// The registry of children under its lock, and how to get at the runtime.
-pub(super) struct Shared {
+pub(super) struct SupervisorShared {
     registry: Mutex<Registry>,
     pub(super) rules: Rules,
     pub(super) runtime: Handle,
@@ -32,7 +32,7 @@ pub(super) struct Shared {
     ended: Notify,
 }
 
-impl Shared {
+impl SupervisorShared {
     pub(super) fn new(rules: Rules, runtime: Handle) -> Arc<Self> {
         let (closing, listening) = (AtomicBool::new(false), AtomicBool::new(false));
         let (registry, kills) = (Mutex::new(Registry::new(rules.intensity)), AtomicUsize::new(0));
@@ -58,7 +58,7 @@ impl Shared {
     }
 
     #[inline(never)]
-    fn follow(self: &Arc<Self>, after: After) {
+    fn follow(self: &Arc<Self>, after: Deferred) {
         after.tokens.into_iter().for_each(|token| token.cancel());
         for (waiting, outcome) in after.ended {
             let _ = waiting.send(outcome);
@@ -111,9 +111,9 @@ impl Shared {
                 return (label, Next::Gone);
             }
             let what = match outcome {
-                Outcome::Panicked(panic) => What::StartPanicked(panic.clone()),
-                Outcome::Failed(error) => What::StartFailed(Arc::clone(error)),
-                _ => What::Ignored,
+                Outcome::Panicked(panic) => EventKind::StartPanicked(panic.clone()),
+                Outcome::Failed(error) => EventKind::StartFailed(Arc::clone(error)),
+                _ => EventKind::Ignored,
             };
             registry.tell(id, what);
             if matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_)) {
@@ -185,7 +185,7 @@ pub(super) fn log(write: impl FnOnce()) {
 }
 
 /// Aborts children that have not ended when their time is over.
-async fn kill(shared: Arc<Shared>, mut kills: Vec<Kill>) {
+async fn kill(shared: Arc<SupervisorShared>, mut kills: Vec<Kill>) {
     let begin = Instant::now();
     kills.sort_unstable_by_key(|kill| kill.after);
     for Kill { after, id, attempt, ended } in kills {
@@ -203,8 +203,8 @@ async fn kill(shared: Arc<Shared>, mut kills: Vec<Kill>) {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SupervisorShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("SupervisorShared").finish_non_exhaustive()
     }
 }

@@ -1,14 +1,14 @@
 use super::child::Child;
-use super::core::{Core, ItemOptions, Owner};
+use super::core::{AbortOnDrop, ItemOptions, Starter};
 use super::end::{StartError, SupervisorEnd, SupervisorError};
 use super::handle::SupervisorHandle;
 use super::registry::SINK;
 use super::restart::{Intensity, Restart};
 use super::rule::Shutdown;
 use super::rules::Rules;
-use super::shared::Shared;
-use super::spec::{ChildOutput, ChildSpec, OfChild, OfItem, Trying};
-use super::start::Birth;
+use super::shared::SupervisorShared;
+use super::spec::{ChildOutput, ChildSpec, FallibleSpec, FnSpec, OfChild};
+use super::start::StartOutcome;
 use crate::backoff::Backoff;
 use crate::demand::Demand;
 use crate::failure::StageError;
@@ -95,21 +95,21 @@ use tokio::runtime::Handle;
 /// [`max_demand`](Self::max_demand)); failed restarts may pause; permanent children are allowed.
 #[must_use = "sinks do nothing unless they are polled"]
 pub struct DynamicSupervisor<T, S> {
-    state: State<T, S>,
+    state: SinkState<T, S>,
     pub(super) demand: Demand,
     /// How many children may be started before the registry is asked again for places.
     places: usize,
     closed: bool,
 }
 
-enum State<T, S> {
-    Planned(Box<Plan<T, S>>),
-    Running { core: Arc<Core<T, S>>, owner: Owner },
+enum SinkState<T, S> {
+    Planned(Box<SupervisorPlan<T, S>>),
+    Running { core: Arc<Starter<T, S>>, owner: AbortOnDrop },
     Moving,
 }
 
 /// What is set before the supervisor is used.
-pub(super) struct Plan<T, S> {
+pub(super) struct SupervisorPlan<T, S> {
     pub(super) spec: S,
     pub(super) options: ItemOptions<T>,
     pub(super) restart: Restart,
@@ -121,7 +121,7 @@ pub(super) struct Plan<T, S> {
     pub(super) runtime: Option<Handle>,
 }
 
-impl<T, F, Fut> DynamicSupervisor<T, OfItem<F>>
+impl<T, F, Fut> DynamicSupervisor<T, FnSpec<F>>
 where
     T: Send + 'static,
     F: Fn(T) -> Fut + Send + Sync + 'static,
@@ -130,7 +130,7 @@ where
     /// Makes the children by a function of the item. They return `()`, or `Result<(), E>` with `E: Into<StageError>`:
     /// any error type, or a string.
     pub fn new(child: F) -> Self {
-        Self::from_spec(OfItem(child))
+        Self::from_spec(FnSpec(child))
     }
 }
 
@@ -149,7 +149,7 @@ where
     }
 }
 
-impl<T, F, Fut, E> DynamicSupervisor<T, Trying<F>>
+impl<T, F, Fut, E> DynamicSupervisor<T, FallibleSpec<F>>
 where
     T: Send + 'static,
     F: Fn(T, Child) -> Result<Option<Fut>, E> + Send + Sync + 'static,
@@ -178,7 +178,7 @@ where
     /// # });
     /// ```
     pub fn try_new(child: F) -> Self {
-        Self::from_spec(Trying(child))
+        Self::from_spec(FallibleSpec(child))
     }
 }
 
@@ -192,7 +192,7 @@ where
     /// # Examples
     /// See [`ChildSpec`].
     pub fn from_spec(spec: S) -> Self {
-        let plan = Plan {
+        let plan = SupervisorPlan {
             spec,
             options: ItemOptions { copy: None, label: None, rule: None },
             restart: Restart::default(),
@@ -203,7 +203,12 @@ where
             max_children: usize::MAX,
             runtime: None,
         };
-        Self { state: State::Planned(Box::new(plan)), demand: Demand::default(), places: 0, closed: false }
+        Self {
+            state: SinkState::Planned(Box::new(plan)),
+            demand: Demand::default(),
+            places: 0,
+            closed: false,
+        }
     }
 
     /// A handle to look at children, to start more of them, and to stop them. From now on the supervisor is in use, and
@@ -243,27 +248,29 @@ where
     pub fn into_handle(mut self) -> SupervisorHandle<T> {
         self.running();
         match self.state {
-            State::Running { core, owner } => SupervisorHandle::owning(Arc::clone(&core.shared), core, owner),
-            State::Planned(_) | State::Moving => unreachable!("it was started above"),
+            SinkState::Running { core, owner } => {
+                SupervisorHandle::owning(Arc::clone(&core.shared), core, owner)
+            }
+            SinkState::Planned(_) | SinkState::Moving => unreachable!("it was started above"),
         }
     }
 
     #[track_caller]
-    pub(super) fn plan(&mut self, option: &str) -> &mut Plan<T, S> {
+    pub(super) fn plan(&mut self, option: &str) -> &mut SupervisorPlan<T, S> {
         match &mut self.state {
-            State::Planned(plan) => plan,
+            SinkState::Planned(plan) => plan,
             _ => panic!("{option} of a supervisor must be set before it is used"),
         }
     }
 
     /// Starts the supervisor, unless it has started already.
     #[track_caller]
-    pub(super) fn running(&mut self) -> (&Arc<Core<T, S>>, &Owner) {
-        if let State::Planned(plan) = &mut self.state {
+    pub(super) fn running(&mut self) -> (&Arc<Starter<T, S>>, &AbortOnDrop) {
+        if let SinkState::Planned(plan) = &mut self.state {
             // Before anything is moved: without a runtime this panics, and the plan stays as it is.
             let runtime = plan.runtime.take().unwrap_or_else(Handle::current);
-            if let State::Planned(plan) = std::mem::replace(&mut self.state, State::Moving) {
-                let Plan {
+            if let SinkState::Planned(plan) = std::mem::replace(&mut self.state, SinkState::Moving) {
+                let SupervisorPlan {
                     spec,
                     options,
                     restart,
@@ -276,14 +283,14 @@ where
                 } = *plan;
                 let pauses = backoff.map(Backoff::start);
                 let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children };
-                let shared = Shared::new(rules, runtime);
-                let owner = Owner(Arc::clone(&shared));
-                self.state = State::Running { core: Arc::new(Core { shared, spec, options }), owner };
+                let shared = SupervisorShared::new(rules, runtime);
+                let owner = AbortOnDrop(Arc::clone(&shared));
+                self.state = SinkState::Running { core: Arc::new(Starter { shared, spec, options }), owner };
             }
         }
         match &self.state {
-            State::Running { core, owner } => (core, owner),
-            State::Planned(_) | State::Moving => unreachable!("it was started above"),
+            SinkState::Running { core, owner } => (core, owner),
+            SinkState::Planned(_) | SinkState::Moving => unreachable!("it was started above"),
         }
     }
 
@@ -298,7 +305,7 @@ where
             return Poll::Ready(Ok(()));
         }
         let bounds = (demand.max(), demand.min());
-        let polled = core.shared.with(|registry| registry.poll_slots(bounds, cx));
+        let polled = core.shared.with(|registry| registry.poll_places(bounds, cx));
         match ready!(polled) {
             Ok(places) => {
                 self.places = self.places.max(places);
@@ -332,9 +339,9 @@ where
         let ended = places == 0 && core.shared.with(|registry| registry.end().is_some());
         assert!(places > 0 || ended, "start_send called without poll_ready");
         match core.start_child(item, SINK) {
-            Ok(Birth::Started(_)) => this.places -= 1,
+            Ok(StartOutcome::Started(_)) => this.places -= 1,
             // The item took no place, and what went wrong was told already.
-            Ok(Birth::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => {}
+            Ok(StartOutcome::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => {}
             Err(StartError::Ended { end, item }) => return Err(SupervisorError::new(end, Some(item))),
             Err(StartError::MaxChildren { .. }) => unreachable!("a limit of children started on request"),
         }

@@ -1,6 +1,6 @@
 use super::child::Child;
 use super::child_info::ChildId;
-use super::shared::Shared;
+use super::shared::SupervisorShared;
 use crate::failure::StageError;
 use std::fmt;
 use std::future::Future;
@@ -92,7 +92,7 @@ impl<E: Into<StageError>> ChildOutput for Result<(), E> {
 /// See [`ChildSpec`].
 #[derive(Clone, Copy)]
 pub struct Starting<'a> {
-    pub(super) shared: &'a Arc<Shared>,
+    pub(super) shared: &'a Arc<SupervisorShared>,
     pub(super) id: ChildId,
     pub(super) restarts: u32,
 }
@@ -128,7 +128,7 @@ impl fmt::Debug for Starting<'_> {
 
 /// Children made by a function of the item: the spec behind [`DynamicSupervisor::new`](super::DynamicSupervisor::new).
 #[derive(Clone, Copy)]
-pub struct OfItem<F>(pub(super) F);
+pub struct FnSpec<F>(pub(super) F);
 
 /// Children made by a function of the item and the [`Child`]: the spec behind
 /// [`DynamicSupervisor::with_child`](super::DynamicSupervisor::with_child).
@@ -138,11 +138,11 @@ pub struct OfChild<F>(pub(super) F);
 /// Children made by a function that may fail: the spec behind
 /// [`DynamicSupervisor::try_new`](super::DynamicSupervisor::try_new).
 #[derive(Clone, Copy)]
-pub struct Trying<F>(pub(super) F);
+pub struct FallibleSpec<F>(pub(super) F);
 
-opaque_debug!(OfItem OfChild Trying);
+opaque_debug!(FnSpec OfChild FallibleSpec);
 
-impl<T, F, Fut> ChildSpec<T> for OfItem<F>
+impl<T, F, Fut> ChildSpec<T> for FnSpec<F>
 where
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: ChildOutput> + Send + 'static,
@@ -170,7 +170,7 @@ where
     }
 }
 
-impl<T, F, Fut, E> ChildSpec<T> for Trying<F>
+impl<T, F, Fut, E> ChildSpec<T> for FallibleSpec<F>
 where
     F: Fn(T, Child) -> Result<Option<Fut>, E> + Send + Sync + 'static,
     Fut: Future<Output: ChildOutput> + Send + 'static,

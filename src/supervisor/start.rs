@@ -1,7 +1,7 @@
 use super::child_info::ChildId;
-use super::core::{Core, ItemOptions};
+use super::core::{ItemOptions, Starter};
 use super::end::StartError;
-use super::event::What;
+use super::event::EventKind;
 use super::registry::Refused;
 use super::shared::log;
 use super::spec::{ChildSpec, Starting};
@@ -12,22 +12,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What became of an item.
-pub(super) enum Birth {
+pub(super) enum StartOutcome {
     Started(ChildId),
     Ignored,
 }
 
 /// Starts children for items of type `T`; hides the type of the spec.
 pub(super) trait Starts<T>: Send + Sync {
-    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>>;
+    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<StartOutcome, StartError<T>>;
 }
 
-impl<T, S> Starts<T> for Core<T, S>
+impl<T, S> Starts<T> for Starter<T, S>
 where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>> {
+    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<StartOutcome, StartError<T>> {
         self.start_child(item, intake)
     }
 }
@@ -38,13 +38,17 @@ struct Made<T, F> {
     kept: Option<T>,
 }
 
-impl<T, S> Core<T, S>
+impl<T, S> Starter<T, S>
 where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
     /// Starts a child, or says why not. The error has the item, if it was not used.
-    pub(super) fn start_child(self: &Arc<Self>, item: T, intake: usize) -> Result<Birth, StartError<T>> {
+    pub(super) fn start_child(
+        self: &Arc<Self>,
+        item: T,
+        intake: usize,
+    ) -> Result<StartOutcome, StartError<T>> {
         let id = match self.shared.admit(intake) {
             Ok(id) => id,
             Err(Refused::MaxChildren(max_children)) => {
@@ -58,22 +62,22 @@ where
                 let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
                 if self.shared.listening.load(Ordering::Relaxed) {
                     // Told before the task runs, so that `Started` comes first.
-                    self.shared.with(|registry| registry.tell(id, What::Started));
+                    self.shared.with(|registry| registry.tell(id, EventKind::Started));
                 }
                 self.shared.runtime.spawn(task);
-                return Ok(Birth::Started(id));
+                return Ok(StartOutcome::Started(id));
             }
             Ok(Ok(Made { attempt: None, .. })) => {
-                self.shared.with(|registry| registry.not_started(id, What::Ignored));
-                return Ok(Birth::Ignored);
+                self.shared.with(|registry| registry.not_started(id, EventKind::Ignored));
+                return Ok(StartOutcome::Ignored);
             }
             Ok(Err(error)) => {
                 let error = Arc::from(error);
-                (What::StartFailed(Arc::clone(&error)), StartError::Failed(error))
+                (EventKind::StartFailed(Arc::clone(&error)), StartError::Failed(error))
             }
             Err(payload) => {
                 let panic = Panic::new(payload);
-                (What::StartPanicked(panic.clone()), StartError::Panicked(panic))
+                (EventKind::StartPanicked(panic.clone()), StartError::Panicked(panic))
             }
         };
         let label = self.shared.with(|registry| {

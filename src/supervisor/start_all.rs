@@ -1,4 +1,4 @@
-use super::core::Core;
+use super::core::Starter;
 use super::end::SupervisorError;
 use super::sink::DynamicSupervisor;
 use super::spec::ChildSpec;
@@ -101,7 +101,7 @@ where
 
     /// Waits for the end of the supervisor.
     fn poll_end(&mut self, cx: &Context<'_>) -> Poll<SupervisorError<T>> {
-        let core: &Arc<Core<T, S>> = self.running().0;
+        let core: &Arc<Starter<T, S>> = self.running().0;
         let polled = core.shared.with(|registry| registry.poll_sink_over(cx));
         polled.map(|report| SupervisorError::new(report.end.clone(), None))
     }

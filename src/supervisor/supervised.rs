@@ -1,5 +1,5 @@
 use super::child_error::ChildError;
-use super::task_supervisor::{Itself, Keyed, Naming, TaskSupervisor};
+use super::task_supervisor::{Keyed, Naming, NoKey, TaskSupervisor};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -79,7 +79,7 @@ pin_project! {
     /// # Examples
     /// See [`supervised`](StreamSupervised::supervised).
     #[must_use = "streams do nothing unless they are polled"]
-    pub struct Supervised<S: Stream, O, F, N = Itself, K = <S as Stream>::Item> {
+    pub struct Supervised<S: Stream, O, F, N = NoKey, K = <S as Stream>::Item> {
         // `None` once it has ended.
         #[pin]
         upstream: Option<S>,

@@ -1,5 +1,5 @@
 use super::child_info::ChildId;
-use super::core::Core;
+use super::core::Starter;
 use super::outcome::Outcome;
 use super::registry::Next;
 use super::spec::{ChildOutput, ChildSpec, Starting};
@@ -23,7 +23,7 @@ pin_project! {
         T: 'static,
         S: ChildSpec<T>,
     {
-        core: Arc<Core<T, S>>,
+        core: Arc<Starter<T, S>>,
         id: ChildId,
         // For the next attempt, if there may be one.
         item: Option<T>,
@@ -60,7 +60,7 @@ where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    pub(super) fn new(core: Arc<Core<T, S>>, id: ChildId, item: Option<T>, attempt: S::Future) -> Self {
+    pub(super) fn new(core: Arc<Starter<T, S>>, id: ChildId, item: Option<T>, attempt: S::Future) -> Self {
         let attempt = Some(attempt);
         Self { core, id, item, restarts: 0, attempt, pause: None, waiting: false, gone: false }
     }

@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
-pub use closed::Closed;
-pub use naming::{Itself, Keyed, Naming};
+pub use closed::TaskSupervisorClosed;
+pub use naming::{Keyed, Naming, NoKey};
 
 /// Runs a task for each item that is sent to it, and is the stream of their results, each with its item.
 ///
@@ -41,7 +41,7 @@ pub use naming::{Itself, Keyed, Naming};
 ///
 /// # Errors
 /// A result is a [`ChildError`] when there is no output: the task panicked, took [too long](TaskSupervisor::timeout), or
-/// lost its runtime. The sink fails only after it was closed, with the item in the error ([`Closed`]). It says that it
+/// lost its runtime. The sink fails only after it was closed, with the item in the error ([`TaskSupervisorClosed`]). It says that it
 /// is ready then, so that `start_send` can hand the item back.
 ///
 /// # Panics
@@ -86,12 +86,12 @@ pub use naming::{Itself, Keyed, Naming};
 /// ```
 ///
 /// # Source
-/// `Task.Supervisor.async_stream_nolink/4` with `zip_input_on_exit`, as a consumer. The limit, there `max_concurrency`,
+/// `TaskRun.Supervisor.async_stream_nolink/4` with `zip_input_on_exit`, as a consumer. The limit, there `max_concurrency`,
 /// has to be given, and counts results that were not read. There is no timeout by default (there 5 s); a task that
 /// takes longer than one that is set has that as its result (there `on_timeout: :kill_task`). Results are ordered only
 /// on request.
 #[must_use = "it does nothing until items are sent to it, and aborts its tasks when it is dropped"]
-pub struct TaskSupervisor<T, O, F, N = Itself, K = T> {
+pub struct TaskSupervisor<T, O, F, N = NoKey, K = T> {
     f: F,
     naming: N,
     max: usize,
@@ -129,7 +129,7 @@ impl<T, O, F> TaskSupervisor<T, O, F> {
     pub(super) fn start(n: usize, f: F) -> Self {
         Self {
             f,
-            naming: Itself,
+            naming: NoKey,
             max: n,
             timeout: None,
             runtime: None,
@@ -316,9 +316,12 @@ where
     O: Send + 'static,
     N: Naming<T, Name = K>,
 {
-    type Error = Closed<T>;
+    type Error = TaskSupervisorClosed<T>;
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed<T>>> {
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TaskSupervisorClosed<T>>> {
         // Closed, it says ready so that `start_send` can hand the item back.
         if self.closed || self.has_room() {
             return Poll::Ready(Ok(()));
@@ -329,20 +332,23 @@ where
         Poll::Pending
     }
 
-    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), Closed<T>> {
+    fn start_send(mut self: Pin<&mut Self>, item: T) -> Result<(), TaskSupervisorClosed<T>> {
         if self.closed {
-            return Err(Closed(item));
+            return Err(TaskSupervisorClosed(item));
         }
         assert!(self.has_room(), "start_send on a sink that has not said that it is ready");
         self.begin(item);
         Ok(())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed<T>>> {
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), TaskSupervisorClosed<T>>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed<T>>> {
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Result<(), TaskSupervisorClosed<T>>> {
         self.finish();
         Poll::Ready(Ok(()))
     }

@@ -1,4 +1,4 @@
-use super::info::Trigger;
+use crate::reduce::Trigger;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 #[derive(Debug)]
 pub(crate) struct Clock {
     periods: Vec<Period>,
-    idle: Option<Idle>,
+    idle: Option<Idleness>,
     alarm: Alarm,
 }
 
@@ -27,7 +27,7 @@ struct Period {
 }
 
 #[derive(Debug)]
-struct Idle {
+struct Idleness {
     after: Duration,
     /// When something last came from each upstream; `None` once the upstream counts as idle.
     last: Vec<Option<Instant>>,
@@ -41,7 +41,7 @@ impl Clock {
         let period = |length: &Duration| now.map(|now| Period { length: *length, next: later(now, *length) });
         Self {
             periods: periods.iter().filter_map(period).collect(),
-            idle: idle.map(|after| Idle { after, last: vec![now; upstreams] }),
+            idle: idle.map(|after| Idleness { after, last: vec![now; upstreams] }),
             alarm: Alarm::default(),
         }
     }
@@ -109,7 +109,7 @@ pub(crate) fn later(now: Instant, after: Duration) -> Instant {
     now + after.min(CENTURY)
 }
 
-impl Idle {
+impl Idleness {
     fn deadlines(&self, waiting: impl Fn(usize) -> bool) -> impl Iterator<Item = Instant> {
         let waiting = self.last.iter().enumerate().filter(move |(number, _)| waiting(*number));
         waiting.filter_map(|(_, last)| last.map(|last| later(last, self.after)))

@@ -1,8 +1,8 @@
-use super::desk::Desk;
-use super::places::Single;
-use super::signal::Slot;
+use super::open_windows::OpenWindows;
 use super::window::Window;
 use super::windowing::Windowing;
+use crate::reduce::Single;
+use crate::reduce::Slot;
 use std::num::NonZeroUsize;
 
 impl Window<()> {
@@ -51,9 +51,9 @@ pub struct Count {
 }
 
 impl Count {
-    fn open(&mut self, desk: &mut Desk<u64>) {
+    fn open(&mut self, windows: &mut OpenWindows<u64>) {
         let rank = i64::try_from(self.window).unwrap_or(i64::MAX);
-        self.slot = Some(desk.open(self.window, rank));
+        self.slot = Some(windows.open(self.window, rank));
         self.items = 0;
     }
 }
@@ -62,28 +62,28 @@ impl<T> Windowing<T> for Count {
     type Id = u64;
     type Places = Single;
 
-    fn start(&mut self, desk: &mut Desk<u64>) {
-        self.open(desk);
+    fn start(&mut self, windows: &mut OpenWindows<u64>) {
+        self.open(windows);
     }
 
     #[inline(always)]
-    fn place(&mut self, _: &T, _: &mut Desk<u64>) -> Option<Single> {
+    fn place(&mut self, _: &T, _: &mut OpenWindows<u64>) -> Option<Single> {
         self.items += 1;
         Some(Single([self.slot?]))
     }
 
     #[inline(always)]
-    fn close_next(&mut self, desk: &mut Desk<u64>) -> bool {
+    fn close_next(&mut self, windows: &mut OpenWindows<u64>) -> bool {
         if self.items < self.size.get() {
             return false;
         }
-        Windowing::<T>::finish_next(self, desk);
+        Windowing::<T>::finish_next(self, windows);
         self.window += 1;
-        self.open(desk);
+        self.open(windows);
         true
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<u64>) -> bool {
-        self.slot.take().map(|slot| desk.close(slot)).is_some()
+    fn finish_next(&mut self, windows: &mut OpenWindows<u64>) -> bool {
+        self.slot.take().map(|slot| windows.close(slot)).is_some()
     }
 }

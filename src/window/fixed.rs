@@ -1,10 +1,10 @@
-use super::desk::Desk;
-use super::places::Single;
-use super::row::{Found, Row};
-use super::signal::Slot;
+use super::open_windows::OpenWindows;
+use super::row::{Aligned, Lookup};
 use super::spans::{Span, Spans};
 use super::time::{EventTime, whole_millis};
 use super::window::Window;
+use crate::reduce::Single;
+use crate::reduce::Slot;
 use std::time::Duration;
 
 impl Window<()> {
@@ -50,12 +50,12 @@ impl Window<()> {
         F: FnMut(&T) -> A,
     {
         let size = whole_millis("the size of a fixed window", size, 1);
-        Window::custom(Row::new(by, Spans::new(size, size)))
+        Window::custom(Aligned::new(by, Spans::new(size, size)))
     }
 }
 
 /// Windows of equal size, side by side: see [`Window::fixed`].
-pub type Fixed<F> = Row<F, OneSpan>;
+pub type Fixed<F> = Aligned<F, OneSpan>;
 
 /// The window of an item.
 #[derive(Debug, Clone, Copy)]
@@ -64,12 +64,12 @@ pub struct OneSpan {
     slot: Slot,
 }
 
-impl Found for OneSpan {
+impl Lookup for OneSpan {
     type Places = Single;
 
-    fn find(time: i64, spans: &mut Spans, desk: &mut Desk<Span>) -> Option<Self> {
+    fn find(time: i64, spans: &mut Spans, windows: &mut OpenWindows<Span>) -> Option<Self> {
         let start = spans.last_start(time);
-        let slot = spans.at(start, desk)?;
+        let slot = spans.at(start, windows)?;
         Some(Self { start, slot })
     }
 

@@ -1,8 +1,7 @@
-use super::desk::Desk;
-use super::places::Single;
-use super::signal::Slot;
+use super::open_windows::OpenWindows;
 use super::window::Window;
 use super::windowing::Windowing;
+use crate::reduce::{Global, Single, Slot};
 
 impl Window<()> {
     /// One window for all items of a lane, done at the end of input; meant for use with triggers.
@@ -19,10 +18,6 @@ impl Window<()> {
     }
 }
 
-/// What names the only window of a lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Global;
-
 /// A single window: see [`Window::global`].
 #[derive(Debug, Clone)]
 pub struct Globally {
@@ -33,20 +28,20 @@ impl<T> Windowing<T> for Globally {
     type Id = Global;
     type Places = Single;
 
-    fn start(&mut self, desk: &mut Desk<Global>) {
-        self.slot = Some(desk.open(Global, 0));
+    fn start(&mut self, windows: &mut OpenWindows<Global>) {
+        self.slot = Some(windows.open(Global, 0));
     }
 
     #[inline(always)]
-    fn place(&mut self, _: &T, _: &mut Desk<Global>) -> Option<Single> {
+    fn place(&mut self, _: &T, _: &mut OpenWindows<Global>) -> Option<Single> {
         Some(Single([self.slot?]))
     }
 
-    fn close_next(&mut self, _: &mut Desk<Global>) -> bool {
+    fn close_next(&mut self, _: &mut OpenWindows<Global>) -> bool {
         false
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<Global>) -> bool {
-        self.slot.take().map(|slot| desk.close(slot)).is_some()
+    fn finish_next(&mut self, windows: &mut OpenWindows<Global>) -> bool {
+        self.slot.take().map(|slot| windows.close(slot)).is_some()
     }
 }

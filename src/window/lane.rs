@@ -1,16 +1,16 @@
 use super::clock::Clock;
-use super::desk::{Desk, Event};
-use super::info::Trigger;
 use super::late::LateItems;
-use super::places::Places;
-use super::signal::{Fire, Signal};
+use super::open_windows::{OpenWindows, WindowEvent};
 use super::trigger::{Act, Triggering};
-use super::triggers::{Listener, Triggers};
+use super::triggers::{TriggerListener, Triggers};
 use super::watermark::Watermark;
 use super::window::Window;
 use super::windowing::Windowing;
 use crate::coop::{Pace, give_way};
 use crate::lane::{Each, Lane, Origins, poll_one};
+use crate::reduce::Places;
+use crate::reduce::Trigger;
+use crate::reduce::{Fire, Signal};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -23,14 +23,14 @@ use tokio::time::Instant;
 pin_project! {
     /// A lane that puts items into windows, and says when these emit.
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct Windowed<L, K, C, O, T, P, Id> {
+    pub struct InWindowsLane<L, K, C, O, T, P, Id> {
         #[pin]
         upstream: L,
         placing: Placing<K, C, O, T, P, Id>,
         // What the clock is made of in the first poll, when there is a runtime.
         set: Option<Set>,
         clock: Option<Clock>,
-        listener: Listener,
+        listener: TriggerListener,
         pace: Pace,
         // How often the upstream was read since the clock was last read.
         unlooked: u32,
@@ -43,8 +43,8 @@ struct Placing<K, C, O, T, P, Id> {
     kind: K,
     trigger: C,
     late: O,
-    desk: Desk<Id>,
-    /// What is to happen after the desk's events.
+    windows: OpenWindows<Id>,
+    /// What is to happen after what happened to the open windows.
     acts: VecDeque<Act<T, P>>,
     /// An item that is too late, or too far ahead, until `late` takes it.
     late_item: Option<T>,
@@ -71,7 +71,7 @@ enum Stage {
     Ended,
 }
 
-impl<L, K, C, O, T, P, Id> Windowed<L, K, C, O, T, P, Id>
+impl<L, K, C, O, T, P, Id> InWindowsLane<L, K, C, O, T, P, Id>
 where
     L: Lane<Item = T>,
     K: Windowing<T, Id = Id, Places = P>,
@@ -79,14 +79,14 @@ where
 {
     pub(crate) fn new(upstream: L, window: Window<K, C, O>) -> Self {
         // Replaced in the first poll, when the upstream tells its origins.
-        let desk = Desk::new(Watermark::new(Origins::new(1)));
+        let windows = OpenWindows::new(Watermark::new(Origins::new(1)));
         Self {
             upstream,
             placing: Placing {
                 kind: window.kind,
                 trigger: window.trigger,
                 late: window.late,
-                desk,
+                windows,
                 acts: VecDeque::new(),
                 late_item: None,
                 due: false,
@@ -98,7 +98,7 @@ where
                 triggers: window.triggers,
             }),
             clock: None,
-            listener: Listener::default(),
+            listener: TriggerListener::default(),
             pace: Pace::default(),
             unlooked: 0,
             stage: Stage::Running,
@@ -140,20 +140,20 @@ where
         item: T,
         each: &mut impl FnMut(Signal<T, P, Id>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let ended = self.desk.watermark.turn();
-        let Some(places) = self.kind.place(&item, &mut self.desk) else {
+        let ended = self.windows.watermark.turn();
+        let Some(places) = self.kind.place(&item, &mut self.windows) else {
             return self.too_late(item);
         };
-        if !self.desk.events.is_empty() {
+        if !self.windows.events.is_empty() {
             // The events come before the item.
             return self.behind_events(places, item);
         }
         let mut flow = ControlFlow::Continue(());
-        if let Some((places, item)) = self.trigger.take(places, item, &mut self.desk, &mut self.acts) {
+        if let Some((places, item)) = self.trigger.take(places, item, &mut self.windows, &mut self.acts) {
             flow = each(Signal::Item(places, item));
         }
         // Windows are closed after what goes with the item.
-        if flow.is_break() || !self.acts.is_empty() || ended || self.kind.close_next(&mut self.desk) {
+        if flow.is_break() || !self.acts.is_empty() || ended || self.kind.close_next(&mut self.windows) {
             self.due = true;
             return ControlFlow::Break(());
         }
@@ -173,7 +173,7 @@ where
     fn behind_events(&mut self, places: P, item: T) -> ControlFlow<()> {
         self.due = true;
         let mut behind = VecDeque::new();
-        if let Some((places, item)) = self.trigger.take(places, item, &mut self.desk, &mut behind) {
+        if let Some((places, item)) = self.trigger.take(places, item, &mut self.windows, &mut behind) {
             behind.push_front(Act::Reduce(places, item));
         }
         self.acts.append(&mut behind);
@@ -192,22 +192,22 @@ where
             if !self.due {
                 return Passed::All;
             }
-            self.due = self.kind.close_next(&mut self.desk);
+            self.due = self.kind.close_next(&mut self.windows);
         }
         Passed::Turn
     }
 
     fn next_signal(&mut self) -> Option<Signal<T, P, Id>> {
-        if let Some(event) = self.desk.events.pop_front() {
+        if let Some(event) = self.windows.events.pop_front() {
             return Some(match event {
-                Event::Fire(fire) => Signal::Fire(fire),
-                Event::Merge { into, from } => Signal::Merge { into, from },
+                WindowEvent::Fire(fire) => Signal::Fire(fire),
+                WindowEvent::Merge { into, from } => Signal::Merge { into, from },
             });
         }
         Some(match self.acts.pop_front()? {
             Act::Reduce(places, item) => Signal::Item(places, item),
             Act::Fire(slot, trigger) => {
-                let window = self.desk.id(slot).clone();
+                let window = self.windows.id(slot).clone();
                 Signal::Fire(Fire { slot, window, trigger })
             }
         })
@@ -227,10 +227,10 @@ where
     /// Fires the triggers that are due by the clock, and calls the kind's `on_time` when its deadline has come.
     fn on_time(&mut self, now: Instant, clock: &mut Clock) {
         for trigger in clock.triggers(now) {
-            self.desk.fire_all(trigger);
+            self.windows.fire_all(trigger);
         }
         if self.kind.deadline().is_some_and(|at| at <= now) {
-            self.kind.on_time(now, &mut self.desk);
+            self.kind.on_time(now, &mut self.windows);
             self.due = true;
         }
     }
@@ -239,15 +239,15 @@ where
     fn on_idle(&mut self, now: Instant, clock: &mut Clock) -> bool {
         let mut all_idle = false;
         // An upstream that was not asked, because the lane gave way first, may have something.
-        while let Some(upstream) = clock.next_idle(now, |number| self.desk.watermark.is_waiting(number)) {
-            all_idle |= self.desk.watermark.idle(upstream);
+        while let Some(upstream) = clock.next_idle(now, |number| self.windows.watermark.is_waiting(number)) {
+            all_idle |= self.windows.watermark.idle(upstream);
             self.due = true;
         }
         all_idle
     }
 }
 
-impl<L, K, C, O, T, P, Id> Lane for Windowed<L, K, C, O, T, P, Id>
+impl<L, K, C, O, T, P, Id> Lane for InWindowsLane<L, K, C, O, T, P, Id>
 where
     L: Lane<Item = T>,
     K: Windowing<T, Id = Id, Places = P>,
@@ -266,13 +266,13 @@ where
         let (mut finished, mut interrupted) = (0, 0);
         this.pace.begin();
         if let Some(set) = this.set.take() {
-            placing.desk.watermark = Watermark::new(this.upstream.as_mut().origins());
+            placing.windows.watermark = Watermark::new(this.upstream.as_mut().origins());
             if let Some(millis) = set.max_ahead {
-                placing.desk.watermark.set_max_ahead(millis);
+                placing.windows.watermark.set_max_ahead(millis);
             }
-            placing.kind.start(&mut placing.desk);
+            placing.kind.start(&mut placing.windows);
             this.listener.listen(&set.triggers);
-            *this.clock = Some(Clock::new(&set.periods, set.idle, placing.desk.watermark.upstreams()));
+            *this.clock = Some(Clock::new(&set.periods, set.idle, placing.windows.watermark.upstreams()));
         }
         loop {
             match placing.pass(each) {
@@ -288,7 +288,7 @@ where
                     if finished > TURN {
                         return give_way(cx);
                     }
-                    if placing.kind.finish_next(&mut placing.desk) {
+                    if placing.kind.finish_next(&mut placing.windows) {
                         continue;
                     }
                     if *this.stage == Stage::Idle {
@@ -302,7 +302,7 @@ where
                 Stage::Ended => return Poll::Ready(Each::Ended),
             }
             if let Some(name) = this.listener.take(cx) {
-                placing.desk.fire_all(Trigger::Named(name));
+                placing.windows.fire_all(Trigger::Named(name));
                 continue;
             }
             let clock = this.clock.as_mut().expect("made in the first poll");
@@ -315,7 +315,7 @@ where
                 }
             }
             if clock.watches_idleness() {
-                placing.desk.watermark.ask();
+                placing.windows.watermark.ask();
             }
             let mut passed = ControlFlow::Continue(());
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
@@ -325,7 +325,7 @@ where
                 })
             });
             if clock.watches_idleness() {
-                clock.stirred(placing.desk.watermark.stirred());
+                clock.stirred(placing.windows.watermark.stirred());
                 // Where one upstream always has something, the lane never waits for the others.
                 if polled == Poll::Ready(Each::Stopped) && placing.on_idle(Instant::now(), clock) {
                     *this.stage = Stage::Idle;
@@ -343,16 +343,16 @@ where
                 }
                 Poll::Pending => {
                     // An upstream may have ended after its last item.
-                    let ended = placing.desk.watermark.turn();
+                    let ended = placing.windows.watermark.turn();
                     placing.due |= ended;
-                    if ended && clock.watches_idleness() && placing.desk.watermark.all_idle() {
+                    if ended && clock.watches_idleness() && placing.windows.watermark.all_idle() {
                         *this.stage = Stage::Idle;
                     }
                     if placing.due {
                         continue;
                     }
                     *this.unlooked = 0;
-                    let watermark = &placing.desk.watermark;
+                    let watermark = &placing.windows.watermark;
                     match clock.poll(cx, placing.kind.deadline(), |number| watermark.is_waiting(number)) {
                         None | Some(Poll::Pending) => return Poll::Pending,
                         Some(Poll::Ready(now)) => {
@@ -368,7 +368,7 @@ where
     }
 }
 
-impl<L, K, C, O, T, P, Id> Stream for Windowed<L, K, C, O, T, P, Id>
+impl<L, K, C, O, T, P, Id> Stream for InWindowsLane<L, K, C, O, T, P, Id>
 where
     L: Lane<Item = T>,
     K: Windowing<T, Id = Id, Places = P>,
@@ -384,7 +384,7 @@ where
     }
 }
 
-impl<L, K, C, O, T, P, Id> FusedStream for Windowed<L, K, C, O, T, P, Id>
+impl<L, K, C, O, T, P, Id> FusedStream for InWindowsLane<L, K, C, O, T, P, Id>
 where
     Self: Stream,
 {
@@ -393,9 +393,9 @@ where
     }
 }
 
-impl<L: fmt::Debug, K, C, O, T, P, Id> fmt::Debug for Windowed<L, K, C, O, T, P, Id> {
+impl<L: fmt::Debug, K, C, O, T, P, Id> fmt::Debug for InWindowsLane<L, K, C, O, T, P, Id> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Windowed")
+        f.debug_struct("InWindowsLane")
             .field("upstream", &self.upstream)
             .field("clock", &self.clock)
             .field("stage", &self.stage)

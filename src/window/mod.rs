@@ -31,44 +31,30 @@
 pub mod adapters;
 mod clock;
 mod count;
-mod desk;
-mod emit;
 mod fixed;
 mod global;
-mod info;
 mod lane;
 mod late;
 mod late_output;
-mod merge;
+mod open_windows;
 mod periodic;
-mod placed;
-mod places;
-mod reduced;
-mod reducer;
 mod row;
 mod session;
-mod signal;
 mod sliding;
 mod spans;
-mod states;
 mod stream_window;
 mod time;
 mod trigger;
 mod triggers;
 mod watermark;
-mod whole;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares and explains")]
 mod window;
 mod windowing;
 
-pub use desk::Desk;
-pub use global::Global;
-pub use info::{Info, Trigger};
+pub use crate::reduce::{Global, Info, Merging, Several, Single, Slot, Trigger};
 pub use late::Late;
-pub use places::{Merging, Several, Single};
-pub(crate) use reduced::Rules;
+pub use open_windows::OpenWindows;
 pub use session::Session;
-pub use signal::Slot;
 pub use spans::Span;
 pub use stream_window::StreamWindow;
 pub use time::EventTime;
@@ -76,3 +62,7 @@ pub use trigger::Acts;
 pub use triggers::Triggers;
 pub use window::Window;
 pub use windowing::Windowing;
+
+#[doc(hidden)]
+#[deprecated(since = "0.2.0", note = "is called `OpenWindows` now")]
+pub type Desk<Id> = OpenWindows<Id>;

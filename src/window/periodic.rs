@@ -1,10 +1,10 @@
 use super::clock::later;
-use super::desk::Desk;
-use super::places::Single;
-use super::signal::Slot;
+use super::open_windows::OpenWindows;
 use super::time::period;
 use super::window::Window;
 use super::windowing::Windowing;
+use crate::reduce::Single;
+use crate::reduce::Slot;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -59,9 +59,9 @@ pub struct Periodic {
 }
 
 impl Periodic {
-    fn open(&mut self, now: Instant, desk: &mut Desk<u64>) {
+    fn open(&mut self, now: Instant, windows: &mut OpenWindows<u64>) {
         let rank = i64::try_from(self.window).unwrap_or(i64::MAX);
-        self.open = Some((desk.open(self.window, rank), later(now, self.length)));
+        self.open = Some((windows.open(self.window, rank), later(now, self.length)));
     }
 }
 
@@ -69,32 +69,32 @@ impl<T> Windowing<T> for Periodic {
     type Id = u64;
     type Places = Single;
 
-    fn start(&mut self, desk: &mut Desk<u64>) {
-        self.open(Instant::now(), desk);
+    fn start(&mut self, windows: &mut OpenWindows<u64>) {
+        self.open(Instant::now(), windows);
     }
 
     #[inline(always)]
-    fn place(&mut self, _: &T, _: &mut Desk<u64>) -> Option<Single> {
+    fn place(&mut self, _: &T, _: &mut OpenWindows<u64>) -> Option<Single> {
         let (slot, _) = self.open?;
         Some(Single([slot]))
     }
 
-    fn close_next(&mut self, _: &mut Desk<u64>) -> bool {
+    fn close_next(&mut self, _: &mut OpenWindows<u64>) -> bool {
         false
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<u64>) -> bool {
-        self.open.take().map(|(slot, _)| desk.close(slot)).is_some()
+    fn finish_next(&mut self, windows: &mut OpenWindows<u64>) -> bool {
+        self.open.take().map(|(slot, _)| windows.close(slot)).is_some()
     }
 
     fn deadline(&self) -> Option<Instant> {
         self.open.map(|(_, until)| until)
     }
 
-    fn on_time(&mut self, now: Instant, desk: &mut Desk<u64>) {
-        if Windowing::<T>::finish_next(self, desk) {
+    fn on_time(&mut self, now: Instant, windows: &mut OpenWindows<u64>) {
+        if Windowing::<T>::finish_next(self, windows) {
             self.window += 1;
-            self.open(now, desk);
+            self.open(now, windows);
         }
     }
 }

@@ -1,10 +1,10 @@
-use super::desk::Desk;
-use super::info::Trigger;
-use super::places::Merging;
-use super::signal::Slot;
+use super::open_windows::OpenWindows;
 use super::time::{EventTime, time_of, whole_millis};
 use super::window::{EventTimed, Window};
 use super::windowing::Windowing;
+use crate::reduce::Merging;
+use crate::reduce::Slot;
+use crate::reduce::Trigger;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::hash::Hash;
@@ -116,7 +116,7 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
     /// Does what is due for the first session in `due`, if its time has come; `now` of `None` is the end of time.
     ///
     /// `None` when there is nothing more to do.
-    fn do_first(&mut self, now: Option<i64>, desk: &mut Desk<Session<K>>) -> Option<Done> {
+    fn do_first(&mut self, now: Option<i64>, windows: &mut OpenWindows<Session<K>>) -> Option<Done> {
         let (&(at, number), _) = self.due.first_key_value()?;
         if now.is_some_and(|now| at > now) {
             return None;
@@ -145,7 +145,7 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
             }
             if self.grace > 0 && !session.marked {
                 (session.marked, session.due) = (true, end + self.grace);
-                desk.fire(session.slot, Trigger::Watermark);
+                windows.fire(session.slot, Trigger::Watermark);
                 self.due.insert((session.due, number), key);
                 return Some(Done::Something);
             }
@@ -157,7 +157,7 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
             self.open.remove(&key);
         }
         if let Some(session) = closed {
-            desk.close(session.slot);
+            windows.close(session.slot);
         }
         Some(Done::Something)
     }
@@ -189,15 +189,15 @@ where
     type Id = Session<K>;
     type Places = Merging;
 
-    fn place(&mut self, item: &T, desk: &mut Desk<Session<K>>) -> Option<Merging> {
+    fn place(&mut self, item: &T, windows: &mut OpenWindows<Session<K>>) -> Option<Merging> {
         let time = time_of((self.by)(item));
-        if !desk.saw(time) {
+        if !windows.saw(time) {
             return None;
         }
         let key = (self.key)(item);
         let gap = self.gap;
         let near = |session: &OpenSession| time > session.first - gap && time < session.last + gap;
-        let over = desk.watermark().is_some_and(|now| time + gap + self.grace <= now)
+        let over = windows.watermark().is_some_and(|now| time + gap + self.grace <= now)
             || self.shut.is_some_and(|shut| time + gap <= shut);
         if let Some(sessions) = self.open.get_mut(&key) {
             // The item can be near the last session that began before it, and the first that begins after it.
@@ -217,9 +217,9 @@ where
                     }
                     session.first = session.first.min(from.first).min(time);
                     session.last = session.last.max(from.last).max(time);
-                    desk.merge(session.slot, from.slot);
+                    windows.merge(session.slot, from.slot);
                 }
-                let ahead = desk.watermark().is_none_or(|now| session.last + gap > now);
+                let ahead = windows.watermark().is_none_or(|now| session.last + gap > now);
                 if session.marked && ahead {
                     // Its end is due again, before the end of its lateness, under which it is in `due`.
                     self.due.remove(&(session.due, session.number));
@@ -231,7 +231,7 @@ where
                     sessions.remove(other);
                 }
                 if !within || other.is_some() {
-                    desk.rename(session.slot, named(key, &session, gap), session.first);
+                    windows.rename(session.slot, named(key, &session, gap), session.first);
                 }
                 return Some(Merging([session.slot]));
             }
@@ -240,8 +240,8 @@ where
             return None;
         }
         let id = Session { key: key.clone(), start: time, end: time + gap };
-        let slot = desk.open(id, time);
-        let (number, due) = (desk.number(slot), time + gap);
+        let slot = windows.open(id, time);
+        let (number, due) = (windows.number(slot), time + gap);
         let session = OpenSession { first: time, last: time, slot, number, marked: false, due };
         self.due.insert((due, number), key.clone());
         let sessions = self.open.entry(key).or_default();
@@ -250,10 +250,10 @@ where
         Some(Merging([slot]))
     }
 
-    fn close_next(&mut self, desk: &mut Desk<Session<K>>) -> bool {
-        let Some(now) = desk.watermark() else { return false };
+    fn close_next(&mut self, windows: &mut OpenWindows<Session<K>>) -> bool {
+        let Some(now) = windows.watermark() else { return false };
         loop {
-            match self.do_first(Some(now), desk) {
+            match self.do_first(Some(now), windows) {
                 None => return false,
                 Some(Done::Something) => return true,
                 Some(Done::Nothing) => {}
@@ -261,13 +261,13 @@ where
         }
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<Session<K>>) -> bool {
+    fn finish_next(&mut self, windows: &mut OpenWindows<Session<K>>) -> bool {
         if !self.finishing {
             self.sort_by_end();
             self.finishing = true;
         }
         loop {
-            match self.do_first(None, desk) {
+            match self.do_first(None, windows) {
                 None => {
                     self.finishing = false;
                     return false;

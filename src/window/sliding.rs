@@ -1,9 +1,9 @@
-use super::desk::Desk;
-use super::places::Several;
-use super::row::{Found, Row};
+use super::open_windows::OpenWindows;
+use super::row::{Aligned, Lookup};
 use super::spans::{Span, Spans};
 use super::time::{EventTime, whole_millis};
 use super::window::Window;
+use crate::reduce::Several;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Window<()> {
             "a sliding window must be at most {MOST_WINDOWS} steps long, for an item is in one window for each, given \
              {size:?} with a step of {step:?}"
         );
-        Window::custom(Row::new(by, Spans::new(size_ms, step_ms)))
+        Window::custom(Aligned::new(by, Spans::new(size_ms, step_ms)))
     }
 }
 
@@ -64,7 +64,7 @@ impl Window<()> {
 const MOST_WINDOWS: i64 = 100_000;
 
 /// Windows of equal size that overlap: see [`Window::sliding`].
-pub type Sliding<F> = Row<F, SomeSpans>;
+pub type Sliding<F> = Aligned<F, SomeSpans>;
 
 /// The windows of an item, and the times that are in the same ones.
 #[derive(Debug, Clone)]
@@ -73,17 +73,17 @@ pub struct SomeSpans {
     places: Several,
 }
 
-impl Found for SomeSpans {
+impl Lookup for SomeSpans {
     type Places = Several;
 
-    fn find(time: i64, spans: &mut Spans, desk: &mut Desk<Span>) -> Option<Self> {
+    fn find(time: i64, spans: &mut Spans, windows: &mut OpenWindows<Span>) -> Option<Self> {
         let (size, step) = (spans.size, spans.step);
         let last = spans.last_start(time);
         let first = spans.last_start(time - size) + step;
         let mut slots = Vec::new();
         let mut start = first;
         while start <= last {
-            slots.extend(spans.at(start, desk));
+            slots.extend(spans.at(start, windows));
             start += step;
         }
         // The next window opens at the next step, and the first of these ends at `first + size`.

@@ -1,7 +1,7 @@
 use super::clock::later;
-use super::desk::Desk;
-use super::info::Trigger;
-use super::signal::Slot;
+use super::open_windows::OpenWindows;
+use crate::reduce::Slot;
+use crate::reduce::Trigger;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -86,7 +86,7 @@ impl Spans {
     }
 
     /// The place of the window that starts there, opened if need be; `None` if it is over.
-    pub(crate) fn at(&mut self, start: i64, desk: &mut Desk<Span>) -> Option<Slot> {
+    pub(crate) fn at(&mut self, start: i64, windows: &mut OpenWindows<Span>) -> Option<Slot> {
         let at = match self.find(start) {
             Ok(at) => return Some(self.open[at].slot),
             Err(at) => at,
@@ -95,11 +95,11 @@ impl Spans {
             Lateness::Event(grace) => grace,
             Lateness::None | Lateness::Clock(_) => 0,
         };
-        let over = desk.watermark().is_some_and(|now| start + self.size + grace <= now);
+        let over = windows.watermark().is_some_and(|now| start + self.size + grace <= now);
         if over || self.shut.is_some_and(|shut| start < shut) {
             return None;
         }
-        Some(self.open_at(at, start, desk))
+        Some(self.open_at(at, start, windows))
     }
 
     /// Where the window is in the row, or would be; the last ones are looked at first.
@@ -115,8 +115,8 @@ impl Spans {
         self.open.binary_search_by_key(&start, |span| span.start)
     }
 
-    fn open_at(&mut self, at: usize, start: i64, desk: &mut Desk<Span>) -> Slot {
-        let slot = desk.open(Span { start, end: start + self.size }, start);
+    fn open_at(&mut self, at: usize, start: i64, windows: &mut OpenWindows<Span>) -> Slot {
+        let slot = windows.open(Span { start, end: start + self.size }, start);
         self.open.insert(at, OpenSpan { start, slot, marked: false, done_at: None });
         self.unmarked.insert(start);
         self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
@@ -146,39 +146,39 @@ impl Spans {
     }
 
     #[inline(always)]
-    pub(crate) fn close_next(&mut self, desk: &mut Desk<Span>) -> bool {
-        match desk.watermark() {
-            Some(now) if now >= self.next_due => self.do_next(now, desk),
+    pub(crate) fn close_next(&mut self, windows: &mut OpenWindows<Span>) -> bool {
+        match windows.watermark() {
+            Some(now) if now >= self.next_due => self.do_next(now, windows),
             _ => false,
         }
     }
 
     #[inline(never)]
-    fn do_next(&mut self, now: i64, desk: &mut Desk<Span>) -> bool {
+    fn do_next(&mut self, now: i64, windows: &mut OpenWindows<Span>) -> bool {
         let Some((_, due)) = self.due().filter(|(time, _)| *time <= now) else {
             return false;
         };
         match due {
             Due::Gap(start) => {
                 let (Ok(at) | Err(at)) = self.find(start);
-                self.open_at(at, start, desk);
+                self.open_at(at, start, windows);
             }
             Due::Mark(start) => {
                 let (Ok(at) | Err(at)) = self.find(start);
                 if self.lateness == Lateness::None {
-                    self.close(at, desk);
+                    self.close(at, windows);
                 } else {
-                    self.mark(at, desk);
+                    self.mark(at, windows);
                 }
             }
-            Due::Done(at) => self.close(at, desk),
+            Due::Done(at) => self.close(at, windows),
         }
         self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
         true
     }
 
     /// Fires a window that the watermark has passed, and keeps it for late items.
-    fn mark(&mut self, at: usize, desk: &mut Desk<Span>) {
+    fn mark(&mut self, at: usize, windows: &mut OpenWindows<Span>) {
         let span = &mut self.open[at];
         span.marked = true;
         self.unmarked.remove(&span.start);
@@ -187,30 +187,30 @@ impl Spans {
             span.done_at = Some(done);
             self.done.push_back((done, span.start));
         }
-        desk.fire(span.slot, Trigger::Watermark);
+        windows.fire(span.slot, Trigger::Watermark);
         self.passed = self.passed.max(Some(span.start + self.step));
     }
 
     /// Closes the first window of the row, whatever the time.
-    pub(crate) fn finish_next(&mut self, desk: &mut Desk<Span>) -> bool {
+    pub(crate) fn finish_next(&mut self, windows: &mut OpenWindows<Span>) -> bool {
         if let Some(start) = self.gap() {
             if self.open.front().is_none_or(|first| first.start > start) {
-                self.open_at(0, start, desk);
+                self.open_at(0, start, windows);
             }
         }
         if self.open.is_empty() {
             return false;
         }
-        self.close(0, desk);
+        self.close(0, windows);
         self.shut = self.passed;
         self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);
         true
     }
 
-    fn close(&mut self, at: usize, desk: &mut Desk<Span>) {
+    fn close(&mut self, at: usize, windows: &mut OpenWindows<Span>) {
         if let Some(span) = self.open.remove(at) {
             self.unmarked.remove(&span.start);
-            desk.close(span.slot);
+            windows.close(span.slot);
             self.passed = self.passed.max(Some(span.start + self.step));
         }
     }
@@ -220,12 +220,12 @@ impl Spans {
         self.done.front().map(|(at, _)| *at)
     }
 
-    pub(crate) fn on_time(&mut self, now: Instant, desk: &mut Desk<Span>) {
+    pub(crate) fn on_time(&mut self, now: Instant, windows: &mut OpenWindows<Span>) {
         while let Some((done, start)) = self.done.front().copied().filter(|(done, _)| *done <= now) {
             self.done.pop_front();
             // It may have been closed since, when all upstreams were idle.
             if let Some(at) = self.find(start).ok().filter(|at| self.open[*at].done_at == Some(done)) {
-                self.close(at, desk);
+                self.close(at, windows);
             }
         }
         self.next_due = self.due().map_or(i64::MAX, |(due, _)| due);

@@ -1,15 +1,15 @@
-use super::emit::{Emit, Items, OnTrigger, State};
-use super::info::Info;
-use super::lane::Windowed;
+use super::lane::InWindowsLane;
 use super::late::LateItems;
-use super::merge::{MergeBy, MergeStates, Never};
-use super::places::Spread;
-use super::reduced::{Reduced, Rules};
-use super::reducer::{Fold, Keeps, Reducer};
 use super::trigger::Triggering;
 use super::window::Window;
 use super::windowing::Windowing;
-use crate::lane::Foreign;
+use crate::lane::StreamLane;
+use crate::reduce::Info;
+use crate::reduce::Spread;
+use crate::reduce::{Emit, EmitState, Items, OnTrigger};
+use crate::reduce::{Fold, KeepsState, Reducer};
+use crate::reduce::{MergeBy, MergeStates, Never};
+use crate::reduce::{ReduceLane, ReduceRules};
 use futures_core::Stream;
 use std::fmt;
 
@@ -72,13 +72,13 @@ impl<S: Stream, K, C, O> WindowedStream<S, K, C, O> {
     }
 }
 
-impl<S: Stream, K, C, O, R: Keeps, M> WindowedStream<S, K, C, O, R, Items, M> {
+impl<S: Stream, K, C, O, R: KeepsState, M> WindowedStream<S, K, C, O, R, Items, M> {
     /// Makes each state the item that comes out, like [`Flow::emit_state`](crate::Flow::emit_state).
     ///
     /// # Examples
     /// See [`StreamWindow`].
-    pub fn emit_state(self) -> WindowedStream<S, K, C, O, R, State, M> {
-        self.emit_by(State)
+    pub fn emit_state(self) -> WindowedStream<S, K, C, O, R, EmitState, M> {
+        self.emit_by(EmitState)
     }
 
     /// Emits what `f` makes of the state at triggers, like [`Flow::on_trigger`](crate::Flow::on_trigger).
@@ -112,7 +112,7 @@ impl<S: Stream, K, C, O, R: Keeps, M> WindowedStream<S, K, C, O, R, Items, M> {
     }
 }
 
-impl<S: Stream, K, C, O, R: Keeps, E> WindowedStream<S, K, C, O, R, E> {
+impl<S: Stream, K, C, O, R: KeepsState, E> WindowedStream<S, K, C, O, R, E> {
     /// Says how the states of two sessions become one, like [`Flow::merge_states`](crate::Flow::merge_states).
     ///
     /// # Examples
@@ -147,7 +147,7 @@ where
     C: Triggering<S::Item, K::Places>,
     O: LateItems<S::Item>,
     R: Reducer<S::Item, E::Item>,
-    E: Emit<<R as Keeps>::State, K::Places, K::Id>,
+    E: Emit<<R as KeepsState>::State, K::Places, K::Id>,
     M: MergeStates<R::State, K::Places>,
 {
     /// The stream of what the windows emit.
@@ -162,11 +162,18 @@ where
     /// See [`StreamWindow`].
     pub fn into_stream(
         self,
-    ) -> Reduced<Windowed<Foreign<S>, K, C, O, S::Item, K::Places, K::Id>, R, E, M, S::Item, K::Places, K::Id>
-    {
+    ) -> ReduceLane<
+        InWindowsLane<StreamLane<S>, K, C, O, S::Item, K::Places, K::Id>,
+        R,
+        E,
+        M,
+        S::Item,
+        K::Places,
+        K::Id,
+    > {
         let Self { stream, window, reducer, emit, merge } = self;
-        let windowed = Windowed::new(Foreign::of(stream), window);
-        Reduced::new(windowed, Rules { reducer, emit, merge, lane: (0, 1) })
+        let windowed = InWindowsLane::new(StreamLane::of(stream), window);
+        ReduceLane::new(windowed, ReduceRules { reducer, emit, merge, lane: (0, 1) })
     }
 }
 

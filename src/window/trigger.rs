@@ -1,7 +1,7 @@
-use super::desk::Desk;
-use super::info::Trigger;
-use super::places::{Places, Spread};
-use super::signal::Slot;
+use super::open_windows::OpenWindows;
+use crate::reduce::Slot;
+use crate::reduce::Trigger;
+use crate::reduce::{Places, Spread};
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
@@ -14,7 +14,7 @@ pub trait Triggering<T, P> {
         &mut self,
         places: P,
         item: T,
-        desk: &mut Desk<Id>,
+        windows: &mut OpenWindows<Id>,
         acts: &mut VecDeque<Act<T, P>>,
     ) -> Option<(P, T)>;
 }
@@ -69,7 +69,7 @@ impl<T, P> Triggering<T, P> for AtEnd {
         &mut self,
         places: P,
         item: T,
-        _: &mut Desk<Id>,
+        _: &mut OpenWindows<Id>,
         _: &mut VecDeque<Act<T, P>>,
     ) -> Option<(P, T)> {
         Some((places, item))
@@ -82,11 +82,11 @@ impl<T, P: Places> Triggering<T, P> for Every {
         &mut self,
         places: P,
         item: T,
-        desk: &mut Desk<Id>,
+        windows: &mut OpenWindows<Id>,
         acts: &mut VecDeque<Act<T, P>>,
     ) -> Option<(P, T)> {
         for slot in places.slots() {
-            if desk.count(*slot, self.0.get() as u64) {
+            if windows.count(*slot, self.0.get() as u64) {
                 acts.push_back(Act::Fire(*slot, Trigger::Every(self.0)));
             }
         }
@@ -110,12 +110,12 @@ where
         &mut self,
         places: P,
         item: T,
-        desk: &mut Desk<Id>,
+        windows: &mut OpenWindows<Id>,
         acts: &mut VecDeque<Act<T, P>>,
     ) -> Option<(P, T)> {
         let Self { init, f, kept } = self;
         places.spread(item, |slot, item| {
-            let window = desk.number(slot);
+            let window = windows.number(slot);
             if kept.len() <= slot.index() {
                 kept.resize_with(slot.index() + 1, || None);
             }

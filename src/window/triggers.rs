@@ -49,7 +49,7 @@ struct Calls {
 
 /// The side of a lane, which listens.
 #[derive(Default)]
-pub(crate) struct Listener(Vec<Arc<Mutex<Calls>>>);
+pub(crate) struct TriggerListener(Vec<Arc<Mutex<Calls>>>);
 
 impl Triggers {
     /// Makes a handle that no window listens to yet.
@@ -96,7 +96,7 @@ impl Triggers {
     }
 }
 
-impl Listener {
+impl TriggerListener {
     /// Has a lane listen to `triggers`.
     pub(crate) fn listen(&mut self, triggers: &[Triggers]) {
         for triggers in triggers {
@@ -129,8 +129,8 @@ impl fmt::Debug for Triggers {
     }
 }
 
-impl fmt::Debug for Listener {
+impl fmt::Debug for TriggerListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener").field("to", &self.0.len()).finish()
+        f.debug_struct("TriggerListener").field("to", &self.0.len()).finish()
     }
 }

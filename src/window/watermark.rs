@@ -8,11 +8,11 @@ use crate::lane::Origins;
 pub(crate) struct Watermark {
     origins: Origins,
     /// What `origins` said last, to see when it says something else.
-    word: u64,
+    version: u64,
     /// The upstream of the item that is being placed.
     current: usize,
     /// The highest time seen from each upstream.
-    upstreams: Vec<Upstream>,
+    upstreams: Vec<UpstreamMark>,
     /// The lowest time of the upstreams that count; never goes back.
     now: i64,
     /// A time more than this ahead of what its upstream sent before is not believed.
@@ -20,7 +20,7 @@ pub(crate) struct Watermark {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Upstream {
+struct UpstreamMark {
     seen: i64,
     /// Something came since `stirred` was last called.
     stirred: bool,
@@ -36,9 +36,9 @@ const NEVER: i64 = i64::MIN;
 
 impl Watermark {
     pub(crate) fn new(origins: Origins) -> Self {
-        let upstream = Upstream { seen: NEVER, stirred: false, holds: true, ended: false, stale: NEVER };
+        let upstream = UpstreamMark { seen: NEVER, stirred: false, holds: true, ended: false, stale: NEVER };
         Self {
-            word: origins.word(),
+            version: origins.version(),
             current: origins.current(),
             upstreams: vec![upstream; origins.upstreams()],
             origins,
@@ -60,13 +60,13 @@ impl Watermark {
     /// Looks where the next item comes from, and which upstreams have ended; true if one has since the last look.
     #[inline(always)]
     pub(crate) fn turn(&mut self) -> bool {
-        let word = self.origins.word();
-        if word == self.word { false } else { self.turn_to(word) }
+        let version = self.origins.version();
+        if version == self.version { false } else { self.turn_to(version) }
     }
 
     #[inline(never)]
-    fn turn_to(&mut self, word: u64) -> bool {
-        self.word = word;
+    fn turn_to(&mut self, version: u64) -> bool {
+        self.version = version;
         self.current = self.origins.current();
         let mut some = false;
         for (number, upstream) in self.upstreams.iter_mut().enumerate() {

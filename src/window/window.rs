@@ -1,10 +1,10 @@
 use super::late::Counted;
-use super::places::Places;
 use super::spans::{Lateness, Spans};
 use super::time::{period, whole_millis};
 use super::trigger::{Acts, AtEnd, Custom, Every};
 use super::triggers::Triggers;
 use super::windowing::Windowing;
+use crate::reduce::Places;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ pub trait EventTimed {
 }
 
 /// Kinds of windows that make a row in time.
-pub trait Rows: EventTimed {
+pub trait AlignedKind: EventTimed {
     #[doc(hidden)]
     fn spans(&mut self) -> &mut Spans;
 }
@@ -351,7 +351,7 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
     }
 }
 
-impl<K: Rows, C, O> Window<K, C, O> {
+impl<K: AlignedKind, C, O> Window<K, C, O> {
     /// Lets a window take items for `grace` of tokio's clock after the watermark has passed its end.
     ///
     /// Like [`allowed_lateness`](Window::allowed_lateness), which it replaces, with the lateness counted from when the

@@ -1,10 +1,10 @@
-use super::desk::Desk;
-use super::places::Places;
+use super::open_windows::OpenWindows;
+use crate::reduce::Places;
 use tokio::time::Instant;
 
 /// Says to which windows items belong, and when these are done: what a kind of window is.
 ///
-/// One value works for one lane. Everything it does to windows goes through the [`Desk`]: what it opens is numbered by
+/// One value works for one lane. Everything it does to windows goes through the [`OpenWindows`]: what it opens is numbered by
 /// slots, what it closes emits. The calls come in this order: [`start`](Windowing::start) once; then for each item
 /// [`place`](Windowing::place) and, after the item, [`close_next`](Windowing::close_next) until that answers `false`;
 /// [`on_time`](Windowing::on_time) when [`deadline`](Windowing::deadline) has passed; and at the end of input
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// Windows that end where an item says so.
 /// ```
 /// use gen_stage::prelude::*;
-/// use gen_stage::window::{Desk, Single, Slot, Window, Windowing};
+/// use gen_stage::window::{OpenWindows, Single, Slot, Window, Windowing};
 ///
 /// #[derive(Clone, Default)]
 /// struct Sentences {
@@ -27,19 +27,19 @@ use tokio::time::Instant;
 ///     type Id = u64;
 ///     type Places = Single;
 ///
-///     fn place(&mut self, word: &&str, desk: &mut Desk<u64>) -> Option<Single> {
-///         let slot = *self.open.get_or_insert_with(|| desk.open(self.number, self.number as i64));
+///     fn place(&mut self, word: &&str, windows: &mut OpenWindows<u64>) -> Option<Single> {
+///         let slot = *self.open.get_or_insert_with(|| windows.open(self.number, self.number as i64));
 ///         self.ended = word.ends_with('.');
 ///         Some(Single::new(slot))
 ///     }
 ///
-///     fn close_next(&mut self, desk: &mut Desk<u64>) -> bool {
-///         std::mem::take(&mut self.ended) && self.finish_next(desk)
+///     fn close_next(&mut self, windows: &mut OpenWindows<u64>) -> bool {
+///         std::mem::take(&mut self.ended) && self.finish_next(windows)
 ///     }
 ///
-///     fn finish_next(&mut self, desk: &mut Desk<u64>) -> bool {
+///     fn finish_next(&mut self, windows: &mut OpenWindows<u64>) -> bool {
 ///         let Some(slot) = self.open.take() else { return false };
-///         desk.close(slot);
+///         windows.close(slot);
 ///         self.number += 1;
 ///         true
 ///     }
@@ -66,24 +66,24 @@ pub trait Windowing<T> {
     type Places: Places;
 
     /// Opens the windows that are open before the first item.
-    fn start(&mut self, desk: &mut Desk<Self::Id>) {
-        let _ = desk;
+    fn start(&mut self, windows: &mut OpenWindows<Self::Id>) {
+        let _ = windows;
     }
 
-    /// Says where an item belongs; `None` when it is too late for all its windows, or [too far ahead](Desk::saw).
+    /// Says where an item belongs; `None` when it is too late for all its windows, or [too far ahead](OpenWindows::saw).
     ///
     /// What is fired, closed or merged here comes out before the item goes in.
-    fn place(&mut self, item: &T, desk: &mut Desk<Self::Id>) -> Option<Self::Places>;
+    fn place(&mut self, item: &T, windows: &mut OpenWindows<Self::Id>) -> Option<Self::Places>;
 
     /// Fires or closes the next window that is due; `false` when there is none.
     ///
     /// One at a time, so that a long row of them takes no memory.
-    fn close_next(&mut self, desk: &mut Desk<Self::Id>) -> bool;
+    fn close_next(&mut self, windows: &mut OpenWindows<Self::Id>) -> bool;
 
     /// Closes the next of the windows that are still open; `false` when there is none.
     ///
     /// Called at the end of input, and when all upstreams are idle, after which there may be more items.
-    fn finish_next(&mut self, desk: &mut Desk<Self::Id>) -> bool;
+    fn finish_next(&mut self, windows: &mut OpenWindows<Self::Id>) -> bool;
 
     /// Until when to wait before [`on_time`](Windowing::on_time) is called; `None` for ever.
     fn deadline(&self) -> Option<Instant> {
@@ -91,7 +91,7 @@ pub trait Windowing<T> {
     }
 
     /// The time of [`deadline`](Windowing::deadline) has come.
-    fn on_time(&mut self, now: Instant, desk: &mut Desk<Self::Id>) {
-        let _ = (now, desk);
+    fn on_time(&mut self, now: Instant, windows: &mut OpenWindows<Self::Id>) {
+        let _ = (now, windows);
     }
 }

@@ -274,7 +274,7 @@ async fn each_subscription_is_as_any_other() {
     let flow = Flow::from_stages([source.clone(), source.clone()]).lanes(2).per_lane(|lane| lane.take(3));
     assert_eq!(flow.collect::<Vec<_>>().await.len(), 6);
     until("both have left", || log.left().len() == 2).await;
-    assert!(log.all().iter().filter(|seen| matches!(seen, Seen::Joined(_))).count() == 2);
+    assert!(log.all().iter().filter(|seen| matches!(seen, Seen::JoinLane(_))).count() == 2);
     assert!(matches!(source.shutdown().await, Reason::Shutdown));
 }
 

@@ -441,7 +441,7 @@ async fn debug_tells_how_many_may_be_and_are_in_flight() {
         stream::poll_fn(move |cx| {
             let polled = lane.poll_next_unpin(cx);
             let debug = format!("{lane:?}");
-            assert!(debug.starts_with("AsyncLane") && debug.contains("n: 4"), "{debug}");
+            assert!(debug.starts_with("MapAsyncLane") && debug.contains("n: 4"), "{debug}");
             assert!(debug.contains("outstanding: 4") && debug.contains("free: 0"), "{debug}");
             polled
         })

@@ -6,7 +6,7 @@ use crate::support::settle;
 use crate::support::stages::{Reader, Say, Seen, block, collect, count, identity, in_batches, now, silent};
 use gen_stage::dispatch::{Broadcast, Partition};
 use gen_stage::prelude::*;
-use gen_stage::stage::{Keep, ProducerHandle, Reason};
+use gen_stage::stage::{BufferKeep, ProducerHandle, Reason};
 use std::time::Duration;
 
 type Told = ProducerHandle<u64, (), Say>;
@@ -69,7 +69,7 @@ async fn what_was_emitted_unasked_goes_out_first_alone() {
 #[tokio::test]
 async fn scenario_101_a_full_buffer_keeps_the_first_and_says_how_many_it_lost() {
     let lines = Lines::listen();
-    let source = silent().stage().buffer(5, Keep::First).label("silent").spawn();
+    let source = silent().stage().buffer(5, BufferKeep::First).label("silent").spawn();
     queue(&source, 1..6).await;
     assert_eq!(lines.with(DISCARDED), [""; 0]);
     queue(&source, 6..9).await;
@@ -84,7 +84,7 @@ async fn scenario_101_a_full_buffer_keeps_the_first_and_says_how_many_it_lost() 
 #[tokio::test]
 async fn a_full_buffer_keeps_the_last_and_says_how_many_it_lost() {
     let lines = Lines::listen();
-    let source = silent().stage().buffer(5, Keep::Last).spawn();
+    let source = silent().stage().buffer(5, BufferKeep::Last).spawn();
     queue(&source, 1..6).await;
     queue(&source, 6..9).await;
     let lines = lines.with(DISCARDED);
@@ -95,7 +95,7 @@ async fn a_full_buffer_keeps_the_last_and_says_how_many_it_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_buffer_that_stays_full_says_so_once_a_second_with_the_sum() {
     let lines = Lines::listen();
-    let source = silent().stage().buffer(0, Keep::Last).spawn();
+    let source = silent().stage().buffer(0, BufferKeep::Last).spawn();
     for _ in 0..25 {
         queue(&source, 0..2).await;
         tokio::time::advance(Duration::from_millis(100)).await;
@@ -151,7 +151,7 @@ async fn scenario_104_a_stage_that_hears_of_its_loss_may_keep_it_out_of_the_log(
     let lines = Lines::listen();
     let source = silent().quiet();
     let log = source.log();
-    let source = source.stage().buffer(5, Keep::First).spawn();
+    let source = source.stage().buffer(5, BufferKeep::First).spawn();
     queue(&source, 1..9).await;
     assert_eq!(log.discarded(), [3]);
     assert_eq!(got(&source, collect()).await, in_batches(1, [4, 1]));
@@ -164,7 +164,7 @@ async fn a_stage_hears_of_each_loss_by_itself() {
     let lines = Lines::listen();
     let source = silent();
     let log = source.log();
-    let source = source.stage().buffer(5, Keep::Last).spawn();
+    let source = source.stage().buffer(5, BufferKeep::Last).spawn();
     queue(&source, 1..9).await;
     queue(&source, 9..11).await;
     queue(&source, 11..31).await;
@@ -190,7 +190,7 @@ async fn scenario_106_the_estimate_is_what_is_buffered() {
 
 #[tokio::test]
 async fn notes_between_items_are_not_in_the_estimate() {
-    for source in [silent().stage().buffer(10, Keep::Last), silent().stage().buffer_unbounded()] {
+    for source in [silent().stage().buffer(10, BufferKeep::Last), silent().stage().buffer_unbounded()] {
         let source = source.spawn();
         queue(&source, 1..4).await;
         source.info(Say::Note('a')).await.unwrap();
@@ -202,7 +202,7 @@ async fn notes_between_items_are_not_in_the_estimate() {
 async fn scenario_107_what_is_held_back_is_not_in_the_buffer_yet() {
     let source = silent();
     let log = source.log();
-    let source = source.stage().buffer(2, Keep::Last).accumulate().spawn();
+    let source = source.stage().buffer(2, BufferKeep::Last).accumulate().spawn();
     queue(&source, 1..6).await;
     assert_eq!(source.estimate_buffered_count().await, Ok(0));
     assert_eq!(log.discarded(), [0; 0]);
@@ -219,7 +219,7 @@ async fn scenario_109_110_and_115_an_info_waits_behind_what_is_buffered() {
         let log = source.log();
         let setup = source.stage();
         let source = match size {
-            Some(size) => setup.buffer(size, Keep::Last),
+            Some(size) => setup.buffer(size, BufferKeep::Last),
             None => setup.buffer_unbounded(),
         }
         .spawn();
@@ -239,7 +239,7 @@ async fn scenario_109_110_and_115_an_info_waits_behind_what_is_buffered() {
 async fn scenario_112_and_115_infos_come_in_their_places() {
     let source = silent();
     let log = source.log();
-    let source = source.stage().buffer(3, Keep::Last).spawn();
+    let source = source.stage().buffer(3, BufferKeep::Last).spawn();
     let mut reading = source.subscribe().manual().await.unwrap();
     queue(&source, 1..4).await;
     source.info(Say::Note('1')).await.unwrap();
@@ -262,7 +262,7 @@ async fn scenario_112_and_115_infos_come_in_their_places() {
 async fn scenario_113_and_115_an_info_is_never_thrown_away() {
     let source = silent();
     let log = source.log();
-    let source = source.stage().buffer(3, Keep::Last).spawn();
+    let source = source.stage().buffer(3, BufferKeep::Last).spawn();
     queue(&source, 1..3).await;
     source.info(Say::Note('n')).await.unwrap();
     settle().await;
@@ -275,7 +275,7 @@ async fn scenario_113_and_115_an_info_is_never_thrown_away() {
 async fn an_info_stays_behind_what_is_kept_when_later_items_are_thrown_away() {
     let source = silent();
     let log = source.log();
-    let source = source.stage().buffer(3, Keep::First).spawn();
+    let source = source.stage().buffer(3, BufferKeep::First).spawn();
     queue(&source, 1..3).await;
     source.info(Say::Note('n')).await.unwrap();
     queue(&source, 3..6).await;
@@ -292,7 +292,7 @@ async fn an_info_stays_behind_what_is_kept_when_later_items_are_thrown_away() {
 async fn scenario_114_and_116_several_infos_at_one_place_come_in_order() {
     let (source, reader) = (silent(), collect().asking_by_hand());
     let (log, below) = (source.log(), reader.log());
-    let source = source.stage().buffer(10, Keep::Last).spawn();
+    let source = source.stage().buffer(10, BufferKeep::Last).spawn();
     let reader = reader.stage().spawn();
     let id = reader.subscribe_to(source.subscribe()).await.unwrap();
     queue(&source, 1..4).await;
@@ -366,7 +366,7 @@ async fn an_info_waits_for_what_the_dispatcher_keeps() {
 
 #[tokio::test]
 async fn scenario_126_a_buffer_of_size_0_discards_what_nobody_has_asked_for() {
-    for keep in [Keep::First, Keep::Last] {
+    for keep in [BufferKeep::First, BufferKeep::Last] {
         let lines = Lines::listen();
         let source = silent();
         let log = source.log();

@@ -7,8 +7,8 @@ use gen_stage::dispatch::{
 };
 use gen_stage::prelude::*;
 use gen_stage::stage::{
-    Control, Keep, Mode, Output, ProducerHandle, Reason, Reply, StageError, SubscribeError, Upstream,
-    from_iter,
+    AskMode, BufferKeep, Control, Output, ProducerHandle, Reason, Reply, StageError, SubscribeError,
+    Upstream, from_iter,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -58,7 +58,7 @@ async fn asked<O: Send + 'static>(later: &Handle<O>) -> usize {
 
 #[tokio::test]
 async fn what_was_thrown_away_is_asked_for_again() {
-    let later = Later::default().stage().buffer(3, Keep::Last).spawn();
+    let later = Later::default().stage().buffer(3, BufferKeep::Last).spawn();
     let mut gone = later.subscribe().demand(10, 5).await.unwrap();
     assert!(gone.next().now_or_never().is_none());
     settle().await;
@@ -158,9 +158,9 @@ struct Extra;
 impl Consumer for Extra {
     type Input = u32;
 
-    async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control) -> Result<Mode, StageError> {
+    async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control) -> Result<AskMode, StageError> {
         to.ask(10);
-        Ok(Mode::Automatic)
+        Ok(AskMode::Automatic)
     }
 
     async fn handle_items(&mut self, _: Vec<u32>, _: &Upstream, _: &mut Control) -> Result<(), StageError> {

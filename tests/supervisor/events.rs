@@ -6,7 +6,7 @@ use crate::support::settle;
 use futures::stream::FusedStream;
 use futures::{FutureExt, SinkExt, StreamExt};
 use gen_stage::Backoff;
-use gen_stage::supervisor::{DynamicSupervisor, Event, Restart, Shutdown, What};
+use gen_stage::supervisor::{DynamicSupervisor, Event, EventKind, Restart, Shutdown};
 use std::panic::catch_unwind;
 use tokio::time::sleep;
 use tokio_test::assert_pending;
@@ -84,7 +84,7 @@ async fn what_is_not_read_in_time_is_dropped_and_counted() {
         handle.start_child(item).unwrap();
     }
     let event = few.next().await.unwrap();
-    assert!(matches!(event.what, What::Missed { events: 3 }), "{event}");
+    assert!(matches!(event.what, EventKind::Missed { events: 3 }), "{event}");
     assert_eq!(event.to_string(), "3 events missed");
     assert_eq!(few.next().await.unwrap().to_string(), "child #4: started");
     // Room for one again, and three more come.

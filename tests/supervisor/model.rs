@@ -5,8 +5,8 @@ use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
 use gen_stage::Backoff;
 use gen_stage::supervisor::{
-    Child, ChildId, DynamicSupervisor, Event, Restart, Shutdown, SupervisorEnd, SupervisorHandle,
-    SupervisorReport, What,
+    Child, ChildId, DynamicSupervisor, Event, EventKind, Restart, Shutdown, SupervisorEnd, SupervisorHandle,
+    SupervisorReport,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -299,7 +299,7 @@ async fn run(case: Case) {
 #[derive(Debug)]
 struct Life {
     child: ChildId,
-    told: Vec<What>,
+    told: Vec<EventKind>,
 }
 
 fn check(case: &Case, report: &SupervisorReport, events: &[Event], ledger: &Ledger, door: &Door) {
@@ -325,38 +325,42 @@ fn check(case: &Case, report: &SupervisorReport, events: &[Event], ledger: &Ledg
     let mut outcomes = [0_u64; 7];
     let (mut restarts, mut given_up) = (0, 0);
     for (n, life) in &mut lives {
-        if matches!(life.told.last(), Some(What::GivenUp)) {
+        if matches!(life.told.last(), Some(EventKind::GivenUp)) {
             life.told.pop();
             given_up += 1;
         }
-        restarts += life.told.iter().filter(|what| matches!(what, What::Restarted { .. })).count() as u64;
-        let started = matches!(life.told[0], What::Started);
-        assert_eq!(life.told.iter().filter(|what| matches!(what, What::Started)).count(), started.into());
+        restarts +=
+            life.told.iter().filter(|what| matches!(what, EventKind::Restarted { .. })).count() as u64;
+        let started = matches!(life.told[0], EventKind::Started);
+        assert_eq!(
+            life.told.iter().filter(|what| matches!(what, EventKind::Started)).count(),
+            started.into()
+        );
         assert!(started || life.told.len() == 1, "{life:?}");
-        assert!(started || !door.failed.contains(n) || !matches!(life.told[0], What::Ignored));
+        assert!(started || !door.failed.contains(n) || !matches!(life.told[0], EventKind::Ignored));
         let by_itself = ledger.ends.get(n).and_then(|ends| ends.last());
         outcomes[match life.told.last().unwrap() {
-            What::Completed => {
+            EventKind::Completed => {
                 assert_eq!(by_itself, Some(&End::Completes), "{n}");
                 0
             }
-            What::Failed(_) => {
+            EventKind::Failed(_) => {
                 assert_eq!(by_itself, Some(&End::Fails), "{n}");
                 1
             }
-            What::Panicked(_) => {
+            EventKind::Panicked(_) => {
                 assert_eq!(by_itself, Some(&End::Panics), "{n}");
                 2
             }
             // A restart that was one too many, and had not been made.
-            What::StartFailed(_) if started => 1,
-            What::StartPanicked(_) if started => 2,
-            What::Aborted => 3,
-            What::NotRestarted => 4,
+            EventKind::StartFailed(_) if started => 1,
+            EventKind::StartPanicked(_) if started => 2,
+            EventKind::Aborted => 3,
+            EventKind::NotRestarted => 4,
             // There was nothing to be restarted.
-            What::Ignored if started => 4,
-            What::Ignored => 5,
-            What::StartFailed(_) | What::StartPanicked(_) => 6,
+            EventKind::Ignored if started => 4,
+            EventKind::Ignored => 5,
+            EventKind::StartFailed(_) | EventKind::StartPanicked(_) => 6,
             other => panic!("{n} ends with {other:?}"),
         }] += 1;
     }
@@ -375,7 +379,7 @@ fn check(case: &Case, report: &SupervisorReport, events: &[Event], ledger: &Ledg
     let stopped: BTreeSet<_> = report.stopped.iter().map(|stopped| stopped.child).collect();
     assert_eq!(stopped.len(), report.stopped.len());
     for (n, life) in &lives {
-        if let Some(What::Aborted) = life.told.last() {
+        if let Some(EventKind::Aborted) = life.told.last() {
             assert!(stopped.contains(&life.child), "{n} was aborted");
         }
     }

@@ -7,7 +7,8 @@ use gen_stage::Backoff;
 use gen_stage::prelude::*;
 use gen_stage::stage::from_iter;
 use gen_stage::supervisor::{
-    Child, DynamicSupervisor, Outcome, Restart, Shutdown, StartError, SupervisorEnd, SupervisorHandle, What,
+    Child, DynamicSupervisor, EventKind, Outcome, Restart, Shutdown, StartError, SupervisorEnd,
+    SupervisorHandle,
 };
 use std::error::Error;
 use std::fmt;
@@ -230,7 +231,7 @@ async fn a_child_that_pauses_and_is_restarted_by_request_is_restarted_once() {
         assert_eq!(events.next().await.unwrap().to_string(), format!("child #1: {wanted}"));
     }
     handle.abort();
-    assert!(matches!(events.next().await.unwrap().what, What::Aborted));
+    assert!(matches!(events.next().await.unwrap().what, EventKind::Aborted));
     assert!(events.next().await.is_none());
 }
 

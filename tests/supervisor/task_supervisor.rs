@@ -4,7 +4,7 @@ use crate::support::{Alive, Live, Lives, Watched, settle};
 use futures::future::{BoxFuture, FutureExt, pending};
 use futures::stream::{self, FusedStream, StreamExt};
 use futures::{Sink, SinkExt, Stream};
-use gen_stage::supervisor::{ChildError, Closed, StreamSupervised, TaskSupervisor};
+use gen_stage::supervisor::{ChildError, StreamSupervised, TaskSupervisor, TaskSupervisorClosed};
 use proptest::prelude::*;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
@@ -202,10 +202,10 @@ async fn an_item_that_is_sent_after_the_close_comes_back() {
     });
     tasks.send("first".into()).await.unwrap();
     tasks.close().await.unwrap();
-    let Closed(item) = tasks.send("second".into()).await.unwrap_err();
+    let TaskSupervisorClosed(item) = tasks.send("second".into()).await.unwrap_err();
     assert_eq!((item.as_str(), calls.load(Ordering::SeqCst)), ("second", 1));
     assert!(tasks.next().await.is_some());
-    let Closed(item) = tasks.send("third".into()).await.unwrap_err();
+    let TaskSupervisorClosed(item) = tasks.send("third".into()).await.unwrap_err();
     assert_eq!((item.as_str(), calls.load(Ordering::SeqCst)), ("third", 1));
     assert!(tasks.next().await.is_none());
 }

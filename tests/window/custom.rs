@@ -1,8 +1,8 @@
-//! Kinds of windows by a `Windowing` of one's own, with all that a `Desk` does.
+//! Kinds of windows by a `Windowing` of one's own, with all that a `OpenWindows` does.
 
 use crate::support::{Numbers, counting, operator_suite, seven};
 use gen_stage::Flow;
-use gen_stage::window::{Desk, Merging, Several, Slot, Trigger, Window, Windowing};
+use gen_stage::window::{Merging, OpenWindows, Several, Slot, Trigger, Window, Windowing};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,23 +15,23 @@ impl Windowing<u64> for Remainders {
     type Id = (u64, u64);
     type Places = Several;
 
-    fn place(&mut self, n: &u64, desk: &mut Desk<(u64, u64)>) -> Option<Several> {
+    fn place(&mut self, n: &u64, windows: &mut OpenWindows<(u64, u64)>) -> Option<Several> {
         let slots = [2, 3].map(|by| {
             let id = (by, n % by);
-            *self.0.entry(id).or_insert_with(|| desk.open(id, (by * 10 + id.1) as i64))
+            *self.0.entry(id).or_insert_with(|| windows.open(id, (by * 10 + id.1) as i64))
         });
-        assert_eq!(desk.len(), self.0.len());
-        assert_eq!(desk.is_empty(), self.0.is_empty());
-        assert_eq!(*desk.id(slots[0]), (2, n % 2));
+        assert_eq!(windows.len(), self.0.len());
+        assert_eq!(windows.is_empty(), self.0.is_empty());
+        assert_eq!(*windows.id(slots[0]), (2, n % 2));
         Some(Several::new(slots))
     }
 
-    fn close_next(&mut self, _: &mut Desk<(u64, u64)>) -> bool {
+    fn close_next(&mut self, _: &mut OpenWindows<(u64, u64)>) -> bool {
         false
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<(u64, u64)>) -> bool {
-        self.0.pop_first().map(|(_, slot)| desk.close(slot)).is_some()
+    fn finish_next(&mut self, windows: &mut OpenWindows<(u64, u64)>) -> bool {
+        self.0.pop_first().map(|(_, slot)| windows.close(slot)).is_some()
     }
 }
 
@@ -86,13 +86,13 @@ impl Windowing<(u64, u64)> for Groups {
     type Id = u64;
     type Places = Merging;
 
-    fn place(&mut self, &(a, b): &(u64, u64), desk: &mut Desk<u64>) -> Option<Merging> {
+    fn place(&mut self, &(a, b): &(u64, u64), windows: &mut OpenWindows<u64>) -> Option<Merging> {
         if a == 0 {
             return None;
         }
         let find = |groups: &Self, n: u64| groups.0.iter().position(|(members, _)| members.contains(&n));
         let at = find(self, a).or_else(|| find(self, b)).unwrap_or_else(|| {
-            self.0.push((Vec::new(), desk.open(a.min(b), 0)));
+            self.0.push((Vec::new(), windows.open(a.min(b), 0)));
             self.0.len() - 1
         });
         let slot = self.0[at].1;
@@ -103,23 +103,23 @@ impl Windowing<(u64, u64)> for Groups {
             .position(|(members, other)| *other != slot && (members.contains(&a) || members.contains(&b)));
         if let Some(other) = other {
             let (members, from) = self.0.remove(other);
-            desk.merge(slot, from);
+            windows.merge(slot, from);
             let stays = self.0.iter_mut().find(|(_, stays)| *stays == slot).unwrap();
             stays.0.extend(members);
         }
         let stays = self.0.iter().find(|(_, stays)| *stays == slot).unwrap();
         let smallest = *stays.0.iter().min().unwrap();
-        desk.rename(slot, smallest, smallest as i64);
-        desk.fire(slot, Trigger::Named("grows"));
+        windows.rename(slot, smallest, smallest as i64);
+        windows.fire(slot, Trigger::Named("grows"));
         Some(Merging::new(slot))
     }
 
-    fn close_next(&mut self, _: &mut Desk<u64>) -> bool {
+    fn close_next(&mut self, _: &mut OpenWindows<u64>) -> bool {
         false
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<u64>) -> bool {
-        self.0.pop().map(|(_, slot)| desk.close(slot)).is_some()
+    fn finish_next(&mut self, windows: &mut OpenWindows<u64>) -> bool {
+        self.0.pop().map(|(_, slot)| windows.close(slot)).is_some()
     }
 }
 
@@ -160,29 +160,29 @@ impl Windowing<u64> for After {
     type Id = u32;
     type Places = gen_stage::window::Single;
 
-    fn place(&mut self, _: &u64, desk: &mut Desk<u32>) -> Option<Self::Places> {
+    fn place(&mut self, _: &u64, windows: &mut OpenWindows<u32>) -> Option<Self::Places> {
         let open = self.open.get_or_insert_with(|| {
             self.number += 1;
-            (desk.open(self.number, 0), Instant::now() + self.length)
+            (windows.open(self.number, 0), Instant::now() + self.length)
         });
         Some(gen_stage::window::Single::new(open.0))
     }
 
-    fn close_next(&mut self, _: &mut Desk<u32>) -> bool {
+    fn close_next(&mut self, _: &mut OpenWindows<u32>) -> bool {
         false
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<u32>) -> bool {
-        self.open.take().map(|(slot, _)| desk.close(slot)).is_some()
+    fn finish_next(&mut self, windows: &mut OpenWindows<u32>) -> bool {
+        self.open.take().map(|(slot, _)| windows.close(slot)).is_some()
     }
 
     fn deadline(&self) -> Option<Instant> {
         self.open.map(|(_, until)| until)
     }
 
-    fn on_time(&mut self, now: Instant, desk: &mut Desk<u32>) {
+    fn on_time(&mut self, now: Instant, windows: &mut OpenWindows<u32>) {
         assert!(self.deadline().is_some_and(|until| until <= now));
-        self.finish_next(desk);
+        self.finish_next(windows);
     }
 }
 

@@ -4,7 +4,7 @@ use super::{ms, then_silence};
 use crate::support::{Watched, numbers, seven};
 use futures::{FutureExt, Stream, StreamExt};
 use gen_stage::Flow;
-use gen_stage::window::{Desk, Single, Slot, Window, Windowing};
+use gen_stage::window::{OpenWindows, Single, Slot, Window, Windowing};
 use std::panic::AssertUnwindSafe;
 
 /// What is to panic with "seven", and the source that it reads.
@@ -132,24 +132,24 @@ impl Windowing<u64> for Faulty {
     type Id = ();
     type Places = Single;
 
-    fn start(&mut self, desk: &mut Desk<()>) {
+    fn start(&mut self, windows: &mut OpenWindows<()>) {
         self.at("start");
-        self.1 = Some(desk.open((), 0));
+        self.1 = Some(windows.open((), 0));
     }
 
-    fn place(&mut self, _: &u64, _: &mut Desk<()>) -> Option<Single> {
+    fn place(&mut self, _: &u64, _: &mut OpenWindows<()>) -> Option<Single> {
         self.at("place");
         self.1.map(Single::new)
     }
 
-    fn close_next(&mut self, _: &mut Desk<()>) -> bool {
+    fn close_next(&mut self, _: &mut OpenWindows<()>) -> bool {
         self.at("close_next");
         false
     }
 
-    fn finish_next(&mut self, desk: &mut Desk<()>) -> bool {
+    fn finish_next(&mut self, windows: &mut OpenWindows<()>) -> bool {
         self.at("finish_next");
-        self.1.take().map(|slot| desk.close(slot)).is_some()
+        self.1.take().map(|slot| windows.close(slot)).is_some()
     }
 }
 
@@ -169,18 +169,18 @@ async fn of_a_window_that_is_not_open() {
         type Id = ();
         type Places = Single;
 
-        fn place(&mut self, _: &u64, desk: &mut Desk<()>) -> Option<Single> {
-            let slot = desk.open((), 0);
-            desk.close(slot);
-            desk.close(slot);
+        fn place(&mut self, _: &u64, windows: &mut OpenWindows<()>) -> Option<Single> {
+            let slot = windows.open((), 0);
+            windows.close(slot);
+            windows.close(slot);
             None
         }
 
-        fn close_next(&mut self, _: &mut Desk<()>) -> bool {
+        fn close_next(&mut self, _: &mut OpenWindows<()>) -> bool {
             false
         }
 
-        fn finish_next(&mut self, _: &mut Desk<()>) -> bool {
+        fn finish_next(&mut self, _: &mut OpenWindows<()>) -> bool {
             false
         }
     }

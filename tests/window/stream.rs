@@ -136,5 +136,5 @@ async fn a_panic_in_a_closure_is_raised_where_it_is_polled() {
 fn debug_tells_what_it_is() {
     let stream = || stream::iter(0u64..10).window(Window::count(2)).reduce(|| 0u64, |sum, n| *sum += n);
     assert!(format!("{:?}", stream()).starts_with("WindowedStream"));
-    assert!(format!("{:?}", stream().emit_state().into_stream()).starts_with("Reduced"));
+    assert!(format!("{:?}", stream().emit_state().into_stream()).starts_with("ReduceLane"));
 }

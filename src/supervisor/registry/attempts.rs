@@ -3,7 +3,7 @@
 use super::{Next, Registry, SINK};
 use crate::supervisor::child_info::{ChildId, ChildState};
 use crate::supervisor::end::{GivenUp, SupervisorEnd};
-use crate::supervisor::event::What;
+use crate::supervisor::event::EventKind;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::report::Stopped;
 use crate::supervisor::restart::Intensity;
@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 impl Registry {
     /// Removes a child that could not be started, or for which there was nothing to start.
-    pub(in crate::supervisor) fn not_started(&mut self, id: ChildId, what: What) {
+    pub(in crate::supervisor) fn not_started(&mut self, id: ChildId, what: EventKind) {
         match what {
-            What::Ignored => self.counts.ignored += 1,
+            EventKind::Ignored => self.counts.ignored += 1,
             _ => self.counts.not_started += 1,
         }
         self.tell(id, what);
@@ -64,7 +64,7 @@ impl Registry {
         }
         self.counts.restarting -= 1;
         self.counts.restarts += 1;
-        self.tell(id, What::Restarted { restarts });
+        self.tell(id, EventKind::Restarted { restarts });
         true
     }
 
@@ -123,7 +123,7 @@ impl Registry {
             return Next::Gone;
         }
         if !self.restarts.allow() {
-            self.tell(id, What::GivenUp);
+            self.tell(id, EventKind::GivenUp);
             let label = self.get(id).and_then(|slot| slot.label());
             let Intensity { max_restarts, within } = rules.intensity;
             let given_up = GivenUp { child: id, label, outcome: outcome.clone(), max_restarts, within };

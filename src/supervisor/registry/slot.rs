@@ -14,14 +14,14 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// A child, or room for one, in one cache line.
 #[repr(align(64))]
-pub(super) struct Slot {
+pub(super) struct ChildSlot {
     /// 0 if the slot is free.
     pub(super) number: u64,
     /// When the child first waited after a poll; `None` before that.
     pub(super) began: Option<Instant>,
     /// Wakes its task, once it has waited for something.
     pub(super) waker: Option<Waker>,
-    pub(super) rare: Option<Box<Rare>>,
+    pub(super) rare: Option<Box<ChildExtras>>,
     pub(super) intake: u32,
     pub(super) restarts: u32,
     /// The next free slot, if this one is free.
@@ -37,7 +37,7 @@ pub(super) struct Slot {
 
 /// What most children never have.
 #[derive(Default)]
-pub(super) struct Rare {
+pub(super) struct ChildExtras {
     pub(super) label: Option<Arc<str>>,
     pub(super) rule: Option<Shutdown>,
     pub(super) token: Option<CancellationToken>,
@@ -51,9 +51,9 @@ pub(super) struct Rare {
     pub(super) on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
 }
 
-const _: () = assert!(size_of::<Slot>() == 64, "a slot is one cache line");
+const _: () = assert!(size_of::<ChildSlot>() == 64, "a slot is one cache line");
 
-impl Slot {
+impl ChildSlot {
     pub(super) fn empty() -> Self {
         Self {
             number: 0,
@@ -70,7 +70,7 @@ impl Slot {
         }
     }
 
-    pub(super) fn rare(&mut self) -> &mut Rare {
+    pub(super) fn rare(&mut self) -> &mut ChildExtras {
         self.rare.get_or_insert_default()
     }
 
@@ -86,7 +86,7 @@ impl Slot {
 /// What is left of a child that has gone.
 pub(super) struct Vacated {
     pub(super) reported: bool,
-    pub(super) rare: Option<Box<Rare>>,
+    pub(super) rare: Option<Box<ChildExtras>>,
 }
 
 /// One place where items come from, and how many children of it there are.

@@ -1,4 +1,4 @@
-/// Says what comes back with the result of an item: the item ([`Itself`]) or a key ([`Keyed`]).
+/// Says what comes back with the result of an item: the item ([`NoKey`]) or a key ([`Keyed`]).
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot come back with its result: it is not `Clone`",
     note = "give `TaskSupervisor::key` or `Supervised::key` a closure that makes a key of it"
@@ -17,13 +17,13 @@ pub trait Naming<T> {
 /// # Examples
 /// See [`TaskSupervisor`](super::TaskSupervisor).
 #[derive(Debug, Clone, Copy)]
-pub struct Itself;
+pub struct NoKey;
 
 /// A key of the item comes back with its result: made by [`TaskSupervisor::key`](super::TaskSupervisor::key).
 #[derive(Clone, Copy)]
 pub struct Keyed<G>(pub(in crate::supervisor) G);
 
-impl<T: Clone> Naming<T> for Itself {
+impl<T: Clone> Naming<T> for NoKey {
     type Name = T;
 
     #[inline]

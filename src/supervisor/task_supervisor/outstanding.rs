@@ -1,7 +1,7 @@
 //! The items that were sent and whose results were not read yet.
 
 use super::results::{Results, Told};
-use super::task::{Task, Teller};
+use super::task::{TaskRun, Teller};
 use crate::supervisor::ChildError;
 use crate::sync::keep_waker;
 use std::collections::VecDeque;
@@ -71,7 +71,7 @@ impl<K, O> Outstanding<K, O> {
         let at = self.sit(key);
         let mut teller = Teller::new(at, &self.results);
         match future {
-            Ok(future) => self.seats[at].task = Some(runtime.spawn(Task::new(future, limit, teller))),
+            Ok(future) => self.seats[at].task = Some(runtime.spawn(TaskRun::new(future, limit, teller))),
             Err(error) => teller.tell(Err(error)),
         }
     }

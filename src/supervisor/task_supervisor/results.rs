@@ -8,10 +8,10 @@ pub(super) type Told<O> = (usize, Result<O, ChildError>);
 
 /// The results of tasks, on their way to the reader.
 pub(super) struct Results<O> {
-    state: Mutex<State<O>>,
+    state: Mutex<ResultsState<O>>,
 }
 
-pub(super) struct State<O> {
+pub(super) struct ResultsState<O> {
     pub(super) queue: VecDeque<Told<O>>,
     pub(super) reader: Option<Waker>,
     /// The reader is gone.
@@ -19,7 +19,7 @@ pub(super) struct State<O> {
 }
 
 impl<O> Results<O> {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<O>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ResultsState<O>> {
         // No code of users runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,6 +50,6 @@ impl<O> Results<O> {
 
 impl<O> Default for Results<O> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { queue: VecDeque::new(), reader: None, abandoned: false }) }
+        Self { state: Mutex::new(ResultsState { queue: VecDeque::new(), reader: None, abandoned: false }) }
     }
 }

@@ -14,17 +14,17 @@ use tokio::task::coop::{Unconstrained, unconstrained};
 use tokio::time::{Sleep, sleep};
 
 pin_project! {
-    pub(super) struct Task<Fut: Future> {
+    pub(super) struct TaskRun<Fut: Future> {
         #[pin]
         future: Option<Fut>,
-        limit: Limit,
+        limit: TimeLimit,
         // After the future, so that a future dropped with its task is gone before its result is told.
         teller: Teller<Fut::Output>,
     }
 }
 
 /// How long a task may take.
-enum Limit {
+enum TimeLimit {
     None,
     /// Starts at the first poll, for the clock is that of the runtime that runs the task.
     For(Duration),
@@ -38,13 +38,13 @@ pub(super) struct Teller<O> {
     results: Option<Arc<Results<O>>>,
 }
 
-impl<Fut: Future> Task<Fut> {
+impl<Fut: Future> TaskRun<Fut> {
     pub(super) fn new(future: Fut, limit: Option<Duration>, teller: Teller<Fut::Output>) -> Self {
-        Self { future: Some(future), limit: limit.map_or(Limit::None, Limit::For), teller }
+        Self { future: Some(future), limit: limit.map_or(TimeLimit::None, TimeLimit::For), teller }
     }
 }
 
-impl Limit {
+impl TimeLimit {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self {
@@ -74,7 +74,7 @@ impl<O> Drop for Teller<O> {
     }
 }
 
-impl<Fut: Future> Future for Task<Fut> {
+impl<Fut: Future> Future for TaskRun<Fut> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -306,7 +306,7 @@ async fn a_producer_learns_of_a_cancel_before_the_demand_that_it_releases() {
     drop(slow);
     settle().await;
     let left = Seen::Left(slow_id, "cancel normal".into());
-    assert_eq!(log.all(), [Seen::Joined(fast_id), Seen::Joined(slow_id), left, Seen::Demand(5)]);
+    assert_eq!(log.all(), [Seen::JoinLane(fast_id), Seen::JoinLane(slow_id), left, Seen::Demand(5)]);
 }
 
 #[tokio::test]

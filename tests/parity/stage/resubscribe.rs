@@ -21,7 +21,7 @@ async fn scenario_061_a_subscription_takes_the_place_of_another() {
     assert_eq!(below.cancelled(), ["cancel normal"]);
     // The old one goes before the new one comes, and what it had asked for is set off.
     let seen =
-        [Seen::Joined(old), Seen::Demand(10), Seen::Left(old, "cancel normal".into()), Seen::Joined(new)];
+        [Seen::JoinLane(old), Seen::Demand(10), Seen::Left(old, "cancel normal".into()), Seen::JoinLane(new)];
     assert_eq!(above.all(), seen);
     source.cast(Say::Queue((0..4).collect())).await.unwrap();
     settle().await;

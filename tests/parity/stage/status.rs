@@ -5,7 +5,7 @@ use crate::support::settle;
 use crate::support::stages::{collect, identity, silent};
 use gen_stage::dispatch::Broadcast;
 use gen_stage::prelude::*;
-use gen_stage::stage::{CancelMode, DemandMode, Kind, Mode};
+use gen_stage::stage::{AskMode, CancelMode, DemandMode, StageKind};
 
 #[tokio::test]
 async fn scenario_086_a_stage_says_what_it_is_and_who_its_peers_are() {
@@ -15,24 +15,30 @@ async fn scenario_086_a_stage_says_what_it_is_and_who_its_peers_are() {
     settle().await;
 
     let status = source.status().await.unwrap();
-    assert_eq!((status.kind, status.label.as_str(), status.buffered), (Kind::Producer, "source", 0));
+    assert_eq!((status.kind, status.label.as_str(), status.buffered), (StageKind::Producer, "source", 0));
     assert_eq!((status.id, status.mode, status.producers.len()), (source.id(), DemandMode::Forward, 0));
     let consumer = &status.consumers[0];
     assert_eq!((status.consumers.len(), consumer.stage, consumer.demand), (1, Some(middle.id()), 10));
     let above = consumer.id;
 
     let status = middle.status().await.unwrap();
-    assert_eq!((status.kind, status.label.as_str(), status.buffered), (Kind::ProducerConsumer, "middle", 0));
+    assert_eq!(
+        (status.kind, status.label.as_str(), status.buffered),
+        (StageKind::ProducerConsumer, "middle", 0)
+    );
     let producer = &status.producers[0];
     assert_eq!((producer.id, producer.label.as_str(), producer.demand), (above, "source", 10));
-    assert_eq!((producer.bounds, producer.mode), (bounds(10, 5), Mode::Automatic));
+    assert_eq!((producer.bounds, producer.mode), (bounds(10, 5), AskMode::Automatic));
     assert_eq!(producer.cancel, CancelMode::Permanent);
     let consumer = &status.consumers[0];
     assert_eq!((status.consumers.len(), consumer.stage, consumer.demand), (1, Some(reader.id()), 4));
     let below = consumer.id;
 
     let status = reader.status().await.unwrap();
-    assert_eq!((status.kind, status.label.as_str(), status.consumers.len()), (Kind::Consumer, "reader", 0));
+    assert_eq!(
+        (status.kind, status.label.as_str(), status.consumers.len()),
+        (StageKind::Consumer, "reader", 0)
+    );
     assert_eq!((status.producers[0].id, status.producers[0].label.as_str()), (below, "middle"));
 }
 

@@ -5,7 +5,7 @@ use crate::support::stages::{Say, Seen, block, collect, count, identity, silent}
 use gen_stage::Demand;
 use gen_stage::dispatch::{Broadcast, Refusal, Subscriber};
 use gen_stage::prelude::*;
-use gen_stage::stage::{CancelMode, Control, Mode, Output, Reason, StageError, SubscribeError, Upstream};
+use gen_stage::stage::{AskMode, CancelMode, Control, Output, Reason, StageError, SubscribeError, Upstream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn scenario_044_both_sides_hear_of_a_subscription_by_the_same_name() {
     let (source, reader) = (source.stage().spawn(), reader.stage().spawn());
     let id = reader.subscribe_to(source.subscribe().demand(10, 5)).await.unwrap();
     settle().await;
-    assert_eq!(above.all(), [Seen::Joined(id), Seen::Demand(10)], "first the consumer, then its demand");
+    assert_eq!(above.all(), [Seen::JoinLane(id), Seen::Demand(10)], "first the consumer, then its demand");
     assert_eq!(below.all(), [Seen::Subscribed(id)]);
 
     let reading = source.subscribe().await.unwrap();
@@ -187,7 +187,7 @@ async fn a_stage_that_fails_at_a_subscription_ends_and_the_other_side_hears_of_i
         ) -> Result<(), StageError> {
             unreachable!("it has no subscription")
         }
-        async fn handle_subscribe(&mut self, _: &Upstream, _: &mut Control) -> Result<Mode, StageError> {
+        async fn handle_subscribe(&mut self, _: &Upstream, _: &mut Control) -> Result<AskMode, StageError> {
             Err("not me".into())
         }
     }

@@ -4,7 +4,7 @@ use crate::random::Random;
 use crate::world::{Book, FAULTS, Fault, Info, Item, Kind, Live, World, expected_end};
 use gen_stage::dispatch::Subscriber;
 use gen_stage::prelude::*;
-use gen_stage::stage::{Cancellation, Control, Mode, Output, Reason, Reply, StageError, Upstream};
+use gen_stage::stage::{AskMode, Cancellation, Control, Output, Reason, Reply, StageError, Upstream};
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -154,7 +154,7 @@ impl State {
             Msg::Finish => self.finish(stage),
             Msg::Break(fault) => self.world.blow(fault)?,
             Msg::Ask(count) => {
-                for up in self.ups.iter().filter(|up| up.mode() == Mode::Manual) {
+                for up in self.ups.iter().filter(|up| up.mode() == AskMode::Manual) {
                     up.ask(count);
                 }
             }
@@ -169,13 +169,13 @@ impl State {
         Ok(0)
     }
 
-    async fn subscribed(&mut self, to: &Upstream) -> Result<Mode, StageError> {
-        if to.mode() == Mode::Automatic {
+    async fn subscribed(&mut self, to: &Upstream) -> Result<AskMode, StageError> {
+        if to.mode() == AskMode::Automatic {
             self.world.sub(to.id()).max.store(to.demand().max(), SeqCst);
         }
         self.ups.push(to.clone());
         self.enter().await?;
-        if to.mode() == Mode::Manual {
+        if to.mode() == AskMode::Manual {
             to.ask(self.random.between(1, 20));
         }
         Ok(to.mode())
@@ -187,7 +187,7 @@ impl State {
         let (length, demand) = (items.len(), from.demand());
         self.world.check(length > 0, || format!("subscription {}: a batch of nothing", sub.id));
         self.world.check(!sub.ended.load(SeqCst), || format!("subscription {}: items after its end", sub.id));
-        if from.mode() == Mode::Automatic {
+        if from.mode() == AskMode::Automatic {
             let most = demand.max() - demand.min();
             self.world.check(length <= most, || {
                 format!("subscription {}: a batch of {length} with a demand of {demand:?}", sub.id)
@@ -199,7 +199,7 @@ impl State {
     /// A batch was handled.
     fn handled(&mut self, count: usize, from: &Upstream) {
         self.world.sub(from.id()).handled.fetch_add(count as u64, SeqCst);
-        if from.mode() == Mode::Manual {
+        if from.mode() == AskMode::Manual {
             from.ask(count);
         }
     }
@@ -395,7 +395,7 @@ impl ProducerConsumer<Msg> for Middle {
         &mut self,
         to: &Upstream,
         _: &mut Output<Item, Msg>,
-    ) -> Result<Mode, StageError> {
+    ) -> Result<AskMode, StageError> {
         self.state.subscribed(to).await
     }
 
@@ -446,7 +446,7 @@ impl Consumer<Msg> for Last {
         self.state.enter().await
     }
 
-    async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control<Msg>) -> Result<Mode, StageError> {
+    async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control<Msg>) -> Result<AskMode, StageError> {
         self.state.subscribed(to).await
     }
 

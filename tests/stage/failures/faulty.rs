@@ -4,7 +4,7 @@ use crate::support::Alive;
 use crate::support::stages::Log;
 use gen_stage::dispatch::Subscriber;
 use gen_stage::prelude::*;
-use gen_stage::stage::{Cancellation, Control, Mode, Output, Reason, Reply, StageError, Upstream};
+use gen_stage::stage::{AskMode, Cancellation, Control, Output, Reason, Reply, StageError, Upstream};
 use std::future::pending;
 use std::ops::DerefMut;
 use std::panic::panic_any;
@@ -225,7 +225,7 @@ impl ProducerConsumer<Ask> for Faulty {
         &mut self,
         to: &Upstream,
         out: &mut Output<u64, Ask>,
-    ) -> Result<Mode, StageError> {
+    ) -> Result<AskMode, StageError> {
         self.reach(Place::Subscribe, out).await.map(|()| to.mode())
     }
 
@@ -278,7 +278,7 @@ impl Consumer<Ask> for Faulty {
         &mut self,
         to: &Upstream,
         stage: &mut Control<Ask>,
-    ) -> Result<Mode, StageError> {
+    ) -> Result<AskMode, StageError> {
         self.reach(Place::Subscribe, stage).await.map(|()| to.mode())
     }
 

@@ -16,7 +16,7 @@ pub(crate) enum Seen {
     /// A subscription of this stage has ended: "cancel <reason>" or "down <reason>".
     Cancelled(SubscriptionId, String),
     /// A consumer has subscribed to this stage.
-    Joined(SubscriptionId),
+    JoinLane(SubscriptionId),
     /// A consumer's subscription has ended: "cancel <reason>" or "down <reason>".
     Left(SubscriptionId, String),
     /// The message [`Say::Note`].
@@ -96,7 +96,7 @@ impl Log {
 
     /// The consumers that have subscribed.
     pub(crate) fn joined(&self) -> Vec<SubscriptionId> {
-        self.each(|seen| if let Seen::Joined(id) = seen { Some(id) } else { None })
+        self.each(|seen| if let Seen::JoinLane(id) = seen { Some(id) } else { None })
     }
 
     /// How consumers have left.

@@ -5,7 +5,7 @@ use super::say::obey;
 use super::{Log, Say, Seen};
 use gen_stage::dispatch::Subscriber;
 use gen_stage::prelude::*;
-use gen_stage::stage::{Cancellation, Mode, Output, Reason, StageError, Upstream};
+use gen_stage::stage::{AskMode, Cancellation, Output, Reason, StageError, Upstream};
 use std::future::pending;
 
 /// A producer-consumer of numbers.
@@ -84,7 +84,7 @@ impl ProducerConsumer<Say> for Middle {
         consumer: Subscriber,
         _: &mut Output<u64, Say>,
     ) -> Result<(), StageError> {
-        self.log.push(Seen::Joined(consumer.id()));
+        self.log.push(Seen::JoinLane(consumer.id()));
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl ProducerConsumer<Say> for Middle {
         &mut self,
         to: &Upstream,
         _: &mut Output<u64, Say>,
-    ) -> Result<Mode, StageError> {
+    ) -> Result<AskMode, StageError> {
         self.log.push(Seen::Subscribed(to.id()));
         self.upstreams.push(to.clone());
         Ok(to.mode())

@@ -4,7 +4,7 @@ use super::log::how;
 use super::say::obey;
 use super::{Log, Say, Seen};
 use gen_stage::prelude::*;
-use gen_stage::stage::{Cancellation, Control, Mode, Reason, StageError, Upstream};
+use gen_stage::stage::{AskMode, Cancellation, Control, Reason, StageError, Upstream};
 use std::future::pending;
 
 /// A consumer of numbers.
@@ -65,10 +65,10 @@ impl Consumer<Say> for Reader {
         Ok(())
     }
 
-    async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control<Say>) -> Result<Mode, StageError> {
+    async fn handle_subscribe(&mut self, to: &Upstream, _: &mut Control<Say>) -> Result<AskMode, StageError> {
         self.log.push(Seen::Subscribed(to.id()));
         self.upstreams.push(to.clone());
-        Ok(if self.manual { Mode::Manual } else { to.mode() })
+        Ok(if self.manual { AskMode::Manual } else { to.mode() })
     }
 
     async fn handle_cancel(&mut self, end: &Cancellation, _: &mut Control<Say>) -> Result<(), StageError> {

@@ -72,7 +72,7 @@ impl Producer<Say> for Source {
         consumer: Subscriber,
         _: &mut Output<u64, Say>,
     ) -> Result<(), StageError> {
-        self.log.push(Seen::Joined(consumer.id()));
+        self.log.push(Seen::JoinLane(consumer.id()));
         Ok(())
     }
 

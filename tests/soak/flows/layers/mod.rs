@@ -15,12 +15,12 @@ use crate::random::Random;
 use futures::Stream;
 use gen_stage::Flow;
 use gen_stage::flow::adapters::Source;
-use gen_stage::lane::Foreign;
+use gen_stage::lane::StreamLane;
 use gen_stage::prelude::*;
 use std::future::Future;
 
 /// A flow of which nothing is built but its source.
-type Start = Flow<Source<Foreign<Items>>>;
+type Start = Flow<Source<StreamLane<Items>>>;
 
 /// Builds a layer, and tells the model what it does.
 type Layer = fn(Start, &mut Dice<'_>) -> Items;

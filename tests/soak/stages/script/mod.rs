@@ -14,8 +14,8 @@ use futures::FutureExt;
 use gen_stage::dispatch::SubscriptionId;
 use gen_stage::prelude::*;
 use gen_stage::stage::{
-    Address, CallError, CancelMode, ConsumerHandle, Counts, Driver, Keep, Mode, ProducerConsumerHandle,
-    ProducerHandle, Reason, Setup, Subscribe, SubscribeError,
+    Address, AskMode, BufferKeep, CallError, CancelMode, ConsumerHandle, Counts, Driver,
+    ProducerConsumerHandle, ProducerHandle, Reason, Setup, Subscribe, SubscribeError,
 };
 use rough::Finale;
 use std::sync::Arc;
@@ -135,7 +135,7 @@ struct Build {
     /// What a producer makes, and whether it ends then.
     items: usize,
     finite: bool,
-    buffer: Option<(usize, Keep)>,
+    buffer: Option<(usize, BufferKeep)>,
 }
 
 /// A subscription to be.
@@ -324,7 +324,7 @@ impl Script {
             });
         }
         for producer in &status.producers {
-            let most = if producer.mode == Mode::Automatic { producer.bounds.max() } else { usize::MAX };
+            let most = if producer.mode == AskMode::Automatic { producer.bounds.max() } else { usize::MAX };
             self.world.check(producer.demand <= most, || {
                 format!("subscription {}: wants {} at most {most}", producer.id, producer.demand)
             });

@@ -4,7 +4,7 @@ use super::{Build, Node, Role, Script, on};
 use crate::stages::Msg;
 use crate::world::{FAULTS, INJECTED, Split};
 use futures::future::join_all;
-use gen_stage::stage::{Keep, Reason};
+use gen_stage::stage::{BufferKeep, Reason};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -51,7 +51,7 @@ impl Script {
             let cancels = self.cancels();
             subscribe_to.extend(self.terms(of, wants, cancels).map(|terms| terms.to));
         }
-        let keep = self.random.pick(&[Keep::First, Keep::Last]);
+        let keep = self.random.pick(&[BufferKeep::First, BufferKeep::Last]);
         let size = self.random.pick(&[0, 1, 5, 100]);
         let buffer = self.random.chance(50).then_some((size, keep));
         let items = self.random.between(0, 2000);

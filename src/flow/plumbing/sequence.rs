@@ -22,7 +22,7 @@ pub enum Tagged<T> {
 
 impl<T> Tagged<T> {
     #[inline(always)]
-    pub(super) fn number(&self) -> u64 {
+    pub(in crate::flow) fn number(&self) -> u64 {
         match self {
             Self::Whole(number, _) | Self::Part(number, _) | Self::End(number) => *number,
         }
@@ -39,7 +39,7 @@ pub struct Expanded<I> {
 
 impl<I> Expanded<I> {
     #[inline(always)]
-    pub(super) fn new<T>(tagged: Tagged<T>, f: impl FnOnce(T) -> I) -> Self {
+    pub(in crate::flow) fn new<T>(tagged: Tagged<T>, f: impl FnOnce(T) -> I) -> Self {
         let (number, items, ends) = match tagged {
             Tagged::Whole(number, item) => (number, Some(f(item)), true),
             Tagged::Part(number, item) => (number, Some(f(item)), false),
@@ -82,7 +82,7 @@ pin_project! {
 }
 
 impl<L> Enumerated<L> {
-    pub(super) fn new(lane: L) -> Self {
+    pub(in crate::flow) fn new(lane: L) -> Self {
         Self { lane, next: 0 }
     }
 }

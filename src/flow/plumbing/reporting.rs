@@ -1,25 +1,25 @@
 //! Runs a flow to its end in tasks of its own, each of which may leave a report.
 
-use super::envelope::Bare;
-use super::flow::Flow;
-use super::plan::Build;
-use super::tasks::{Failure, Tasks};
+use crate::flow::flow::Flow;
+use crate::flow::plumbing::envelope::Bare;
+use crate::flow::plumbing::plan::Build;
+use crate::flow::plumbing::tasks::{Failure, Tasks};
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 use tokio::sync::mpsc;
 
 /// A driver for each lane of a flow, and what they report.
-pub(super) struct Reporting<R> {
+pub(in crate::flow) struct Reporting<R> {
     tasks: Tasks,
     reports: mpsc::Receiver<R>,
 }
 
 /// Where a driver leaves its report: there is room for one report of each driver.
-pub(super) type Reporter<R> = mpsc::Sender<R>;
+pub(in crate::flow) type Reporter<R> = mpsc::Sender<R>;
 
 impl<R> Reporting<R> {
     /// Starts a driver for each lane. `what` is in the message of the panic when the flow is already being read.
-    pub(super) fn start<P, D>(
+    pub(in crate::flow) fn start<P, D>(
         flow: Flow<P>,
         what: &str,
         mut driver: impl FnMut(P::Lane, Reporter<R>) -> D,
@@ -42,7 +42,7 @@ impl<R> Reporting<R> {
     }
 
     /// Waits for all lanes, and returns what they reported.
-    pub(super) async fn all(mut self) -> Vec<R> {
+    pub(in crate::flow) async fn all(mut self) -> Vec<R> {
         if let Err(failure) = poll_fn(|cx| self.tasks.poll_ended(cx)).await {
             failure.raise();
         }
@@ -50,7 +50,7 @@ impl<R> Reporting<R> {
     }
 
     /// Waits for all lanes; a report is an error, and stops them.
-    pub(super) async fn no_error(mut self) -> Result<(), R> {
+    pub(in crate::flow) async fn no_error(mut self) -> Result<(), R> {
         let ended = poll_fn(|cx| {
             if let Poll::Ready(Some(error)) = self.reports.poll_recv(cx) {
                 return Poll::Ready(Err(error));

@@ -1,8 +1,8 @@
-use super::join_mode::{JoinMode, Side};
-use super::join_table::{Meeting, Table, Unmatched};
 use crate::coop::{Turn, give_way};
+use crate::flow::join::mode::{JoinMode, Side};
+use crate::flow::join::table::{Meeting, Table, Unmatched};
 use crate::lane::{Each, Lane, poll_one};
-use crate::window::adapters::{Fire, Places, Settled, Signal, Spread};
+use crate::reduce::{Fire, Places, Settled, Signal, Spread};
 use crate::window::{Slot, Trigger};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -15,14 +15,14 @@ use std::task::{Context, Poll};
 /// The key functions of both sides.
 #[derive(Clone)]
 pub struct Keys<F, G> {
-    pub(super) left: F,
-    pub(super) right: G,
+    pub(in crate::flow) left: F,
+    pub(in crate::flow) right: G,
 }
 
 pin_project! {
     /// A lane that joins the items of two flows, window by window.
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct Joined<S, M, L, R, K, F, G, P, Id> {
+    pub struct JoinLane<S, M, L, R, K, F, G, P, Id> {
         #[pin]
         upstream: S,
         keys: Keys<F, G>,
@@ -49,8 +49,8 @@ enum Rest<L, R, Id> {
     },
 }
 
-impl<S, M, L, R, K, F, G, P, Id> Joined<S, M, L, R, K, F, G, P, Id> {
-    pub(super) fn new(upstream: S, keys: Keys<F, G>) -> Self {
+impl<S, M, L, R, K, F, G, P, Id> JoinLane<S, M, L, R, K, F, G, P, Id> {
+    pub(in crate::flow) fn new(upstream: S, keys: Keys<F, G>) -> Self {
         Self {
             upstream,
             keys,
@@ -71,7 +71,7 @@ fn table<K: Hash + Eq, L, R>(tables: &mut Vec<Option<Table<K, L, R>>>, slot: Slo
     tables[slot.index()].get_or_insert_with(Table::new)
 }
 
-impl<S, M, L, R, K, F, G, P, Id> Lane for Joined<S, M, L, R, K, F, G, P, Id>
+impl<S, M, L, R, K, F, G, P, Id> Lane for JoinLane<S, M, L, R, K, F, G, P, Id>
 where
     S: Lane<Item = Signal<Side<L, R>, P, Id>>,
     M: JoinMode<L, R>,
@@ -245,7 +245,7 @@ where
     }
 }
 
-impl<S, M, L, R, K, F, G, P, Id> Stream for Joined<S, M, L, R, K, F, G, P, Id>
+impl<S, M, L, R, K, F, G, P, Id> Stream for JoinLane<S, M, L, R, K, F, G, P, Id>
 where
     S: Lane<Item = Signal<Side<L, R>, P, Id>>,
     M: JoinMode<L, R>,
@@ -263,10 +263,10 @@ where
     }
 }
 
-impl<S: fmt::Debug, M, L, R, K, F, G, P, Id> fmt::Debug for Joined<S, M, L, R, K, F, G, P, Id> {
+impl<S: fmt::Debug, M, L, R, K, F, G, P, Id> fmt::Debug for JoinLane<S, M, L, R, K, F, G, P, Id> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.tables.iter().flatten().count();
-        f.debug_struct("Joined")
+        f.debug_struct("JoinLane")
             .field("upstream", &self.upstream)
             .field("tables", &open)
             .finish_non_exhaustive()

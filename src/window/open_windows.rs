@@ -1,32 +1,32 @@
-use super::info::Trigger;
-use super::signal::{Fire, Slot};
 use super::watermark::Watermark;
+use crate::reduce::Trigger;
+use crate::reduce::{Fire, Slot};
 use std::collections::VecDeque;
 
 /// What happened to a window, until the lane passes it on.
 #[derive(Debug)]
-pub(crate) enum Event<Id> {
+pub(crate) enum WindowEvent<Id> {
     Fire(Fire<Id>),
     Merge { into: Slot, from: Slot },
 }
 
 /// The open windows of one lane, and the watermark: what a [`Windowing`](super::Windowing) works with.
 ///
-/// A window is opened at a [`Slot`], where the lane keeps its state, and closed by [`close`](Desk::close). What is
+/// A window is opened at a [`Slot`], where the lane keeps its state, and closed by [`close`](OpenWindows::close). What is
 /// fired, closed and merged comes out in the order of the calls.
 #[derive(Debug)]
-pub struct Desk<Id> {
-    open: Vec<Option<Open<Id>>>,
+pub struct OpenWindows<Id> {
+    open: Vec<Option<OpenWindow<Id>>>,
     free: Vec<Slot>,
     /// How many windows were opened so far.
     opened: u64,
-    pub(crate) events: VecDeque<Event<Id>>,
+    pub(crate) events: VecDeque<WindowEvent<Id>>,
     pub(crate) watermark: Watermark,
 }
 
 /// An open window.
 #[derive(Debug)]
-struct Open<Id> {
+struct OpenWindow<Id> {
     id: Id,
     /// Windows are sorted by this when all of them fire.
     rank: i64,
@@ -36,7 +36,7 @@ struct Open<Id> {
     items: u64,
 }
 
-impl<Id: Clone> Desk<Id> {
+impl<Id: Clone> OpenWindows<Id> {
     pub(crate) fn new(watermark: Watermark) -> Self {
         Self { open: Vec::new(), free: Vec::new(), opened: 0, events: VecDeque::new(), watermark }
     }
@@ -45,7 +45,7 @@ impl<Id: Clone> Desk<Id> {
     ///
     /// A trigger that goes off for all windows does so in the order of their `rank`: of their starts, for example.
     pub fn open(&mut self, id: Id, rank: i64) -> Slot {
-        let window = Some(Open { id, rank, number: self.opened, items: 0 });
+        let window = Some(OpenWindow { id, rank, number: self.opened, items: 0 });
         self.opened += 1;
         if let Some(slot) = self.free.pop() {
             self.open[slot.index()] = window;
@@ -83,7 +83,7 @@ impl<Id: Clone> Desk<Id> {
     #[track_caller]
     pub fn fire(&mut self, slot: Slot, trigger: Trigger) {
         let window = self.id(slot).clone();
-        self.events.push_back(Event::Fire(Fire { slot, window, trigger }));
+        self.events.push_back(WindowEvent::Fire(Fire { slot, window, trigger }));
     }
 
     /// Has a window emit what it has, for the last time.
@@ -106,10 +106,10 @@ impl<Id: Clone> Desk<Id> {
         let items = self.at(from).items;
         self.at_mut(into).items += items;
         self.free(from);
-        self.events.push_back(Event::Merge { into, from });
+        self.events.push_back(WindowEvent::Merge { into, from });
     }
 
-    /// The highest time that every upstream is known to have reached, if there is one; see [`saw`](Desk::saw).
+    /// The highest time that every upstream is known to have reached, if there is one; see [`saw`](OpenWindows::saw).
     #[must_use]
     pub fn watermark(&self) -> Option<i64> {
         self.watermark.now()
@@ -174,12 +174,12 @@ impl<Id: Clone> Desk<Id> {
     }
 
     #[track_caller]
-    fn at(&self, slot: Slot) -> &Open<Id> {
+    fn at(&self, slot: Slot) -> &OpenWindow<Id> {
         self.open.get(slot.index()).and_then(Option::as_ref).expect("a window is open in this slot")
     }
 
     #[track_caller]
-    fn at_mut(&mut self, slot: Slot) -> &mut Open<Id> {
+    fn at_mut(&mut self, slot: Slot) -> &mut OpenWindow<Id> {
         self.open.get_mut(slot.index()).and_then(Option::as_mut).expect("a window is open in this slot")
     }
 }

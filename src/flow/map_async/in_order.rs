@@ -1,8 +1,8 @@
-use super::envelope::{Envelope, Numbered};
-use super::jobs::Jobs;
-use super::limit::Gate;
-use super::sequence::Tagged;
 use crate::coop::{Turn, give_way};
+use crate::flow::map_async::jobs::Jobs;
+use crate::flow::map_async::limit::LanePermits;
+use crate::flow::plumbing::envelope::{Envelope, Numbered};
+use crate::flow::plumbing::sequence::Tagged;
 use crate::lane::{Each, Lane, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
@@ -19,13 +19,13 @@ pin_project! {
     /// A lane of a layer with [`map_async`](crate::Flow::map_async), where its items carry their places: results come
     /// in the order in which the futures were started.
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct AsyncLaneInOrder<L, Fut: Future, F> {
+    pub struct MapAsyncLaneInOrder<L, Fut: Future, F> {
         #[pin]
         upstream: L,
         // The upstream has ended.
         ended: bool,
         f: F,
-        gate: Gate,
+        gate: LanePermits,
         jobs: Jobs<Fut>,
         line: Line<Fut::Output>,
         turn: Turn,
@@ -34,7 +34,7 @@ pin_project! {
 
 /// What waits for its turn: results, futures that have none yet, and tags of items that were dropped upstream.
 struct Line<T> {
-    queue: VecDeque<(Tagged<()>, Entry<T>)>,
+    queue: VecDeque<(Tagged<()>, Awaited<T>)>,
     /// How many entries were taken from the front so far.
     passed: usize,
     /// The position of each job in the line, counted from the first entry ever.
@@ -47,13 +47,13 @@ struct Line<T> {
     length: usize,
 }
 
-enum Entry<T> {
+enum Awaited<T> {
     Running,
     Done(T),
     Nothing,
 }
 
-impl<T> Entry<T> {
+impl<T> Awaited<T> {
     fn output(self) -> Option<T> {
         match self {
             Self::Done(output) => Some(output),
@@ -71,8 +71,8 @@ impl<T> Line<T> {
         self.items < self.n && self.queue.len() < self.length
     }
 
-    fn push(&mut self, tag: Tagged<()>, entry: Entry<T>) {
-        self.items += usize::from(!matches!(entry, Entry::Nothing));
+    fn push(&mut self, tag: Tagged<()>, entry: Awaited<T>) {
+        self.items += usize::from(!matches!(entry, Awaited::Nothing));
         self.queue.push_back((tag, entry));
     }
 
@@ -81,17 +81,17 @@ impl<T> Line<T> {
             self.places.resize(job + 1, 0);
         }
         self.places[job] = self.passed + self.queue.len();
-        self.push(tag, Entry::Running);
+        self.push(tag, Awaited::Running);
     }
 
     fn finish(&mut self, job: usize, output: T) {
         let at = self.places[job] - self.passed;
-        self.queue[at].1 = Entry::Done(output);
+        self.queue[at].1 = Awaited::Done(output);
     }
 
     /// The first in the line, if its turn has come.
     fn pop(&mut self) -> Option<Tagged<T>> {
-        if matches!(self.queue.front()?, (_, Entry::Running)) {
+        if matches!(self.queue.front()?, (_, Awaited::Running)) {
             return None;
         }
         let (tag, entry) = self.queue.pop_front()?;
@@ -102,13 +102,13 @@ impl<T> Line<T> {
     }
 }
 
-impl<L, Fut, F> AsyncLaneInOrder<L, Fut, F>
+impl<L, Fut, F> MapAsyncLaneInOrder<L, Fut, F>
 where
     Fut: Future<Output: Send> + Send + 'static,
 {
     /// To be called in the context of the runtime of the lanes. `turn` is also how many entries the line may have
     /// beyond `n`.
-    pub(super) fn new(upstream: L, f: F, n: usize, gate: Gate, turn: usize) -> Self {
+    pub(in crate::flow) fn new(upstream: L, f: F, n: usize, gate: LanePermits, turn: usize) -> Self {
         let line = Line {
             queue: VecDeque::new(),
             passed: 0,
@@ -122,7 +122,7 @@ where
     }
 }
 
-impl<L, T, Fut, F> Lane for AsyncLaneInOrder<L, Fut, F>
+impl<L, T, Fut, F> Lane for MapAsyncLaneInOrder<L, Fut, F>
 where
     L: Lane<Item = Tagged<T>>,
     F: FnMut(T) -> Fut,
@@ -144,7 +144,7 @@ where
             }
         }
         while !*this.ended && line.has_room() {
-            // As in `AsyncLane`.
+            // As in `MapAsyncLane`.
             let Poll::Ready(permit) = gate.poll_permit(cx) else {
                 break;
             };
@@ -153,14 +153,14 @@ where
             let polled = this.upstream.as_mut().poll_each(cx, &mut |tagged| {
                 let (tag, item) = Numbered::open(tagged);
                 let begun = match item {
-                    None => Entry::Nothing,
+                    None => Awaited::Nothing,
                     Some(item) => match jobs.begin(f(item)) {
-                        Poll::Ready(output) => Entry::Done(output),
-                        Poll::Pending => Entry::Running,
+                        Poll::Ready(output) => Awaited::Done(output),
+                        Poll::Pending => Awaited::Running,
                     },
                 };
                 match begun {
-                    Entry::Running => {
+                    Awaited::Running => {
                         let job = jobs.spawn(permit.take());
                         line.push_running(tag, job);
                         // Once the budget is used up, tokio's futures are pending for no other reason.
@@ -202,7 +202,7 @@ where
     }
 }
 
-impl<L, T, Fut, F> Stream for AsyncLaneInOrder<L, Fut, F>
+impl<L, T, Fut, F> Stream for MapAsyncLaneInOrder<L, Fut, F>
 where
     L: Lane<Item = Tagged<T>>,
     F: FnMut(T) -> Fut,
@@ -222,7 +222,7 @@ where
     }
 }
 
-impl<L, T, Fut, F> FusedStream for AsyncLaneInOrder<L, Fut, F>
+impl<L, T, Fut, F> FusedStream for MapAsyncLaneInOrder<L, Fut, F>
 where
     L: Lane<Item = Tagged<T>>,
     F: FnMut(T) -> Fut,
@@ -233,9 +233,9 @@ where
     }
 }
 
-impl<L: fmt::Debug, Fut: Future, F> fmt::Debug for AsyncLaneInOrder<L, Fut, F> {
+impl<L: fmt::Debug, Fut: Future, F> fmt::Debug for MapAsyncLaneInOrder<L, Fut, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncLaneInOrder")
+        f.debug_struct("MapAsyncLaneInOrder")
             .field("upstream", &self.upstream)
             .field("waiting", &self.line.queue.len())
             .field("jobs", &self.jobs)

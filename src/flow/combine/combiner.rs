@@ -15,7 +15,7 @@ pub struct Combiner<K, V> {
 }
 
 impl<K, V> Combiner<K, V> {
-    pub(super) fn with_capacity(keys: usize) -> Self {
+    pub(in crate::flow) fn with_capacity(keys: usize) -> Self {
         Self { table: HashTable::with_capacity(keys), hasher: RandomState::default() }
     }
 
@@ -40,7 +40,7 @@ impl<K, V> Combiner<K, V> {
         self.table.is_empty()
     }
 
-    pub(super) fn into_pairs(self) -> IntoIter<(K, V)> {
+    pub(in crate::flow) fn into_pairs(self) -> IntoIter<(K, V)> {
         self.table.into_iter()
     }
 }
@@ -89,7 +89,7 @@ impl<K: Hash + Eq, V> Combiner<K, V> {
     }
 
     /// Puts a value under a key, or merges it into the value that is already there.
-    pub(super) fn merge(&mut self, key: K, value: V, merge: &mut impl FnMut(&mut V, V)) {
+    pub(in crate::flow) fn merge(&mut self, key: K, value: V, merge: &mut impl FnMut(&mut V, V)) {
         let (hash, found) = self.find(&key);
         match found {
             Ok(mut pair) => merge(&mut pair.get_mut().1, value),

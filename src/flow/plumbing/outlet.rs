@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 /// It takes one cache line, as a partition goes from one outlet to another with each item.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(super) struct Outlet<T> {
+pub(in crate::flow) struct Outlet<T> {
     /// `None` once the receiver is gone.
     sender: Option<Sender<T>>,
     batch: Vec<T>,
@@ -37,40 +37,40 @@ struct Rare {
 const FIRST_MOST: usize = 1 << 14;
 
 impl<T> Outlet<T> {
-    pub(super) fn new(sender: Sender<T>, full: usize) -> Self {
+    pub(in crate::flow) fn new(sender: Sender<T>, full: usize) -> Self {
         let rare = Rare { watching: None, asked: false, served: false, full, most: FIRST_MOST };
         let full = full.min(FIRST_MOST);
         Self { sender: Some(sender), batch: Vec::new(), open: 0, full, rare: Box::new(rare) }
     }
 
-    pub(super) fn open(&self) -> usize {
+    pub(in crate::flow) fn open(&self) -> usize {
         self.open
     }
 
-    pub(super) fn has_asked(&self) -> bool {
+    pub(in crate::flow) fn has_asked(&self) -> bool {
         self.rare.asked
     }
 
-    pub(super) fn was_served(&self) -> bool {
+    pub(in crate::flow) fn was_served(&self) -> bool {
         self.rare.served
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::flow) fn is_closed(&self) -> bool {
         self.sender.is_none()
     }
 
-    pub(super) fn set_full(&mut self, full: usize) {
+    pub(in crate::flow) fn set_full(&mut self, full: usize) {
         self.rare.full = full;
         self.full = full.min(self.rare.most);
     }
 
     /// Waits until the receiver wants at least one item more, or is gone.
-    pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::flow) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(sender) = self.sender.as_mut() else {
             return Poll::Ready(());
         };
         if self.open > 0 {
-            if sender.is_closed() {
+            if sender.demand_was_withdrawn() {
                 self.close();
             }
             return Poll::Ready(());
@@ -89,7 +89,7 @@ impl<T> Outlet<T> {
     }
 
     /// Returns what is open, or 0 while the receiver has `items` or more that it has not taken.
-    pub(super) fn poll_open_below(&mut self, cx: &mut Context<'_>, items: usize) -> usize {
+    pub(in crate::flow) fn poll_open_below(&mut self, cx: &mut Context<'_>, items: usize) -> usize {
         let Some(sender) = self.sender.as_mut().filter(|_| self.open > 0) else {
             return self.open;
         };
@@ -97,7 +97,7 @@ impl<T> Outlet<T> {
     }
 
     /// How many items may be added before the batch is to be sent: 0 only while the outlet is closed or waits.
-    pub(super) fn room(&self) -> usize {
+    pub(in crate::flow) fn room(&self) -> usize {
         self.open.min(self.full.saturating_sub(self.batch.len()))
     }
 
@@ -105,7 +105,11 @@ impl<T> Outlet<T> {
     ///
     /// Call it only while there is [`room`](Self::room). What is left of a batch waits for [`flush`](Self::flush).
     #[inline(always)]
-    pub(super) fn fill<R>(&mut self, waker: Option<&Waker>, add: impl FnOnce(&mut Filling<'_, T>) -> R) -> R {
+    pub(in crate::flow) fn fill<R>(
+        &mut self,
+        waker: Option<&Waker>,
+        add: impl FnOnce(&mut Filling<'_, T>) -> R,
+    ) -> R {
         let before = self.batch.len();
         let full = before + self.room();
         let mut batch = std::mem::take(&mut self.batch);
@@ -131,7 +135,7 @@ impl<T> Outlet<T> {
 
     /// Adds one item; breaks when the batch is to be sent. Call it only while there is [`room`](Self::room).
     #[inline]
-    pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
+    pub(in crate::flow) fn push(&mut self, item: T) -> ControlFlow<()> {
         debug_assert!(self.open > 0, "nothing is sent that was not asked for");
         self.batch.push(item);
         self.open -= 1;
@@ -147,7 +151,7 @@ impl<T> Outlet<T> {
     ///
     /// If this uses the demand up, the `waker`, if any, is called when there is demand again.
     #[inline(never)]
-    pub(super) fn flush(&mut self, waker: Option<&Waker>) {
+    pub(in crate::flow) fn flush(&mut self, waker: Option<&Waker>) {
         if self.batch.is_empty() {
             return;
         }
@@ -162,7 +166,7 @@ impl<T> Outlet<T> {
         match sender.send_and_wait(&mut self.batch, waker) {
             Ok(open) => self.open = open,
             Err(refused) => {
-                debug_assert_eq!(refused.refusal, crate::edge::Refusal::Closed);
+                debug_assert_eq!(refused.refusal, crate::edge::SendRefusal::Closed);
                 self.close();
             }
         }
@@ -170,7 +174,7 @@ impl<T> Outlet<T> {
 
     /// Has the task woken when the receiver goes, even while it still wants items: the task may wait for a source that
     /// has nothing for long, and there is no use in waiting any more.
-    pub(super) fn watch(&mut self, cx: &Context<'_>) {
+    pub(in crate::flow) fn watch(&mut self, cx: &Context<'_>) {
         let Some(sender) = self.sender.as_mut() else {
             return;
         };
@@ -187,12 +191,12 @@ impl<T> Outlet<T> {
     }
 
     /// Takes the items that could not be sent, as the receiver is gone.
-    pub(super) fn take(&mut self) -> Vec<T> {
+    pub(in crate::flow) fn take(&mut self) -> Vec<T> {
         std::mem::take(&mut self.batch)
     }
 
     /// Sends what is left and says that it was all.
-    pub(super) fn finish(&mut self) {
+    pub(in crate::flow) fn finish(&mut self) {
         self.flush(None);
         if let Some(sender) = self.sender.take() {
             sender.finish();
@@ -201,7 +205,7 @@ impl<T> Outlet<T> {
 }
 
 /// A batch while it is being filled in a loop: it stays in the registers of the loop.
-pub(super) struct Filling<'a, T> {
+pub(in crate::flow) struct Filling<'a, T> {
     batch: Vec<T>,
     full: usize,
     outlet: &'a mut Outlet<T>,
@@ -210,7 +214,7 @@ pub(super) struct Filling<'a, T> {
 
 impl<T> Filling<'_, T> {
     #[inline(always)]
-    pub(super) fn push(&mut self, item: T) -> ControlFlow<()> {
+    pub(in crate::flow) fn push(&mut self, item: T) -> ControlFlow<()> {
         // This tells the compiler that the batch need not grow. It leaves out the code for growing, and with that a
         // reason to keep the batch in memory: half the instructions of a short loop.
         assert!(self.batch.len() < self.batch.capacity(), "room was made for all that may be pushed");

@@ -1,10 +1,10 @@
 //! The futures that pull one lane each and hand its items on: one task each, owned by the flow.
 
-use super::outlet::Outlet;
 use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
 use crate::dispatch::{Route, next_in_turn, share_of};
 use crate::edge::Sender;
+use crate::flow::plumbing::outlet::Outlet;
 use crate::lane::{Each, Lane};
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 pin_project! {
     /// Hands the items of a lane to the outlets that want some, batch by batch, in turn.
     #[must_use = "a driver does nothing until it is polled"]
-    pub(super) struct ShareDriver<L: Lane> {
+    pub(in crate::flow) struct ShareDriver<L: Lane> {
         #[pin]
         lane: L,
         outlets: Vec<Outlet<L::Item>>,
@@ -37,7 +37,7 @@ pin_project! {
 }
 
 impl<L: Lane> ShareDriver<L> {
-    pub(super) fn new(
+    pub(in crate::flow) fn new(
         lane: L,
         senders: Vec<Sender<L::Item>>,
         demand: Demand,
@@ -163,7 +163,7 @@ impl<L: Lane> Future for ShareDriver<L> {
 pin_project! {
     /// Hands each item of a lane to the outlet that a route says.
     #[must_use = "a driver does nothing until it is polled"]
-    pub(super) struct RouteDriver<L: Lane, R> {
+    pub(in crate::flow) struct RouteDriver<L: Lane, R> {
         #[pin]
         lane: L,
         route: R,
@@ -174,7 +174,7 @@ pin_project! {
 }
 
 impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
-    pub(super) fn new(
+    pub(in crate::flow) fn new(
         lane: L,
         route: R,
         senders: Vec<Sender<L::Item>>,
@@ -278,14 +278,14 @@ impl<L: Lane, R: Route<L::Item>> Future for RouteDriver<L, R> {
 pin_project! {
     /// Runs a lane for its side effects.
     #[must_use = "a driver does nothing until it is polled"]
-    pub(super) struct DrainDriver<L> {
+    pub(in crate::flow) struct DrainDriver<L> {
         #[pin]
         lane: L,
     }
 }
 
 impl<L> DrainDriver<L> {
-    pub(super) fn new(lane: L) -> Self {
+    pub(in crate::flow) fn new(lane: L) -> Self {
         Self { lane }
     }
 }

@@ -1,6 +1,6 @@
 //! The futures of one lane: each is polled in place, and moves to a task of its own if it is pending.
 
-use super::limit::Permit;
+use crate::flow::map_async::limit::Permit;
 use crate::sync::keep_waker;
 use pin_project_lite::pin_project;
 use std::any::Any;
@@ -20,7 +20,7 @@ type Payload = Box<dyn Any + Send>;
 ///
 /// A future is polled at once where it is put, in a place on the heap that is used again and again. One that is pending
 /// moves, with that place, to a task of its own, so that it is driven whether or not the lane is polled.
-pub(super) struct Jobs<Fut: Future> {
+pub(in crate::flow) struct Jobs<Fut: Future> {
     /// Where the next future is put.
     place: Place<Fut>,
     jobs: Vec<Job<Fut>>,
@@ -28,7 +28,7 @@ pub(super) struct Jobs<Fut: Future> {
     idle: Vec<usize>,
     finished: Arc<Finished<Fut::Output>>,
     /// Taken out of `finished`, and not yet read.
-    unread: VecDeque<(usize, Outcome<Fut::Output>)>,
+    unread: VecDeque<(usize, JobOutcome<Fut::Output>)>,
     runtime: Handle,
 }
 
@@ -48,16 +48,16 @@ struct Seated<Fut> {
     permit: Option<Permit>,
 }
 
-type Place<Fut> = Pin<Box<Slot<Fut>>>;
+type Place<Fut> = Pin<Box<JobSlot<Fut>>>;
 
 pin_project! {
-    struct Slot<Fut> {
+    struct JobSlot<Fut> {
         #[pin]
         future: Option<Fut>,
     }
 }
 
-impl<Fut> Slot<Fut> {
+impl<Fut> JobSlot<Fut> {
     fn empty() -> Place<Fut> {
         Box::pin(Self { future: None })
     }
@@ -68,7 +68,7 @@ impl<Fut> Slot<Fut> {
     }
 }
 
-impl<Fut: Future> Slot<Fut> {
+impl<Fut: Future> JobSlot<Fut> {
     /// Polls the future that was put here; one that is ready is dropped.
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Fut::Output> {
@@ -84,7 +84,7 @@ impl<Fut: Future> Slot<Fut> {
     }
 }
 
-enum Outcome<T> {
+enum JobOutcome<T> {
     Done(T),
     Panicked(Payload),
     /// The runtime dropped the task.
@@ -96,7 +96,7 @@ struct Finished<T> {
 }
 
 struct FinishedState<T> {
-    queue: VecDeque<(usize, Outcome<T>)>,
+    queue: VecDeque<(usize, JobOutcome<T>)>,
     lane: Option<Waker>,
 }
 
@@ -111,10 +111,10 @@ impl<Fut> Jobs<Fut>
 where
     Fut: Future<Output: Send> + Send + 'static,
 {
-    pub(super) fn new(runtime: Handle) -> Self {
+    pub(in crate::flow) fn new(runtime: Handle) -> Self {
         let state = Mutex::new(FinishedState { queue: VecDeque::new(), lane: None });
         Self {
-            place: Slot::empty(),
+            place: JobSlot::empty(),
             jobs: Vec::new(),
             idle: Vec::new(),
             finished: Arc::new(Finished { state }),
@@ -125,13 +125,13 @@ where
 
     /// How many futures run, or have a result that was not read yet.
     #[inline]
-    pub(super) fn outstanding(&self) -> usize {
+    pub(in crate::flow) fn outstanding(&self) -> usize {
         self.jobs.len() - self.idle.len()
     }
 
     /// Polls a future for the first time. If it is pending, it is to be [spawned](Self::spawn).
     #[inline(always)]
-    pub(super) fn begin(&mut self, future: Fut) -> Poll<Fut::Output> {
+    pub(in crate::flow) fn begin(&mut self, future: Fut) -> Poll<Fut::Output> {
         self.place.as_mut().put(Some(future));
         // This poll need not wake anything: the task polls the future again in any case.
         self.place.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -139,9 +139,9 @@ where
 
     /// Moves the pending future that [began](Self::begin) into a task of its own; returns its job number.
     #[inline(never)]
-    pub(super) fn spawn(&mut self, permit: Option<Permit>) -> usize {
+    pub(in crate::flow) fn spawn(&mut self, permit: Option<Permit>) -> usize {
         let at = self.idle.pop().unwrap_or_else(|| {
-            let seat = Arc::new(Mutex::new(Seated { place: Slot::empty(), permit: None }));
+            let seat = Arc::new(Mutex::new(Seated { place: JobSlot::empty(), permit: None }));
             self.jobs.push(Job { seat, task: None });
             self.jobs.len() - 1
         });
@@ -151,7 +151,7 @@ where
         seated.permit = permit;
         drop(seated);
         let (seat, finished) = (Arc::clone(&job.seat), Some(Arc::clone(&self.finished)));
-        job.task = Some(self.runtime.spawn(Task { at, seat, finished }));
+        job.task = Some(self.runtime.spawn(JobTask { at, seat, finished }));
         at
     }
 
@@ -160,7 +160,7 @@ where
     /// # Panics
     /// With the panic of a future.
     #[inline]
-    pub(super) fn next_finished(&mut self) -> Option<(usize, Fut::Output)> {
+    pub(in crate::flow) fn next_finished(&mut self) -> Option<(usize, Fut::Output)> {
         if self.outstanding() == 0 {
             return None;
         }
@@ -169,20 +169,20 @@ where
         }
         while let Some((at, outcome)) = self.unread.pop_front() {
             match outcome {
-                Outcome::Done(output) => {
+                JobOutcome::Done(output) => {
                     self.idle.push(at);
                     return Some((at, output));
                 }
-                Outcome::Panicked(payload) => resume_unwind(payload),
+                JobOutcome::Panicked(payload) => resume_unwind(payload),
                 // The job stays outstanding, so that the lane does not end: the flow learns of this from its own tasks.
-                Outcome::Gone => {}
+                JobOutcome::Gone => {}
             }
         }
         None
     }
 
     /// Waits until there is a result that was not read. Call it only while a future is outstanding.
-    pub(super) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(in crate::flow) fn poll_finished(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.unread.is_empty() {
             return Poll::Ready(());
         }
@@ -223,22 +223,22 @@ fn empty<Fut>(seat: &Seat<Fut>) {
     };
     let permit = seated.permit.take();
     // Code of the user's runs outside of the lock.
-    let place = std::mem::replace(&mut seated.place, Slot::empty());
+    let place = std::mem::replace(&mut seated.place, JobSlot::empty());
     drop(seated);
     drop(place);
     drop(permit);
 }
 
 /// What drives one pending future.
-struct Task<Fut: Future> {
+struct JobTask<Fut: Future> {
     at: usize,
     seat: Arc<Seat<Fut>>,
     /// `None` once the outcome was reported.
     finished: Option<Arc<Finished<Fut::Output>>>,
 }
 
-impl<Fut: Future> Task<Fut> {
-    fn report(&mut self, outcome: Outcome<Fut::Output>, permit: Option<Permit>) {
+impl<Fut: Future> JobTask<Fut> {
+    fn report(&mut self, outcome: JobOutcome<Fut::Output>, permit: Option<Permit>) {
         let Some(finished) = self.finished.take() else {
             return;
         };
@@ -254,7 +254,7 @@ impl<Fut: Future> Task<Fut> {
     }
 }
 
-impl<Fut: Future> Future for Task<Fut> {
+impl<Fut: Future> Future for JobTask<Fut> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -262,11 +262,11 @@ impl<Fut: Future> Future for Task<Fut> {
         let mut seated = this.seat.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = match catch_unwind(AssertUnwindSafe(|| seated.place.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Outcome::Done(output),
+            Ok(Poll::Ready(output)) => JobOutcome::Done(output),
             Err(payload) => {
                 // The first panic is the one to be seen.
                 let _ = catch_unwind(AssertUnwindSafe(|| seated.place.as_mut().put(None)));
-                Outcome::Panicked(payload)
+                JobOutcome::Panicked(payload)
             }
         };
         let permit = seated.permit.take();
@@ -276,10 +276,10 @@ impl<Fut: Future> Future for Task<Fut> {
     }
 }
 
-impl<Fut: Future> Drop for Task<Fut> {
+impl<Fut: Future> Drop for JobTask<Fut> {
     fn drop(&mut self) {
         if self.finished.is_some() {
-            self.report(Outcome::Gone, None);
+            self.report(JobOutcome::Gone, None);
             empty(&self.seat);
         }
     }
@@ -295,7 +295,7 @@ impl<Fut: Future> fmt::Debug for Jobs<Fut> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::limit::{Gate, Limit};
+    use super::super::limit::{LanePermits, Limit};
     use super::Jobs;
     use futures::future::{BoxFuture, FutureExt, pending, ready};
     use std::future::poll_fn;
@@ -330,7 +330,7 @@ mod tests {
     fn what_a_runtime_dropped_never_looks_done_and_gives_its_permit_back() {
         let runtime = Builder::new_current_thread().build().unwrap();
         let mut jobs = Numbers::new(runtime.handle().clone());
-        let mut gate = Gate::new(Limit::new(1), 0);
+        let mut gate = LanePermits::new(Limit::new(1), 0);
         assert!(jobs.begin(pending().boxed()).is_pending());
         jobs.spawn(gate.try_permit());
         assert!(gate.try_permit().is_none());

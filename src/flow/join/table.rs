@@ -1,4 +1,4 @@
-use super::join_mode::{JoinMode, Side};
+use crate::flow::join::mode::{JoinMode, Side};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use std::vec;
 ///
 /// Items lie in the order they came, and the items of a key are chained. A vector for each key and side would cost an
 /// allocation for every item when most keys occur only a few times, plus one more cache miss per lookup.
-pub(super) struct Table<K, L, R> {
+pub(in crate::flow) struct Table<K, L, R> {
     keys: HashMap<K, Ends, foldhash::fast::RandomState>,
     lefts: Chains<L>,
     rights: Chains<R>,
@@ -28,20 +28,20 @@ const NONE: usize = usize::MAX;
 struct Chains<T>(Vec<(T, usize)>);
 
 /// An item on its way along a chain of the other side.
-pub(super) struct Meeting {
+pub(in crate::flow) struct Meeting {
     own: Side<usize, usize>,
     next: usize,
     last: usize,
 }
 
 impl<K: Hash + Eq, L, R> Table<K, L, R> {
-    pub(super) fn new() -> Self {
+    pub(in crate::flow) fn new() -> Self {
         Self { keys: HashMap::default(), lefts: Chains(Vec::new()), rights: Chains(Vec::new()) }
     }
 
     /// Keeps an item; returns which items of the other side it is to meet, if there are any.
     #[inline(always)]
-    pub(super) fn add(&mut self, key: K, item: Side<L, R>) -> Option<Meeting> {
+    pub(in crate::flow) fn add(&mut self, key: K, item: Side<L, R>) -> Option<Meeting> {
         let ends = self.keys.entry(key).or_insert(Ends { left: NONE, right: NONE });
         match item {
             Side::Left(item) => {
@@ -57,7 +57,7 @@ impl<K: Hash + Eq, L, R> Table<K, L, R> {
 
     /// Makes rows of an item and those it meets. When `each` breaks, returns which it is still to meet.
     #[inline(always)]
-    pub(super) fn meet<M>(
+    pub(in crate::flow) fn meet<M>(
         &self,
         Meeting { own, next, last }: Meeting,
         each: &mut impl FnMut(M::Row) -> ControlFlow<()>,
@@ -84,7 +84,7 @@ impl<K: Hash + Eq, L, R> Table<K, L, R> {
     }
 
     /// The items of both sides without a partner, in the order they came.
-    pub(super) fn unmatched(mut self) -> (Unmatched<L>, Unmatched<R>) {
+    pub(in crate::flow) fn unmatched(mut self) -> (Unmatched<L>, Unmatched<R>) {
         for ends in self.keys.values() {
             if ends.right == NONE {
                 self.lefts.mark(ends.left);
@@ -145,10 +145,10 @@ impl<T> Chains<T> {
 }
 
 /// The items of a side without a partner.
-pub(super) struct Unmatched<T>(vec::IntoIter<(T, usize)>);
+pub(in crate::flow) struct Unmatched<T>(vec::IntoIter<(T, usize)>);
 
 impl<T> Unmatched<T> {
-    pub(super) fn none() -> Self {
+    pub(in crate::flow) fn none() -> Self {
         Self(Vec::new().into_iter())
     }
 }

@@ -12,7 +12,7 @@ pin_project! {
     ///
     /// An item is taken when the sink is ready for it. The sink is flushed whenever the lane has nothing ready.
     #[must_use = "a driver does nothing until it is polled"]
-    pub(super) struct SinkDriver<L, Si, F> {
+    pub(in crate::flow) struct SinkDriver<L, Si, F> {
         #[pin]
         lane: L,
         #[pin]
@@ -30,7 +30,7 @@ where
     Si: Sink<L::Item>,
     F: FnMut(Si::Error),
 {
-    pub(super) fn new(lane: L, sink: Si, failed: F) -> Self {
+    pub(in crate::flow) fn new(lane: L, sink: Si, failed: F) -> Self {
         Self { lane, sink, closing: false, pace: Pace::default(), failed }
     }
 

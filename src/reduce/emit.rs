@@ -33,7 +33,7 @@ pub struct Items;
 
 /// Emits the state: see [`Flow::emit_state`](crate::Flow::emit_state).
 #[derive(Debug, Clone, Copy)]
-pub struct State;
+pub struct EmitState;
 
 /// Emits nothing at triggers: see [`Flow::emit_nothing`](crate::Flow::emit_nothing).
 #[derive(Debug)]
@@ -62,7 +62,7 @@ where
     }
 }
 
-impl<S, P, Id> Emit<S, P, Id> for State
+impl<S, P, Id> Emit<S, P, Id> for EmitState
 where
     P: Copies<S>,
 {

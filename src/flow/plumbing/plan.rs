@@ -1,7 +1,7 @@
-use super::envelope::Envelope;
-use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::dispatch::Route;
+use crate::flow::plumbing::envelope::Envelope;
+use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::Lane;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
@@ -9,11 +9,11 @@ use std::thread::available_parallelism;
 /// What a flow will run: what comes out of its last layer, and how to build that layer and all that feeds it.
 ///
 /// Plans are nested like iterator adapters: `Op<Op<Source<…>>>`. Users meet them in type names only; in bounds of their
-/// own they name [`Flowing`](super::Flowing) and its like.
+/// own they name [`Flowing`](crate::flow::Flowing) and its like.
 pub trait Plan: Layered {
     /// What comes out of the flow, or goes to the next operator.
     type Item;
-    /// The [`Envelope`] in which an operator after this one gets its items; [`ClosedLayer`](super::adapters::ClosedLayer) when
+    /// The [`Envelope`] in which an operator after this one gets its items; [`ClosedLayer`](crate::flow::adapters::ClosedLayer) when
     /// none may come after it.
     type Carries;
 
@@ -82,48 +82,48 @@ pub struct Settings {
     lanes: Option<NonZeroUsize>,
     passes_through: bool,
     seed: Option<u64>,
-    pub(super) demand: Demand,
+    pub(in crate::flow) demand: Demand,
 }
 
 impl Settings {
     /// As many lanes as set, or as there are cores.
-    pub(super) fn lanes(&self) -> usize {
+    pub(in crate::flow) fn lanes(&self) -> usize {
         self.lanes.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 
     /// How many lanes the layer has over `sources` sources: at most `sources` if the layer is left out.
-    pub(super) fn lanes_over(&self, sources: usize) -> usize {
+    pub(in crate::flow) fn lanes_over(&self, sources: usize) -> usize {
         if self.passes_through { self.lanes().min(sources) } else { self.lanes() }
     }
 
     /// Leaves the layer out, unless its lanes were set.
-    pub(super) fn pass_through(&mut self) {
+    pub(in crate::flow) fn pass_through(&mut self) {
         self.passes_through = self.lanes.is_none();
     }
 
     /// The number of lanes that was set, if any.
-    pub(super) fn lanes_set(&self) -> Option<usize> {
+    pub(in crate::flow) fn lanes_set(&self) -> Option<usize> {
         self.lanes.map(NonZeroUsize::get)
     }
 
     /// The same settings for a layer of one lane.
-    pub(super) fn one_lane(self) -> Self {
+    pub(in crate::flow) fn one_lane(self) -> Self {
         Self { lanes: Some(NonZeroUsize::MIN), ..self }
     }
 
-    pub(super) fn set_seed(&mut self, seed: u64) {
+    pub(in crate::flow) fn set_seed(&mut self, seed: u64) {
         self.seed = Some(seed);
     }
 
     /// Has a route hash with the seed of this layer, if it has one.
-    pub(super) fn seed<T>(&self, route: &mut impl Route<T>) {
+    pub(in crate::flow) fn seed<T>(&self, route: &mut impl Route<T>) {
         if let Some(seed) = self.seed {
             route.seed(seed);
         }
     }
 
     #[track_caller]
-    pub(super) fn set_lanes(&mut self, lanes: usize) {
+    pub(in crate::flow) fn set_lanes(&mut self, lanes: usize) {
         self.lanes = NonZeroUsize::new(lanes);
         assert!(self.lanes.is_some(), "lanes must be at least 1, given 0");
         assert!(lanes <= MOST_LANES, "lanes must be at most {MOST_LANES}, each a task, given {lanes}");

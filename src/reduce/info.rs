@@ -26,7 +26,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info<Id> {
-    /// What names the window: see the kinds of [`Window`](super::Window).
+    /// What names the window: see the kinds of [`Window`](crate::window::Window).
     pub window: Id,
     /// What went off.
     pub trigger: Trigger,

@@ -1,7 +1,7 @@
 use std::iter;
 
 /// Something that keeps a state for each window.
-pub trait Keeps {
+pub trait KeepsState {
     /// What it keeps.
     type State;
 
@@ -11,7 +11,7 @@ pub trait Keeps {
 }
 
 /// Takes items into a state, and may emit `U` at once.
-pub trait Reducer<T, U>: Keeps {
+pub trait Reducer<T, U>: KeepsState {
     /// What comes out at once.
     type Items: Iterator<Item = U>;
 
@@ -34,7 +34,7 @@ pub struct EmitAndFold<I, F> {
     pub(crate) f: F,
 }
 
-impl<S, I: FnMut() -> S, F> Keeps for Fold<I, F> {
+impl<S, I: FnMut() -> S, F> KeepsState for Fold<I, F> {
     type State = S;
 
     fn init(&mut self) -> S {
@@ -56,7 +56,7 @@ where
     }
 }
 
-impl<S, I: FnMut() -> S, F> Keeps for EmitAndFold<I, F> {
+impl<S, I: FnMut() -> S, F> KeepsState for EmitAndFold<I, F> {
     type State = S;
 
     fn init(&mut self) -> S {

@@ -1,7 +1,7 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
-use super::monitor::{Launch, Losses};
-use crate::lane::Gate;
+use crate::flow::monitor::{Launch, Losses};
+use crate::lane::SourceGate;
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -39,7 +39,7 @@ pub struct Tasks {
 }
 
 /// Why a flow cannot come to its end.
-pub(super) enum Failure {
+pub(in crate::flow) enum Failure {
     /// The user's code panicked in a lane.
     Panic(Payload),
     /// The runtime of the lanes dropped them.
@@ -48,7 +48,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Raises the panic of the lane in the task that reads the flow.
-    pub(super) fn raise(self) -> ! {
+    pub(in crate::flow) fn raise(self) -> ! {
         match self {
             Self::Panic(payload) => resume_unwind(payload),
             Self::RuntimeGone => {
@@ -61,7 +61,7 @@ impl Failure {
 impl Tasks {
     /// # Panics
     /// When no runtime was named, and it is called outside of one.
-    pub(super) fn new(launch: &Launch) -> Self {
+    pub(in crate::flow) fn new(launch: &Launch) -> Self {
         let runtime = launch.runtime.clone().or_else(|| Handle::try_current().ok()).expect(
             "a flow needs a tokio runtime for its lanes and was polled outside of one: await it in \
              `#[tokio::main]`, `#[tokio::test]` or `Runtime::block_on`, or name a runtime with `Flow::on`",
@@ -82,32 +82,32 @@ impl Tasks {
     }
 
     /// Makes timers and tasks of users' adapters belong to the runtime of the lanes while `build` runs.
-    pub(super) fn building<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+    pub(in crate::flow) fn building<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
         let runtime = self.runtime.clone();
         let _context = runtime.enter();
         build(self)
     }
 
-    pub(super) fn runtime(&self) -> &Handle {
+    pub(in crate::flow) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
     /// Counts items that were dropped before any operator or reader took them.
-    pub(super) fn discarded(&self) -> &Arc<AtomicU64> {
+    pub(in crate::flow) fn discarded(&self) -> &Arc<AtomicU64> {
         &self.losses.discarded
     }
 
     /// Counts items that came too late for their windows.
-    pub(super) fn late(&self) -> &Arc<AtomicU64> {
+    pub(in crate::flow) fn late(&self) -> &Arc<AtomicU64> {
         &self.losses.late
     }
 
-    pub(super) fn losses(&self) -> &Losses {
+    pub(in crate::flow) fn losses(&self) -> &Losses {
         &self.losses
     }
 
     /// Builds a plan whose sources end when `signal` is cancelled, and count the items taken in `counter`, if any.
-    pub(super) fn gated<R>(
+    pub(in crate::flow) fn gated<R>(
         &mut self,
         signal: CancellationToken,
         counter: Option<Arc<AtomicU64>>,
@@ -123,7 +123,7 @@ impl Tasks {
     }
 
     /// Builds a plan whose sources end only by themselves.
-    pub(super) fn ungated<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+    pub(in crate::flow) fn ungated<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
         let signals = std::mem::take(&mut self.signals);
         let built = build(self);
         self.signals = signals;
@@ -131,11 +131,11 @@ impl Tasks {
     }
 
     /// The gate of a source being built now.
-    pub(super) fn gate(&self) -> Gate {
-        Gate::new(&self.signals, &self.counters)
+    pub(in crate::flow) fn gate(&self) -> SourceGate {
+        SourceGate::new(&self.signals, &self.counters)
     }
 
-    pub(super) fn spawn(&mut self, driver: impl Future<Output = ()> + Send + 'static) {
+    pub(in crate::flow) fn spawn(&mut self, driver: impl Future<Output = ()> + Send + 'static) {
         let slot: Arc<Slot> = Arc::new(Mutex::new(Some(Box::pin(driver))));
         self.slots.push(Arc::clone(&slot));
         let stopped = Arc::clone(&self.stopped);
@@ -145,7 +145,7 @@ impl Tasks {
 
     /// Drops all drivers, and with them their sources: at once those that are not being polled, the others when their
     /// poll returns. Returns the first panic of a drop.
-    pub(super) fn stop(&mut self) -> Option<Payload> {
+    pub(in crate::flow) fn stop(&mut self) -> Option<Payload> {
         self.stopped.store(true, Ordering::SeqCst);
         self.set.abort_all();
         let mut panicked = None;
@@ -163,7 +163,7 @@ impl Tasks {
     }
 
     /// Ready once every task is gone: cleanly, or with the first failure, which stops all others.
-    pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    pub(in crate::flow) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         while let Some(ended) = ready!(self.set.poll_join_next(cx)) {
             let Err(error) = ended else { continue };
             let failure = match error.try_into_panic() {
@@ -182,7 +182,7 @@ impl Tasks {
     }
 
     /// Stops all tasks, and waits until they and all they had are gone. Fails when one of them did.
-    pub(super) async fn stopped(mut self) -> Result<(), Failure> {
+    pub(in crate::flow) async fn stopped(mut self) -> Result<(), Failure> {
         let dropped = self.stop().map(Failure::Panic);
         let mut failure = self.failure.take().or(dropped);
         while let Some(ended) = self.set.join_next().await {
@@ -195,7 +195,7 @@ impl Tasks {
     }
 
     /// Stops what has not ended. If a drop panics, that is the failure if `keep_panic` is set, else it is returned.
-    pub(super) fn abort(&mut self, keep_panic: bool) -> Option<Payload> {
+    pub(in crate::flow) fn abort(&mut self, keep_panic: bool) -> Option<Payload> {
         let ended = |slot: &Arc<Slot>| matches!(slot.try_lock(), Ok(driver) if driver.is_none());
         if self.slots.iter().all(ended) {
             return None;
@@ -212,12 +212,12 @@ impl Tasks {
     }
 
     /// Whether the flow was stopped before its end by [`abort`](Self::abort).
-    pub(super) fn was_aborted(&self) -> bool {
+    pub(in crate::flow) fn was_aborted(&self) -> bool {
         self.aborted
     }
 
     /// True while tasks are being stopped because of a failure.
-    pub(super) fn is_failing(&self) -> bool {
+    pub(in crate::flow) fn is_failing(&self) -> bool {
         self.failure.is_some()
     }
 }

@@ -1,7 +1,7 @@
 use crate::coop::{Pace, give_way};
 use crate::lane::{Each, Lane, poll_one};
+use crate::reduce::Emit;
 use crate::window::Info;
-use crate::window::adapters::Emit;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub trait Gather<Id, T> {
 
 /// What a lane that reduces sends to the lane that brings windows together; the number is that of the sending lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece<Id, T> {
+pub enum LaneReport<Id, T> {
     /// Something that was emitted for a window.
     Item(Id, T),
     /// A lane is done with a window.
@@ -41,41 +41,41 @@ pub enum Piece<Id, T> {
 
 /// Turns what `E` emits into pieces.
 #[derive(Debug, Clone)]
-pub struct Pieces<E>(pub(super) E);
+pub struct Reporting<E>(pub(in crate::flow) E);
 
 /// What comes out of a trigger, in pieces.
 #[derive(Debug)]
-pub struct PiecesOf<I, Id> {
-    /// Fused: items after the end would arrive after [`Piece::Done`].
+pub struct LaneReports<I, Id> {
+    /// Fused: items after the end would arrive after [`LaneReport::Done`].
     items: Fuse<I>,
     window: Id,
     /// At the last trigger of a window, the number of the lane, which is done with the window then.
     done: Option<usize>,
 }
 
-impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for Pieces<E> {
-    type Item = Piece<Id, E::Item>;
-    type Items = PiecesOf<E::Items, Id>;
+impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for Reporting<E> {
+    type Item = LaneReport<Id, E::Item>;
+    type Items = LaneReports<E::Items, Id>;
 
     fn early(&mut self, state: &mut S, info: Info<Id>) -> Self::Items {
         let window = info.window.clone();
-        PiecesOf { items: self.0.early(state, info).fuse(), window, done: None }
+        LaneReports { items: self.0.early(state, info).fuse(), window, done: None }
     }
 
     fn last(&mut self, state: S, info: Info<Id>) -> Self::Items {
         let (window, done) = (info.window.clone(), Some(info.lane));
-        PiecesOf { items: self.0.last(state, info).fuse(), window, done }
+        LaneReports { items: self.0.last(state, info).fuse(), window, done }
     }
 }
 
-impl<I: Iterator, Id: Clone> Iterator for PiecesOf<I, Id> {
-    type Item = Piece<Id, I::Item>;
+impl<I: Iterator, Id: Clone> Iterator for LaneReports<I, Id> {
+    type Item = LaneReport<Id, I::Item>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(item) = self.items.next() {
-            return Some(Piece::Item(self.window.clone(), item));
+            return Some(LaneReport::Item(self.window.clone(), item));
         }
-        Some(Piece::Done(self.done.take()?, self.window.clone()))
+        Some(LaneReport::Done(self.done.take()?, self.window.clone()))
     }
 }
 
@@ -92,15 +92,15 @@ pin_project! {
 }
 
 impl<L> Ending<L> {
-    pub(super) fn new(lane: L, number: usize) -> Self {
+    pub(in crate::flow) fn new(lane: L, number: usize) -> Self {
         Self { lane, number, ended: false }
     }
 }
 
-impl<Id, T, L: Lane<Item = Piece<Id, T>>> Lane for Ending<L> {
+impl<Id, T, L: Lane<Item = LaneReport<Id, T>>> Lane for Ending<L> {
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
-        F: FnMut(Piece<Id, T>) -> ControlFlow<()>,
+        F: FnMut(LaneReport<Id, T>) -> ControlFlow<()>,
     {
         let this = self.project();
         if *this.ended {
@@ -111,15 +111,15 @@ impl<Id, T, L: Lane<Item = Piece<Id, T>>> Lane for Ending<L> {
             return polled;
         }
         *this.ended = true;
-        Poll::Ready(match each(Piece::End(*this.number)) {
+        Poll::Ready(match each(LaneReport::End(*this.number)) {
             ControlFlow::Continue(()) => Each::Ended,
             ControlFlow::Break(()) => Each::Stopped,
         })
     }
 }
 
-impl<Id, T, L: Lane<Item = Piece<Id, T>>> Stream for Ending<L> {
-    type Item = Piece<Id, T>;
+impl<Id, T, L: Lane<Item = LaneReport<Id, T>>> Stream for Ending<L> {
+    type Item = LaneReport<Id, T>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         poll_one(self, cx)
@@ -129,7 +129,7 @@ impl<Id, T, L: Lane<Item = Piece<Id, T>>> Stream for Ending<L> {
 pin_project! {
     /// The lane behind [`Flow::departition`](crate::Flow::departition): brings together what lanes emit for one window.
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct Departed<L, Id, G, A> {
+    pub struct DepartitionLane<L, Id, G, A> {
         #[pin]
         lanes: L,
         windows: Windows<Id, A>,
@@ -156,8 +156,8 @@ enum Progress<Id> {
     Ended,
 }
 
-impl<L, Id, G, A> Departed<L, Id, G, A> {
-    pub(super) fn new(lane: L, all: usize, gather: G) -> Self {
+impl<L, Id, G, A> DepartitionLane<L, Id, G, A> {
+    pub(in crate::flow) fn new(lane: L, all: usize, gather: G) -> Self {
         let lanes = std::iter::repeat_with(|| Progress::Nothing).take(all).collect();
         let windows = Windows { open: BTreeMap::new(), lanes, complete: Progress::Nothing };
         Self { lanes: lane, windows, gather, pace: Pace::default(), ended: false }
@@ -165,18 +165,18 @@ impl<L, Id, G, A> Departed<L, Id, G, A> {
 }
 
 impl<Id: Ord + Clone, A> Windows<Id, A> {
-    fn take<T>(&mut self, piece: Piece<Id, T>, gather: &mut impl Gather<Id, T, State = A>) {
+    fn take<T>(&mut self, piece: LaneReport<Id, T>, gather: &mut impl Gather<Id, T, State = A>) {
         let (lane, progress) = match piece {
-            Piece::Item(window, item) => {
+            LaneReport::Item(window, item) => {
                 let state = self.open.entry(window).or_insert_with(|| gather.init());
                 return gather.merge(state, item);
             }
-            Piece::Done(lane, window) => {
+            LaneReport::Done(lane, window) => {
                 // A window for which nothing was emitted comes out, too.
                 self.open.entry(window.clone()).or_insert_with(|| gather.init());
                 (lane, Progress::Upto(window))
             }
-            Piece::End(lane) => (lane, Progress::Ended),
+            LaneReport::End(lane) => (lane, Progress::Ended),
         };
         let known = &mut self.lanes[lane];
         if *known < progress {
@@ -203,9 +203,9 @@ impl<Id: Ord + Clone, A> Windows<Id, A> {
     }
 }
 
-impl<L, Id, T, G> Lane for Departed<L, Id, G, G::State>
+impl<L, Id, T, G> Lane for DepartitionLane<L, Id, G, G::State>
 where
-    L: Lane<Item = Piece<Id, T>>,
+    L: Lane<Item = LaneReport<Id, T>>,
     Id: Ord + Clone,
     G: Gather<Id, T>,
 {
@@ -241,9 +241,9 @@ where
     }
 }
 
-impl<L, Id, T, G> Stream for Departed<L, Id, G, G::State>
+impl<L, Id, T, G> Stream for DepartitionLane<L, Id, G, G::State>
 where
-    L: Lane<Item = Piece<Id, T>>,
+    L: Lane<Item = LaneReport<Id, T>>,
     Id: Ord + Clone,
     G: Gather<Id, T>,
 {
@@ -254,9 +254,9 @@ where
     }
 }
 
-impl<L: fmt::Debug, Id, G, A> fmt::Debug for Departed<L, Id, G, A> {
+impl<L: fmt::Debug, Id, G, A> fmt::Debug for DepartitionLane<L, Id, G, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Departed")
+        f.debug_struct("DepartitionLane")
             .field("lanes", &self.lanes)
             .field("windows", &self.windows.open.len())
             .finish_non_exhaustive()
@@ -275,9 +275,9 @@ mod tests {
             at += 1;
             (at != 2).then_some(at)
         });
-        let mut pieces = PiecesOf { items: items.fuse(), window: 'w', done: Some(0) };
-        assert_eq!(pieces.next(), Some(Piece::Item('w', 1)));
-        assert_eq!(pieces.next(), Some(Piece::Done(0, 'w')));
+        let mut pieces = LaneReports { items: items.fuse(), window: 'w', done: Some(0) };
+        assert_eq!(pieces.next(), Some(LaneReport::Item('w', 1)));
+        assert_eq!(pieces.next(), Some(LaneReport::Done(0, 'w')));
         assert_eq!([pieces.next(), pieces.next()], [None, None]);
     }
 }

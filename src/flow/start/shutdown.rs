@@ -1,7 +1,7 @@
 //! What flows that run in the background have in common: they are told to stop, and have a deadline for it.
 
-use super::report::{FlowEnd, FlowError, FlowReport};
-use super::stop_when::Meter;
+use crate::flow::report::{FlowEnd, FlowError, FlowReport};
+use crate::flow::stop_when::Meter;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
@@ -13,29 +13,29 @@ use tokio_util::sync::CancellationToken;
 
 /// When a flow was started and told to stop, and its counters.
 #[derive(Debug)]
-pub(super) struct Course {
-    pub(super) runtime: Handle,
+pub(in crate::flow) struct RunClock {
+    pub(in crate::flow) runtime: Handle,
     /// Ends the sources.
-    pub(super) stop: CancellationToken,
-    pub(super) meter: Arc<Meter>,
+    pub(in crate::flow) stop: CancellationToken,
+    pub(in crate::flow) meter: Arc<Meter>,
     started: Instant,
-    told: OnceLock<Instant>,
+    asked_at: OnceLock<Instant>,
 }
 
-impl Course {
-    pub(super) fn new(runtime: Handle, stop: CancellationToken, meter: Arc<Meter>) -> Self {
-        Self { runtime, stop, meter, started: Instant::now(), told: OnceLock::new() }
+impl RunClock {
+    pub(in crate::flow) fn new(runtime: Handle, stop: CancellationToken, meter: Arc<Meter>) -> Self {
+        Self { runtime, stop, meter, started: Instant::now(), asked_at: OnceLock::new() }
     }
 
     /// Ends the sources.
-    pub(super) fn tell(&self) {
-        let _ = self.told.set(Instant::now());
+    pub(in crate::flow) fn request_stop(&self) {
+        let _ = self.asked_at.set(Instant::now());
         self.stop.cancel();
     }
 
     /// How a flow that came to its end has ended.
-    pub(super) fn end(&self) -> FlowEnd {
-        if self.told.get().is_some_and(|told| *told <= self.meter.ended()) {
+    pub(in crate::flow) fn end(&self) -> FlowEnd {
+        if self.asked_at.get().is_some_and(|asked_at| *asked_at <= self.meter.ended()) {
             FlowEnd::Drained
         } else {
             FlowEnd::Finished
@@ -43,7 +43,7 @@ impl Course {
     }
 
     /// The report of a flow that has ended.
-    pub(super) fn report(&self, end: Result<FlowEnd, FlowError>) -> FlowReport {
+    pub(in crate::flow) fn report(&self, end: Result<FlowEnd, FlowError>) -> FlowReport {
         let ended = self.meter.ended();
         FlowReport {
             end,
@@ -52,19 +52,23 @@ impl Course {
             undelivered: 0,
             late: self.meter.late(),
             ran: ended - self.started,
-            drained_for: self.told.get().filter(|told| **told <= ended).map(|told| ended - *told),
+            drained_for: self
+                .asked_at
+                .get()
+                .filter(|asked_at| **asked_at <= ended)
+                .map(|asked_at| ended - *asked_at),
         }
     }
 
     /// A timer of the flow's runtime, whichever task polls it.
-    pub(super) fn sleep(&self, duration: Duration) -> Pin<Box<Sleep>> {
+    pub(in crate::flow) fn sleep(&self, duration: Duration) -> Pin<Box<Sleep>> {
         let _context = self.runtime.enter();
         Box::pin(sleep(duration))
     }
 }
 
 /// Waits until `ended` is ready, and calls `abort` if the deadline passes first.
-pub(super) async fn or_abort<R>(
+pub(in crate::flow) async fn or_abort<R>(
     ended: impl Future<Output = R>,
     mut deadline: Pin<Box<Sleep>>,
     abort: impl FnOnce(),

@@ -1,5 +1,5 @@
-use super::report::{FlowEnd, FlowError, FlowReport};
-use super::shutdown::{Course, or_abort};
+use crate::flow::report::{FlowEnd, FlowError, FlowReport};
+use crate::flow::start::shutdown::{RunClock, or_abort};
 use crate::stage::{ProducerHandle, Reads, Reason, Subscribe};
 use std::fmt;
 use std::future::Future;
@@ -39,16 +39,16 @@ pub struct StagesHandle<T: Send + 'static, O: Send + 'static = ()> {
     stage: ProducerHandle<T, O>,
     /// Held because these may be the only handles of the consumers.
     consumers: Arc<[Box<dyn Reads<T>>]>,
-    course: Arc<Course>,
+    run_clock: Arc<RunClock>,
 }
 
 impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
-    pub(super) fn new(
+    pub(in crate::flow) fn new(
         stage: ProducerHandle<T, O>,
         consumers: Arc<[Box<dyn Reads<T>>]>,
-        course: Arc<Course>,
+        run_clock: Arc<RunClock>,
     ) -> Self {
-        Self { stage, consumers, course }
+        Self { stage, consumers, run_clock }
     }
 
     /// The stage that the flow has become, for its status and counts.
@@ -98,7 +98,7 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
     /// Waits until the flow has come to its own end and everything it made has gone out, and aborts what is left after
     /// `deadline`.
     ///
-    /// As [`FlowHandle::drain`](super::FlowHandle::drain): the sources are read on to their ends. Demand that was
+    /// As [`FlowHandle::drain`](crate::flow::FlowHandle::drain): the sources are read on to their ends. Demand that was
     /// held back is passed on.
     ///
     /// # Panics
@@ -128,7 +128,7 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
     /// ```
     pub fn drain(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<T, O> {
         let handle = self.clone();
-        let deadline = self.course.sleep(deadline);
+        let deadline = self.run_clock.sleep(deadline);
         self.stage.forward();
         async move {
             let reason = or_abort(handle.stage.wait(), deadline, || handle.abort()).await;
@@ -154,8 +154,8 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
     /// See [`StagesHandle`].
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = FlowReport> + Send + use<T, O> {
         let handle = self.clone();
-        let deadline = self.course.sleep(deadline);
-        self.course.tell();
+        let deadline = self.run_clock.sleep(deadline);
+        self.run_clock.request_stop();
         self.stage.forward();
         async move {
             let reason = or_abort(handle.stage.wait(), deadline, || handle.abort()).await;
@@ -181,12 +181,12 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
 
     fn report(&self, reason: Reason) -> FlowReport {
         let end: Result<FlowEnd, FlowError> = match reason {
-            Reason::Normal if self.course.meter.is_complete() => Ok(self.course.end()),
+            Reason::Normal if self.run_clock.meter.is_complete() => Ok(self.run_clock.end()),
             Reason::Panicked(panic) => Err(FlowError::Panicked(panic)),
             Reason::Aborted => Err(FlowError::Aborted),
             other => Err(FlowError::Stopped(other)),
         };
-        let (report, counts) = (self.course.report(end), self.stage.counts());
+        let (report, counts) = (self.run_clock.report(end), self.stage.counts());
         FlowReport {
             discarded: report.discarded + counts.discarded,
             undelivered: counts.undelivered,
@@ -200,7 +200,7 @@ impl<T: Send + 'static, O: Send + 'static> Clone for StagesHandle<T, O> {
         Self {
             stage: self.stage.clone(),
             consumers: Arc::clone(&self.consumers),
-            course: Arc::clone(&self.course),
+            run_clock: Arc::clone(&self.run_clock),
         }
     }
 }

@@ -1,12 +1,12 @@
-use super::driver::{RouteDriver, ShareDriver};
-use super::envelope::{Bare, Numbered};
-use super::ordered::OrderedLane;
-use super::plan::{Build, Hashed, LayerStart, Layered, Plan, Settings};
-use super::sequence::{Enumerated, Tagged};
-use super::tasks::Tasks;
 use crate::demand::Demand;
 use crate::dispatch::{ByHash, ByKey, ByKeyRef, Route};
 use crate::edge::{Receiver, Sender, edge, growing_edge};
+use crate::flow::ordered::OrderedLane;
+use crate::flow::plumbing::driver::{RouteDriver, ShareDriver};
+use crate::flow::plumbing::envelope::{Bare, Numbered};
+use crate::flow::plumbing::plan::{Build, Hashed, LayerStart, Layered, Plan, Settings};
+use crate::flow::plumbing::sequence::{Enumerated, Tagged};
+use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Inlet, Lane};
 use std::fmt;
 use std::future::Future;
@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU64;
 
 /// Lays an edge from each of `uppers` to each lane of the layer that `settings` are for, and starts a driver for each
 /// of `uppers`. Returns the lanes.
-pub(super) fn cross<L, D>(
+pub(in crate::flow) fn cross<L, D>(
     tasks: &mut Tasks,
     uppers: Vec<L>,
     settings: &Settings,
@@ -29,7 +29,7 @@ where
 }
 
 /// The same for lanes that share all items by demand.
-pub(super) fn share<L>(tasks: &mut Tasks, uppers: Vec<L>, settings: &Settings) -> Vec<Inlet<L::Item>>
+pub(in crate::flow) fn share<L>(tasks: &mut Tasks, uppers: Vec<L>, settings: &Settings) -> Vec<Inlet<L::Item>>
 where
     L: Lane + Send + 'static,
     L::Item: Send + 'static,
@@ -77,10 +77,10 @@ pub struct Shuffle;
 
 /// Dispatch by a [`Route`]: the plan behind [`partition`](crate::Flow::partition) and its like.
 #[derive(Debug, Clone, Copy)]
-pub struct Partition<R>(pub(super) R);
+pub struct Routed<R>(pub(in crate::flow) R);
 
 impl<P: Layered, D> Exchange<P, D> {
-    pub(super) fn new(mut upstream: P, dispatch: D) -> Self {
+    pub(in crate::flow) fn new(mut upstream: P, dispatch: D) -> Self {
         upstream.pass_through();
         Self { upstream, dispatch, settings: Settings::default() }
     }
@@ -128,13 +128,13 @@ where
     }
 }
 
-impl<P> Hashed for Exchange<P, Partition<ByHash>> {}
+impl<P> Hashed for Exchange<P, Routed<ByHash>> {}
 
-impl<P, F> Hashed for Exchange<P, Partition<ByKey<F>>> {}
+impl<P, F> Hashed for Exchange<P, Routed<ByKey<F>>> {}
 
-impl<P, F> Hashed for Exchange<P, Partition<ByKeyRef<F>>> {}
+impl<P, F> Hashed for Exchange<P, Routed<ByKeyRef<F>>> {}
 
-impl<P: Plan, R> Plan for Exchange<P, Partition<R>> {
+impl<P: Plan, R> Plan for Exchange<P, Routed<R>> {
     type Item = P::Item;
     type Carries = Bare;
 
@@ -144,7 +144,7 @@ impl<P: Plan, R> Plan for Exchange<P, Partition<R>> {
     }
 }
 
-impl<P, R> Build<Bare> for Exchange<P, Partition<R>>
+impl<P, R> Build<Bare> for Exchange<P, Routed<R>>
 where
     P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
     R: Route<P::Item> + Clone + Send + 'static,
@@ -153,7 +153,7 @@ where
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let uppers = self.upstream.build(tasks);
-        let Partition(mut route) = self.dispatch;
+        let Routed(mut route) = self.dispatch;
         self.settings.seed(&mut route);
         cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
             RouteDriver::new(upper, route.clone(), senders, demand, discarded)

@@ -1,4 +1,4 @@
-use super::{Each, Gate, Lane, Leaf};
+use super::{Each, Lane, Leaf, SourceGate};
 use crate::coop::{Turn, give_way};
 use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
@@ -13,30 +13,30 @@ pin_project! {
     /// # Examples
     /// ```
     /// use futures::{FutureExt, StreamExt, stream};
-    /// use gen_stage::lane::Foreign;
+    /// use gen_stage::lane::StreamLane;
     ///
-    /// let lane = Foreign::new(stream::iter([1, 2, 3]), 500);
+    /// let lane = StreamLane::new(stream::iter([1, 2, 3]), 500);
     /// assert_eq!(lane.collect::<Vec<_>>().now_or_never(), Some(vec![1, 2, 3]));
     /// ```
     #[derive(Debug, Clone)]
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct Foreign<S> {
+    pub struct StreamLane<S> {
         #[pin]
         stream: S,
         ended: bool,
         turn: Turn,
-        gate: Gate,
+        gate: SourceGate,
     }
 }
 
-impl<S> Foreign<S> {
+impl<S> StreamLane<S> {
     /// Takes a stream, and how many items to pass before other tasks get a turn, at least 1.
     ///
     /// # Panics
     /// When `turn` is 0.
     ///
     /// ```
-    /// let lane = gen_stage::lane::Foreign::new(futures::stream::iter([1, 2, 3]), 1);
+    /// let lane = gen_stage::lane::StreamLane::new(futures::stream::iter([1, 2, 3]), 1);
     /// assert_eq!(futures::Stream::size_hint(&lane), (3, Some(3)));
     /// ```
     #[track_caller]
@@ -47,22 +47,22 @@ impl<S> Foreign<S> {
 
     /// Takes a stream, with the default turn until another is set.
     pub(crate) fn of(stream: S) -> Self {
-        Self { stream, ended: false, turn: Turn::default(), gate: Gate::default() }
+        Self { stream, ended: false, turn: Turn::default(), gate: SourceGate::default() }
     }
 }
 
-impl<S: Stream> Leaf for Foreign<S> {
+impl<S: Stream> Leaf for StreamLane<S> {
     fn set_turn(&mut self, turn: usize) {
         self.turn = Turn::new(turn);
     }
 
-    fn start(&mut self, demand: Demand, gate: Gate) {
+    fn start(&mut self, demand: Demand, gate: SourceGate) {
         self.set_turn(demand.batch());
         self.gate = gate;
     }
 }
 
-impl<S: Stream> Foreign<S> {
+impl<S: Stream> StreamLane<S> {
     /// The stream's own `poll_next`, never called again after its end.
     fn poll_fused(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
@@ -93,7 +93,7 @@ impl<S: Stream> Foreign<S> {
     }
 }
 
-impl<S: Stream> Lane for Foreign<S> {
+impl<S: Stream> Lane for StreamLane<S> {
     #[inline(always)]
     fn poll_each<F>(mut self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -124,7 +124,7 @@ impl<S: Stream> Lane for Foreign<S> {
     }
 }
 
-impl<S: Stream> Stream for Foreign<S> {
+impl<S: Stream> Stream for StreamLane<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -146,7 +146,7 @@ impl<S: Stream> Stream for Foreign<S> {
     }
 }
 
-impl<S: Stream> FusedStream for Foreign<S> {
+impl<S: Stream> FusedStream for StreamLane<S> {
     fn is_terminated(&self) -> bool {
         self.ended
     }

@@ -1,7 +1,7 @@
 //! What items travel in, from operator to operator.
 
-use super::sequence::{Expanded, Tagged};
-use crate::window::adapters::{Placed, Places, Signal};
+use crate::flow::plumbing::sequence::{Expanded, Tagged};
+use crate::reduce::{Placed, Places, Signal};
 use std::iter;
 use std::marker::PhantomData;
 
@@ -221,7 +221,7 @@ impl<P: Places, Id, E: Envelope> Envelope for InWindow<P, Id, E> {
 mod tests {
     use super::Tagged::{End, Part, Whole};
     use super::*;
-    use crate::window::adapters::Fire;
+    use crate::reduce::Fire;
     use crate::window::{Single, Slot, Trigger};
 
     fn kept<E: Envelope>(of: E::Of<u8>) -> Option<E::Of<u8>> {
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(Numbered::close(mark, Some('a')), Some(Whole(5, 'a')));
     }
 
-    type Windowed = InWindow<Single, u8>;
+    type InWindowsLane = InWindow<Single, u8>;
     type Both = InWindow<Single, u8, Numbered>;
 
     fn place() -> Single {
@@ -288,14 +288,17 @@ mod tests {
 
     #[test]
     fn items_stay_in_their_window_and_word_of_windows_passes() {
-        assert_eq!(kept::<Windowed>(Signal::Item(place(), 1)), Some(Signal::Item(place(), 2)));
-        assert_eq!(dropped::<Windowed>(Signal::Item(place(), 1)), None);
-        assert_eq!(dropped::<Windowed>(fire()), Some(fire()));
-        assert_eq!(twice::<Windowed>(Signal::Item(place(), 1)), [1, 2].map(|n| Signal::Item(place(), n)));
-        assert_eq!(none::<Windowed>(fire()), [fire()]);
+        assert_eq!(kept::<InWindowsLane>(Signal::Item(place(), 1)), Some(Signal::Item(place(), 2)));
+        assert_eq!(dropped::<InWindowsLane>(Signal::Item(place(), 1)), None);
+        assert_eq!(dropped::<InWindowsLane>(fire()), Some(fire()));
+        assert_eq!(
+            twice::<InWindowsLane>(Signal::Item(place(), 1)),
+            [1, 2].map(|n| Signal::Item(place(), n))
+        );
+        assert_eq!(none::<InWindowsLane>(fire()), [fire()]);
         let merge = Signal::Merge { into: Slot(1), from: Slot(2) };
-        assert_eq!(dropped::<Windowed>(merge.clone()), Some(merge.clone()));
-        assert_eq!(none::<Windowed>(merge.clone()), [merge]);
+        assert_eq!(dropped::<InWindowsLane>(merge.clone()), Some(merge.clone()));
+        assert_eq!(none::<InWindowsLane>(merge.clone()), [merge]);
     }
 
     #[test]

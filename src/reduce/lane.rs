@@ -2,7 +2,7 @@ use super::emit::Emit;
 use super::info::{Info, Trigger};
 use super::merge::MergeStates;
 use super::places::{Places, Spread};
-use super::reducer::{Keeps, Reducer};
+use super::reducer::{KeepsState, Reducer};
 use super::signal::{Fire, Signal};
 use super::states::States;
 use crate::coop::{Turn, give_way};
@@ -19,10 +19,10 @@ use std::task::{Context, Poll};
 pin_project! {
     /// A lane that takes items into a state for each window, and emits when triggers go off.
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct Reduced<L, R: Reducer<T, E::Item>, E: Emit<<R as Keeps>::State, P, Id>, M, T, P: Places, Id> {
+    pub struct ReduceLane<L, R: Reducer<T, E::Item>, E: Emit<<R as KeepsState>::State, P, Id>, M, T, P: Places, Id> {
         #[pin]
         upstream: L,
-        rules: Rules<R, E, M>,
+        rules: ReduceRules<R, E, M>,
         states: P::States<R::State>,
         // What was to be emitted when the reader had had enough, in order.
         rest: VecDeque<Emission<R::Items, E::Items>>,
@@ -33,7 +33,7 @@ pin_project! {
 }
 
 /// What to do with items and states; and which lane this is, of how many.
-pub(crate) struct Rules<R, E, M> {
+pub(crate) struct ReduceRules<R, E, M> {
     pub(crate) reducer: R,
     pub(crate) emit: E,
     pub(crate) merge: M,
@@ -59,13 +59,13 @@ where
     }
 }
 
-impl<L, R, E, M, T, P, Id> Reduced<L, R, E, M, T, P, Id>
+impl<L, R, E, M, T, P, Id> ReduceLane<L, R, E, M, T, P, Id>
 where
     R: Reducer<T, E::Item>,
-    E: Emit<<R as Keeps>::State, P, Id>,
+    E: Emit<<R as KeepsState>::State, P, Id>,
     P: Places,
 {
-    pub(crate) fn new(upstream: L, mut rules: Rules<R, E, M>) -> Self {
+    pub(crate) fn new(upstream: L, mut rules: ReduceRules<R, E, M>) -> Self {
         Self {
             upstream,
             states: States::start(|| rules.reducer.init()),
@@ -80,7 +80,7 @@ where
 
 /// The state of a window that is new.
 #[cold]
-fn init<R: Keeps>(reducer: &mut R) -> R::State {
+fn init<R: KeepsState>(reducer: &mut R) -> R::State {
     reducer.init()
 }
 
@@ -90,7 +90,7 @@ fn keep<A, B>(rest: &mut VecDeque<Emission<A, B>>, emission: Emission<A, B>) {
     rest.push_back(emission);
 }
 
-impl<R, E, M> Rules<R, E, M> {
+impl<R, E, M> ReduceRules<R, E, M> {
     /// Does to a window what a signal says.
     #[inline(never)]
     fn signal<T, P, Id>(
@@ -102,7 +102,7 @@ impl<R, E, M> Rules<R, E, M> {
     ) -> ControlFlow<()>
     where
         R: Reducer<T, E::Item>,
-        E: Emit<<R as Keeps>::State, P, Id>,
+        E: Emit<<R as KeepsState>::State, P, Id>,
         M: MergeStates<R::State, P>,
         P: Places,
     {
@@ -130,7 +130,7 @@ impl<R, E, M> Rules<R, E, M> {
     fn fire<T, P, Id>(&mut self, states: &mut P::States<R::State>, fire: Fire<Id>) -> E::Items
     where
         R: Reducer<T, E::Item>,
-        E: Emit<<R as Keeps>::State, P, Id>,
+        E: Emit<<R as KeepsState>::State, P, Id>,
         P: Places,
     {
         let Self { reducer, emit, .. } = self;
@@ -143,11 +143,11 @@ impl<R, E, M> Rules<R, E, M> {
     }
 }
 
-impl<L, R, E, M, T, P, Id> Lane for Reduced<L, R, E, M, T, P, Id>
+impl<L, R, E, M, T, P, Id> Lane for ReduceLane<L, R, E, M, T, P, Id>
 where
     L: Lane<Item = Signal<T, P, Id>>,
     R: Reducer<T, E::Item>,
-    E: Emit<<R as Keeps>::State, P, Id>,
+    E: Emit<<R as KeepsState>::State, P, Id>,
     M: MergeStates<R::State, P>,
     P: Spread<T>,
 {
@@ -186,7 +186,7 @@ where
             this.upstream.poll_each(cx, &mut |signal| match signal {
                 Signal::Item(places, item) => {
                     places.spread(item, |slot, item| {
-                        let Rules { reducer, .. } = rules;
+                        let ReduceRules { reducer, .. } = rules;
                         let state = states.get(slot, || init(reducer));
                         let mut items = reducer.take(state, item);
                         // After a break, items wait behind what waits already.
@@ -228,11 +228,11 @@ where
     }
 }
 
-impl<L, R, E, M, T, P, Id> Stream for Reduced<L, R, E, M, T, P, Id>
+impl<L, R, E, M, T, P, Id> Stream for ReduceLane<L, R, E, M, T, P, Id>
 where
     L: Lane<Item = Signal<T, P, Id>>,
     R: Reducer<T, E::Item>,
-    E: Emit<<R as Keeps>::State, P, Id>,
+    E: Emit<<R as KeepsState>::State, P, Id>,
     M: MergeStates<R::State, P>,
     P: Spread<T>,
 {
@@ -243,11 +243,11 @@ where
     }
 }
 
-impl<L, R, E, M, T, P, Id> FusedStream for Reduced<L, R, E, M, T, P, Id>
+impl<L, R, E, M, T, P, Id> FusedStream for ReduceLane<L, R, E, M, T, P, Id>
 where
     L: Lane<Item = Signal<T, P, Id>>,
     R: Reducer<T, E::Item>,
-    E: Emit<<R as Keeps>::State, P, Id>,
+    E: Emit<<R as KeepsState>::State, P, Id>,
     M: MergeStates<R::State, P>,
     P: Spread<T>,
 {
@@ -256,15 +256,15 @@ where
     }
 }
 
-impl<L, R, E, M, T, P, Id> fmt::Debug for Reduced<L, R, E, M, T, P, Id>
+impl<L, R, E, M, T, P, Id> fmt::Debug for ReduceLane<L, R, E, M, T, P, Id>
 where
     L: fmt::Debug,
     R: Reducer<T, E::Item>,
-    E: Emit<<R as Keeps>::State, P, Id>,
+    E: Emit<<R as KeepsState>::State, P, Id>,
     P: Places,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reduced")
+        f.debug_struct("ReduceLane")
             .field("upstream", &self.upstream)
             .field("ended", &self.ended)
             .finish_non_exhaustive()

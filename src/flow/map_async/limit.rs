@@ -8,17 +8,17 @@ use std::task::{Context, Poll, Waker};
 ///
 /// A permit is never set aside for a lane that waits: that lane may not be polled for long, while another could use it.
 /// Releasing a permit wakes all lanes that wait, and the first to be polled gets it.
-pub(super) struct Limit {
-    state: Mutex<State>,
+pub(in crate::flow) struct Limit {
+    state: Mutex<Permits>,
 }
 
-struct State {
+struct Permits {
     free: usize,
     /// The lanes whose last poll found no permit free, in the order of these polls.
     waiting: Vec<Waiting>,
 }
 
-impl State {
+impl Permits {
     /// Takes a lane off the list of those that wait.
     fn take_waiting(&mut self, lane: usize) -> Option<Waiting> {
         let at = self.waiting.iter().position(|waiting| waiting.lane == lane)?;
@@ -33,11 +33,11 @@ struct Waiting {
 }
 
 impl Limit {
-    pub(super) fn new(permits: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { free: permits, waiting: Vec::new() }) })
+    pub(in crate::flow) fn new(permits: usize) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(Permits { free: permits, waiting: Vec::new() }) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Permits> {
         // No code of users runs under this lock but the clone of a waker.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,7 +56,7 @@ impl Limit {
 }
 
 /// The right to have one future in flight; released when it is dropped.
-pub(super) struct Permit(Arc<Limit>);
+pub(in crate::flow) struct Permit(Arc<Limit>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
@@ -65,20 +65,20 @@ impl Drop for Permit {
 }
 
 /// Where one lane gets its permits.
-pub(super) struct Gate {
+pub(in crate::flow) struct LanePermits {
     limit: Arc<Limit>,
     lane: usize,
     /// The lane has let the others go first, and takes the next permit it finds.
     stepped_back: bool,
 }
 
-impl Gate {
-    pub(super) fn new(limit: Arc<Limit>, lane: usize) -> Self {
+impl LanePermits {
+    pub(in crate::flow) fn new(limit: Arc<Limit>, lane: usize) -> Self {
         Self { limit, lane, stepped_back: false }
     }
 
     /// Waits for a permit. If one is free while other lanes wait, lets these go first, once.
-    pub(super) fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Permit> {
+    pub(in crate::flow) fn poll_permit(&mut self, cx: &mut Context<'_>) -> Poll<Permit> {
         let mut state = self.limit.lock();
         let waited = state.take_waiting(self.lane);
         let free = state.free > 0;
@@ -105,7 +105,7 @@ impl Gate {
     }
 
     /// Takes one more permit at once, if one is free and no lane waits for it.
-    pub(super) fn try_permit(&mut self) -> Option<Permit> {
+    pub(in crate::flow) fn try_permit(&mut self) -> Option<Permit> {
         let mut state = self.limit.lock();
         if state.free == 0 || !state.waiting.is_empty() {
             return None;
@@ -116,22 +116,22 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for LanePermits {
     fn drop(&mut self) {
         let waited = self.limit.lock().take_waiting(self.lane);
         drop(waited);
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for LanePermits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("free", &self.limit.lock().free).finish_non_exhaustive()
+        f.debug_struct("LanePermits").field("free", &self.limit.lock().free).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Gate, Limit, Permit};
+    use super::{LanePermits, Limit, Permit};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Wake, Waker};
@@ -145,12 +145,12 @@ mod tests {
         }
     }
 
-    struct Lane {
-        gate: Gate,
+    struct WaitingLane {
+        gate: LanePermits,
         woken: Arc<Counted>,
     }
 
-    impl Lane {
+    impl WaitingLane {
         fn poll(&mut self) -> Poll<Permit> {
             let waker = Waker::from(Arc::clone(&self.woken));
             self.gate.poll_permit(&mut Context::from_waker(&waker))
@@ -161,9 +161,11 @@ mod tests {
         }
     }
 
-    fn lanes(permits: usize, lanes: usize) -> Vec<Lane> {
+    fn lanes(permits: usize, lanes: usize) -> Vec<WaitingLane> {
         let limit = Limit::new(permits);
-        (0..lanes).map(|at| Lane { gate: Gate::new(limit.clone(), at), woken: Arc::default() }).collect()
+        (0..lanes)
+            .map(|at| WaitingLane { gate: LanePermits::new(limit.clone(), at), woken: Arc::default() })
+            .collect()
     }
 
     #[test]

@@ -1,6 +1,6 @@
-use super::envelope::Envelope;
-use super::plan::{Build, Layered, Plan, Settings};
-use super::tasks::Tasks;
+use crate::flow::plumbing::envelope::Envelope;
+use crate::flow::plumbing::plan::{Build, Layered, Plan, Settings};
+use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
@@ -34,7 +34,7 @@ pub struct Stepped<S, Op> {
 }
 
 impl<S, Op> Stepped<S, Op> {
-    pub(super) fn new(upstream: S, op: Op) -> Self {
+    pub(in crate::flow) fn new(upstream: S, op: Op) -> Self {
         Self { upstream, op }
     }
 }
@@ -75,7 +75,7 @@ pin_project! {
 }
 
 impl<E, T, L, Op> SteppedLane<E, T, L, Op> {
-    pub(super) fn new(upstream: L, op: Op) -> Self {
+    pub(in crate::flow) fn new(upstream: L, op: Op) -> Self {
         Self { upstream, op, carries: PhantomData }
     }
 }

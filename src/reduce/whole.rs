@@ -1,4 +1,3 @@
-use super::global::Global;
 use super::info::Trigger;
 use super::places::Whole;
 use super::signal::{Fire, Signal, Slot};
@@ -9,24 +8,28 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+/// What names the only window of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Global;
+
 pin_project! {
     /// A lane without windows, as a `reduce` reads it: everything belongs together, and is done at the end of input.
     #[derive(Debug)]
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct Unwindowed<L> {
+    pub struct UnwindowedLane<L> {
         #[pin]
         upstream: L,
         done: bool,
     }
 }
 
-impl<L: Lane> Unwindowed<L> {
+impl<L: Lane> UnwindowedLane<L> {
     pub(crate) fn new(upstream: L) -> Self {
         Self { upstream, done: false }
     }
 }
 
-impl<L: Lane> Lane for Unwindowed<L> {
+impl<L: Lane> Lane for UnwindowedLane<L> {
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
@@ -53,7 +56,7 @@ impl<L: Lane> Lane for Unwindowed<L> {
     }
 }
 
-impl<L: Lane> Stream for Unwindowed<L> {
+impl<L: Lane> Stream for UnwindowedLane<L> {
     type Item = Signal<L::Item, Whole, Global>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -1,0 +1,12 @@
+//! What operators are made of: plans and the lanes they build, envelopes, and the tasks that drive lanes.
+
+pub(super) mod driver;
+pub(super) mod envelope;
+pub(super) mod exchange;
+pub(super) mod outlet;
+pub(super) mod plan;
+pub(super) mod reporting;
+pub(super) mod sequence;
+pub(super) mod sink_driver;
+pub(super) mod step;
+pub(super) mod tasks;
