@@ -73,6 +73,7 @@ pub mod flow;
 pub mod lane;
 pub mod prelude;
 mod reduce;
+mod sealed;
 pub mod stage;
 pub mod supervisor;
 mod sync;

@@ -287,7 +287,7 @@ async fn debug_of_stages_shows_the_right_name_and_no_items() {
         ("IntoSink", Box::new(from_sink::<_, u64>(futures::sink::drain()).into_sink())),
         ("Driver", Box::new(driver)),
         ("Status", Box::new(status)),
-        ("EdgeCounts", Box::new(numbers.counts())),
+        ("Counts", Box::new(numbers.counts())),
         ("Shutdown", Box::new(Reason::Shutdown)),
         ("Gone", Box::new(SubscribeError::Gone)),
         ("NoReply", Box::new(CallError::NoReply)),

@@ -65,6 +65,7 @@ pub(super) enum Sending {
 /// # Ok::<(), gen_stage::DemandError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EdgeCounts {
     /// Asked for by the receiver.
     pub asked: u64,

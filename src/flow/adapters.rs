@@ -7,6 +7,7 @@
 pub use super::batch::{Batch, BatchLane};
 pub use super::bounds::{Open, OpenLayer, Plain, Reduces, Reducible};
 pub use super::boxed::BoxedLane;
+pub use super::combine::combiner::CombinedPairs;
 pub use super::combine::{Combine, MergingTables};
 pub use super::dead_letters::{DeadLetters, DeadLettersLane};
 pub use super::departition::lane::{DepartitionLane, Ending, Gather, LaneReport, LaneReports, Reporting};

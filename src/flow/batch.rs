@@ -5,6 +5,7 @@ use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::lane::{Each, Lane, Timer, poll_one};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -13,6 +14,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
+
+impl<P, W> Sealed for Batch<P, W> {}
 
 impl<P: Layered, W> Layered for Batch<P, W> {
     fn settings(&mut self) -> &mut Settings {

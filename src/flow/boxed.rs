@@ -4,6 +4,7 @@ use super::plumbing::envelope::{Bare, Envelope, Numbered};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins};
+use crate::sealed::Sealed;
 use futures_core::Stream;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -156,6 +157,8 @@ where
 
 impl<T, P: DynBuild<Bare, T> + DynBuild<Numbered, T>> DynBuildInOrder<T> for P {}
 
+impl<T> Sealed for Boxed<T> {}
+
 impl<T> Layered for Boxed<T> {
     fn settings(&mut self) -> &mut Settings {
         self.plan.settings()
@@ -165,6 +168,8 @@ impl<T> Layered for Boxed<T> {
         self.plan.pass_through();
     }
 }
+
+impl<T> Sealed for BoxedInOrder<T> {}
 
 impl<T> Layered for BoxedInOrder<T> {
     fn settings(&mut self) -> &mut Settings {

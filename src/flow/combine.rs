@@ -1,7 +1,7 @@
 pub(super) mod combiner;
 
 use super::bounds::OpenLayer;
-use super::combine::combiner::Combiner;
+use super::combine::combiner::{CombinedPairs, Combiner};
 use super::flow::Flow;
 use super::plumbing::driver::RouteDriver;
 use super::plumbing::envelope::{Bare, ClosedLayer};
@@ -13,9 +13,9 @@ use crate::dispatch::{LaneHash, Route};
 use crate::lane::{Each, Inlet, Iter, Lane};
 use crate::reduce::ReduceRules;
 use crate::reduce::{KeepsState, Never, OnTrigger, ReduceLane, Reducer, UnwindowedLane, Whole};
+use crate::sealed::Sealed;
 use crate::window::{Global, Info};
 use futures_core::Stream;
-use hashbrown::hash_table::IntoIter;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::hash::Hash;
@@ -123,7 +123,7 @@ pin_project! {
 
 enum CombinePhase<K, V> {
     Filling(Combiner<K, V>),
-    Sending(Iter<IntoIter<(K, V)>>),
+    Sending(Iter<CombinedPairs<K, V>>),
 }
 
 /// The reducer that fills the second phase's tables.
@@ -133,13 +133,15 @@ pub struct MergingTables<K, V, M> {
 }
 
 /// Takes the pairs out of a table.
-type Pairs<K, V> = fn(&mut Combiner<K, V>, Info<Global>) -> IntoIter<(K, V)>;
+type Pairs<K, V> = fn(&mut Combiner<K, V>, Info<Global>) -> CombinedPairs<K, V>;
 
 impl<K, V, M> fmt::Debug for MergingTables<K, V, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MergingTables").finish_non_exhaustive()
     }
 }
+
+impl<K, V, M> Sealed for MergingTables<K, V, M> {}
 
 impl<K, V, M> KeepsState for MergingTables<K, V, M> {
     type State = Combiner<K, V>;
@@ -171,6 +173,8 @@ impl<K: Hash, V> Route<(K, V)> for ByFirst {
         self.0 = LaneHash::seeded(seed);
     }
 }
+
+impl<P, K, V, F, M> Sealed for Combine<P, K, V, F, M> {}
 
 impl<P, K, V, F, M> Layered for Combine<P, K, V, F, M> {
     fn settings(&mut self) -> &mut Settings {

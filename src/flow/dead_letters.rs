@@ -8,6 +8,7 @@ use super::plumbing::tasks::Tasks;
 use crate::coop::{Pace, give_way};
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane, Origins, poll_one};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
@@ -18,6 +19,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+
+impl<P, Si> Sealed for DeadLetters<P, Si> {}
 
 impl<P: Layered, Si> Layered for DeadLetters<P, Si> {
     fn settings(&mut self) -> &mut Settings {

@@ -11,6 +11,7 @@ use super::plumbing::tasks::Tasks;
 use super::reduce::Reduce;
 use crate::lane::Inlet;
 use crate::reduce::{Emit, KeepsState, MergeStates, Reducer, Spread};
+use crate::sealed::Sealed;
 use std::fmt;
 
 /// # Lanes brought together
@@ -98,6 +99,8 @@ pub struct ByFns<I, F, D> {
     done: D,
 }
 
+impl<I, F, D> Sealed for ByFns<I, F, D> {}
+
 impl<Id, T, A, V, I, F, D> Gather<Id, T> for ByFns<I, F, D>
 where
     I: FnMut() -> A,
@@ -128,6 +131,8 @@ pub struct Departition<P, R, E, M, G> {
     reduce: Reduce<P, R, E, M>,
     gather: G,
 }
+
+impl<P, R, E, M, G> Sealed for Departition<P, R, E, M, G> {}
 
 impl<P: Layered, R, E, M, G> Layered for Departition<P, R, E, M, G> {
     fn settings(&mut self) -> &mut Settings {

@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 /// # Item by item
 ///
@@ -69,6 +70,8 @@ impl<P> Flow<P> {
 #[derive(Clone)]
 pub struct Filter<F>(F);
 
+impl<F> Sealed for Filter<F> {}
+
 impl<T, F: FnMut(&T) -> bool> Step<T> for Filter<F> {
     type Out = T;
 
@@ -83,6 +86,8 @@ opaque_debug!(Filter);
 /// The step of [`Flow::reject`].
 #[derive(Clone)]
 pub struct Reject<F>(F);
+
+impl<F> Sealed for Reject<F> {}
 
 impl<T, F: FnMut(&T) -> bool> Step<T> for Reject<F> {
     type Out = T;

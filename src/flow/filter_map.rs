@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P> Flow<P> {
     /// Makes at most one item of each item: `None` drops it.
@@ -36,6 +37,8 @@ impl<P> Flow<P> {
 /// The step of [`Flow::filter_map`].
 #[derive(Clone)]
 pub struct FilterMap<F>(F);
+
+impl<F> Sealed for FilterMap<F> {}
 
 impl<T, U, F: FnMut(T) -> Option<U>> Step<T> for FilterMap<F> {
     type Out = U;

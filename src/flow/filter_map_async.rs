@@ -2,6 +2,7 @@ use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::map_async::MapAsync;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 use std::future::Future;
 
 /// # Futures
@@ -49,6 +50,8 @@ impl<P> Flow<P> {
 /// The step of [`Flow::filter_map_async`] after its futures: keeps the item of each `Some`.
 #[derive(Debug, Clone, Copy)]
 pub struct Present;
+
+impl Sealed for Present {}
 
 impl<T> Step<Option<T>> for Present {
     type Out = T;

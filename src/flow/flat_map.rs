@@ -3,8 +3,9 @@ use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
-use crate::coop::{Turn, give_way};
-use crate::lane::{Each, Lane, Origins};
+use crate::coop::Turn;
+use crate::lane::{Bounded, Each, Lane, Origins};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -12,6 +13,8 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+impl<P, F> Sealed for FlatMap<P, F> {}
 
 impl<P: Layered, F> Layered for FlatMap<P, F> {
     fn settings(&mut self) -> &mut Settings {
@@ -54,7 +57,7 @@ impl<P> Flow<P> {
 }
 
 /// Makes any number of items of one.
-pub trait Expand<T> {
+pub trait Expand<T>: Sealed {
     /// The items.
     type Items: Iterator;
 
@@ -65,6 +68,8 @@ pub trait Expand<T> {
 /// The function given to [`Flow::flat_map`].
 #[derive(Clone)]
 pub struct ByFn<F>(F);
+
+impl<F> Sealed for ByFn<F> {}
 
 impl<T, U: IntoIterator, F: FnMut(T) -> U> Expand<T> for ByFn<F> {
     type Items = U::IntoIter;
@@ -142,23 +147,10 @@ where
         G: FnMut(Self::Item) -> ControlFlow<()>,
     {
         let this = self.project();
-        // The lane below counts the items it passes, not what they become: that is bounded here.
-        let mut left = this.turn.size();
-        let mut stopped = false;
-        let mut each = |item| {
-            if each(item).is_break() {
-                stopped = true;
-                return ControlFlow::Break(());
-            }
-            left -= 1;
-            if left == 0 {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        };
+        let mut bounded = Bounded::new(this.turn, each);
         let (f, front) = (this.f, this.front);
         let rest = match front {
-            Some(rest) => rest.try_for_each(&mut each),
+            Some(rest) => rest.try_for_each(|item| bounded.pass(item)),
             None => ControlFlow::Continue(()),
         };
         let polled = if rest.is_break() {
@@ -167,17 +159,14 @@ where
             *front = None;
             this.upstream.poll_each(cx, &mut |item| {
                 let mut items = E::expand(item, |item| f.expand(item));
-                let flow = items.try_for_each(&mut each);
+                let flow = items.try_for_each(|item| bounded.pass(item));
                 if flow.is_break() {
                     *front = Some(items);
                 }
                 flow
             })
         };
-        match polled {
-            Poll::Ready(Each::Stopped) if !stopped => give_way(cx),
-            polled => polled,
-        }
+        bounded.answer(polled, cx)
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {

@@ -3,6 +3,7 @@ use super::source::Source;
 use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
 use crate::lane::{Each, Lane, Leaf, SourceGate};
+use crate::sealed::Sealed;
 use crate::stage::{Handle, Produces, Reason, Role, Subscription};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -177,6 +178,8 @@ impl<T: Send + 'static> FromStage<T> {
         }
     }
 }
+
+impl<T> Sealed for FromStage<T> {}
 
 impl<T: Send + 'static> Leaf for FromStage<T> {
     // Its batches are its turns.

@@ -2,6 +2,7 @@ use super::bounds::Reducible;
 use super::flow::Flow;
 use super::reduce::Reduce;
 use crate::reduce::{KeepsState, Reducer};
+use crate::sealed::Sealed;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::iter;
@@ -135,7 +136,7 @@ pub struct Summing<K, V, F> {
 }
 
 /// Makes a key and a value of an item.
-pub trait Pairs<T> {
+pub trait Pairs<T>: Sealed {
     #[doc(hidden)]
     type Key;
     #[doc(hidden)]
@@ -152,6 +153,8 @@ pub struct Pair<F>(F);
 #[derive(Clone)]
 pub struct PairWith1<F>(F);
 
+impl<F> Sealed for Pair<F> {}
+
 impl<T, K, V, F: FnMut(T) -> (K, V)> Pairs<T> for Pair<F> {
     type Key = K;
     type Value = V;
@@ -162,6 +165,8 @@ impl<T, K, V, F: FnMut(T) -> (K, V)> Pairs<T> for Pair<F> {
     }
 }
 
+impl<F> Sealed for PairWith1<F> {}
+
 impl<T, K, F: FnMut(&T) -> K> Pairs<T> for PairWith1<F> {
     type Key = K;
     type Value = u64;
@@ -171,6 +176,8 @@ impl<T, K, F: FnMut(&T) -> K> Pairs<T> for PairWith1<F> {
         ((self.0)(&item), 1)
     }
 }
+
+impl<K, T, F> Sealed for Grouping<K, T, F> {}
 
 impl<K, T, F> KeepsState for Grouping<K, T, F> {
     type State = HashMap<K, Vec<T>>;
@@ -189,6 +196,8 @@ impl<K: Hash + Eq, T, U, F: FnMut(&T) -> K> Reducer<T, U> for Grouping<K, T, F> 
     }
 }
 
+impl<K, V> Sealed for GroupingPairs<K, V> {}
+
 impl<K, V> KeepsState for GroupingPairs<K, V> {
     type State = HashMap<K, Vec<V>>;
 
@@ -205,6 +214,8 @@ impl<K: Hash + Eq, V, U> Reducer<(K, V), U> for GroupingPairs<K, V> {
         iter::empty()
     }
 }
+
+impl<K, V, F> Sealed for Summing<K, V, F> {}
 
 impl<K, V, F> KeepsState for Summing<K, V, F> {
     type State = HashMap<K, V>;

@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P> Flow<P> {
     /// Shows each item to `f` and passes it on unchanged.
@@ -38,6 +39,8 @@ impl<P> Flow<P> {
 /// The step of [`Flow::inspect`].
 #[derive(Clone)]
 pub struct Inspect<F>(F);
+
+impl<F> Sealed for Inspect<F> {}
 
 impl<T, F: FnMut(&T)> Step<T> for Inspect<F> {
     type Out = T;

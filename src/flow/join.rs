@@ -16,6 +16,7 @@ use super::window::InWindows;
 use crate::dispatch::{LaneHash, Route};
 use crate::lane::{Each, Lane, poll_one};
 use crate::reduce::{Settled, Signal, Spread};
+use crate::sealed::Sealed;
 use crate::window::adapters::{LateItems, Triggering};
 use crate::window::{Window, Windowing};
 use futures_core::Stream;
@@ -192,6 +193,8 @@ pub struct IntoLeft<R>(PhantomData<fn() -> R>);
 #[derive(Debug)]
 pub struct IntoRight<L>(PhantomData<fn() -> L>);
 
+impl<R> Sealed for IntoLeft<R> {}
+
 impl<L, R> Step<L> for IntoLeft<R> {
     type Out = Side<L, R>;
 
@@ -204,6 +207,8 @@ impl<L, R> Step<L> for IntoLeft<R> {
         upstream
     }
 }
+
+impl<L> Sealed for IntoRight<L> {}
 
 impl<L, R> Step<R> for IntoRight<L> {
     type Out = Side<L, R>;
@@ -276,6 +281,8 @@ impl<P, M, F, G> Join<P, M, F, G> {
         Self { upstream, keys, mode: PhantomData }
     }
 }
+
+impl<P, M, F, G> Sealed for Join<P, M, F, G> {}
 
 impl<P: Layered, M, F, G> Layered for Join<P, M, F, G> {
     fn settings(&mut self) -> &mut Settings {

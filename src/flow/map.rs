@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P> Flow<P> {
     /// Makes one item of each item.
@@ -36,6 +37,8 @@ impl<P> Flow<P> {
 /// The step of [`Flow::map`].
 #[derive(Clone)]
 pub struct Map<F>(F);
+
+impl<F> Sealed for Map<F> {}
 
 impl<T, U, F: FnMut(T) -> U> Step<T> for Map<F> {
     type Out = U;

@@ -1,17 +1,20 @@
 pub(super) mod in_order;
 pub(super) mod jobs;
 pub(super) mod limit;
+pub(super) mod round;
 
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::map_async::in_order::MapAsyncLaneInOrder;
 use super::map_async::jobs::Jobs;
 use super::map_async::limit::{LanePermits, Limit};
+use super::map_async::round::{Round, Then};
 use super::plumbing::envelope::{Bare, Numbered};
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
-use crate::lane::{Each, Lane};
+use crate::lane::{Each, Lane, poll_one};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -22,7 +25,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::runtime::Handle;
-use tokio::task::coop;
 
 impl<P> Flow<P> {
     /// Makes one item of each item by awaiting the future that `f` returns, with at most `n` futures in flight.
@@ -140,6 +142,8 @@ pub struct MapAsync<P, Fut, F> {
     future: PhantomData<fn() -> Fut>,
 }
 
+impl<P, Fut, F> Sealed for MapAsync<P, Fut, F> {}
+
 impl<P: Layered, Fut, F> Layered for MapAsync<P, Fut, F> {
     fn settings(&mut self) -> &mut Settings {
         self.upstream.settings()
@@ -243,34 +247,20 @@ where
             }
         }
         while !*this.ended && jobs.outstanding() < n {
-            // One permit is for all futures of this call that are ready at once, one after the other. It is released
-            // when the call returns: the next poll may be far off.
-            let Poll::Ready(permit) = gate.poll_permit(cx) else {
+            let Poll::Ready(mut round) = Round::poll_begin(gate, cx) else {
                 break;
             };
-            let mut permit = Some(permit);
-            let (mut stopped, mut tired) = (false, false);
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
                 if let Poll::Ready(output) = jobs.begin(f(item)) {
-                    let flow = each(output);
-                    stopped = flow.is_break();
-                    return flow;
+                    return round.passed(each(output));
                 }
-                jobs.spawn(permit.take());
-                // Once the budget is used up, tokio's futures are pending for no other reason.
-                tired = !coop::has_budget_remaining();
-                if !tired && jobs.outstanding() < n {
-                    permit = gate.try_permit();
-                }
-                if permit.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                jobs.spawn(round.take());
+                round.go_on(jobs.outstanding() < n)
             });
-            drop(permit);
-            match polled {
-                Poll::Ready(Each::Stopped) if stopped => return Poll::Ready(Each::Stopped),
-                Poll::Ready(Each::Stopped) if tired => return give_way(cx),
-                Poll::Ready(Each::Stopped) => {}
-                Poll::Ready(Each::Ended) => *this.ended = true,
-                Poll::Pending => break,
+            match round.end(polled, this.ended, cx) {
+                Then::GoOn => {}
+                Then::Wait => break,
+                Then::Return(answer) => return answer,
             }
         }
         if jobs.outstanding() == 0 {
@@ -293,36 +283,7 @@ where
     type Item = Fut::Output;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Fut::Output>> {
-        let mut this = self.project();
-        let jobs = this.jobs;
-        if let Some((_, output)) = jobs.next_finished() {
-            return Poll::Ready(Some(output));
-        }
-        while !*this.ended && jobs.outstanding() < *this.n {
-            let Poll::Ready(permit) = this.gate.poll_permit(cx) else {
-                break;
-            };
-            match this.upstream.as_mut().poll_next(cx) {
-                Poll::Ready(Some(item)) => {
-                    if let Poll::Ready(output) = jobs.begin((this.f)(item)) {
-                        return Poll::Ready(Some(output));
-                    }
-                    jobs.spawn(Some(permit));
-                    if !coop::has_budget_remaining() {
-                        return give_way(cx);
-                    }
-                }
-                Poll::Ready(None) => *this.ended = true,
-                Poll::Pending => break,
-            }
-        }
-        if jobs.outstanding() == 0 {
-            return if *this.ended { Poll::Ready(None) } else { Poll::Pending };
-        }
-        if jobs.poll_finished(cx).is_ready() {
-            return give_way(cx);
-        }
-        Poll::Pending
+        poll_one(self, cx)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -5,12 +5,15 @@ use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, Origins};
+use crate::sealed::Sealed;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+impl<P> Sealed for Batches<P> {}
 
 impl<P: Layered> Layered for Batches<P> {
     fn settings(&mut self) -> &mut Settings {

@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P, T, E> Flow<P>
 where
@@ -38,6 +39,8 @@ where
 /// The step of [`Flow::map_err`].
 #[derive(Clone)]
 pub struct MapErr<F>(F);
+
+impl<F> Sealed for MapErr<F> {}
 
 impl<T, E, G, F: FnMut(E) -> G> Step<Result<T, E>> for MapErr<F> {
     type Out = Result<T, G>;

@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P, T, E> Flow<P>
 where
@@ -40,6 +41,8 @@ where
 /// The step of [`Flow::map_ok`].
 #[derive(Clone)]
 pub struct MapOk<F>(F);
+
+impl<F> Sealed for MapOk<F> {}
 
 impl<T, E, U, F: FnMut(T) -> U> Step<Result<T, E>> for MapOk<F> {
     type Out = Result<U, E>;

@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P, K, V> Flow<P>
 where
@@ -38,6 +39,8 @@ where
 /// The step of [`Flow::map_values`].
 #[derive(Clone)]
 pub struct MapValues<F>(F);
+
+impl<F> Sealed for MapValues<F> {}
 
 impl<K, V, U, F: FnMut(V) -> U> Step<(K, V)> for MapValues<F> {
     type Out = (K, U);

@@ -4,6 +4,7 @@ use super::plumbing::exchange::share;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane, Origins};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -61,6 +62,8 @@ impl<P, Q> Merge<P, Q> {
         Self { left, right, settings: Settings::default() }
     }
 }
+
+impl<P, Q> Sealed for Merge<P, Q> {}
 
 impl<P: Layered, Q: Layered> Layered for Merge<P, Q> {
     fn settings(&mut self) -> &mut Settings {

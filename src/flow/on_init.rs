@@ -3,7 +3,10 @@ use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
+use crate::sealed::Sealed;
 use std::fmt;
+
+impl<P, F> Sealed for OnInit<P, F> {}
 
 impl<P: Layered, F> Layered for OnInit<P, F> {
     fn settings(&mut self) -> &mut Settings {

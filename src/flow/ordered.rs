@@ -9,6 +9,7 @@ use crate::coop::{Pace, Turn, give_way};
 use crate::demand::Demand;
 use crate::edge::{End, Receiver, edge};
 use crate::lane::{Each, Lane, poll_one};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -112,6 +113,8 @@ pub struct Ordered<P> {
     upstream: P,
 }
 
+impl<P> Sealed for Ordered<P> {}
+
 impl<P: Layered> Layered for Ordered<P> {
     fn settings(&mut self) -> &mut Settings {
         self.upstream.settings()
@@ -195,6 +198,8 @@ where
 /// Takes the tags off items that are in order.
 #[derive(Debug, Clone, Copy)]
 struct Untag;
+
+impl Sealed for Untag {}
 
 impl<T> Step<Tagged<T>> for Untag {
     type Out = T;

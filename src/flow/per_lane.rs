@@ -4,8 +4,11 @@ use super::plumbing::envelope::Bare;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Leaf, StreamLane};
+use crate::sealed::Sealed;
 use futures_core::Stream;
 use std::fmt;
+
+impl<P, F> Sealed for PerLane<P, F> {}
 
 impl<P: Layered, F> Layered for PerLane<P, F> {
     fn settings(&mut self) -> &mut Settings {

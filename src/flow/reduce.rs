@@ -7,6 +7,7 @@ use crate::reduce::ReduceRules;
 use crate::reduce::{
     Emit, EmitState, Fold, Items, KeepsState, MergeStates, Never, ReduceLane, Reducer, Spread,
 };
+use crate::sealed::Sealed;
 use std::fmt;
 
 impl<P> Flow<P> {
@@ -114,6 +115,8 @@ pub struct Reduce<P, R, E = Items, M = Never> {
     pub(super) emit: E,
     pub(super) merge: M,
 }
+
+impl<P, R, E, M> Sealed for Reduce<P, R, E, M> {}
 
 impl<P: Layered, R, E, M> Layered for Reduce<P, R, E, M> {
     fn settings(&mut self) -> &mut Settings {

@@ -1,4 +1,5 @@
 use crate::backoff::{Backoff, Pauses};
+use crate::sealed::Sealed;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
@@ -175,7 +176,7 @@ impl<W> Retry<W> {
 }
 
 /// Says whether to try again after an error: [`AnyError`] always does, [`When`] asks a closure.
-pub trait RetryWhen<E> {
+pub trait RetryWhen<E>: Sealed {
     /// Whether to try again.
     #[doc(hidden)]
     fn retry_when(&self, error: &E) -> bool;
@@ -189,11 +190,15 @@ pub struct AnyError;
 #[derive(Clone, Copy)]
 pub struct When<F>(F);
 
+impl Sealed for AnyError {}
+
 impl<E> RetryWhen<E> for AnyError {
     fn retry_when(&self, _: &E) -> bool {
         true
     }
 }
+
+impl<F> Sealed for When<F> {}
 
 impl<E, F: Fn(&E) -> bool> RetryWhen<E> for When<F> {
     fn retry_when(&self, error: &E) -> bool {

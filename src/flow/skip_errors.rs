@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -42,6 +43,8 @@ where
 pub struct SkipErrors {
     skipped: Arc<AtomicU64>,
 }
+
+impl Sealed for SkipErrors {}
 
 impl<T, E> Step<Result<T, E>> for SkipErrors {
     type Out = T;

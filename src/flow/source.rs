@@ -6,6 +6,7 @@ use super::plumbing::sequence::Enumerated;
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Inlet, Iter, Lane, Leaf, Origins, StreamLane};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -133,6 +134,8 @@ impl<L: Lane> Source<L> {
         Self { sources, settings: Settings::default() }
     }
 }
+
+impl<L> Sealed for Source<L> {}
 
 impl<L> Layered for Source<L> {
     fn settings(&mut self) -> &mut Settings {

@@ -2,11 +2,14 @@ use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
+use crate::sealed::Sealed;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+impl<P> Sealed for StopWhen<P> {}
 
 impl<P: Layered> Layered for StopWhen<P> {
     fn settings(&mut self) -> &mut Settings {

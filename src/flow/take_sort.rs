@@ -4,6 +4,7 @@ use super::departition::lane::Gather;
 use super::flow::Flow;
 use super::reduce::Reduce;
 use crate::reduce::{Emit, KeepsState};
+use crate::sealed::Sealed;
 use crate::window::Info;
 use std::cmp::Ordering;
 use std::fmt;
@@ -130,6 +131,8 @@ fn add<T>(items: &mut Vec<T>, item: T, n: usize, compare: &mut impl FnMut(&T, &T
     }
 }
 
+impl<E, C> Sealed for Least<E, C> {}
+
 impl<S, P, Id, T, E, C> Emit<S, P, Id> for Least<E, C>
 where
     E: Emit<S, P, Id, Item = T>,
@@ -162,6 +165,8 @@ impl<E, C> Least<E, C> {
         first.into_iter()
     }
 }
+
+impl<T, C> Sealed for LeastOfAll<T, C> {}
 
 impl<Id, T, C: FnMut(&T, &T) -> Ordering> Gather<Id, T> for LeastOfAll<T, C> {
     type State = Vec<T>;

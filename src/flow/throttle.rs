@@ -7,6 +7,7 @@ use super::plumbing::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, Origins, Timer, poll_one};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -17,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
+
+impl<P, W> Sealed for Throttled<P, W> {}
 
 impl<P: Layered, W> Layered for Throttled<P, W> {
     fn settings(&mut self) -> &mut Settings {

@@ -6,6 +6,7 @@ use super::plumbing::tasks::Tasks;
 use super::source::{Source, SourceLane};
 use crate::demand::Demand;
 use crate::lane::Lane;
+use crate::sealed::Sealed;
 use crate::stage::{
     Consumes, Driver, FromLane, Handle, Producer, ProducerHandle, Produces, Reads, Role, SubscribeError,
     Subscribing, Watch,
@@ -101,6 +102,8 @@ pub struct ThroughStages<P: Plan, T> {
     readers: Vec<Box<dyn Reads<P::Item>>>,
     source: Source<FromStage<T>>,
 }
+
+impl<P: Plan, T> Sealed for ThroughStages<P, T> {}
 
 impl<P: Plan, T> Layered for ThroughStages<P, T> {
     fn settings(&mut self) -> &mut Settings {

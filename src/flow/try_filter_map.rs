@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P, T, E> Flow<P>
 where
@@ -45,6 +46,8 @@ where
 /// The step of [`Flow::try_filter_map`].
 #[derive(Clone)]
 pub struct TryFilterMap<F>(F);
+
+impl<F> Sealed for TryFilterMap<F> {}
 
 impl<T, E, U, F: FnMut(T) -> Result<Option<U>, E>> Step<Result<T, E>> for TryFilterMap<F> {
     type Out = Result<U, E>;

@@ -1,6 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 
 impl<P, T, E> Flow<P>
 where
@@ -46,6 +47,8 @@ where
 /// The step of [`Flow::try_map`].
 #[derive(Clone)]
 pub struct TryMap<F>(F);
+
+impl<F> Sealed for TryMap<F> {}
 
 impl<T, E, U, F: FnMut(T) -> Result<U, E>> Step<Result<T, E>> for TryMap<F> {
     type Out = Result<U, E>;

@@ -1,6 +1,7 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
+use crate::sealed::Sealed;
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use std::fmt;
@@ -122,6 +123,8 @@ impl<K, F: Clone> Clone for UniqBy<K, F> {
     }
 }
 
+impl<T> Sealed for Uniq<T> {}
+
 impl<T: Hash + Eq + Clone> Step<T> for Uniq<T> {
     type Out = T;
 
@@ -135,6 +138,8 @@ impl<T: Hash + Eq + Clone> Step<T> for Uniq<T> {
         Some(item)
     }
 }
+
+impl<K, F> Sealed for UniqBy<K, F> {}
 
 impl<T, K: Hash + Eq, F: FnMut(&T) -> K> Step<T> for UniqBy<K, F> {
     type Out = T;

@@ -1,7 +1,8 @@
+use crate::sealed::Sealed;
 use std::fmt;
 
 /// Says how much an item counts.
-pub trait Weigh<T> {
+pub trait Weigh<T>: Sealed {
     /// How much it counts.
     #[doc(hidden)]
     fn weigh(&mut self, item: &T) -> u64;
@@ -15,12 +16,16 @@ pub struct OneEach;
 #[derive(Clone, Copy)]
 pub struct WeighedBy<F>(pub(super) F);
 
+impl Sealed for OneEach {}
+
 impl<T> Weigh<T> for OneEach {
     #[inline(always)]
     fn weigh(&mut self, _: &T) -> u64 {
         1
     }
 }
+
+impl<F> Sealed for WeighedBy<F> {}
 
 impl<T, F: FnMut(&T) -> u64> Weigh<T> for WeighedBy<F> {
     #[inline(always)]

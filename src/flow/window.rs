@@ -3,6 +3,7 @@ use super::flow::Flow;
 use super::plumbing::envelope::{Bare, InWindow};
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
+use crate::sealed::Sealed;
 use crate::window::adapters::{InWindowsLane, LateItems, Triggering};
 use crate::window::{Window, Windowing};
 use std::fmt;
@@ -85,6 +86,8 @@ pub struct InWindows<P, K, C, O> {
     upstream: P,
     window: Window<K, C, O>,
 }
+
+impl<P, K, C, O> Sealed for InWindows<P, K, C, O> {}
 
 impl<P: Layered, K, C, O> Layered for InWindows<P, K, C, O> {
     fn settings(&mut self) -> &mut Settings {

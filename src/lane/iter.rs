@@ -1,6 +1,7 @@
 use super::{Each, Lane, Leaf, SourceGate};
 use crate::coop::{Turn, give_way};
 use crate::demand::Demand;
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use std::iter::Fuse;
 use std::ops::ControlFlow;
@@ -58,6 +59,8 @@ impl<I: Iterator> Iter<I> {
         Self { iter: iter.fuse(), ended: false, turn: Turn::default(), gate: SourceGate::default() }
     }
 }
+
+impl<I: Iterator> Sealed for Iter<I> {}
 
 impl<I: Iterator> Leaf for Iter<I> {
     fn set_turn(&mut self, turn: usize) {

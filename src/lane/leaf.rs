@@ -1,8 +1,9 @@
 use super::{Lane, SourceGate};
 use crate::demand::Demand;
+use crate::sealed::Sealed;
 
 /// A lane where items come in, whose turn follows the demand of its layer.
-pub trait Leaf: Lane {
+pub trait Leaf: Sealed + Lane {
     /// Sets how many items to pass before other tasks get a turn, at least 1.
     #[doc(hidden)]
     fn set_turn(&mut self, turn: usize);

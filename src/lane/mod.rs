@@ -14,6 +14,7 @@
 //! [`Flow::per_lane`]: crate::Flow::per_lane
 //! [`Stream`]: futures_core::Stream
 
+mod bounded;
 mod gate;
 mod inlet;
 mod iter;
@@ -23,6 +24,7 @@ mod receiver;
 mod stream_lane;
 mod timer;
 
+pub(crate) use bounded::Bounded;
 pub(crate) use gate::SourceGate;
 pub use inlet::Inlet;
 pub use iter::Iter;

@@ -1,6 +1,7 @@
 use super::{Each, Lane, Leaf, SourceGate};
 use crate::coop::{Turn, give_way};
 use crate::demand::Demand;
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
@@ -50,6 +51,8 @@ impl<S> StreamLane<S> {
         Self { stream, ended: false, turn: Turn::default(), gate: SourceGate::default() }
     }
 }
+
+impl<S> Sealed for StreamLane<S> {}
 
 impl<S: Stream> Leaf for StreamLane<S> {
     fn set_turn(&mut self, turn: usize) {

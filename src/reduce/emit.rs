@@ -1,5 +1,6 @@
 use super::info::Info;
 use super::places::Copies;
+use crate::sealed::Sealed;
 use std::iter::Flatten;
 use std::marker::PhantomData;
 use std::{iter, option};
@@ -12,7 +13,7 @@ use std::{iter, option};
             windows, which may emit before they are done); for the states themselves call `emit_state` after the \
             `reduce`, for anything else `on_trigger`"
 )]
-pub trait Emit<S, P, Id> {
+pub trait Emit<S, P, Id>: Sealed {
     /// What comes out.
     type Item;
     /// All that comes out at one trigger.
@@ -43,6 +44,8 @@ pub struct Nothing<U>(pub(crate) PhantomData<fn() -> U>);
 #[derive(Clone)]
 pub struct OnTrigger<F>(pub(crate) F);
 
+impl Sealed for Items {}
+
 // Without this, the compiler says that the state is no iterator, and not what to do about it.
 #[diagnostic::do_not_recommend]
 impl<S, P, Id> Emit<S, P, Id> for Items
@@ -62,6 +65,8 @@ where
     }
 }
 
+impl Sealed for EmitState {}
+
 impl<S, P, Id> Emit<S, P, Id> for EmitState
 where
     P: Copies<S>,
@@ -78,6 +83,8 @@ where
     }
 }
 
+impl<U> Sealed for Nothing<U> {}
+
 impl<S, P, Id, U> Emit<S, P, Id> for Nothing<U> {
     type Item = U;
     type Items = iter::Empty<U>;
@@ -90,6 +97,8 @@ impl<S, P, Id, U> Emit<S, P, Id> for Nothing<U> {
         iter::empty()
     }
 }
+
+impl<F> Sealed for OnTrigger<F> {}
 
 impl<S, P, Id, U, F> Emit<S, P, Id> for OnTrigger<F>
 where

@@ -5,8 +5,8 @@ use super::places::{Places, Spread};
 use super::reducer::{KeepsState, Reducer};
 use super::signal::{Fire, Signal};
 use super::states::States;
-use crate::coop::{Turn, give_way};
-use crate::lane::{Each, Lane, Origins, poll_one};
+use crate::coop::Turn;
+use crate::lane::{Bounded, Each, Lane, Origins, poll_one};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -84,6 +84,22 @@ fn init<R: KeepsState>(reducer: &mut R) -> R::State {
     reducer.init()
 }
 
+/// Passes on what was kept, in order.
+fn pass_rest<A, B>(
+    rest: &mut VecDeque<Emission<A, B>>,
+    each: &mut impl FnMut(A::Item) -> ControlFlow<()>,
+) -> ControlFlow<()>
+where
+    A: Iterator,
+    B: Iterator<Item = A::Item>,
+{
+    while let Some(front) = rest.front_mut() {
+        front.try_for_each(&mut *each)?;
+        rest.pop_front();
+    }
+    ControlFlow::Continue(())
+}
+
 /// Keeps what the reader had no more room for.
 #[cold]
 fn keep<A, B>(rest: &mut VecDeque<Emission<A, B>>, emission: Emission<A, B>) {
@@ -157,26 +173,10 @@ where
         F: FnMut(E::Item) -> ControlFlow<()>,
     {
         let this = self.project();
-        // The lane below counts the items it passes, not what they become: that is bounded here.
-        let mut left = this.turn.size();
-        let mut stopped = false;
-        let mut each = |item| {
-            if each(item).is_break() {
-                stopped = true;
-                return ControlFlow::Break(());
-            }
-            left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
+        let mut bounded = Bounded::new(this.turn, each);
+        let mut each = |item| bounded.pass(item);
         let (rules, states, rest) = (this.rules, this.states, this.rest);
-        let mut flow = ControlFlow::Continue(());
-        while let Some(front) = rest.front_mut() {
-            flow = front.try_for_each(&mut each);
-            if flow.is_break() {
-                break;
-            }
-            rest.pop_front();
-        }
+        let mut flow = pass_rest(rest, &mut each);
         let polled = if flow.is_break() {
             Poll::Ready(Each::Stopped)
         } else if *this.ended {
@@ -205,21 +205,10 @@ where
                 }
             })
         };
-        if polled == Poll::Ready(Each::Ended) {
-            *this.ended = true;
-        }
-        match polled {
-            Poll::Ready(Each::Stopped) if !stopped => give_way(cx),
-            // The last signal of a lane may be one that had to be broken off.
-            Poll::Ready(Each::Ended) if !rest.is_empty() => {
-                if stopped {
-                    Poll::Ready(Each::Stopped)
-                } else {
-                    give_way(cx)
-                }
-            }
-            polled => polled,
-        }
+        *this.ended |= polled == Poll::Ready(Each::Ended);
+        // The last signal of a lane may be one that had to be broken off.
+        let polled = if rest.is_empty() { polled } else { polled.map(|_| Each::Stopped) };
+        bounded.answer(polled, cx)
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {

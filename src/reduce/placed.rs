@@ -4,6 +4,7 @@ use std::iter;
 
 /// What became of one signal: items in the same windows, or the signal as it was.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Placed<I: Iterator, P, Id> {
     /// Items, and their windows.
     Items(P, I),

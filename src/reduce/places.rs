@@ -1,10 +1,11 @@
 use super::signal::Slot;
 use super::states::{One, Slab, States};
+use crate::sealed::Sealed;
 use std::sync::Arc;
 
 /// In which windows an item can be: in the only one, in one of many, in several, or in one that may become a part of
 /// another.
-pub trait Places: Clone {
+pub trait Places: Sealed + Clone {
     /// Where the states of the windows are.
     #[doc(hidden)]
     type States<S>: States<S>;
@@ -82,6 +83,8 @@ impl Several {
     }
 }
 
+impl Sealed for Whole {}
+
 impl Places for Whole {
     type States<S> = One<S>;
 
@@ -93,6 +96,8 @@ impl Places for Whole {
         Self
     }
 }
+
+impl Sealed for Single {}
 
 impl Places for Single {
     type States<S> = Slab<S>;
@@ -106,6 +111,8 @@ impl Places for Single {
     }
 }
 
+impl Sealed for Merging {}
+
 impl Places for Merging {
     type States<S> = Slab<S>;
 
@@ -117,6 +124,8 @@ impl Places for Merging {
         Self([slot])
     }
 }
+
+impl Sealed for Several {}
 
 impl Places for Several {
     type States<S> = Slab<S>;

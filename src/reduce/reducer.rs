@@ -1,7 +1,8 @@
+use crate::sealed::Sealed;
 use std::iter;
 
 /// Something that keeps a state for each window.
-pub trait KeepsState {
+pub trait KeepsState: Sealed {
     /// What it keeps.
     type State;
 
@@ -34,6 +35,8 @@ pub struct EmitAndFold<I, F> {
     pub(crate) f: F,
 }
 
+impl<I, F> Sealed for Fold<I, F> {}
+
 impl<S, I: FnMut() -> S, F> KeepsState for Fold<I, F> {
     type State = S;
 
@@ -55,6 +58,8 @@ where
         iter::empty()
     }
 }
+
+impl<I, F> Sealed for EmitAndFold<I, F> {}
 
 impl<S, I: FnMut() -> S, F> KeepsState for EmitAndFold<I, F> {
     type State = S;

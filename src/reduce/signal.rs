@@ -6,6 +6,7 @@ use super::info::Trigger;
 /// Operators between a window and its `reduce` see the items; the rest passes through them. Users meet this type in
 /// type names only.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Signal<T, P, Id> {
     /// An item, and where it goes.
     Item(P, T),
@@ -22,6 +23,7 @@ pub enum Signal<T, P, Id> {
 
 /// A trigger that went off for one window.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fire<Id> {
     /// Where the window's state is.
     pub slot: Slot,

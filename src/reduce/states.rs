@@ -1,7 +1,8 @@
 use super::signal::Slot;
+use crate::sealed::Sealed;
 
 /// The states of open windows, by slot.
-pub trait States<S> {
+pub trait States<S>: Sealed {
     /// The states before the first item; where there is only one, it is made at once.
     fn start(init: impl FnOnce() -> S) -> Self;
 
@@ -15,6 +16,8 @@ pub trait States<S> {
 /// The only state of a layer without windows.
 #[derive(Debug)]
 pub struct One<S>(Option<S>);
+
+impl<S> Sealed for One<S> {}
 
 impl<S> States<S> for One<S> {
     fn start(init: impl FnOnce() -> S) -> Self {
@@ -34,6 +37,8 @@ impl<S> States<S> for One<S> {
 /// A state for each open window.
 #[derive(Debug)]
 pub struct Slab<S>(Vec<Option<S>>);
+
+impl<S> Sealed for Slab<S> {}
 
 impl<S> States<S> for Slab<S> {
     fn start(_: impl FnOnce() -> S) -> Self {

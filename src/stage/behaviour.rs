@@ -7,6 +7,7 @@ use super::terms::AskMode;
 use super::upstream::Upstream;
 use crate::dispatch::Subscriber;
 use crate::failure::StageError;
+use crate::sealed::Sealed;
 use std::future::{Future, pending};
 
 pub(super) type Done = Result<(), StageError>;
@@ -15,7 +16,7 @@ pub(super) type Done = Result<(), StageError>;
 /// [`AsConsumer`] around the three traits that users write.
 #[doc(hidden)]
 #[allow(unused_variables, reason = "the names say what is ignored")]
-pub trait Behaviour: Send + 'static {
+pub trait Behaviour: Sealed + Send + 'static {
     const KIND: StageKind;
     type Input: Send + 'static;
     type Item: Send + 'static;

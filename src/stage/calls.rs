@@ -12,8 +12,11 @@ use super::upstream::Upstream;
 use super::wrappers::{AsConsumer, AsProducer, AsProducerConsumer};
 use crate::dispatch::Subscriber;
 use crate::failure::StageError;
+use crate::sealed::Sealed;
 use std::convert::Infallible;
 use std::future::Future;
+
+impl<S, M> Sealed for AsProducer<S, M> {}
 
 impl<S: Producer<M>, M: Send + 'static> Behaviour for AsProducer<S, M> {
     const KIND: StageKind = StageKind::Producer;
@@ -57,6 +60,8 @@ impl<S: Producer<M>, M: Send + 'static> Behaviour for AsProducer<S, M> {
         self.0.handle_discarded(items)
     }
 }
+
+impl<S, M> Sealed for AsProducerConsumer<S, M> {}
 
 impl<S: ProducerConsumer<M>, M: Send + 'static> Behaviour for AsProducerConsumer<S, M> {
     const KIND: StageKind = StageKind::ProducerConsumer;
@@ -116,6 +121,8 @@ impl<S: ProducerConsumer<M>, M: Send + 'static> Behaviour for AsProducerConsumer
         self.0.handle_cancel(end, out)
     }
 }
+
+impl<S, M> Sealed for AsConsumer<S, M> {}
 
 impl<S: Consumer<M>, M: Send + 'static> Behaviour for AsConsumer<S, M> {
     const KIND: StageKind = StageKind::Consumer;

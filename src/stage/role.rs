@@ -1,3 +1,4 @@
+use crate::sealed::Sealed;
 use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
@@ -5,7 +6,7 @@ use std::marker::PhantomData;
 /// What a stage reads and makes.
 ///
 /// Implemented by [`Producing`], [`Consuming`] and [`Transforming`], and by nothing else.
-pub trait Role: sealed::Sealed + 'static {
+pub trait Role: Sealed + 'static {
     /// What it reads.
     type Input: Send + 'static;
     /// What it makes.
@@ -19,10 +20,6 @@ pub trait Produces: Role {}
 /// The role of stages that read items.
 pub trait Consumes: Role {}
 
-mod sealed {
-    pub trait Sealed {}
-}
-
 macro_rules! roles {
     ($($(#[$docs:meta])* $name:ident<$($of:ident),*>: $input:ty, $item:ty, $options:ty;)*) => {$(
         $(#[$docs])*
@@ -33,7 +30,7 @@ macro_rules! roles {
                 f.write_str(stringify!($name))
             }
         }
-        impl<$($of: Send + 'static),*> sealed::Sealed for $name<$($of),*> {}
+        impl<$($of: Send + 'static),*> Sealed for $name<$($of),*> {}
         impl<$($of: Send + 'static),*> Role for $name<$($of),*> {
             type Input = $input;
             type Item = $item;

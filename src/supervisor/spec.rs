@@ -2,6 +2,7 @@ use super::child::Child;
 use super::child_info::ChildId;
 use super::shared::SupervisorShared;
 use crate::failure::StageError;
+use crate::sealed::Sealed;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ pub trait ChildSpec<T>: Send + Sync + 'static {
 }
 
 /// What a child may return: `()`, or `Result<(), E>` with `E: Into<StageError>`: any error type, or a string.
-pub trait ChildOutput {
+pub trait ChildOutput: Sealed {
     /// The error, if the child returned one.
     ///
     /// # Errors
@@ -74,11 +75,15 @@ pub trait ChildOutput {
     fn into_result(self) -> Result<(), StageError>;
 }
 
+impl Sealed for () {}
+
 impl ChildOutput for () {
     fn into_result(self) -> Result<(), StageError> {
         Ok(())
     }
 }
+
+impl<E> Sealed for Result<(), E> {}
 
 impl<E: Into<StageError>> ChildOutput for Result<(), E> {
     fn into_result(self) -> Result<(), StageError> {

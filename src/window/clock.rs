@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What a lane with windows waits for by the clock: periodic triggers, idle upstreams, and deadlines of its windows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Clock {
     periods: Vec<Period>,
     idle: Option<Idleness>,

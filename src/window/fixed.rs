@@ -5,6 +5,7 @@ use super::time::{EventTime, whole_millis};
 use super::window::Window;
 use crate::reduce::Single;
 use crate::reduce::Slot;
+use crate::sealed::Sealed;
 use std::time::Duration;
 
 impl Window<()> {
@@ -63,6 +64,8 @@ pub struct OneSpan {
     start: i64,
     slot: Slot,
 }
+
+impl Sealed for OneSpan {}
 
 impl Lookup for OneSpan {
     type Places = Single;

@@ -1,3 +1,4 @@
+use crate::sealed::Sealed;
 use futures_core::Stream;
 use std::fmt;
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
 /// Where items go when they come too late for all their windows, or too far ahead.
-pub trait LateItems<T> {
+pub trait LateItems<T>: Sealed {
     /// Waits until there is room for one more.
     #[doc(hidden)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
@@ -55,6 +56,8 @@ pub(crate) fn side_output<T: Send + 'static>(capacity: usize, counted: Counted) 
     (SideOutput { sender: PollSender::new(sender), counted }, Late { receiver })
 }
 
+impl Sealed for Counted {}
+
 impl<T> LateItems<T> for Counted {
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
@@ -76,6 +79,8 @@ impl<T> LateItems<T> for Counted {
         self.0.get_or_insert_with(|| count.clone());
     }
 }
+
+impl<T> Sealed for SideOutput<T> {}
 
 impl<T: Send + 'static> LateItems<T> for SideOutput<T> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -38,6 +38,7 @@ mod late;
 mod late_output;
 mod open_windows;
 mod periodic;
+mod placing;
 mod row;
 mod session;
 mod sliding;

@@ -4,6 +4,7 @@ use super::time::{EventTime, time_of};
 use super::window::{AlignedKind, EventTimed};
 use super::windowing::Windowing;
 use crate::reduce::Places;
+use crate::sealed::Sealed;
 use std::fmt;
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ pub struct Aligned<F, L> {
 }
 
 /// The windows of an item, and which other times are in the same windows.
-pub trait Lookup: Sized {
+pub trait Lookup: Sealed + Sized {
     /// One window or several.
     type Places: Places;
 
@@ -91,6 +92,8 @@ where
         self.spans.on_time(now, windows);
     }
 }
+
+impl<F, L> Sealed for Aligned<F, L> {}
 
 impl<F, L> EventTimed for Aligned<F, L> {
     fn allow_lateness(&mut self, millis: i64) {

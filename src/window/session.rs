@@ -5,6 +5,7 @@ use super::windowing::Windowing;
 use crate::reduce::Merging;
 use crate::reduce::Slot;
 use crate::reduce::Trigger;
+use crate::sealed::Sealed;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::hash::Hash;
@@ -282,6 +283,8 @@ where
 fn named<K>(key: K, session: &OpenSession, gap: i64) -> Session<K> {
     Session { key, start: session.first, end: session.last + gap }
 }
+
+impl<K, G, F> Sealed for Sessions<K, G, F> {}
 
 impl<K, G, F> EventTimed for Sessions<K, G, F> {
     fn allow_lateness(&mut self, millis: i64) {

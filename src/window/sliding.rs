@@ -4,6 +4,7 @@ use super::spans::{Span, Spans};
 use super::time::{EventTime, whole_millis};
 use super::window::Window;
 use crate::reduce::Several;
+use crate::sealed::Sealed;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -72,6 +73,8 @@ pub struct SomeSpans {
     times: Range<i64>,
     places: Several,
 }
+
+impl Sealed for SomeSpans {}
 
 impl Lookup for SomeSpans {
     type Places = Several;

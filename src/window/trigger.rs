@@ -2,11 +2,12 @@ use super::open_windows::OpenWindows;
 use crate::reduce::Slot;
 use crate::reduce::Trigger;
 use crate::reduce::{Places, Spread};
+use crate::sealed::Sealed;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
 /// What a trigger makes of items on their way into windows.
-pub trait Triggering<T, P> {
+pub trait Triggering<T, P>: Sealed {
     /// Takes an item. Gives it back to go in at once, or leaves in `acts` what is to happen instead. What is to happen
     /// after the item goes into `acts` too.
     #[doc(hidden)]
@@ -63,6 +64,8 @@ impl<T, P: Places> Acts<'_, T, P> {
     }
 }
 
+impl Sealed for AtEnd {}
+
 impl<T, P> Triggering<T, P> for AtEnd {
     #[inline(always)]
     fn take<Id: Clone>(
@@ -75,6 +78,8 @@ impl<T, P> Triggering<T, P> for AtEnd {
         Some((places, item))
     }
 }
+
+impl Sealed for Every {}
 
 impl<T, P: Places> Triggering<T, P> for Every {
     #[inline(always)]
@@ -99,6 +104,8 @@ impl<A, I, F> Custom<A, I, F> {
         Self { init, f, kept: Vec::new() }
     }
 }
+
+impl<A, I, F> Sealed for Custom<A, I, F> {}
 
 impl<T, P, A, I, F> Triggering<T, P> for Custom<A, I, F>
 where

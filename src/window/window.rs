@@ -5,6 +5,7 @@ use super::trigger::{Acts, AtEnd, Custom, Every};
 use super::triggers::Triggers;
 use super::windowing::Windowing;
 use crate::reduce::Places;
+use crate::sealed::Sealed;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ pub struct Window<K, C = AtEnd, O = Counted> {
 }
 
 /// Kinds of windows that go by the times of items, up to a watermark.
-pub trait EventTimed {
+pub trait EventTimed: Sealed {
     /// Sets for how many milliseconds of event time a window takes items after the watermark has passed its end.
     fn allow_lateness(&mut self, millis: i64);
 }

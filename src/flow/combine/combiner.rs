@@ -40,10 +40,28 @@ impl<K, V> Combiner<K, V> {
         self.table.is_empty()
     }
 
-    pub(in crate::flow) fn into_pairs(self) -> IntoIter<(K, V)> {
-        self.table.into_iter()
+    pub(in crate::flow) fn into_pairs(self) -> CombinedPairs<K, V> {
+        CombinedPairs(self.table.into_iter())
     }
 }
+
+/// The pairs of a [`Combiner`], taken out of it.
+pub struct CombinedPairs<K, V>(IntoIter<(K, V)>);
+
+impl<K, V> Iterator for CombinedPairs<K, V> {
+    type Item = (K, V);
+
+    #[inline]
+    fn next(&mut self) -> Option<(K, V)> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+opaque_debug!(CombinedPairs<K, V>);
 
 impl<K: Hash + Eq, V> Combiner<K, V> {
     /// The value of a borrowed key, to be changed; a key not seen before is made from it, and gets the default value.

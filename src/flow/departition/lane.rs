@@ -1,6 +1,7 @@
 use crate::coop::{Pace, give_way};
 use crate::lane::{Each, Lane, poll_one};
 use crate::reduce::Emit;
+use crate::sealed::Sealed;
 use crate::window::Info;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// How to bring together what the lanes emit for one window.
-pub trait Gather<Id, T> {
+pub trait Gather<Id, T>: Sealed {
     /// What is kept for a window.
     type State;
     /// What comes out for a window.
@@ -30,6 +31,7 @@ pub trait Gather<Id, T> {
 
 /// What a lane that reduces sends to the lane that brings windows together; the number is that of the sending lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LaneReport<Id, T> {
     /// Something that was emitted for a window.
     Item(Id, T),
@@ -52,6 +54,8 @@ pub struct LaneReports<I, Id> {
     /// At the last trigger of a window, the number of the lane, which is done with the window then.
     done: Option<usize>,
 }
+
+impl<E> Sealed for Reporting<E> {}
 
 impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for Reporting<E> {
     type Item = LaneReport<Id, E::Item>;

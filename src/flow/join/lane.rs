@@ -1,7 +1,7 @@
-use crate::coop::{Turn, give_way};
+use crate::coop::Turn;
 use crate::flow::join::mode::{JoinMode, Side};
 use crate::flow::join::table::{Meeting, Table, Unmatched};
-use crate::lane::{Each, Lane, poll_one};
+use crate::lane::{Bounded, Each, Lane, poll_one};
 use crate::reduce::{Fire, Places, Settled, Signal, Spread};
 use crate::window::{Slot, Trigger};
 use futures_core::Stream;
@@ -88,17 +88,8 @@ where
         E: FnMut(Signal<M::Row, P, Id>) -> ControlFlow<()>,
     {
         let this = self.project();
-        // The lane below counts the items it passes, not the rows they make: these are bounded here.
-        let mut left = this.turn.size();
-        let mut stopped = false;
-        let mut each = |signal| {
-            if each(signal).is_break() {
-                stopped = true;
-                return ControlFlow::Break(());
-            }
-            left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
+        let mut bounded = Bounded::new(this.turn, each);
+        let mut each = |signal| bounded.pass(signal);
         let mut work = Work { keys: this.keys, tables: this.tables, rest: this.rest, spread: this.spread };
         let polled = if work.go_on::<M, P>(&mut each).is_break() {
             Poll::Ready(Each::Stopped)
@@ -124,10 +115,7 @@ where
                 Signal::Merge { into, from } => each(Signal::Merge { into, from }),
             })
         };
-        match polled {
-            Poll::Ready(Each::Stopped) if !stopped => give_way(cx),
-            polled => polled,
-        }
+        bounded.answer(polled, cx)
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::sealed::Sealed;
 /// An item of one of the two flows of a join.
 ///
 /// # Examples
@@ -34,7 +35,7 @@ impl<L, R> Side<L, R> {
 }
 
 /// Which rows a join makes: [`Inner`], [`LeftOuter`], [`RightOuter`] or [`FullOuter`].
-pub trait JoinMode<L, R> {
+pub trait JoinMode<L, R>: Sealed {
     /// What a row is.
     type Row;
 
@@ -67,6 +68,8 @@ pub struct RightOuter;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FullOuter;
 
+impl Sealed for Inner {}
+
 impl<L, R> JoinMode<L, R> for Inner {
     type Row = (L, R);
 
@@ -82,6 +85,8 @@ impl<L, R> JoinMode<L, R> for Inner {
         None
     }
 }
+
+impl Sealed for LeftOuter {}
 
 impl<L, R> JoinMode<L, R> for LeftOuter {
     type Row = (L, Option<R>);
@@ -99,6 +104,8 @@ impl<L, R> JoinMode<L, R> for LeftOuter {
     }
 }
 
+impl Sealed for RightOuter {}
+
 impl<L, R> JoinMode<L, R> for RightOuter {
     type Row = (Option<L>, R);
 
@@ -114,6 +121,8 @@ impl<L, R> JoinMode<L, R> for RightOuter {
         Some((None, right))
     }
 }
+
+impl Sealed for FullOuter {}
 
 impl<L, R> JoinMode<L, R> for FullOuter {
     type Row = (Option<L>, Option<R>);

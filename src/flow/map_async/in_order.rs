@@ -1,6 +1,7 @@
 use crate::coop::{Turn, give_way};
 use crate::flow::map_async::jobs::Jobs;
 use crate::flow::map_async::limit::LanePermits;
+use crate::flow::map_async::round::{Round, Then};
 use crate::flow::plumbing::envelope::{Envelope, Numbered};
 use crate::flow::plumbing::sequence::Tagged;
 use crate::lane::{Each, Lane, poll_one};
@@ -13,7 +14,6 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
-use tokio::task::coop;
 
 pin_project! {
     /// A lane of a layer with [`map_async`](crate::Flow::map_async), where its items carry their places: results come
@@ -84,6 +84,25 @@ impl<T> Line<T> {
         self.push(tag, Awaited::Running);
     }
 
+    /// Passes on what needs not wait for anything before it, and lines up what must.
+    #[inline(always)]
+    fn pass(
+        &mut self,
+        tag: Tagged<()>,
+        done: Option<Poll<T>>,
+        each: &mut impl FnMut(Tagged<T>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let output = done.and_then(|done| match done {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        });
+        if self.is_empty() {
+            return Numbered::close(tag, output).map_or(ControlFlow::Continue(()), each);
+        }
+        self.push(tag, output.map_or(Awaited::Nothing, Awaited::Done));
+        if self.has_room() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
     fn finish(&mut self, job: usize, output: T) {
         let at = self.places[job] - self.passed;
         self.queue[at].1 = Awaited::Done(output);
@@ -144,51 +163,23 @@ where
             }
         }
         while !*this.ended && line.has_room() {
-            // As in `MapAsyncLane`.
-            let Poll::Ready(permit) = gate.poll_permit(cx) else {
+            let Poll::Ready(mut round) = Round::poll_begin(gate, cx) else {
                 break;
             };
-            let mut permit = Some(permit);
-            let (mut stopped, mut tired) = (false, false);
             let polled = this.upstream.as_mut().poll_each(cx, &mut |tagged| {
                 let (tag, item) = Numbered::open(tagged);
-                let begun = match item {
-                    None => Awaited::Nothing,
-                    Some(item) => match jobs.begin(f(item)) {
-                        Poll::Ready(output) => Awaited::Done(output),
-                        Poll::Pending => Awaited::Running,
-                    },
-                };
-                match begun {
-                    Awaited::Running => {
-                        let job = jobs.spawn(permit.take());
-                        line.push_running(tag, job);
-                        // Once the budget is used up, tokio's futures are pending for no other reason.
-                        tired = !coop::has_budget_remaining();
-                        if !tired && line.has_room() {
-                            permit = gate.try_permit();
-                        }
-                        if permit.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                match item.map(|item| jobs.begin(f(item))) {
+                    Some(Poll::Pending) => {
+                        line.push_running(tag, jobs.spawn(round.take()));
+                        round.go_on(line.has_room())
                     }
-                    passes if line.is_empty() => {
-                        let passed = Numbered::close(tag, passes.output());
-                        let flow = passed.map_or(ControlFlow::Continue(()), &mut *each);
-                        stopped = flow.is_break();
-                        flow
-                    }
-                    waits => {
-                        line.push(tag, waits);
-                        if line.has_room() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-                    }
+                    done => line.pass(tag, done, &mut |first| round.passed(each(first))),
                 }
             });
-            drop(permit);
-            match polled {
-                Poll::Ready(Each::Stopped) if stopped => return Poll::Ready(Each::Stopped),
-                Poll::Ready(Each::Stopped) if tired => return give_way(cx),
-                Poll::Ready(Each::Stopped) => {}
-                Poll::Ready(Each::Ended) => *this.ended = true,
-                Poll::Pending => break,
+            match round.end(polled, this.ended, cx) {
+                Then::GoOn => {}
+                Then::Wait => break,
+                Then::Return(answer) => return answer,
             }
         }
         if line.is_empty() {

@@ -102,6 +102,21 @@ fn poll_pick<T>(
     }
 }
 
+/// Hands on what was taken for an outlet that closed, as far as this one wants it.
+fn hand_over<T>(stranded: &mut Vec<T>, outlet: &mut Outlet<T>) {
+    let fits = outlet.open().min(stranded.len());
+    for item in stranded.drain(..fits) {
+        let _ = outlet.push(item);
+    }
+}
+
+/// Takes back what an outlet that closed did not send. It comes before what is still stranded.
+fn take_back<T>(stranded: &mut Vec<T>, outlet: &mut Outlet<T>) {
+    let mut back = outlet.take();
+    back.append(stranded);
+    *stranded = back;
+}
+
 impl<L: Lane> Future for ShareDriver<L> {
     type Output = ();
 
@@ -125,18 +140,12 @@ impl<L: Lane> Future for ShareDriver<L> {
                 let lane = this.lane.as_mut();
                 outlet.fill(waker, |batch| lane.poll_each(cx, &mut |item| batch.push(item)))
             } else {
-                let fits = outlet.open().min(this.stranded.len());
-                for item in this.stranded.drain(..fits) {
-                    let _ = outlet.push(item);
-                }
+                hand_over(this.stranded, outlet);
                 Poll::Ready(Each::Stopped)
             };
             outlet.flush(waker);
             if outlet.is_closed() {
-                // The items taken back come before those that are still stranded.
-                let mut back = outlet.take();
-                back.append(this.stranded);
-                *this.stranded = back;
+                take_back(this.stranded, outlet);
             } else if polled == Poll::Ready(Each::Stopped) && waker.is_some() && outlet.open() == 0 {
                 // Sending has registered the waker for the next demand.
                 return Poll::Pending;

@@ -2,6 +2,7 @@
 
 use crate::flow::plumbing::sequence::{Expanded, Tagged};
 use crate::reduce::{Placed, Places, Signal};
+use crate::sealed::Sealed;
 use std::iter;
 use std::marker::PhantomData;
 
@@ -73,12 +74,6 @@ pub struct InWindow<P, Id, E = Bare>(PhantomData<fn() -> (P, Id, E)>);
 /// In place of an envelope, after an operator that ends a layer: items that are read, or open the next layer.
 #[derive(Debug, Clone, Copy)]
 pub struct ClosedLayer;
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-use sealed::Sealed;
 
 impl Sealed for Bare {}
 impl Sealed for Numbered {}

@@ -8,6 +8,7 @@ use crate::flow::plumbing::plan::{Build, Hashed, LayerStart, Layered, Plan, Sett
 use crate::flow::plumbing::sequence::{Enumerated, Tagged};
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Inlet, Lane};
+use crate::sealed::Sealed;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -85,6 +86,8 @@ impl<P: Layered, D> Exchange<P, D> {
         Self { upstream, dispatch, settings: Settings::default() }
     }
 }
+
+impl<P, D> Sealed for Exchange<P, D> {}
 
 impl<P, D> Layered for Exchange<P, D> {
     fn settings(&mut self) -> &mut Settings {

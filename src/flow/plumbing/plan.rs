@@ -3,6 +3,7 @@ use crate::dispatch::Route;
 use crate::flow::plumbing::envelope::Envelope;
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::Lane;
+use crate::sealed::Sealed;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
@@ -45,7 +46,7 @@ pub trait Build<E: Envelope>: Plan {
 }
 
 /// Something with a last layer that can be set up.
-pub trait Layered {
+pub trait Layered: Sealed {
     /// The settings of the last layer.
     #[doc(hidden)]
     fn settings(&mut self) -> &mut Settings;

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 ///
 /// Every number comes to its end, even when nothing was made of its item, so that `ordered` never waits in vain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tagged<T> {
     /// All that was made of one item.
     Whole(u64, T),

@@ -2,6 +2,7 @@ use crate::flow::plumbing::envelope::Envelope;
 use crate::flow::plumbing::plan::{Build, Layered, Plan, Settings};
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -11,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// What an operator does with one item: the general form of `map`, `filter` and their like.
-pub trait Step<T> {
+pub trait Step<T>: Sealed {
     /// What comes out.
     type Out;
 
@@ -38,6 +39,8 @@ impl<S, Op> Stepped<S, Op> {
         Self { upstream, op }
     }
 }
+
+impl<P, Op> Sealed for Stepped<P, Op> {}
 
 impl<P: Layered, Op> Layered for Stepped<P, Op> {
     fn settings(&mut self) -> &mut Settings {

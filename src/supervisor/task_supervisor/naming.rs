@@ -1,9 +1,10 @@
+use crate::sealed::Sealed;
 /// Says what comes back with the result of an item: the item ([`NoKey`]) or a key ([`Keyed`]).
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot come back with its result: it is not `Clone`",
     note = "give `TaskSupervisor::key` or `Supervised::key` a closure that makes a key of it"
 )]
-pub trait Naming<T> {
+pub trait Naming<T>: Sealed {
     /// What comes back.
     type Name;
 
@@ -23,6 +24,8 @@ pub struct NoKey;
 #[derive(Clone, Copy)]
 pub struct Keyed<G>(pub(in crate::supervisor) G);
 
+impl Sealed for NoKey {}
+
 impl<T: Clone> Naming<T> for NoKey {
     type Name = T;
 
@@ -31,6 +34,8 @@ impl<T: Clone> Naming<T> for NoKey {
         item.clone()
     }
 }
+
+impl<G> Sealed for Keyed<G> {}
 
 impl<T, K, G: FnMut(&T) -> K> Naming<T> for Keyed<G> {
     type Name = K;

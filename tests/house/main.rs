@@ -1,6 +1,8 @@
 //! The map in ARCHITECTURE.md is true: which room knows which, that arrows go down only, and that no files of a room know
 //! each other in a circle. What a file knows is what its `use` lines name.
 
+mod face;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
