@@ -1,10 +1,11 @@
 //! What goes wrong in code of users: an error that is returned, and a panic.
 
+use crate::sync::unpoisoned;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What a callback may fail with: any error, or a text.
 ///
@@ -72,7 +73,7 @@ impl Panic {
     /// # Panics
     /// Always.
     pub fn resume(&self) -> ! {
-        let payload = self.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let payload = unpoisoned(self.payload.lock()).take();
         match payload {
             Some(payload) => resume_unwind(payload),
             None => resume_unwind(Box::new(self.message.to_string())),
