@@ -19,6 +19,16 @@ use std::sync::{Arc, Mutex};
 /// ```
 pub type StageError = Box<dyn Error + Send + Sync>;
 
+/// Goes on, in a drop, with a panic that was caught there; not if the thread is panicking already, for a second panic would
+/// abort the process.
+pub(crate) fn raise_in_drop(panicked: Option<Box<dyn Any + Send>>) {
+    if let Some(payload) = panicked {
+        if !std::thread::panicking() {
+            resume_unwind(payload);
+        }
+    }
+}
+
 /// A panic of a callback, kept to be looked at or resumed.
 ///
 /// # Examples

@@ -8,11 +8,11 @@ use super::plumbing::tasks::{Failure, Tasks};
 use super::report::{FlowError, FlowReport};
 use super::start::shutdown::{RunClock, or_abort};
 use super::stop_when::{Meter, StopWhen};
+use crate::failure::raise_in_drop;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
@@ -250,11 +250,7 @@ impl Drop for Lifeline {
             return;
         }
         // No handle is left to read the panic in a report, so it is raised here.
-        if let Some(payload) = self.0.abort(false) {
-            if !std::thread::panicking() {
-                resume_unwind(payload);
-            }
-        }
+        raise_in_drop(self.0.abort(false));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
+use crate::failure::raise_in_drop;
 use crate::flow::monitor::{Launch, Losses};
 use crate::lane::SourceGate;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
@@ -221,11 +222,7 @@ impl Tasks {
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        if let Some(payload) = self.stop() {
-            if !std::thread::panicking() {
-                resume_unwind(payload);
-            }
-        }
+        raise_in_drop(self.stop());
     }
 }
 
