@@ -45,14 +45,11 @@ impl SupervisorShared {
     pub(super) fn with<R>(self: &Arc<Self>, work: impl FnOnce(&mut Registry) -> R) -> R {
         let mut registry = unpoisoned(self.registry.lock());
         let done = work(&mut registry);
-        if !registry.after.some {
-            return done;
-        }
+        let Some(after) = registry.after.take() else { return done };
         if !matches!(registry.phase, Phase::Running) {
             self.closing.store(true, Ordering::Relaxed);
         }
         self.kills.store(registry.kills, Ordering::Relaxed);
-        let after = std::mem::take(&mut registry.after);
         drop(registry);
         self.follow(after);
         done
