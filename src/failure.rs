@@ -1,10 +1,11 @@
 //! What goes wrong in code of users: an error that is returned, and a panic.
 
+use crate::sync::unpoisoned;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What a callback may fail with: any error, or a text.
 ///
@@ -17,6 +18,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// assert_eq!(check(-1).unwrap_err().to_string(), "-1 is negative");
 /// ```
 pub type StageError = Box<dyn Error + Send + Sync>;
+
+/// Goes on, in a drop, with a panic that was caught there; not if the thread is panicking already, for a second panic would
+/// abort the process.
+pub(crate) fn raise_in_drop(panicked: Option<Box<dyn Any + Send>>) {
+    if let Some(payload) = panicked {
+        if !std::thread::panicking() {
+            resume_unwind(payload);
+        }
+    }
+}
 
 /// A panic of a callback, kept to be looked at or resumed.
 ///
@@ -72,7 +83,7 @@ impl Panic {
     /// # Panics
     /// Always.
     pub fn resume(&self) -> ! {
-        let payload = self.payload.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let payload = unpoisoned(self.payload.lock()).take();
         match payload {
             Some(payload) => resume_unwind(payload),
             None => resume_unwind(Box::new(self.message.to_string())),

@@ -1,6 +1,5 @@
-use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, unpoisoned};
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::task::Waker;
 
 /// The most emptied buffers kept for the sender: one for each batch that can be on its way at the default demand, and
@@ -96,7 +95,7 @@ impl<T> SharedEdge<T> {
     /// Items are neither made, used nor dropped under this lock; wakers are cloned under it, called and dropped after it
     /// (see [`keep_waker`](crate::sync::keep_waker)).
     pub(super) fn lock(&self) -> MutexGuard<'_, EdgeState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.state.lock())
     }
 
     pub(super) fn demand(&self) -> usize {

@@ -139,43 +139,49 @@ impl<T: Send + 'static> FromStage<T> {
         if self.gate.is_shut() {
             self.leave();
         }
+        let Some(batch) = ready!(self.poll_source(cx)) else {
+            self.state = FromStageState::Ended;
+            return Poll::Ready(false);
+        };
+        self.gate.count(batch.len());
+        self.batch = batch.into_iter();
+        Poll::Ready(true)
+    }
+
+    /// Takes the next batch from the producer, and leaves it when the gate is shut.
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<T>>> {
         loop {
-            let batch = match &mut self.state {
-                FromStageState::Reading(subscription) => match subscription.poll_batch(cx) {
-                    Poll::Pending => {
-                        ready!(self.gate.poll_shut(cx));
-                        self.leave();
-                        continue;
+            match &mut self.state {
+                FromStageState::Reading(subscription) => {
+                    if let Poll::Ready(batch) = subscription.poll_batch(cx) {
+                        return Poll::Ready(batch);
                     }
-                    Poll::Ready(batch) => batch,
-                },
-                FromStageState::Leaving(subscription, silent) => match subscription.poll_batch(cx) {
-                    Poll::Ready(batch) => {
-                        // The producer is at work: its end comes after the items that it was asked for before.
-                        *silent = None;
-                        batch
-                    }
-                    // There may be more: it is another task's turn, and this one is woken after that.
-                    Poll::Pending if !coop::has_budget_remaining() => return Poll::Pending,
-                    Poll::Pending if silent.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {
-                        return give_way(cx);
-                    }
-                    Poll::Pending => None,
-                },
-                FromStageState::Planned(_) | FromStageState::Ended => None,
-            };
-            return Poll::Ready(match batch {
-                Some(batch) => {
-                    self.gate.count(batch.len());
-                    self.batch = batch.into_iter();
-                    true
+                    ready!(self.gate.poll_shut(cx));
+                    self.leave();
                 }
-                None => {
-                    self.state = FromStageState::Ended;
-                    false
-                }
-            });
+                FromStageState::Leaving(subscription, silent) => return poll_rest(subscription, silent, cx),
+                FromStageState::Planned(_) | FromStageState::Ended => return Poll::Ready(None),
+            }
         }
+    }
+}
+
+/// Takes what a cancelled subscription was sent, until its producer says that this was all, or sends nothing for too long.
+fn poll_rest<T: Send + 'static>(
+    subscription: &mut Subscription<T>,
+    silent: &mut Option<Instant>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Vec<T>>> {
+    match subscription.poll_batch(cx) {
+        Poll::Ready(batch) => {
+            // The producer is at work: its end comes after the items that it was asked for before.
+            *silent = None;
+            Poll::Ready(batch)
+        }
+        // There may be more: it is another task's turn, and this one is woken after that.
+        Poll::Pending if !coop::has_budget_remaining() => Poll::Pending,
+        Poll::Pending if silent.get_or_insert_with(Instant::now).elapsed() < PATIENCE => give_way(cx),
+        Poll::Pending => Poll::Ready(None),
     }
 }
 

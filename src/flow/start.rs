@@ -8,12 +8,13 @@ use super::plumbing::tasks::{Failure, Tasks};
 use super::report::{FlowError, FlowReport};
 use super::start::shutdown::{RunClock, or_abort};
 use super::stop_when::{Meter, StopWhen};
+use crate::failure::raise_in_drop;
+use crate::sync::{unpoisoned, unpoisoned_if_free};
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -249,11 +250,7 @@ impl Drop for Lifeline {
             return;
         }
         // No handle is left to read the panic in a report, so it is raised here.
-        if let Some(payload) = self.0.abort(false) {
-            if !std::thread::panicking() {
-                resume_unwind(payload);
-            }
-        }
+        raise_in_drop(self.0.abort(false));
     }
 }
 
@@ -282,31 +279,19 @@ impl RunningTasks {
     /// Drops the lanes. If dropping one panics, the panic goes into the report if `report` is set, else it is returned.
     fn abort(&self, report: bool) -> Option<Box<dyn Any + Send>> {
         self.aborting.store(true, Ordering::SeqCst);
-        let panicked = match self.tasks.try_lock() {
-            Ok(tasks) => stop(tasks, report),
-            Err(TryLockError::Poisoned(tasks)) => stop(tasks.into_inner(), report),
-            // `watch_over` has the lock, and is woken below; or an abort has it, which may be dropping the caller.
-            Err(TryLockError::WouldBlock) => None,
-        };
-        let watcher = lock(&self.watcher).clone();
+        // If another has the lock: `watch_over` is woken below; an abort may be dropping the caller.
+        let tasks = unpoisoned_if_free(self.tasks.try_lock());
+        let panicked = tasks.and_then(|mut tasks| tasks.as_mut()?.abort(report));
+        let watcher = unpoisoned(self.watcher.lock()).clone();
         watcher.wake();
         panicked
     }
 }
 
-/// Stops the tasks of a flow that is to be aborted.
-fn stop(mut tasks: MutexGuard<'_, Option<Tasks>>, report: bool) -> Option<Box<dyn Any + Send>> {
-    tasks.as_mut()?.abort(report)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Waits for the end of a flow, stops all of it when a lane fails, and reports.
 async fn watch_over(running: Arc<RunningTasks>, report: watch::Sender<Option<FlowReport>>) {
     let end = poll_fn(|cx| running.poll_end(cx)).await;
-    let tasks = lock(&running.tasks).take();
+    let tasks = unpoisoned(running.tasks.lock()).take();
     drop(tasks);
     match &end {
         Ok(()) => tracing::debug!("a flow has ended"),
@@ -319,9 +304,9 @@ async fn watch_over(running: Arc<RunningTasks>, report: watch::Sender<Option<Flo
 
 impl RunningTasks {
     fn poll_end(&self, cx: &mut Context<'_>) -> Poll<Result<(), FlowError>> {
-        let watched = std::mem::replace(&mut *lock(&self.watcher), cx.waker().clone());
+        let watched = std::mem::replace(&mut *unpoisoned(self.watcher.lock()), cx.waker().clone());
         drop(watched);
-        let mut tasks = lock(&self.tasks);
+        let mut tasks = unpoisoned(self.tasks.lock());
         let Some(tasks) = tasks.as_mut() else {
             return Poll::Ready(Err(FlowError::RuntimeGone));
         };

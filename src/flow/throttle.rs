@@ -8,13 +8,14 @@ use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, Origins, Timer, poll_one};
 use crate::sealed::Sealed;
+use crate::sync::unpoisoned;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -246,7 +247,7 @@ impl SharedBucket {
     /// Takes `cost` tokens out. Returns when the item they are for may pass: `None` for now.
     fn take(&self, now: Instant, cost: u64) -> Option<Instant> {
         let since = u64::try_from(now.duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
-        let at = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(since, cost);
+        let at = unpoisoned(self.bucket.lock()).take(since, cost);
         // The longest waits end beyond what the clock can tell: 30 years stand for them.
         let far = || now + Duration::from_secs(30 * 365 * 24 * 3600);
         (at > since).then(|| self.start.checked_add(Duration::from_nanos(at)).unwrap_or_else(far))

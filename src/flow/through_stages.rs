@@ -11,12 +11,13 @@ use crate::stage::{
     Consumes, Driver, FromLane, Handle, Producer, ProducerHandle, Produces, Reads, Role, SubscribeError,
     Subscribing, Watch,
 };
+use crate::sync::unpoisoned;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 impl<P> Flow<P> {
@@ -181,7 +182,7 @@ impl Watch for Readers {
     }
 
     fn panicked(&self, payload: Box<dyn Any + Send>) {
-        *self.panicked.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
+        *unpoisoned(self.panicked.lock()) = Some(payload);
     }
 }
 
@@ -199,7 +200,7 @@ impl<T: Send + 'static> Future for LaneTask<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let polled = Pin::new(&mut self.driver).poll(cx);
-        let payload = self.panicked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let payload = unpoisoned(self.panicked.lock()).take();
         match payload {
             Some(payload) => resume_unwind(payload),
             None => polled,

@@ -191,79 +191,60 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
 
     async fn handle(&mut self, letter: LetterOf<B, D>) -> Step {
         match letter {
-            Letter::Subscribe(opening) => self.subscribed(*opening).await,
+            Letter::Subscribe(opening) => self.subscribed(*opening).await?,
             Letter::ConsumerAsked(id, demand) => {
                 self.downstream.ask(id, demand);
-                self.settle().await
+                self.settle().await?;
+            }
+            Letter::ConsumerCancelled(id, how, reason) => {
+                self.consumer_left(id, how, reason).await?;
+                self.stop_if_alone()?;
             }
             Letter::DispatcherAsked(id, demand) => {
                 self.downstream.ask_for(id, demand);
-                self.settle().await
+                self.settle().await?;
             }
             Letter::Redispatch(demand) => {
                 self.downstream.demanded(demand);
-                self.settle().await
+                self.settle().await?;
             }
-            Letter::Passed(Mark::Finish) => Err(self.finishing.take().unwrap_or(Reason::Normal)),
-            Letter::ConsumerCancelled(id, how, reason) => {
-                self.consumer_left(id, how, reason).await?;
-                self.stop_if_alone()
-            }
-            Letter::Items(id, parcel) => self.received(id, parcel).await,
-            Letter::End(id, how, reason) => self.producer_left(id, how, reason).await,
-            Letter::SubscribeTo(request, replaces, answer) => {
-                if self.finishing.is_some() {
-                    // Dropping the answer tells the caller.
-                    return Ok(());
-                }
-                let upstream = self.open(*request, replaces, Some(answer), false);
-                self.begin(&upstream).await
-            }
-            Letter::AskUpstream(id, demand) => {
-                if let Some(entry) = self.entry(id) {
-                    entry.upstream.ask(demand);
-                }
-                Ok(())
-            }
-            Letter::CancelUpstream(id, reason) => {
-                if let Some(entry) = self.entry(id) {
-                    entry.link.cancel(reason);
-                }
-                Ok(())
-            }
+            Letter::Passed(Mark::Finish) => return Err(self.finishing.take().unwrap_or(Reason::Normal)),
+            Letter::Items(id, parcel) => self.received(id, parcel).await?,
+            Letter::End(id, how, reason) => self.producer_left(id, how, reason).await?,
+            Letter::SubscribeTo(to, replaces, answer) => self.subscribe_to(*to, replaces, answer).await?,
+            Letter::AskUpstream(id, demand) => self.ask_upstream(id, demand),
+            Letter::CancelUpstream(id, reason) => self.cancel_upstream(id, reason),
             Letter::Message(message, permit) | Letter::Passed(Mark::Message(message, permit)) => {
                 drop(permit);
                 let handled = self.behaviour.message(message, &mut self.out).await;
-                self.after(handled).await
+                self.after(handled).await?;
             }
             Letter::Info(message, permit) => {
                 self.mark(Mark::Message(message, permit));
-                self.settle().await
+                self.settle().await?;
             }
-            Letter::Mode(DemandMode::Accumulate) => {
-                self.downstream.accumulate();
-                Ok(())
+            Letter::Mode(mode) => self.set_mode(mode).await?,
+            Letter::Status(answer) => drop(answer.send(self.status())),
+            Letter::Stop(reason) => return Err(reason),
+            Letter::Finish => {
+                self.finish(Reason::Normal);
+                self.settle().await?;
             }
-            Letter::Mode(DemandMode::Forward) => {
+            Letter::Detach(lifeline) => self.detached = Some(lifeline),
+        }
+        Ok(())
+    }
+
+    async fn set_mode(&mut self, mode: DemandMode) -> Step {
+        match mode {
+            DemandMode::Accumulate => self.downstream.accumulate(),
+            DemandMode::Forward => {
                 while self.downstream.forward_next() {
                     self.settle().await?;
                 }
-                Ok(())
-            }
-            Letter::Status(answer) => {
-                let _ = answer.send(self.status());
-                Ok(())
-            }
-            Letter::Stop(reason) => Err(reason),
-            Letter::Finish => {
-                self.finish(Reason::Normal);
-                self.settle().await
-            }
-            Letter::Detach(lifeline) => {
-                self.detached = Some(lifeline);
-                Ok(())
             }
         }
+        Ok(())
     }
 
     // What follows every callback.

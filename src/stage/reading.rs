@@ -52,6 +52,33 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         self.after(begun).await
     }
 
+    /// Subscribes to a producer while the stage runs.
+    pub(super) async fn subscribe_to(
+        &mut self,
+        request: Request<B::Input>,
+        replaces: Option<Replaced>,
+        answer: Answer,
+    ) -> Step {
+        if self.finishing.is_some() {
+            // Dropping the answer tells the caller.
+            return Ok(());
+        }
+        let upstream = self.open(request, replaces, Some(answer), false);
+        self.begin(&upstream).await
+    }
+
+    pub(super) fn ask_upstream(&mut self, id: SubscriptionId, demand: usize) {
+        if let Some(entry) = self.entry(id) {
+            entry.upstream.ask(demand);
+        }
+    }
+
+    pub(super) fn cancel_upstream(&mut self, id: SubscriptionId, reason: Reason) {
+        if let Some(entry) = self.entry(id) {
+            entry.link.cancel(reason);
+        }
+    }
+
     pub(super) fn entry(&mut self, id: SubscriptionId) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.upstream.id() == id)
     }

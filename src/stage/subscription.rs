@@ -301,29 +301,37 @@ impl<T: Send + 'static> Subscription<T> {
                     self.list = Some(parcel.open());
                 }
                 ToReader::End(id, reason) if id == self.id() => {
-                    if let Some(link) = self.link.take() {
-                        link.forget();
-                    }
-                    self.over = true;
-                    self.end = Some(reason.clone());
-                    let told = self.cancelled
-                        || reason.is_clean()
-                        || self.upstream.cancel_mode() == CancelMode::Temporary;
-                    return Poll::Ready(if told { None } else { Some(Err(reason)) });
+                    return Poll::Ready(self.ended(reason).map(Err));
                 }
                 // The end of a subscription that was replaced.
                 ToReader::End(..) => {}
             }
         }
-        Poll::Ready(self.list.as_mut().map(|list| {
-            let length = list.len();
-            let automatic = self.upstream.mode() == AskMode::Automatic;
-            let batch = list.piece(if automatic { self.ledger.piece(length) } else { length });
-            if self.counts {
-                self.reading = batch.len() - self.upstream.came(batch.len());
-            }
-            Ok(batch)
-        }))
+        Poll::Ready(self.cut().map(Ok))
+    }
+
+    /// Takes note of the end; returns why reading fails, if it does.
+    fn ended(&mut self, reason: Reason) -> Option<Reason> {
+        if let Some(link) = self.link.take() {
+            link.forget();
+        }
+        self.over = true;
+        self.end = Some(reason.clone());
+        let told =
+            self.cancelled || reason.is_clean() || self.upstream.cancel_mode() == CancelMode::Temporary;
+        if told { None } else { Some(reason) }
+    }
+
+    /// Cuts the next batch off the list.
+    fn cut(&mut self) -> Option<Vec<T>> {
+        let list = self.list.as_mut()?;
+        let length = list.len();
+        let automatic = self.upstream.mode() == AskMode::Automatic;
+        let batch = list.piece(if automatic { self.ledger.piece(length) } else { length });
+        if self.counts {
+            self.reading = batch.len() - self.upstream.came(batch.len());
+        }
+        Some(batch)
     }
 
     /// Counts the last batch as handled, and asks for more if open demand is down to `min`; for `max` at first.

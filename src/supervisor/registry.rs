@@ -1,20 +1,22 @@
 //! The children of a supervisor, and what it is doing: all that is behind its lock.
 //!
-//! No code of users runs in here: what is to be woken, cancelled or dropped is left in [`Deferred`].
+//! No code of users runs in here: what is to be woken, cancelled or dropped is left in [`After`].
 
+mod after;
 mod attempts;
 mod intakes;
 mod slot;
 mod stopping;
 
 use super::child_info::{ChildId, ChildInfo, ChildState};
-use super::end::{GivenUp, SupervisorEnd};
+use super::end::SupervisorEnd;
 use super::event::{Event, EventKind, EventListeners};
 use super::outcome::Outcome;
 use super::report::{ChildCounts, Stopped, SupervisorReport};
 use super::restart::{Intensity, Restarts};
 use super::rule::Shutdown;
 use super::rules::Rules;
+use after::After;
 use slot::{ChildSlot, Intake, NONE, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
@@ -22,6 +24,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+pub(super) use after::{Deferred, Kill};
 
 /// The intake of the sink.
 pub(super) const SINK: usize = 0;
@@ -55,41 +59,13 @@ pub(super) struct Registry {
     closing: Option<Waker>,
     restarts: Restarts,
     pub(super) phase: Phase,
+    /// How many children are marked killed: changed by `kill` and `uncount_killed` only.
     pub(super) kills: usize,
     /// All children are to be dropped, whatever their rules.
     aborted: bool,
     stopped: Vec<Stopped>,
     pub(super) listeners: EventListeners,
-    pub(super) after: Deferred,
-}
-
-/// What was decided under the lock, and is done without it.
-#[derive(Default)]
-pub(super) struct Deferred {
-    pub(super) wakers: Vec<Waker>,
-    pub(super) tokens: Vec<CancellationToken>,
-    pub(super) ended: Vec<(oneshot::Sender<Outcome>, Outcome)>,
-    pub(super) restarted: Vec<(oneshot::Sender<Result<(), Outcome>>, Result<(), Outcome>)>,
-    /// Attempts to be aborted if they have not ended when their time is over.
-    pub(super) kills: Vec<Kill>,
-    pub(super) dropped: Vec<Event>,
-    /// Timers that are no longer needed: dropping them stops them.
-    pub(super) timers: Vec<oneshot::Sender<()>>,
-    /// What is to be logged.
-    pub(super) given_up: Option<GivenUp>,
-    pub(super) over: bool,
-    /// Wakers that were replaced by others.
-    pub(super) old: Vec<Waker>,
-    pub(super) some: bool,
-}
-
-/// An attempt to be aborted when its time is over.
-pub(super) struct Kill {
-    pub(super) after: Duration,
-    pub(super) id: ChildId,
-    pub(super) attempt: u32,
-    /// Closed when the attempt has ended, or no longer has to end in time.
-    pub(super) ended: oneshot::Receiver<()>,
+    pub(super) after: After,
 }
 
 pub(super) enum Phase {
@@ -136,7 +112,7 @@ impl Registry {
             aborted: false,
             stopped: Vec::new(),
             listeners: EventListeners::default(),
-            after: Deferred::default(),
+            after: After::default(),
         }
     }
 
@@ -193,8 +169,10 @@ impl Registry {
             // It was asked to stop before it had its own rule: that is undone, and its own rule followed.
             let timer = slot.rare().timer.take();
             let was_killed = !aborted && std::mem::take(&mut slot.killed);
-            self.after.timers.extend(timer);
-            self.kills -= usize::from(was_killed);
+            self.after.add().timers.extend(timer);
+            if was_killed {
+                self.uncount_killed();
+            }
             self.bring_down(id, rules);
         }
     }
@@ -228,8 +206,7 @@ impl Registry {
             self.counts.restarting -= 1;
         }
         if gone.killed {
-            self.after.some = true;
-            self.kills -= 1;
+            self.uncount_killed();
         }
         let at = gone.intake as usize;
         let mut last = false;
@@ -238,8 +215,7 @@ impl Registry {
             last = intake.finished && intake.running == 0;
             if intake.running <= intake.wake_at {
                 if let Some(waker) = intake.waker.take() {
-                    self.after.some = true;
-                    self.after.wakers.push(waker);
+                    self.after.add().wakers.push(waker);
                 }
             }
         }
@@ -272,8 +248,8 @@ impl Registry {
         }
         let label = self.label_of(id);
         let event = Event { child: id, label, what };
-        self.after.some = true;
-        self.listeners.tell(&event, &mut self.after.wakers, &mut self.after.dropped);
+        let after = self.after.add();
+        self.listeners.tell(&event, &mut after.wakers, &mut after.dropped);
     }
 
     /// The token of an attempt of a child, and whether it is to be cancelled.
@@ -305,8 +281,7 @@ impl Registry {
         let Some(slot) = self.get(id) else { return false };
         let forgotten = join(&mut slot.rare().ended, told);
         if !forgotten.is_empty() {
-            self.after.some = true;
-            self.after.ended.extend(forgotten.into_iter().map(|told| (told, Outcome::NotRestarted)));
+            self.after.add().ended.extend(forgotten.into_iter().map(|told| (told, Outcome::NotRestarted)));
         }
         true
     }

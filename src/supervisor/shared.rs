@@ -7,10 +7,11 @@ use super::outcome::Outcome;
 use super::registry::{Deferred, Kill, Next, Phase, Refused, Registry};
 use super::report::SupervisorReport;
 use super::rules::Rules;
+use crate::sync::unpoisoned;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -42,16 +43,13 @@ impl SupervisorShared {
     /// Works on the registry, and then does what follows from that without its lock.
     #[inline]
     pub(super) fn with<R>(self: &Arc<Self>, work: impl FnOnce(&mut Registry) -> R) -> R {
-        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut registry = unpoisoned(self.registry.lock());
         let done = work(&mut registry);
-        if !registry.after.some {
-            return done;
-        }
+        let Some(after) = registry.after.take() else { return done };
         if !matches!(registry.phase, Phase::Running) {
             self.closing.store(true, Ordering::Relaxed);
         }
         self.kills.store(registry.kills, Ordering::Relaxed);
-        let after = std::mem::take(&mut registry.after);
         drop(registry);
         self.follow(after);
         done

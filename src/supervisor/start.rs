@@ -59,12 +59,7 @@ where
         let made = catch_unwind(AssertUnwindSafe(|| self.make(item, id)));
         let (what, error) = match made {
             Ok(Ok(Made { attempt: Some(attempt), kept })) => {
-                let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
-                if self.shared.listening.load(Ordering::Relaxed) {
-                    // Told before the task runs, so that `Started` comes first.
-                    self.shared.with(|registry| registry.tell(id, EventKind::Started));
-                }
-                self.shared.runtime.spawn(task);
+                self.spawn(id, kept, attempt);
                 return Ok(StartOutcome::Started(id));
             }
             Ok(Ok(Made { attempt: None, .. })) => {
@@ -80,22 +75,8 @@ where
                 (EventKind::StartPanicked(panic.clone()), StartError::Panicked(panic))
             }
         };
-        let label = self.shared.with(|registry| {
-            let label = registry.label_of(id);
-            registry.not_started(id, what);
-            label
-        });
-        let label = label.as_deref();
-        // Without the registry's lock: formatting the error runs the user's code.
-        match &error {
-            StartError::Panicked(panic) => log(|| {
-                tracing::error!(child = %id, label, panic = panic.message(), "a child could not be started");
-            }),
-            StartError::Failed(error) => {
-                log(|| tracing::error!(child = %id, label, %error, "a child could not be started"));
-            }
-            StartError::MaxChildren { .. } | StartError::Ended { .. } => {}
-        }
+        let label = self.not_started(id, what);
+        log_failed_start(id, label.as_deref(), &error);
         Err(error)
     }
 
@@ -109,5 +90,36 @@ where
         let kept = copy.map(|copy| copy(&item));
         let starting = Starting { shared: &self.shared, id, restarts: 0 };
         Ok(Made { attempt: self.spec.start(item, starting)?, kept })
+    }
+
+    fn spawn(self: &Arc<Self>, id: ChildId, kept: Option<T>, attempt: S::Future) {
+        let task = ChildTask::new(Arc::clone(self), id, kept, attempt);
+        if self.shared.listening.load(Ordering::Relaxed) {
+            // Told before the task runs, so that `Started` comes first.
+            self.shared.with(|registry| registry.tell(id, EventKind::Started));
+        }
+        self.shared.runtime.spawn(task);
+    }
+
+    /// Removes a child that could not be started; returns its label.
+    fn not_started(&self, id: ChildId, what: EventKind) -> Option<Arc<str>> {
+        self.shared.with(|registry| {
+            let label = registry.label_of(id);
+            registry.not_started(id, what);
+            label
+        })
+    }
+}
+
+/// Called without the registry's lock: formatting the error runs the user's code.
+fn log_failed_start<T>(id: ChildId, label: Option<&str>, error: &StartError<T>) {
+    match error {
+        StartError::Panicked(panic) => log(|| {
+            tracing::error!(child = %id, label, panic = panic.message(), "a child could not be started");
+        }),
+        StartError::Failed(error) => {
+            log(|| tracing::error!(child = %id, label, %error, "a child could not be started"));
+        }
+        StartError::MaxChildren { .. } | StartError::Ended { .. } => {}
     }
 }

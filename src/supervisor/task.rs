@@ -17,6 +17,7 @@ use tokio::time::{Sleep, sleep};
 
 pin_project! {
     /// A child: what it does, one attempt after the other.
+    #[project = ChildTaskProjection]
     pub(super) struct ChildTask<T, S>
     where
         T: Send,
@@ -75,61 +76,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let (shared, id) = (&this.core.shared, *this.id);
-        let mut killed =
-            shared.kills.load(Ordering::Relaxed) > 0 && shared.with(|registry| registry.is_killed(id));
-        let next = loop {
-            if killed {
-                *this.pause = None;
-                break shared.ended(id, &drop_attempt(this.attempt.as_mut()));
-            }
-            let polled = match (this.attempt.as_mut().as_pin_mut(), &mut *this.pause) {
-                (Some(attempt), _) => poll_attempt(attempt, cx).map(Some),
-                (None, Some(pause)) => pause.as_mut().poll(cx).map(|()| None),
-                (None, None) => Poll::Ready(None),
-            };
-            match polled {
-                Poll::Pending if *this.waiting => return Poll::Pending,
-                Poll::Pending => {
-                    // Its waker stays the same: this is a task of its own.
-                    *this.waiting = true;
-                    killed = shared.with(|registry| registry.waits(id, cx.waker()));
-                    if !killed {
-                        return Poll::Pending;
-                    }
-                }
-                Poll::Ready(Some(outcome)) => {
-                    // If dropping it panics after it returned, it did not come to its end.
-                    let outcome = match (outcome, drop_attempt(this.attempt.as_mut())) {
-                        (Outcome::Completed, Outcome::Panicked(panic)) => Outcome::Panicked(panic),
-                        (outcome, _) => outcome,
-                    };
-                    break shared.ended(id, &outcome);
-                }
-                Poll::Ready(None) => {
-                    *this.pause = None;
-                    let starting = Starting { shared, id, restarts: *this.restarts };
-                    match this.core.restart(this.item.as_ref(), starting) {
-                        Ok(Some(attempt)) => {
-                            if shared.with(|registry| registry.restarted(id)) {
-                                this.attempt.set(Some(attempt));
-                                // Not polled in this turn: a child that always fails at once keeps no others waiting.
-                                return give_way(cx);
-                            }
-                            // Stopped meanwhile. The attempt has not begun, and is dropped before its end is told.
-                            let outcome = match catch_unwind(AssertUnwindSafe(|| drop(attempt))) {
-                                Ok(()) => Outcome::NotRestarted,
-                                Err(payload) => Outcome::Panicked(Panic::new(payload)),
-                            };
-                            *this.gone = true;
-                            shared.with(|registry| registry.lost(id, &outcome));
-                            return Poll::Ready(());
-                        }
-                        Ok(None) => break shared.restart_failed(id, &Outcome::NotRestarted),
-                        Err(outcome) => break shared.restart_failed(id, &outcome),
-                    }
-                }
-            }
+        let next = match this.poll_event(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(ChildEvent::Killed) => this.abort(),
+            Poll::Ready(ChildEvent::Ended(outcome)) => this.end(outcome),
+            Poll::Ready(ChildEvent::PauseOver) => match this.restart() {
+                Some(next) => next,
+                // Not polled in this turn: a child that always fails at once keeps no others waiting.
+                None => return give_way(cx),
+            },
         };
         match next {
             Next::Gone => {
@@ -144,6 +99,91 @@ where
                 give_way(cx)
             }
         }
+    }
+}
+
+/// What a child does next.
+enum ChildEvent {
+    /// It is to be dropped in the middle of what it does.
+    Killed,
+    /// Its attempt has come to an end, and is still to be dropped.
+    Ended(Outcome),
+    /// The next attempt is to begin.
+    PauseOver,
+}
+
+impl<T, S> ChildTaskProjection<'_, T, S>
+where
+    T: Send + 'static,
+    S: ChildSpec<T>,
+{
+    /// Waits for the end of the attempt, or of the pause before the next one.
+    #[inline]
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ChildEvent> {
+        if self.is_killed() {
+            return Poll::Ready(ChildEvent::Killed);
+        }
+        let polled = match (self.attempt.as_mut().as_pin_mut(), &mut *self.pause) {
+            (Some(attempt), _) => poll_attempt(attempt, cx).map(ChildEvent::Ended),
+            (None, Some(pause)) => pause.as_mut().poll(cx).map(|()| ChildEvent::PauseOver),
+            (None, None) => Poll::Ready(ChildEvent::PauseOver),
+        };
+        if polled.is_pending() && self.waits(cx) {
+            return Poll::Ready(ChildEvent::Killed);
+        }
+        polled
+    }
+
+    #[inline]
+    fn is_killed(&self) -> bool {
+        let shared = &self.core.shared;
+        shared.kills.load(Ordering::Relaxed) > 0 && shared.with(|registry| registry.is_killed(*self.id))
+    }
+
+    /// Leaves the waker with the registry, the first time; true if the child was killed before it was there.
+    #[inline]
+    fn waits(&mut self, cx: &Context<'_>) -> bool {
+        // Its waker stays the same: this is a task of its own.
+        let waited = std::mem::replace(self.waiting, true);
+        !waited && self.core.shared.with(|registry| registry.waits(*self.id, cx.waker()))
+    }
+
+    fn abort(&mut self) -> Next {
+        *self.pause = None;
+        let outcome = drop_attempt(self.attempt.as_mut());
+        self.core.shared.ended(*self.id, &outcome)
+    }
+
+    fn end(&mut self, outcome: Outcome) -> Next {
+        // If dropping it panics after it returned, it did not come to its end.
+        let outcome = match (outcome, drop_attempt(self.attempt.as_mut())) {
+            (Outcome::Completed, Outcome::Panicked(panic)) => Outcome::Panicked(panic),
+            (outcome, _) => outcome,
+        };
+        self.core.shared.ended(*self.id, &outcome)
+    }
+
+    /// Makes the next attempt. `None`: it is there, and is polled next.
+    fn restart(&mut self) -> Option<Next> {
+        *self.pause = None;
+        let (shared, id) = (&self.core.shared, *self.id);
+        let starting = Starting { shared, id, restarts: *self.restarts };
+        let attempt = match self.core.restart(self.item.as_ref(), starting) {
+            Ok(Some(attempt)) => attempt,
+            Ok(None) => return Some(shared.restart_failed(id, &Outcome::NotRestarted)),
+            Err(outcome) => return Some(shared.restart_failed(id, &outcome)),
+        };
+        if shared.with(|registry| registry.restarted(id)) {
+            self.attempt.set(Some(attempt));
+            return None;
+        }
+        // Stopped meanwhile. The attempt has not begun, and is dropped before its end is told.
+        let outcome = match catch_unwind(AssertUnwindSafe(|| drop(attempt))) {
+            Ok(()) => Outcome::NotRestarted,
+            Err(payload) => Outcome::Panicked(Panic::new(payload)),
+        };
+        shared.with(|registry| registry.lost(id, &outcome));
+        Some(Next::Gone)
     }
 }
 

@@ -113,6 +113,43 @@ struct OpenSession {
     due: i64,
 }
 
+impl OpenSession {
+    fn is_near(&self, time: i64, gap: i64) -> bool {
+        time > self.first - gap && time < self.last + gap
+    }
+
+    fn covers(&self, time: i64) -> bool {
+        self.first <= time && time <= self.last
+    }
+
+    fn reach(&mut self, time: i64) {
+        (self.first, self.last) = (self.first.min(time), self.last.max(time));
+    }
+
+    /// What is done at `at` for a session that was due then, and is due again later. `None`: it is to be closed.
+    fn goes_on<K: Clone>(
+        &mut self,
+        at: i64,
+        gap: i64,
+        grace: i64,
+        windows: &mut OpenWindows<Session<K>>,
+    ) -> Option<Done> {
+        let end = self.last + gap;
+        let due = if self.marked { end + grace } else { end };
+        if due > at {
+            // It has become longer.
+            self.due = due;
+            return Some(Done::Nothing);
+        }
+        if grace > 0 && !self.marked {
+            (self.marked, self.due) = (true, end + grace);
+            windows.fire(self.slot, Trigger::Watermark);
+            return Some(Done::Something);
+        }
+        None
+    }
+}
+
 impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
     /// Does what is due for the first session in `due`, if its time has come; `now` of `None` is the end of time.
     ///
@@ -124,34 +161,16 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
         }
         let (_, key) = self.due.pop_first()?;
         let Some(sessions) = self.open.get_mut(&key) else { return Some(Done::Nothing) };
-        // It is in `due` by an end that it had, with lateness or without, and has only become longer since.
-        let had = at - self.gap;
-        let place = [had, had.saturating_sub(self.grace)].into_iter().find_map(|last| {
-            let place = sessions.partition_point(|session| session.first <= last).checked_sub(1)?;
-            (sessions[place].number == number).then_some(place)
-        });
-        let Some(place) = place else {
+        let Some(place) = find(sessions, number, at - self.gap, self.grace) else {
             // It has become a part of another.
             return Some(Done::Nothing);
         };
         let session = &mut sessions[place];
-        if now.is_some() {
-            let end = session.last + self.gap;
-            let due = if session.marked { end + self.grace } else { end };
-            if due > at {
-                // It has become longer.
-                session.due = due;
-                self.due.insert((due, number), key);
-                return Some(Done::Nothing);
-            }
-            if self.grace > 0 && !session.marked {
-                (session.marked, session.due) = (true, end + self.grace);
-                windows.fire(session.slot, Trigger::Watermark);
-                self.due.insert((session.due, number), key);
-                return Some(Done::Something);
-            }
-        } else {
+        if now.is_none() {
             self.shut = self.shut.max(Some(session.last + self.gap));
+        } else if let Some(done) = session.goes_on(at, self.gap, self.grace, windows) {
+            self.due.insert((session.due, number), key);
+            return Some(done);
         }
         let closed = sessions.remove(place);
         if sessions.is_empty() {
@@ -161,6 +180,51 @@ impl<K: Hash + Eq + Clone, G, F> Sessions<K, G, F> {
             windows.close(session.slot);
         }
         Some(Done::Something)
+    }
+
+    /// Takes an item into the session that it is near. `Err`, with the key: it is near none.
+    fn extend(&mut self, key: K, time: i64, windows: &mut OpenWindows<Session<K>>) -> Result<Slot, K> {
+        let gap = self.gap;
+        let Some(sessions) = self.open.get_mut(&key) else { return Err(key) };
+        let Some(Near { at, other }) = near(sessions, time, gap) else { return Err(key) };
+        let longer = other.is_some() || !sessions[at].covers(time);
+        if let Some(other) = other {
+            merge(sessions, at, other, windows);
+        }
+        let session = &mut sessions[at];
+        session.reach(time);
+        let ahead = windows.watermark().is_none_or(|now| session.last + gap > now);
+        if session.marked && ahead {
+            // Its end is due again, before the end of its lateness, under which it is in `due`.
+            self.due.remove(&(session.due, session.number));
+            (session.marked, session.due) = (false, session.last + gap);
+            self.due.insert((session.due, session.number), key.clone());
+        }
+        if longer {
+            windows.rename(session.slot, named(key, session, gap), session.first);
+        }
+        Ok(session.slot)
+    }
+
+    /// Whether a session of nothing but an item of this time would be over.
+    fn is_over(&self, time: i64, windows: &OpenWindows<Session<K>>) -> bool {
+        let end = time + self.gap;
+        windows.watermark().is_some_and(|now| end + self.grace <= now)
+            || self.shut.is_some_and(|shut| end <= shut)
+    }
+
+    /// Opens a session with its first item.
+    fn begin(&mut self, key: K, time: i64, windows: &mut OpenWindows<Session<K>>) -> Slot {
+        let end = time + self.gap;
+        let id = Session { key: key.clone(), start: time, end };
+        let slot = windows.open(id, time);
+        let number = windows.number(slot);
+        let session = OpenSession { first: time, last: time, slot, number, marked: false, due: end };
+        self.due.insert((end, number), key.clone());
+        let sessions = self.open.entry(key).or_default();
+        let place = sessions.partition_point(|session| session.first <= time);
+        sessions.insert(place, session);
+        slot
     }
 
     /// Puts the open sessions into the order of their ends.
@@ -196,58 +260,11 @@ where
             return None;
         }
         let key = (self.key)(item);
-        let gap = self.gap;
-        let near = |session: &OpenSession| time > session.first - gap && time < session.last + gap;
-        let over = windows.watermark().is_some_and(|now| time + gap + self.grace <= now)
-            || self.shut.is_some_and(|shut| time + gap <= shut);
-        if let Some(sessions) = self.open.get_mut(&key) {
-            // The item can be near the last session that began before it, and the first that begins after it.
-            let after = sessions.partition_point(|session| session.first <= time);
-            let before = after.checked_sub(1).filter(|at| near(&sessions[*at]));
-            let after = Some(after).filter(|at| sessions.get(*at).is_some_and(near));
-            if let Some(at) = before.or(after) {
-                let mut session = sessions[at];
-                let within = session.first <= time && time <= session.last;
-                session.first = session.first.min(time);
-                session.last = session.last.max(time);
-                // An item near both makes one of them: the session that was opened first stays.
-                let other = before.and(after);
-                if let Some(mut from) = other.map(|other| sessions[other]) {
-                    if from.number < session.number {
-                        std::mem::swap(&mut session, &mut from);
-                    }
-                    session.first = session.first.min(from.first).min(time);
-                    session.last = session.last.max(from.last).max(time);
-                    windows.merge(session.slot, from.slot);
-                }
-                let ahead = windows.watermark().is_none_or(|now| session.last + gap > now);
-                if session.marked && ahead {
-                    // Its end is due again, before the end of its lateness, under which it is in `due`.
-                    self.due.remove(&(session.due, session.number));
-                    (session.marked, session.due) = (false, session.last + gap);
-                    self.due.insert((session.due, session.number), key.clone());
-                }
-                sessions[at] = session;
-                if let Some(other) = other {
-                    sessions.remove(other);
-                }
-                if !within || other.is_some() {
-                    windows.rename(session.slot, named(key, &session, gap), session.first);
-                }
-                return Some(Merging([session.slot]));
-            }
-        }
-        if over {
-            return None;
-        }
-        let id = Session { key: key.clone(), start: time, end: time + gap };
-        let slot = windows.open(id, time);
-        let (number, due) = (windows.number(slot), time + gap);
-        let session = OpenSession { first: time, last: time, slot, number, marked: false, due };
-        self.due.insert((due, number), key.clone());
-        let sessions = self.open.entry(key).or_default();
-        let place = sessions.partition_point(|session| session.first <= time);
-        sessions.insert(place, session);
+        let slot = match self.extend(key, time, windows) {
+            Ok(slot) => slot,
+            Err(_) if self.is_over(time, windows) => return None,
+            Err(key) => self.begin(key, time, windows),
+        };
         Some(Merging([slot]))
     }
 
@@ -278,6 +295,47 @@ where
             }
         }
     }
+}
+
+/// Where a session is. It is in `due` by an end that it had, with lateness or without, and has only become longer since:
+/// `had` is that end without the gap.
+fn find(sessions: &VecDeque<OpenSession>, number: u64, had: i64, grace: i64) -> Option<usize> {
+    [had, had.saturating_sub(grace)].into_iter().find_map(|last| {
+        let place = sessions.partition_point(|session| session.first <= last).checked_sub(1)?;
+        (sessions[place].number == number).then_some(place)
+    })
+}
+
+/// The open session that an item belongs to, and the next one, if it is near both.
+struct Near {
+    at: usize,
+    other: Option<usize>,
+}
+
+fn near(sessions: &VecDeque<OpenSession>, time: i64, gap: i64) -> Option<Near> {
+    // The item can be near the last session that began before it, and the first that begins after it.
+    let after = sessions.partition_point(|session| session.first <= time);
+    let before = after.checked_sub(1).filter(|at| sessions[*at].is_near(time, gap));
+    let after = Some(after).filter(|at| sessions.get(*at).is_some_and(|session| session.is_near(time, gap)));
+    Some(Near { at: before.or(after)?, other: before.and(after) })
+}
+
+/// Makes one session of two, for an item that is near both: the one that was opened first stays.
+fn merge<K: Clone>(
+    sessions: &mut VecDeque<OpenSession>,
+    at: usize,
+    other: usize,
+    windows: &mut OpenWindows<Session<K>>,
+) {
+    let (mut session, mut from) = (sessions[at], sessions[other]);
+    if from.number < session.number {
+        std::mem::swap(&mut session, &mut from);
+    }
+    session.reach(from.first);
+    session.reach(from.last);
+    windows.merge(session.slot, from.slot);
+    sessions[at] = session;
+    sessions.remove(other);
 }
 
 fn named<K>(key: K, session: &OpenSession, gap: i64) -> Session<K> {

@@ -1,7 +1,7 @@
-use crate::sync::keep_waker;
+use crate::sync::{keep_waker, unpoisoned};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Waker};
 
 /// Sets off windows from outside: see [`Window::triggered_by`](super::Window::triggered_by).
@@ -75,14 +75,14 @@ impl Triggers {
     pub fn fire(&self, name: &'static str) -> usize {
         // Held until the lock is released: dropping the last owner of a lane drops its waker.
         let mut reached = Vec::new();
-        locked(&self.lanes).retain(|lane| {
+        unpoisoned(self.lanes.lock()).retain(|lane| {
             let alive = lane.upgrade();
             let is_alive = alive.is_some();
             reached.extend(alive);
             is_alive
         });
         for lane in &reached {
-            let mut calls = locked(lane);
+            let mut calls = unpoisoned(lane.lock());
             if !calls.names.contains(&name) {
                 calls.names.push_back(name);
             }
@@ -101,7 +101,7 @@ impl TriggerListener {
     pub(crate) fn listen(&mut self, triggers: &[Triggers]) {
         for triggers in triggers {
             let calls = Arc::default();
-            locked(&triggers.lanes).push(Arc::downgrade(&calls));
+            unpoisoned(triggers.lanes.lock()).push(Arc::downgrade(&calls));
             self.0.push(calls);
         }
     }
@@ -109,7 +109,7 @@ impl TriggerListener {
     /// Takes the next call; if none waits, the next one wakes the task.
     pub(crate) fn take(&self, cx: &Context<'_>) -> Option<&'static str> {
         for calls in &self.0 {
-            let mut calls = locked(calls);
+            let mut calls = unpoisoned(calls.lock());
             if let Some(name) = calls.names.pop_front() {
                 return Some(name);
             }
@@ -119,13 +119,9 @@ impl TriggerListener {
     }
 }
 
-fn locked<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl fmt::Debug for Triggers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Triggers").field("lanes", &locked(&self.lanes).len()).finish()
+        f.debug_struct("Triggers").field("lanes", &unpoisoned(self.lanes.lock()).len()).finish()
     }
 }
 

@@ -1,14 +1,16 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
+use crate::failure::raise_in_drop;
 use crate::flow::monitor::{Launch, Losses};
 use crate::lane::SourceGate;
+use crate::sync::{unpoisoned, unpoisoned_if_free};
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -150,11 +152,7 @@ impl Tasks {
         self.set.abort_all();
         let mut panicked = None;
         for slot in self.slots.drain(..) {
-            let driver = match slot.try_lock() {
-                Ok(mut driver) => driver.take(),
-                Err(TryLockError::Poisoned(driver)) => driver.into_inner().take(),
-                Err(TryLockError::WouldBlock) => None,
-            };
+            let driver = unpoisoned_if_free(slot.try_lock()).and_then(|mut driver| driver.take());
             // Outside of the lock, as this runs the user's code. A panic of one drop does not stop the others.
             let dropped = catch_unwind(AssertUnwindSafe(|| drop(driver)));
             panicked = panicked.or(dropped.err());
@@ -224,11 +222,7 @@ impl Tasks {
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        if let Some(payload) = self.stop() {
-            if !std::thread::panicking() {
-                resume_unwind(payload);
-            }
-        }
+        raise_in_drop(self.stop());
     }
 }
 
@@ -242,7 +236,7 @@ impl fmt::Debug for Tasks {
 }
 
 fn poll_slot(slot: &Slot, stopped: &AtomicBool, cx: &mut Context<'_>) -> Poll<()> {
-    let mut driver = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut driver = unpoisoned(slot.lock());
     let Some(running) = driver.as_mut() else {
         return Poll::Ready(());
     };

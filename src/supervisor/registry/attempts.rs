@@ -20,12 +20,7 @@ impl Registry {
         }
         self.tell(id, what);
         if let Some(rare) = self.vacate(id).rare {
-            self.after.some = true;
-            self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, Outcome::NotRestarted)));
-            let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(Outcome::NotRestarted)));
-            self.after.restarted.extend(gone);
-            self.after.timers.extend(rare.timer);
-            self.after.tokens.extend(rare.token);
+            self.after.add().let_go(*rare, &Outcome::NotRestarted);
         }
         self.check_over();
     }
@@ -55,12 +50,10 @@ impl Registry {
         let restarts = slot.restarts;
         let waiting = std::mem::take(&mut slot.rare().on_restart);
         if !waiting.is_empty() {
-            self.after.some = true;
-            self.after.restarted.extend(waiting.into_iter().map(|waiting| (waiting, Ok(()))));
+            self.after.add().restarted.extend(waiting.into_iter().map(|waiting| (waiting, Ok(()))));
         }
         if killed {
-            self.after.some = true;
-            self.kills -= 1;
+            self.uncount_killed();
         }
         self.counts.restarting -= 1;
         self.counts.restarts += 1;
@@ -106,10 +99,12 @@ impl Registry {
         slot.rare().streak = 0;
         let timer = slot.rare().timer.take();
         let token = slot.take_token();
-        self.after.some = true;
-        self.after.timers.extend(timer);
-        self.after.tokens.extend(token);
-        self.kills -= usize::from(was_killed);
+        let after = self.after.add();
+        after.timers.extend(timer);
+        after.tokens.extend(token);
+        if was_killed {
+            self.uncount_killed();
+        }
         if !was_restarting {
             self.counts.restarting += 1;
         }
@@ -128,7 +123,7 @@ impl Registry {
             let Intensity { max_restarts, within } = rules.intensity;
             let given_up = GivenUp { child: id, label, outcome: outcome.clone(), max_restarts, within };
             // Logged without the lock: formatting it runs the user's code.
-            self.after.given_up = Some(given_up.clone());
+            self.after.add().given_up = Some(given_up.clone());
             // Not by `remove`: if this is the last child, a supervisor that was closed would end as `Closed`.
             self.take_out(id, outcome);
             self.stop(SupervisorEnd::GaveUp(given_up), rules);
@@ -140,8 +135,7 @@ impl Registry {
         let streak = slot.rare().streak;
         slot.rare().streak = streak.saturating_add(1);
         if token.is_some() {
-            self.after.some = true;
-            self.after.tokens.extend(token);
+            self.after.add().tokens.extend(token);
         }
         let pause = rules.pauses.as_ref().map_or(Duration::ZERO, |pauses| pauses.pause(streak));
         Next::Restart(pause, restarts)
@@ -176,13 +170,7 @@ impl Registry {
             self.stopped.push(Stopped { child: id, label, outcome: outcome.clone() });
         }
         if let Some(rare) = slot.rare {
-            self.after.some = true;
-            self.after.timers.extend(rare.timer);
-            self.after.tokens.extend(rare.token);
-            self.after.ended.extend(rare.ended.into_iter().map(|waiting| (waiting, outcome.clone())));
-            // Requests that wait for a restart learn that there will be none.
-            let gone = rare.on_restart.into_iter().map(|waiting| (waiting, Err(outcome.clone())));
-            self.after.restarted.extend(gone);
+            self.after.add().let_go(*rare, outcome);
         }
     }
 }

@@ -61,9 +61,9 @@ impl Registry {
     }
 
     pub(super) fn wake_intakes(&mut self) {
-        self.after.some = true;
+        let after = self.after.add();
         for intake in self.intakes.iter_mut().flatten().chain([&mut self.sink]) {
-            self.after.wakers.extend(intake.waker.take());
+            after.wakers.extend(intake.waker.take());
         }
     }
 
@@ -109,8 +109,7 @@ impl Registry {
     /// Wakers are not dropped under the lock: each may be the last thing that keeps its task alive.
     pub(super) fn replaced(&mut self, old: Option<Waker>) {
         if old.is_some() {
-            self.after.some = true;
-            self.after.old.extend(old);
+            self.after.add().old.extend(old);
         }
     }
 }

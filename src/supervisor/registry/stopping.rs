@@ -1,6 +1,7 @@
 //! How children and supervisors are stopped, and when a supervisor is over.
 
-use super::{Kill, Phase, Registry, join};
+use super::after::Kill;
+use super::{Phase, Registry, join};
 use crate::supervisor::child_info::{ChildId, ChildState};
 use crate::supervisor::end::SupervisorEnd;
 use crate::supervisor::outcome::Outcome;
@@ -42,8 +43,7 @@ impl Registry {
         let was_wanted = std::mem::replace(&mut slot.wanted, true);
         let state = slot.state;
         if !forgotten.is_empty() {
-            self.after.some = true;
-            self.after.restarted.extend(forgotten.into_iter().map(|told| (told, Ok(()))));
+            self.after.add().restarted.extend(forgotten.into_iter().map(|told| (told, Ok(()))));
         }
         match state {
             // Ends its pause: it is restarted at once.
@@ -55,7 +55,6 @@ impl Registry {
     }
 
     pub(super) fn bring_down(&mut self, id: ChildId, rules: &Rules) {
-        self.after.some = true;
         let Some(slot) = self.get(id) else { return };
         let rare = slot.rare.as_ref();
         let attempt = slot.restarts;
@@ -66,12 +65,13 @@ impl Registry {
                 let (timer, ended) = oneshot::channel();
                 // The timer of a restart that was asked for before, if there is one.
                 let before = slot.rare().timer.replace(timer);
-                self.after.timers.extend(before);
-                self.after.kills.push(Kill { after, id, attempt, ended });
+                let deferred = self.after.add();
+                deferred.timers.extend(before);
+                deferred.kills.push(Kill { after, id, attempt, ended });
             }
             Shutdown::Wait => {}
         }
-        self.after.tokens.extend(token);
+        self.after.add().tokens.extend(token);
     }
 
     pub(super) fn kill(&mut self, id: ChildId) {
@@ -79,8 +79,14 @@ impl Registry {
         slot.killed = true;
         let waker = slot.waker.clone();
         self.kills += 1;
-        self.after.some = true;
-        self.after.wakers.extend(waker);
+        self.after.add().wakers.extend(waker);
+    }
+
+    /// Counts one less: a child that was marked killed is gone, or is marked no longer.
+    pub(super) fn uncount_killed(&mut self) {
+        self.kills -= 1;
+        // The number is handed on with what is deferred.
+        self.after.add();
     }
 
     /// Has an attempt dropped, unless the child was restarted since.
@@ -92,7 +98,7 @@ impl Registry {
 
     pub(in crate::supervisor) fn kill_all(&mut self) {
         self.aborted = true;
-        self.after.kills.clear();
+        self.after.add().kills.clear();
         for id in self.ids() {
             self.kill(id);
         }
@@ -147,10 +153,10 @@ impl Registry {
         let stopped = std::mem::take(&mut self.stopped);
         let counts = self.counts();
         self.phase = Phase::Over(Arc::new(SupervisorReport { end, counts, stopped }));
-        self.after.some = true;
-        self.after.over = true;
-        self.after.wakers.extend(self.closing.take());
-        self.listeners.wake_all(&mut self.after.wakers);
+        let after = self.after.add();
+        after.over = true;
+        after.wakers.extend(self.closing.take());
+        self.listeners.wake_all(&mut after.wakers);
         self.wake_intakes();
     }
 

@@ -1,6 +1,7 @@
 use crate::supervisor::ChildError;
+use crate::sync::unpoisoned;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 /// What came of one item, with the number of its seat.
@@ -21,7 +22,7 @@ pub(super) struct ResultsState<O> {
 impl<O> Results<O> {
     pub(super) fn lock(&self) -> MutexGuard<'_, ResultsState<O>> {
         // No code of users runs under this lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.state.lock())
     }
 
     pub(super) fn push(&self, at: usize, result: Result<O, ChildError>) {
