@@ -7,8 +7,9 @@
 //! - one of your own.
 //!
 //! Flows, whose lanes are there from the start, need less: batches go in turn to the lanes that want some, or each
-//! item goes to the lane that a [`Route`] says.
+//! item goes to the lane that a [`Route`](adapters::Route) says.
 
+pub mod adapters;
 mod broadcast;
 mod by_demand;
 mod deliveries;
@@ -26,7 +27,7 @@ pub(crate) use deliveries::Body;
 pub use deliveries::{Deliveries, Fence};
 pub use dispatcher::{Dispatcher, Refusal, Subscriber};
 pub use ids::{StageId, SubscriptionId};
-pub use partition::{Assign, AssignBy, AssignHash, AssignKey, Partition, PartitionName};
+pub use partition::{Assign, Partition, PartitionName};
 pub(crate) use route::LaneHash;
-pub use route::{ByHash, ByKey, ByKeyRef, ByRouter, Route, hash_lane};
+pub use route::hash_lane;
 pub(crate) use share::{next_in_turn, share_of};

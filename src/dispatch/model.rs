@@ -332,7 +332,7 @@ fn partition_world(ops: &[Op], queue_size: usize, extra: bool) {
     finish_partitions(&mut world);
 }
 
-type ByKey<F> = Partition<Item, super::AssignBy<u8, F>>;
+type ByKey<F> = Partition<Item, super::adapters::AssignBy<u8, F>>;
 
 fn check_partitions<F>(world: &World<ByKey<F>>)
 where

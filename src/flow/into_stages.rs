@@ -8,8 +8,9 @@ use super::start::shutdown::RunClock;
 use super::stop_when::{Meter, StopWhen};
 use crate::demand::Demand;
 use crate::dispatch::{ByDemand, Dispatcher};
+use crate::stage::adapters::AsProducer;
 use crate::stage::{
-    AsProducer, CancelMode, Consumes, FromLane, Handle, Producer, Reads, Role, Setup, SubscribeError, Watch,
+    CancelMode, Consumes, FromLane, Handle, Producer, Reads, Role, Setup, SubscribeError, Watch,
 };
 use std::convert::Infallible;
 use std::fmt;

@@ -58,6 +58,7 @@
 // Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
 #![cfg_attr(doctest, doc(test(attr(allow(unused_imports)))))]
 
+pub mod adapters;
 mod address;
 mod alone;
 mod behaviour;
@@ -103,14 +104,13 @@ mod wrappers;
 pub use crate::failure::{Panic, StageError};
 pub use address::{Address, CallError, CastError, Reply};
 pub use alone::IntoStream;
-pub use behaviour::{Behaviour, Emits, Receives};
 pub use buffer::BufferKeep;
 pub use consumer::Consumer;
 pub use driver::Driver;
-pub use from_iter::{FromIter, from_iter};
+pub use from_iter::from_iter;
 pub(crate) use from_lane::{FromLane, Watch};
-pub use from_sink::{FromSink, from_sink};
-pub use from_stream::{FromStream, from_stream};
+pub use from_sink::from_sink;
+pub use from_stream::from_stream;
 pub use handle::{ConsumerHandle, Ended, Handle, ProducerConsumerHandle, ProducerHandle};
 pub use into_sink::IntoSink;
 pub use output::{Control, Output};
@@ -118,8 +118,8 @@ pub use producer::Producer;
 pub use producer_consumer::ProducerConsumer;
 pub(crate) use reads::{Reads, Subscribing};
 pub use reason::{Cancellation, Reason};
-pub use role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
-pub use setup::{HasRole, Setup};
+pub use role::{Consumes, Produces, Role};
+pub use setup::Setup;
 pub use status::{ConsumerStatus, ProducerStatus, StageKind, Status};
 pub use subscribe::Subscribe;
 pub use subscription::{Fallible, Subscription};
@@ -127,7 +127,6 @@ pub use tally::Counts;
 pub use terms::{AskMode, CancelMode, DemandMode, SubscribeError};
 pub use upstream::Upstream;
 pub use weak::WeakHandle;
-pub use wrappers::{AsConsumer, AsProducer, AsProducerConsumer};
 
 #[doc(hidden)]
 #[deprecated(since = "0.2.0", note = "is called `BufferKeep` now")]

@@ -78,6 +78,7 @@
 //! | a pid | a [`ChildId`], which stays the same over restarts |
 //! | `strategy:`, `name:`, child types, code change | nothing: there is one strategy, and handles are values |
 
+pub mod adapters;
 mod child;
 mod child_error;
 mod child_info;
@@ -115,9 +116,9 @@ pub use report::{ChildCounts, Stopped, SupervisorReport};
 pub use restart::Restart;
 pub use rule::Shutdown;
 pub use sink::DynamicSupervisor;
-pub use spec::{ChildOutput, ChildSpec, FallibleSpec, FnSpec, OfChild, Starting};
-pub use supervised::{StreamSupervised, Supervised};
-pub use task_supervisor::{Keyed, Naming, NoKey, TaskSupervisor, TaskSupervisorClosed};
+pub use spec::{ChildOutput, ChildSpec, Starting};
+pub use supervised::StreamSupervised;
+pub use task_supervisor::{TaskSupervisor, TaskSupervisorClosed};
 
 #[doc(hidden)]
 #[deprecated(since = "0.2.0", note = "is called `EventKind` now")]

@@ -2,7 +2,8 @@
 
 use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
-use crate::dispatch::{Route, next_in_turn, share_of};
+use crate::dispatch::adapters::Route;
+use crate::dispatch::{next_in_turn, share_of};
 use crate::edge::Sender;
 use crate::flow::plumbing::outlet::Outlet;
 use crate::lane::{Each, Lane};

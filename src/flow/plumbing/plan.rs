@@ -1,5 +1,5 @@
 use crate::demand::Demand;
-use crate::dispatch::Route;
+use crate::dispatch::adapters::Route;
 use crate::flow::plumbing::envelope::Envelope;
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::Lane;
