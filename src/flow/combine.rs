@@ -26,9 +26,6 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// # Items brought together
-///
-/// A `reduce` or its like closes the layer: what comes out is read, or goes into the next layer.
 impl<P> Flow<P> {
     /// Reduces to one value per key in two phases: first on each lane, then across lanes.
     ///

@@ -4,9 +4,6 @@ use super::map_async::MapAsync;
 use super::plumbing::step::{Step, Stepped};
 use std::future::Future;
 
-/// # Futures
-///
-/// At most `n` futures are in flight, over all lanes, and are driven whether or not the flow is read.
 impl<P> Flow<P> {
     /// Makes one item of each item, or none, by awaiting the future that `f` returns, with at most `n` in flight.
     ///

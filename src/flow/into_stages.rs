@@ -19,7 +19,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// # In the background
 impl<P> Flow<P> {
     /// Makes the flow a producer to which any number of consumers may subscribe, at any time; awaiting this starts it.
     ///

@@ -2,6 +2,9 @@ use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
 
+/// # Item by item
+///
+/// Operators of the layer they are in: one loop per lane, in the order of the lane.
 impl<P> Flow<P> {
     /// Makes one item of each item.
     ///

@@ -24,6 +24,9 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::task::coop;
 
+/// # Futures
+///
+/// At most `n` futures are in flight, over all lanes, and are driven whether or not the flow is read.
 impl<P> Flow<P> {
     /// Makes one item of each item by awaiting the future that `f` returns, with at most `n` futures in flight.
     ///

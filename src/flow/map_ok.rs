@@ -2,6 +2,10 @@ use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
 
+/// # Results
+///
+/// Items that are `Result`s, as a source or a `map` makes them. They are items like others until one of these operators
+/// says what becomes of them.
 impl<P, T, E> Flow<P>
 where
     P: Open<Item = Result<T, E>>,

@@ -112,36 +112,42 @@
 // Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
 #![cfg_attr(doctest, doc(test(attr(allow(unused_mut)))))]
 
-// In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules.
+// In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules. Blank lines keep
+// what is used most in front: rustfmt sorts what stands together.
 
 // Sources.
-mod from_stages;
 mod source;
+
+mod from_stages;
 mod stream_flow;
 
 // Item by item.
+mod map;
+
 mod filter;
 mod filter_map;
 mod flat_map;
 mod inspect;
-mod map;
 mod map_values;
 mod uniq;
 
 // Futures.
-mod filter_map_async;
 mod map_async;
+
+mod filter_map_async;
 mod ordered;
 
 // Results.
-mod dead_letters;
-mod map_err;
 mod map_ok;
-mod retry;
-mod skip_errors;
+
+mod map_err;
 mod try_filter_map;
 mod try_map;
 mod try_map_async;
+
+mod dead_letters;
+mod retry;
+mod skip_errors;
 
 // Size and rate.
 mod batch;
@@ -167,12 +173,15 @@ mod merge;
 mod window;
 
 // Items brought together.
-mod combine;
+mod reduce;
+
 mod emit_and_reduce;
 mod fold;
-mod group_by;
 mod on_trigger;
-mod reduce;
+
+mod group_by;
+
+mod combine;
 
 // Lanes brought together.
 mod departition;
@@ -201,9 +210,10 @@ mod try_collect;
 mod try_for_each;
 
 // In the background.
+mod start;
+
 mod into_stages;
 mod report;
-mod start;
 
 // In functions and fields.
 mod bounds;

@@ -13,6 +13,9 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+/// # Sources
+///
+/// In addition to [`.flow()`](crate::StreamFlow::flow) on any `Stream`.
 impl<I> Flow<Source<Iter<I>>>
 where
     I: Iterator<Item: Send + 'static> + Send + 'static,

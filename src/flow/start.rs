@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// # In the background
 impl<P> Flow<P> {
     /// Runs the flow in the background for its side effects: every lane, until all have ended. What comes out is
     /// dropped.
