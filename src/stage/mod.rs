@@ -58,6 +58,10 @@
 // Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
 #![cfg_attr(doctest, doc(test(attr(allow(unused_imports)))))]
 
+// First the modules that the page of a type begins with: rustdoc shows methods in the order of the modules.
+mod handle;
+mod subscription;
+
 pub mod adapters;
 mod address;
 mod alone;
@@ -77,7 +81,6 @@ mod from_lane;
 mod from_sink;
 mod from_stream;
 pub mod guide;
-mod handle;
 mod into_sink;
 mod letter;
 mod output;
@@ -93,7 +96,6 @@ mod role;
 mod setup;
 mod status;
 mod subscribe;
-mod subscription;
 mod tally;
 mod terms;
 mod through;

@@ -78,6 +78,9 @@
 //! | a pid | a [`ChildId`], which stays the same over restarts |
 //! | `strategy:`, `name:`, child types, code change | nothing: there is one strategy, and handles are values |
 
+// First the modules that the page of a type begins with: rustdoc shows methods in the order of the modules.
+mod sink;
+
 pub mod adapters;
 mod child;
 mod child_error;
@@ -96,7 +99,6 @@ mod restart;
 mod rule;
 mod rules;
 mod shared;
-mod sink;
 mod spec;
 mod start;
 mod start_all;

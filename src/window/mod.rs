@@ -28,27 +28,37 @@
 //!
 //! Processing time is that of tokio's clock, which tests can pause.
 
+// First the modules that the page of `Window` shows, in its order: rustdoc follows the order of the modules.
+// Kinds of windows.
+mod fixed;
+mod sliding;
+
+mod session;
+
+mod count;
+mod periodic;
+
+mod global;
+
+// The type, and when windows emit.
+#[allow(clippy::module_inception, reason = "the type of the module; this file only declares and explains")]
+mod window;
+
+// Late items.
+mod late_output;
+
 pub mod adapters;
 mod clock;
-mod count;
-mod fixed;
-mod global;
 mod lane;
 mod late;
-mod late_output;
 mod open_windows;
-mod periodic;
 mod row;
-mod session;
-mod sliding;
 mod spans;
 mod stream_window;
 mod time;
 mod trigger;
 mod triggers;
 mod watermark;
-#[allow(clippy::module_inception, reason = "the type of the module; this file only declares and explains")]
-mod window;
 mod windowing;
 
 pub use crate::reduce::{Global, Info, Merging, Several, Single, Slot, Trigger};
