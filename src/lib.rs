@@ -44,12 +44,12 @@
 //!
 //! # What tokio needs
 //! A runtime with the feature `rt-multi-thread` runs lanes on all cores; a current-thread one runs them in turn. To read
-//! a flow outside of tokio, name a runtime with [`Flow::on`]. What goes by the clock needs `enable_time`,
-//! which `#[tokio::main]` has.
+//! a flow outside of tokio, name a runtime with [`Flow::on`]. What goes by the clock needs `enable_time`, which
+//! `#[tokio::main]` has.
 //!
 //! # Compile times
-//! The type of a flow spells out its operators. Where you do not need the full type, as in tests, [`Flow::boxed`] erases it. With
-//! full debug information, test binaries of many flows grow large; line tables are enough for a backtrace:
+//! The type of a flow spells out its operators. Where you do not need the full type, as in tests, [`Flow::boxed`] erases
+//! it. With full debug information, test binaries of many flows grow large; line tables are enough for a backtrace:
 //!
 //! ```toml
 //! [profile.dev]

@@ -1,4 +1,4 @@
-//! For those who know `buffer_unordered`, and a `JoinSet` with a semaphore.
+//! From `buffer_unordered`, or a `JoinSet` with a semaphore: their calls, and the flows that do the same.
 //!
 //! | there | here |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! For those who have tasks with tokio's channels between them.
+//! From tasks with tokio's channels between them: what becomes of the tasks, and of the channels.
 //!
 //! | there | here |
 //! |---|---|

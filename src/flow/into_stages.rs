@@ -142,7 +142,7 @@ where
     meter: Arc<Meter>,
 }
 
-/// The setup of the stage that a flow becomes.
+/// The setup of the stage that a flow becomes: see [`IntoStages::set_up`].
 pub type FlowSetup<P, D> = Setup<AsProducer<FromLane<Flow<StopWhen<P>>, NotStarted>, Infallible>, D>;
 
 impl<P, D> IntoStages<P, D>

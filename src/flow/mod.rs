@@ -14,6 +14,24 @@
 //! Operators of one layer are compiled into one loop per lane. Only between layers do items cross tasks: in batches,
 //! and never more than the next layer has [asked for](crate::demand).
 //!
+//! ```
+//! use gen_stage::prelude::*;
+//!
+//! # tokio_test::block_on(async {
+//! let mut last_digits: Vec<(u64, u64)> = futures::stream::iter(1..=100)
+//!     .flow() // layer 1: lanes on all cores
+//!     .map(|n: u64| n * n)
+//!     .filter(|n| n % 2 == 0)
+//!     .partition_by(|n| n % 10) // layer 2: each digit has its lane
+//!     .count_by(|n| n % 10)
+//!     .collect()
+//!     .await;
+//! last_digits.sort();
+//! assert_eq!(last_digits, [(0, 10), (4, 20), (6, 20)]);
+//! # });
+//! ```
+//!
+//! # Operators by purpose
 //! | to | use |
 //! |---|---|
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
@@ -74,9 +92,9 @@
 //!
 //! # In a function, in a field, by configuration
 //! The type of a flow spells out its operators, and is not meant to be written down. A function names what it needs of
-//! a flow, by one bound: [`Flowing`] takes every operator but `ordered`, [`InOrder`] takes that too, and [`Readable`] is what
-//! is left after an `emit_state` or its like. For a field, or to choose among flows while the program runs, [`boxed`](Flow::boxed) takes
-//! the operators out of the type; more operators can follow it.
+//! a flow, by one bound: [`Flowing`] takes every operator but `ordered`, [`InOrder`] takes that too, and [`Readable`] is
+//! what is left after an `emit_state` or its like. For a field, or to choose among flows while the program runs,
+//! [`boxed`](Flow::boxed) takes the operators out of the type; more operators can follow it.
 //! ```
 //! use gen_stage::flow::Boxed;
 //! use gen_stage::prelude::*;

@@ -1,4 +1,4 @@
-//! For those who know Elixir's GenStage: its names, what they are here, and what differs.
+//! From Elixir's GenStage: its names, what they are here, and what differs.
 //!
 //! # Names
 //!

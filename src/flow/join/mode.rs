@@ -34,6 +34,9 @@ impl<L, R> Side<L, R> {
 }
 
 /// Which rows a join makes: [`Inner`], [`LeftOuter`], [`RightOuter`] or [`FullOuter`].
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 pub trait JoinMode<L, R> {
     /// What a row is.
     type Row;
@@ -51,19 +54,31 @@ pub trait JoinMode<L, R> {
     fn right(right: R) -> Option<Self::Row>;
 }
 
-/// Rows of items with equal keys: `(left, right)`.
+/// Joins items with equal keys: rows are `(left, right)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inner;
 
-/// All of [`Inner`], and the other items of the left flow: `(left, Option<right>)`.
+/// Joins as [`Inner`] does, and keeps the other items of the left flow: rows are `(left, Option<right>)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeftOuter;
 
-/// All of [`Inner`], and the other items of the right flow: `(Option<left>, right)`.
+/// Joins as [`Inner`] does, and keeps the other items of the right flow: rows are `(Option<left>, right)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RightOuter;
 
-/// All of [`Inner`], and the other items of both flows: `(Option<left>, Option<right>)`.
+/// Joins as [`Inner`] does, and keeps the other items of both flows: rows are `(Option<left>, Option<right>)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FullOuter;
 
