@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a callback may fail with: any error, or a text.
 ///
-/// `?` turns any error into one, and so does `.into()` with a text. The stage then ends with [`Reason::Failed`](crate::stage::Reason::Failed).
+/// `?` turns any error into one, and so does `.into()` with a text. The stage then ends with
+/// [`Reason::Failed`](crate::stage::Reason::Failed).
 ///
 /// ```
 /// fn check(n: i32) -> Result<(), gen_stage::stage::StageError> {
@@ -62,6 +63,9 @@ impl Panic {
     }
 
     /// What the panic said.
+    ///
+    /// # Examples
+    /// See [`Panic`].
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

@@ -2,7 +2,8 @@
 //!
 //! Stages hand items to their subscriptions through a [`Dispatcher`], set by
 //! [`Setup::dispatcher`](crate::stage::Setup::dispatcher):
-//! - [`ByDemand`], the default: each item goes to one subscription, the one with the most open demand (or each in turn).
+//! - [`ByDemand`], the default: each item goes to one subscription, the one with the most open demand (or each in
+//!   turn).
 //! - [`Broadcast`]: each item goes to all that [select](Selector) it; the slowest sets the pace.
 //! - [`Partition`]: each item goes to the one its key says.
 //! - one of your own, which implements [`Dispatcher`] by means of [`Deliveries`].

@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn keys_that_were_chosen_to_meet_are_apart_with_a_seed() {
-        // Whatever the first half: this second half is multiplied away, for it is a constant of the hash without a seed.
+        // Whatever the first half: this second half is multiplied away, for it is a constant of the hash without a
+        // seed.
         let chosen = |n: u64| (n, 0xc0ac_29b7_c97c_50dd_u64);
         let lanes = |hash: &LaneHash| {
             let mut counts = [0; 8];

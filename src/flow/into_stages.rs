@@ -86,8 +86,8 @@ impl<P> Flow<P> {
     ///
     /// # Panics
     /// When the flow is already being read. Awaiting it panics outside of a tokio runtime, when none was
-    /// [named](Self::on). A panic in the flow is in its [report](StagesHandle::wait), and ends the consumers as the failure
-    /// of any producer does.
+    /// [named](Self::on). A panic in the flow is in its [report](StagesHandle::wait), and ends the consumers as the
+    /// failure of any producer does.
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready ends the producer; consumers see a clean end.
@@ -128,7 +128,7 @@ impl<P> Flow<P> {
 /// Made by [`Flow::into_stage`] and [`Flow::into_stages`].
 ///
 /// # Examples
-/// See there.
+/// See [`Flow::into_stage`] and [`Flow::into_stages`].
 #[must_use = "nothing is started until this is awaited"]
 pub struct IntoStages<P, D = ByDemand>
 where

@@ -109,8 +109,8 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// Nothing in Flow: there, a stage that waits for a request holds up its lane, and lanes are the concurrency. Akka's
-    /// `mapAsyncUnordered`.
+    /// Nothing in Flow: there, a stage that waits for a request holds up its lane, and lanes are the concurrency.
+    /// Akka's `mapAsyncUnordered`.
     #[track_caller]
     pub fn map_async<Fut, F>(self, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
     where

@@ -86,14 +86,14 @@
 //!
 //! # What may follow what
 //! Operators that work item by item follow each other in any order. What brings items together, `reduce`, `group_by`,
-//! `count_by`, `sum_by`, `combine`, closes its layer: it is read, or goes into the next layer by `partition` or `shuffle`,
-//! and then operators follow again. A `map` right after it does not compile. A `window` is followed by one of these, with
-//! operators that work item by item between them if need be.
+//! `count_by`, `sum_by`, `combine`, closes its layer: it is read, or goes into the next layer by `partition` or
+//! `shuffle`, and then operators follow again. A `map` right after it does not compile. A `window` is followed by one
+//! of these, with operators that work item by item between them if need be.
 //!
 //! # In a function, in a field, by configuration
 //! The type of a flow spells out its operators, and is not meant to be written down. A function names what it needs of
-//! a flow, by one bound: [`Flowing`] takes every operator but `ordered`, [`InOrder`] takes that too, and [`Readable`] is
-//! what is left after an `emit_state` or its like. For a field, or to choose among flows while the program runs,
+//! a flow, by one bound: [`Flowing`] takes every operator but `ordered`, [`InOrder`] takes that too, and [`Readable`]
+//! is what is left after an `emit_state` or its like. For a field, or to choose among flows while the program runs,
 //! [`boxed`](Flow::boxed) takes the operators out of the type; more operators can follow it.
 //! ```
 //! use gen_stage::flow::Boxed;
@@ -130,8 +130,8 @@
 // Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
 #![cfg_attr(doctest, doc(test(attr(allow(unused_mut)))))]
 
-// In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules. Blank lines keep
-// what is used most in front: rustfmt sorts what stands together.
+// In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules. Blank lines
+// keep what is used most in front: rustfmt sorts what stands together.
 
 // Sources.
 mod source;

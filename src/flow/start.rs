@@ -119,10 +119,10 @@ impl FlowHandle {
 
     /// Waits until the flow has come to its own end, and aborts what is left after `deadline`.
     ///
-    /// The sources are read on to their ends: a channel until it is empty and its last sender is gone. So drop the senders,
-    /// and then drain: nothing that was sent is lost, unless the deadline passes first. To end the sources where they
-    /// are, see [`shutdown`](Self::shutdown). For all words about ends, of flows, stages and supervisors, see
-    /// [`ends`](crate::ends).
+    /// The sources are read on to their ends: a channel until it is empty and its last sender is gone. So drop the
+    /// senders, and then drain: nothing that was sent is lost, unless the deadline passes first. To end the sources
+    /// where they are, see [`shutdown`](Self::shutdown). For all words about ends, of flows, stages and supervisors,
+    /// see [`ends`](crate::ends).
     ///
     /// # Panics
     /// When the timers of the flow's runtime are disabled.
@@ -161,8 +161,8 @@ impl FlowHandle {
     /// Shuts the flow down: ends its sources, lets the lanes finish everything that was taken, and aborts what is left
     /// after `deadline`.
     ///
-    /// To the lanes it is the end of input: a [`reduce`](Flow::reduce) emits its state, for example. A source that waits
-    /// ends at once; one that is being read ends after that batch. After the deadline the flow is
+    /// To the lanes it is the end of input: a [`reduce`](Flow::reduce) emits its state, for example. A source that
+    /// waits ends at once; one that is being read ends after that batch. After the deadline the flow is
     /// [aborted](Self::abort). A lane that blocks its thread holds this up even after the deadline: it cannot be
     /// dropped until its poll returns. Any time is a deadline: 0 aborts what does not end in the same moment.
     ///

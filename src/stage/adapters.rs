@@ -1,5 +1,5 @@
-//! What stages are made of: stages while they are set up, the stages of iterators, streams and sinks, and the roles that
-//! handles have.
+//! What stages are made of: stages while they are set up, the stages of iterators, streams and sinks, and the roles
+//! that handles have.
 //!
 //! Users meet them in the types of setups and handles, and need not name them. A setup is spawned or read where it is
 //! made. A field holds a [`ProducerHandle`](super::ProducerHandle) or its like. A function takes a

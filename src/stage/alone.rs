@@ -86,6 +86,9 @@ impl<T: Send + 'static> IntoStream<T> {
     ///
     /// # Panics
     /// When the bounds are out of their ranges, or the stream was polled already.
+    ///
+    /// # Examples
+    /// See [`IntoStream`].
     #[track_caller]
     pub fn demand(self, max: usize, min: usize) -> Self {
         match Demand::new(max, min) {
@@ -113,6 +116,9 @@ impl<T: Send + 'static> IntoStream<T> {
     ///
     /// # Cancel safety
     /// A batch is returned or still there.
+    ///
+    /// # Examples
+    /// See [`IntoStream`].
     pub async fn next_batch(&mut self) -> Option<Vec<T>> {
         poll_fn(|cx| self.poll_batch(cx)).await
     }

@@ -83,11 +83,13 @@ pub trait Behaviour: Send + 'static {
     }
 }
 
-/// A behaviour that makes items: [`AsProducer`](super::adapters::AsProducer) and [`AsProducerConsumer`](super::adapters::AsProducerConsumer).
+/// A behaviour that makes items: [`AsProducer`](super::adapters::AsProducer) and
+/// [`AsProducerConsumer`](super::adapters::AsProducerConsumer).
 #[doc(hidden)]
 pub trait Emits: Behaviour {}
 
-/// A behaviour that reads items: [`AsConsumer`](super::adapters::AsConsumer) and [`AsProducerConsumer`](super::adapters::AsProducerConsumer).
+/// A behaviour that reads items: [`AsConsumer`](super::adapters::AsConsumer) and
+/// [`AsProducerConsumer`](super::adapters::AsProducerConsumer).
 #[doc(hidden)]
 pub trait Receives: Behaviour {}
 

@@ -20,6 +20,9 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// # Cancel safety
     /// The stage is told at once, and ends whether this is waited for or not.
     ///
+    /// # Examples
+    /// See [`Handle`].
+    ///
     /// # Source
     /// `GenStage.stop` with the reason `:shutdown`.
     pub fn shutdown(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
@@ -107,6 +110,9 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     ///
     /// # Cancel safety
     /// Waiting changes nothing.
+    ///
+    /// # Examples
+    /// See [`Handle`].
     pub fn wait(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
         let mut ended = self.running.ended.clone();
         async move {

@@ -27,6 +27,9 @@ pub struct ChildId {
 
 impl ChildId {
     /// The number, from 1 on.
+    ///
+    /// # Examples
+    /// See [`ChildId`].
     #[must_use]
     pub fn number(self) -> u64 {
         self.number
@@ -57,7 +60,7 @@ pub enum ChildState {
 /// A child, as [`which_children`](super::SupervisorHandle::which_children) shows it.
 ///
 /// # Examples
-/// See there.
+/// See [`which_children`](super::SupervisorHandle::which_children).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ChildInfo {

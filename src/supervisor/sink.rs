@@ -129,6 +129,9 @@ where
 {
     /// Makes the children by a function of the item. They return `()`, or `Result<(), E>` with `E: Into<StageError>`:
     /// any error type, or a string.
+    ///
+    /// # Examples
+    /// See [`DynamicSupervisor`].
     pub fn new(child: F) -> Self {
         Self::from_spec(FnSpec(child))
     }

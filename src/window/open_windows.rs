@@ -12,8 +12,8 @@ pub(crate) enum WindowEvent<Id> {
 
 /// The open windows of one lane, and the watermark: what a [`Windowing`](super::Windowing) works with.
 ///
-/// A window is opened at a [`Slot`], where the lane keeps its state, and closed by [`close`](OpenWindows::close). What is
-/// fired, closed and merged comes out in the order of the calls.
+/// A window is opened at a [`Slot`], where the lane keeps its state, and closed by [`close`](OpenWindows::close). What
+/// is fired, closed and merged comes out in the order of the calls.
 #[derive(Debug)]
 pub struct OpenWindows<Id> {
     open: Vec<Option<OpenWindow<Id>>>,

@@ -320,10 +320,10 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
     /// go where late items go: they are counted ([`Flow::late`](crate::Flow::late),
     /// [`count_late`](Window::count_late)), or sent to the [`late_output`](Window::late_output).
     ///
-    /// The first item of an upstream is believed, whatever its time, and so is the first that goes ahead after a pause in
-    /// which the upstream was [idle](Window::idle_after). Where the input may pause for longer than `most`, set that too,
-    /// to less than `most`: or all that comes after the pause is refused. Where times jump without a pause, as when an old
-    /// log with gaps is read, `most` must be longer than the longest gap.
+    /// The first item of an upstream is believed, whatever its time, and so is the first that goes ahead after a pause
+    /// in which the upstream was [idle](Window::idle_after). Where the input may pause for longer than `most`, set that
+    /// too, to less than `most`: or all that comes after the pause is refused. Where times jump without a pause, as
+    /// when an old log with gaps is read, `most` must be longer than the longest gap.
     ///
     /// # Panics
     /// When `most` is not a whole number of milliseconds, at least 1.

@@ -13,8 +13,8 @@ use std::thread::available_parallelism;
 pub trait Plan: Layered {
     /// What comes out of the flow, or goes to the next operator.
     type Item;
-    /// The [`Envelope`] in which an operator after this one gets its items; [`ClosedLayer`](crate::flow::adapters::ClosedLayer) when
-    /// none may come after it.
+    /// The [`Envelope`] in which an operator after this one gets its items;
+    /// [`ClosedLayer`](crate::flow::adapters::ClosedLayer) when none may come after it.
     type Carries;
 
     /// How many items will come out, as far as that is known before it runs.
