@@ -33,6 +33,7 @@ impl Backoff {
     /// # Panics
     /// When `factor` is below 1, or not finite.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     /// use std::time::Duration;
@@ -51,6 +52,7 @@ impl Backoff {
 
     /// Pauses for at most `max_delay`; by default 30 seconds.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     /// use std::time::Duration;
@@ -69,6 +71,7 @@ impl Backoff {
     /// # Panics
     /// When `share` is not in that range.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     ///
@@ -86,6 +89,7 @@ impl Backoff {
     ///
     /// All that pauses by one use of this value shares the sequence, in the order of the failures.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     /// use tokio::time::{Duration, Instant};
@@ -109,6 +113,7 @@ impl Backoff {
 
     /// The longest the pause can be after `repetitions`: what it is without [`jitter`](Backoff::jitter).
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     /// use std::time::Duration;

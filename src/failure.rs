@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// `?` turns any error into one, and so does `.into()` with a text. The stage then ends with
 /// [`Reason::Failed`](crate::stage::Reason::Failed).
 ///
+/// # Examples
 /// ```
 /// fn check(n: i32) -> Result<(), gen_stage::stage::StageError> {
 ///     if n < 0 { Err(format!("{n} is negative").into()) } else { Ok(()) }

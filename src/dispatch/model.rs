@@ -346,7 +346,7 @@ where
     }
 }
 
-/// Has all partitions read until nothing is held: then all that is wanted was delivered.
+/// Reads all partitions until nothing is held: then all that is wanted was delivered.
 fn finish_partitions<F>(world: &mut World<ByKey<F>>)
 where
     F: FnMut(Item) -> Option<(Item, u8)> + Send + 'static,

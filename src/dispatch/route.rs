@@ -90,6 +90,7 @@ impl LaneHash {
 
 /// Routes by the hash of the item.
 ///
+/// # Examples
 /// ```
 /// use gen_stage::dispatch::adapters::{ByHash, Route};
 /// use gen_stage::dispatch::hash_lane;
@@ -111,6 +112,7 @@ impl<T: Hash> Route<T> for ByHash {
 
 /// Routes by the hash of a key made from the item.
 ///
+/// # Examples
 /// ```
 /// use gen_stage::dispatch::adapters::{ByKey, Route};
 /// use gen_stage::dispatch::hash_lane;
@@ -143,6 +145,7 @@ impl<T, K: Hash, F: FnMut(&T) -> K> Route<T> for ByKey<F> {
 
 /// Routes by the hash of a key borrowed from the item.
 ///
+/// # Examples
 /// ```
 /// use gen_stage::dispatch::adapters::{ByKeyRef, Route};
 /// use gen_stage::dispatch::hash_lane;

@@ -46,6 +46,7 @@ pub struct Retry<W = AnyError> {
 impl Retry {
     /// Tries again up to `times` times, so that there are `times + 1` attempts at most; 0 for no repetition.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     ///
@@ -61,6 +62,7 @@ impl Retry {
     /// Tries again only after errors for which `when` says so; any other error is returned at once. By default it tries
     /// again after every error.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     ///
@@ -85,6 +87,7 @@ impl<W> Retry<W> {
     /// # Panics
     /// When `factor` is below 1, or not finite.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     /// use std::time::Duration;
@@ -99,6 +102,7 @@ impl<W> Retry<W> {
 
     /// Pauses for at most `max_delay`; by default 30 seconds.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     /// use std::time::Duration;
@@ -116,6 +120,7 @@ impl<W> Retry<W> {
     /// # Panics
     /// When `share` is not in that range.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5);
     /// ```
@@ -129,6 +134,7 @@ impl<W> Retry<W> {
     ///
     /// All futures of one [`wrap`](Retry::wrap) share the sequence, in the order of their failures.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5).seed(42);
     /// ```

@@ -146,6 +146,7 @@ impl Throttle {
     /// # Panics
     /// When `amount` is 0.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Throttle::per_second(100);
     /// ```
@@ -160,6 +161,7 @@ impl Throttle {
     /// # Panics
     /// When one of them is 0.
     ///
+    /// # Examples
     /// ```
     /// use std::time::Duration;
     /// let _ = gen_stage::flow::Throttle::new(5000, Duration::from_secs(3600));
@@ -181,6 +183,7 @@ impl Throttle {
     /// # Panics
     /// When `burst` is 0.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Throttle::per_second(100).burst(10);
     /// ```

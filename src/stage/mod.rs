@@ -1,4 +1,4 @@
-//! Stages: producers, consumers and what is between them, which know how much is wanted.
+//! Stages: producers, consumers and what is between them. Items are made when they are asked for, and not before.
 //!
 //! A stage is a value with callbacks. Consumers ask, producers answer; nothing is made that is not wanted, and nothing
 //! piles up. What a [flow](crate::flow) does for items that all go the same way, stages do for those that do not: their

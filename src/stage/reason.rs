@@ -72,6 +72,7 @@ impl Reason {
     /// # Errors
     /// The reason itself, when it is not [clean](Self::is_clean).
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::stage::Reason;
     /// assert!(Reason::Shutdown.into_result().is_ok());

@@ -19,7 +19,7 @@ impl<T: Send + 'static> Subscription<T> {
     /// and then the stream ends.
     ///
     /// # Cancel safety
-    /// The new subscription is in place, whether the producer has agreed yet or not.
+    /// After a future that is dropped, the new subscription is in place, whether or not the producer has agreed yet.
     ///
     /// # Examples
     /// ```

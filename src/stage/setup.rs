@@ -190,11 +190,12 @@ impl<B: Emits, D> Setup<B, D> {
         Setup { behaviour, dispatcher, buffer, mode, mailbox, label, subscribe_to, stop_when_alone, runtime }
     }
 
-    /// Sets how many items the stage buffers beyond what was asked for, and which it discards when there are more: by
-    /// default 10,000 and the oldest for a producer, no bound for a producer-consumer.
+    /// Sets how many items the stage buffers beyond what was asked for, and which it discards when there are more.
     ///
-    /// With size 0, items that were not asked for are discarded at once. Items that answer demand, but cannot go since
-    /// their consumer has left or has to wait for others, are kept in addition to the size: demand is their bound.
+    /// `size` is in items, from 0. By default a producer keeps 10,000 and discards the oldest, and a producer-consumer
+    /// keeps all. With size 0, items that were not asked for are discarded at once. Items that answer demand, but
+    /// cannot go since their consumer has left or has to wait for others, are kept in addition to the size: demand is
+    /// their bound.
     ///
     /// # Examples
     /// ```

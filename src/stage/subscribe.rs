@@ -87,7 +87,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
         }
     }
 
-    /// Sets the demand.
+    /// Sets the demand; see [`demand`](Self::demand).
     pub fn with_demand(self, demand: Demand) -> Self {
         Self { demand, ..self }
     }

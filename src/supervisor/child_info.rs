@@ -42,7 +42,7 @@ impl fmt::Display for ChildId {
     }
 }
 
-/// What a child does.
+/// What a child is doing: it runs, waits to be started again, or is being stopped.
 ///
 /// # Examples
 /// See [`SupervisorHandle::which_children`](super::SupervisorHandle::which_children).

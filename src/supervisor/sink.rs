@@ -190,7 +190,7 @@ where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    /// Makes the children by a type of one's own.
+    /// Makes the children by a type of your own.
     ///
     /// # Examples
     /// See [`ChildSpec`].

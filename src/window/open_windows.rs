@@ -76,7 +76,7 @@ impl<Id: Clone> OpenWindows<Id> {
         (window.id, window.rank) = (id, rank);
     }
 
-    /// Has a window emit what it has so far.
+    /// Makes a window emit what it has so far.
     ///
     /// # Panics
     /// When no window is open there.
@@ -86,7 +86,7 @@ impl<Id: Clone> OpenWindows<Id> {
         self.events.push_back(WindowEvent::Fire(Fire { slot, window, trigger }));
     }
 
-    /// Has a window emit what it has, for the last time.
+    /// Makes a window emit what it has, for the last time.
     ///
     /// # Panics
     /// When no window is open there.
@@ -136,7 +136,7 @@ impl<Id: Clone> OpenWindows<Id> {
         self.len() == 0
     }
 
-    /// Has all windows fire, in the order of their ranks.
+    /// Makes all windows fire, in the order of their ranks.
     pub(crate) fn fire_all(&mut self, trigger: Trigger) {
         let mut slots: Vec<_> = self
             .open

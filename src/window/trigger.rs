@@ -19,7 +19,7 @@ pub trait Triggering<T, P> {
     ) -> Option<(P, T)>;
 }
 
-/// What is to happen.
+/// What a trigger wants to happen.
 #[derive(Debug)]
 pub enum Act<T, P> {
     #[doc(hidden)]
@@ -57,7 +57,7 @@ impl<T, P: Places> Acts<'_, T, P> {
         self.acts.push_back(Act::Reduce(P::at(self.slot), item));
     }
 
-    /// Has the window emit what was reduced so far.
+    /// Makes the window emit what was reduced so far.
     pub fn fire(&mut self, name: &'static str) {
         self.acts.push_back(Act::Fire(self.slot, Trigger::Named(name)));
     }

@@ -92,7 +92,7 @@ impl Window<()> {
 }
 
 impl<K, O> Window<K, AtEnd, O> {
-    /// Has a window emit at every `items` items that come into it, at least 1, as well as when it is done.
+    /// Makes a window emit at every `items` items that come into it, at least 1, as well as when it is done.
     ///
     /// Items are counted per window and lane as they come in: before the operators between the window and the
     /// `reduce`, which may drop some.
@@ -124,7 +124,7 @@ impl<K, O> Window<K, AtEnd, O> {
         self.with_trigger(Every(items.expect("a window can emit at every 1 item or more, given 0")))
     }
 
-    /// Has a window emit when `f` says so, and lets `f` decide which items go in.
+    /// Makes a window emit when `f` says so, and lets `f` decide which items go in.
     ///
     /// `f` is given each item that comes into a window, with what it keeps for that window, made by `init`. It
     /// [reduces](Acts::reduce) the item, others in its place, or none, and [fires](Acts::fire) before or after them.
@@ -183,7 +183,7 @@ impl<K, O> Window<K, AtEnd, O> {
 }
 
 impl<K, C, O> Window<K, C, O> {
-    /// Has every open window emit at every `period` of tokio's clock, as well as when it is done.
+    /// Makes every open window emit at every `period` of tokio's clock, as well as when it is done.
     ///
     /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not. May be
     /// called several times. A timer fires between items, so that a lane that never waits may be late.
@@ -219,7 +219,7 @@ impl<K, C, O> Window<K, C, O> {
         self
     }
 
-    /// Has every open window emit whenever `triggers` is [fired](Triggers::fire).
+    /// Makes every open window emit whenever `triggers` is [fired](Triggers::fire).
     ///
     /// # Examples
     /// See [`Triggers`].
@@ -388,7 +388,7 @@ impl<K: AlignedKind, C, O> Window<K, C, O> {
         self
     }
 
-    /// Has empty windows emit too, if windows before and after them do; by default they do not.
+    /// Makes empty windows emit too, if windows before and after them do; by default they do not.
     ///
     /// Mind that a single item with a time far off makes very many of them. When a late item opens a window earlier
     /// than all that have emitted, the gap after that window is not filled.

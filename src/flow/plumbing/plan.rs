@@ -115,7 +115,7 @@ impl Settings {
         self.seed = Some(seed);
     }
 
-    /// Has a route hash with the seed of this layer, if it has one.
+    /// Gives a route the seed of this layer, if one was set.
     pub(in crate::flow) fn seed<T>(&self, route: &mut impl Route<T>) {
         if let Some(seed) = self.seed {
             route.seed(seed);
