@@ -15,8 +15,9 @@
 //! use gen_stage::stage::from_iter;
 //!
 //! # tokio_test::block_on(async {
-//! let numbers = from_iter(1..=3).stage().dispatcher(Broadcast::new()).spawn();
+//! let numbers = from_iter(1..=3).stage().dispatcher(Broadcast::new()).accumulate().spawn();
 //! let (one, other) = (numbers.subscribe().await?, numbers.subscribe().await?);
+//! numbers.forward(); // both are there: let items out
 //! let (one, other): (Vec<u32>, Vec<u32>) = futures::join!(one.collect(), other.collect());
 //! assert_eq!((one, other), (vec![1, 2, 3], vec![1, 2, 3]));
 //! # Ok::<(), gen_stage::stage::SubscribeError>(())
