@@ -28,7 +28,9 @@ pub struct Backoff {
 
 impl Backoff {
     /// Pauses for `first` before the first repetition, and before each later one `factor` times as long as before the
-    /// previous one. A factor of 1 makes all pauses equal, a `first` of zero makes none.
+    /// previous one.
+    ///
+    /// A factor of 1 makes all pauses equal, a `first` of zero makes none.
     ///
     /// # Panics
     /// When `factor` is below 1, or not finite.

@@ -78,8 +78,9 @@ impl<T> Deliveries<T> {
         self.sent.extend(to.into_iter().map(|id| (id, Body::Shared(Box::new(Arc::clone(&items))))));
     }
 
-    /// Asks in the name of a subscription, for items that it should have got and does not get. The stage hands the ask
-    /// to [`Dispatcher::ask`](super::Dispatcher::ask) when it is done with these deliveries.
+    /// Asks in the name of a subscription, for items that it should have got and does not get.
+    ///
+    /// The stage hands the ask to [`Dispatcher::ask`](super::Dispatcher::ask) when it is done with these deliveries.
     pub fn ask(&mut self, of: SubscriptionId, demand: usize) {
         if demand > 0 {
             self.asks.push((of, demand));
@@ -87,6 +88,7 @@ impl<T> Deliveries<T> {
     }
 
     /// Passes up demand outside of the methods that return it: for items that were handed back and can be taken now.
+    ///
     /// The stage looks for them when it is done with these deliveries.
     pub fn look_for(&mut self, demand: usize) {
         self.wanted += demand;

@@ -81,8 +81,9 @@ impl Retry {
 }
 
 impl<W> Retry<W> {
-    /// Pauses for `first` before the first repetition; each later pause is `factor` times as long as the one before. By
-    /// default 100 ms and 2. A factor of 1 makes all pauses equal.
+    /// Pauses for `first` before the first repetition; each later pause is `factor` times as long as the one before.
+    ///
+    /// By default 100 ms and 2. A factor of 1 makes all pauses equal.
     ///
     /// # Panics
     /// When `factor` is below 1, or not finite.

@@ -228,8 +228,10 @@ fn sum_hints(hints: impl Iterator<Item = (usize, Option<usize>)>) -> (usize, Opt
 }
 
 pin_project! {
-    /// A lane of the first layer. It runs one source, or several in turn. Where there are fewer sources than lanes,
-    /// it reads edges from their tasks.
+    /// A lane of the first layer.
+    ///
+    /// It runs one source, or several in turn. Where there are fewer sources than lanes, it reads edges from their
+    /// tasks.
     #[must_use = "a lane does nothing until it is polled"]
     pub struct SourceLane<L: Lane> {
         #[pin]

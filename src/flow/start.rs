@@ -203,7 +203,9 @@ impl FlowHandle {
     }
 
     /// Drops all lanes where they are, at once; a lane that another thread is polling is dropped when that poll
-    /// returns. The report says [`FlowError::Aborted`], unless the flow had ended.
+    /// returns.
+    ///
+    /// The report says [`FlowError::Aborted`], unless the flow had ended.
     ///
     /// # Panics
     /// Never: if dropping a lane panics, the report says so.

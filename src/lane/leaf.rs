@@ -2,6 +2,7 @@ use super::{Lane, SourceGate};
 use crate::demand::Demand;
 
 /// A lane where items come in, whose turn follows the demand of its layer.
+#[doc(hidden)]
 pub trait Leaf: Lane {
     /// Sets how many items to pass before other tasks get a turn, at least 1.
     #[doc(hidden)]

@@ -81,8 +81,10 @@ impl<T: Send + 'static> IntoStream<T> {
         }
     }
 
-    /// Sets the bounds of the demand with which the last stage is read: `max` at least 1, `min` below `max`; by
-    /// default 1000 and 500 items. Called before [`through`](Self::through), it sets the demand of the next stage.
+    /// Sets the bounds of the demand with which the last stage is read: `max` at least 1, `min` below `max`; by default
+    /// 1000 and 500 items.
+    ///
+    /// Called before [`through`](Self::through), it sets the demand of the next stage.
     ///
     /// # Panics
     /// When the bounds are out of their ranges, or the stream was polled already.

@@ -11,8 +11,9 @@ use std::future::{Future, pending};
 
 pub(super) type Done = Result<(), StageError>;
 
-/// What a stage does when something happens to it. Implemented by [`AsProducer`], [`AsProducerConsumer`] and
-/// [`AsConsumer`] around the three traits that users write.
+/// What a stage does when something happens to it.
+///
+/// Implemented by [`AsProducer`], [`AsProducerConsumer`] and [`AsConsumer`] around the three traits that users write.
 #[doc(hidden)]
 #[allow(unused_variables, reason = "the names say what is ignored")]
 pub trait Behaviour: Send + 'static {

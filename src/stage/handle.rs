@@ -210,8 +210,9 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
         Subscribe::new(ProducerEnd { stage: self.running.id, target, producer, lifeline, label })
     }
 
-    /// How many items are buffered: emitted, and not asked for yet. Messages that wait between them do not count, nor
-    /// does what is held back by [`accumulate`](Handle::accumulate).
+    /// How many items are buffered: emitted, and not asked for yet.
+    ///
+    /// Messages that wait between them do not count, nor does what is held back by [`accumulate`](Handle::accumulate).
     ///
     /// # Errors
     /// [`Ended`] when the stage has ended.

@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The name of a child, unique within its supervisor: a number from 1 on, in the order in which items came. It stays
-/// the same when the child is restarted.
+/// The name of a child, unique within its supervisor: a number from 1 on, in the order in which items came.
+///
+/// It stays the same when the child is restarted.
 ///
 /// # Examples
 /// ```

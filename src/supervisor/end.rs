@@ -106,8 +106,9 @@ impl<T> SupervisorError<T> {
         &self.end
     }
 
-    /// The item that was not taken, if the error is about one. Errors of `start_send` and of
-    /// [`start`](super::DynamicSupervisor::start) always have it; one of
+    /// The item that was not taken, if the error is about one.
+    ///
+    /// Errors of `start_send` and of [`start`](super::DynamicSupervisor::start) always have it; one of
     /// [`start_all`](super::DynamicSupervisor::start_all) has it only if it had taken an item. An error of `poll_ready`
     /// has none: the caller still has the item. (`send` and `forward` of futures drop it then.)
     #[must_use]

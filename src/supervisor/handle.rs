@@ -247,8 +247,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         outcome_of(child, found, ended)
     }
 
-    /// Stops a child, by its rule, and starts it again with its item; waits until it runs again. The restart does not
-    /// count as a failure. A child that pauses before a restart is started at once.
+    /// Stops a child, by its rule, and starts it again with its item; waits until it runs again.
+    ///
+    /// The restart does not count as a failure. A child that pauses before a restart is started at once.
     ///
     /// # Errors
     /// [`RestartError`] when there is no such child, or it is being stopped; when the supervisor's children are
@@ -385,7 +386,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     }
 
     /// What happens to children from now on, as a stream, which keeps the last `capacity` events, at least 1, until
-    /// they are read. Older ones are dropped, and counted in an event of their own.
+    /// they are read.
+    ///
+    /// Older ones are dropped, and counted in an event of their own.
     ///
     /// # Panics
     /// When `capacity` is 0.
@@ -411,6 +414,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     }
 
     /// Takes nothing more, waits until all children have ended by themselves, and returns what the supervisor has done.
+    ///
     /// Children that have not ended after `deadline` are stopped, by their rules; with `None` there is no deadline.
     ///
     /// Children are restarted as before. [`ends`](crate::ends) says how flows, stages and supervisors end.

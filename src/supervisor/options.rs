@@ -68,7 +68,9 @@ where
     }
 
     /// Sets how many restarts of all children together are allowed within a time before the supervisor gives up: `max`,
-    /// from 0; by default 3 within 5 seconds. With [`usize::MAX`] it never gives up.
+    /// from 0; by default 3 within 5 seconds.
+    ///
+    /// With [`usize::MAX`] it never gives up.
     ///
     /// The restart that is one too many is not made. All children are stopped, by their rules, and the sink fails with
     /// [`SupervisorEnd::GaveUp`](super::SupervisorEnd::GaveUp). Each attempt to start a child again counts, even if it

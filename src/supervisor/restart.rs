@@ -2,8 +2,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Which children are started again when they end by themselves. A child that was asked to stop is not started again,
-/// except by [`restart_child`](super::SupervisorHandle::restart_child).
+/// Which children are started again when they end by themselves.
+///
+/// A child that was asked to stop is not started again, except by
+/// [`restart_child`](super::SupervisorHandle::restart_child).
 ///
 /// | | completed | failed, panicked |
 /// |---|---|---|
