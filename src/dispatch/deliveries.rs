@@ -137,6 +137,9 @@ impl<T> Deliveries<T> {
     }
 
     /// Takes out how many items were dropped.
+    ///
+    /// # Examples
+    /// See [`Partition::by`](super::Partition::by).
     pub fn take_discarded(&mut self) -> usize {
         std::mem::take(&mut self.discarded)
     }

@@ -188,6 +188,9 @@ impl<T, M> Output<T, M> {
     }
 
     /// Emits a batch: moved as a whole if it is the first of this callback.
+    ///
+    /// # Examples
+    /// See [`address`](Control::address).
     pub fn emit(&mut self, mut items: Vec<T>) {
         if self.items.is_empty() {
             self.items = items;

@@ -430,6 +430,9 @@ impl<T: Send + 'static> Fallible<Subscription<T>> {
     ///
     /// # Cancel safety
     /// A batch is returned or still there.
+    ///
+    /// # Examples
+    /// See [`Subscription::fallible`].
     pub async fn next_batch(&mut self) -> Option<Result<Vec<T>, Reason>> {
         poll_fn(|cx| self.inner.poll_fallible(cx)).await
     }

@@ -168,7 +168,7 @@ where
         ControlFlow::Break(())
     }
 
-    /// Queues an item, after what came before it.
+    /// Has an item wait behind what came before it.
     #[inline(never)]
     fn behind_events(&mut self, places: P, item: T) -> ControlFlow<()> {
         self.due = true;

@@ -44,6 +44,9 @@ impl<Id: Clone> OpenWindows<Id> {
     /// Opens a window, and says where its state is.
     ///
     /// A trigger that goes off for all windows does so in the order of their `rank`: of their starts, for example.
+    ///
+    /// # Examples
+    /// See [`Windowing`](super::Windowing).
     pub fn open(&mut self, id: Id, rank: i64) -> Slot {
         let window = Some(OpenWindow { id, rank, number: self.opened, items: 0 });
         self.opened += 1;
@@ -90,6 +93,9 @@ impl<Id: Clone> OpenWindows<Id> {
     ///
     /// # Panics
     /// When no window is open there.
+    ///
+    /// # Examples
+    /// See [`Windowing`](super::Windowing).
     #[track_caller]
     pub fn close(&mut self, slot: Slot) {
         self.fire(slot, Trigger::Done);

@@ -53,11 +53,17 @@ pub struct Acts<'a, T, P> {
 
 impl<T, P: Places> Acts<'_, T, P> {
     /// Reduces an item into the window: the item at hand or any other.
+    ///
+    /// # Examples
+    /// See [`Window::trigger`](super::Window::trigger).
     pub fn reduce(&mut self, item: T) {
         self.acts.push_back(Act::Reduce(P::at(self.slot), item));
     }
 
     /// Makes the window emit what was reduced so far.
+    ///
+    /// # Examples
+    /// See [`Window::trigger`](super::Window::trigger).
     pub fn fire(&mut self, name: &'static str) {
         self.acts.push_back(Act::Fire(self.slot, Trigger::Named(name)));
     }
