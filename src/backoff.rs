@@ -28,11 +28,14 @@ pub struct Backoff {
 
 impl Backoff {
     /// Pauses for `first` before the first repetition, and before each later one `factor` times as long as before the
-    /// previous one. A factor of 1 makes all pauses equal, a `first` of zero makes none.
+    /// previous one.
+    ///
+    /// A factor of 1 makes all pauses equal, a `first` of zero makes none.
     ///
     /// # Panics
     /// When `factor` is below 1, or not finite.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     /// use std::time::Duration;
@@ -51,6 +54,7 @@ impl Backoff {
 
     /// Pauses for at most `max_delay`; by default 30 seconds.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     /// use std::time::Duration;
@@ -69,6 +73,7 @@ impl Backoff {
     /// # Panics
     /// When `share` is not in that range.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     ///
@@ -86,6 +91,7 @@ impl Backoff {
     ///
     /// All that pauses by one use of this value shares the sequence, in the order of the failures.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     /// use tokio::time::{Duration, Instant};
@@ -109,6 +115,7 @@ impl Backoff {
 
     /// The longest the pause can be after `repetitions`: what it is without [`jitter`](Backoff::jitter).
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::Backoff;
     /// use std::time::Duration;

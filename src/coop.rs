@@ -14,7 +14,7 @@ pub(crate) struct Turn {
     left: usize,
 }
 
-/// Where batches are longer, a turn ends in the middle of one.
+/// The longest turn, in items. A turn ends in the middle of a batch that is longer.
 const LONGEST: usize = 1 << 16;
 
 impl Turn {
@@ -64,7 +64,7 @@ pub(crate) struct Pace {
     started: Option<Instant>,
 }
 
-/// Turns of this many batches need no look at the clock.
+/// Turns of at most this many batches need no look at the clock.
 const SHORT: u32 = 2;
 
 impl Pace {

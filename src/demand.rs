@@ -91,6 +91,7 @@ impl Demand {
 
     /// The most items in flight, and the size of the first ask: at least 1, by default 1000.
     ///
+    /// # Examples
     /// ```
     /// assert_eq!(gen_stage::Demand::default().max(), 1000);
     /// ```
@@ -101,6 +102,7 @@ impl Demand {
 
     /// The open demand at which more is asked for: below `max`, by default half of it.
     ///
+    /// # Examples
     /// ```
     /// assert_eq!(gen_stage::Demand::default().min(), 500);
     /// ```
@@ -111,6 +113,7 @@ impl Demand {
 
     /// The most items handled, and handed from task to task, at once: `max - min`, at least 1.
     ///
+    /// # Examples
     /// ```
     /// assert_eq!(gen_stage::Demand::default().batch(), 500);
     /// ```
@@ -119,7 +122,7 @@ impl Demand {
         self.max - self.min
     }
 
-    /// The same, with `max` at most [`MOST`].
+    /// The same demand, with `max` at most [`MOST`]; the size of a batch stays what it was, as far as it can.
     pub(crate) const fn countable(self) -> Self {
         if self.max <= MOST {
             return self;
@@ -199,6 +202,7 @@ pub struct Ledger {
 impl Ledger {
     /// Starts with nothing asked for.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::{Demand, demand::Ledger};
     /// assert_eq!(Ledger::new(Demand::default()).wanted(), 0);
@@ -210,6 +214,7 @@ impl Ledger {
 
     /// The bounds this ledger keeps to.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::{Demand, demand::Ledger};
     /// assert_eq!(Ledger::new(Demand::default()).demand(), Demand::default());
@@ -221,6 +226,7 @@ impl Ledger {
 
     /// The items asked for and not yet handled: 0 to `max`.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::{Demand, demand::Ledger};
     /// let mut ledger = Ledger::new(Demand::default());
@@ -234,6 +240,7 @@ impl Ledger {
 
     /// Returns how much to ask for at the start, to bring open demand to `max`. A second call returns 0.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::{Demand, demand::Ledger};
     /// let mut ledger = Ledger::new(Demand::default());
@@ -247,6 +254,7 @@ impl Ledger {
 
     /// The length of the next piece to handle, of `available` items that have arrived.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::{Demand, demand::Ledger};
     /// let ledger = Ledger::new(Demand::default());
@@ -261,6 +269,7 @@ impl Ledger {
     ///
     /// Items beyond what was asked for are not counted: a producer that sends too much is owed nothing for it.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::{Demand, demand::Ledger};
     /// let mut ledger = Ledger::new(Demand::default());

@@ -14,17 +14,19 @@
 //!   ([`from_stages`](crate::Flow::from_stages)) still processes the items that were already sent to it. The
 //!   [report](crate::flow::FlowReport) says how many items were taken, how many were discarded on the way, and how
 //!   many were sent to subscribers that left without taking them.
-//! - **Stages**: a [`Handle`](crate::stage::Handle). Its [`counts`](crate::stage::Handle::counts) say what was discarded.
-//!   A callback that never returns holds up all but `abort`: put a time limit around `shutdown`, `finish` and `drain`.
-//! - **Supervisors**: a [`SupervisorHandle`](crate::supervisor::SupervisorHandle). Its input is items and requests. A child
-//!   is stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
+//! - **Stages**: a [`Handle`](crate::stage::Handle). Its [`counts`](crate::stage::Handle::counts) say what was
+//!   discarded. A callback that never returns holds up all but `abort`: put a time limit around `shutdown`, `finish`
+//!   and `drain`.
+//! - **Supervisors**: a [`SupervisorHandle`](crate::supervisor::SupervisorHandle). Its input is items and requests. A
+//!   child is stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
 //!   [report](crate::supervisor::SupervisorReport) accounts for every item.
-//! - **Dropping the last handle** aborts a flow, a supervisor that was made by `into_handle`, and a stage to which there is
-//!   no subscription either. The futures of a flow's `wait`, `drain` and `shutdown` keep it alive, too.
+//! - **Dropping the last handle** aborts a flow, a supervisor that was made by `into_handle`, and a stage to which
+//!   there is no subscription either. The futures of a flow's `wait`, `drain` and `shutdown` keep it alive, too.
 //!
 //! # A channel as the source
-//! What is in a channel has not been taken yet. So `shutdown` drops it with the receiver, uncounted, and `drain` reads it,
-//! until the channel is empty and its last sender is gone. Drop the senders, or end the task that has them, and then drain:
+//! What is in a channel has not been taken yet. So `shutdown` drops it with the receiver, uncounted, and `drain` reads
+//! it, until the channel is empty and its last sender is gone. Drop the senders, or end the task that has them, and
+//! then drain:
 //! ```
 //! use gen_stage::flow::FlowEnd;
 //! use gen_stage::prelude::*;

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 
 /// What a callback may fail with: any error, or a text.
 ///
-/// `?` turns any error into one, and so does `.into()` with a text. The stage then ends with [`Reason::Failed`](crate::stage::Reason::Failed).
+/// `?` turns any error into one, and so does `.into()` with a text. The stage then ends with
+/// [`Reason::Failed`](crate::stage::Reason::Failed).
 ///
+/// # Examples
 /// ```
 /// fn check(n: i32) -> Result<(), gen_stage::stage::StageError> {
 ///     if n < 0 { Err(format!("{n} is negative").into()) } else { Ok(()) }
@@ -73,6 +75,9 @@ impl Panic {
     }
 
     /// What the panic said.
+    ///
+    /// # Examples
+    /// See [`Panic`].
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

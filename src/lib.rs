@@ -1,11 +1,11 @@
 //! Streams with demand: Elixir's GenStage, Flow and DynamicSupervisor, on `futures` and tokio.
 //!
-//! **Work that runs in tasks keeps being driven, on all cores, whatever its reader is doing; and never more than was asked
-//! for is in flight.**
+//! **Work that runs in tasks keeps being driven, on all cores, whatever its reader is doing; and never more than was
+//! asked for is in flight.**
 //!
-//! A [`Flow`] is a parallel stream, made by [`.flow()`](StreamFlow::flow) on any `Stream`. [Stages](stage) are producers
-//! and consumers whose subscriptions come and go while they run. [Supervisors](supervisor) run a task for each item, and
-//! watch it. All three are plain streams and sinks, and work with every other crate for those.
+//! A [`Flow`] is a parallel stream, made by [`.flow()`](StreamFlow::flow) on any `Stream`. [Stages](stage) are
+//! producers and consumers whose subscriptions come and go while they run. [Supervisors](supervisor) run a task for
+//! each item, and watch it. All three are plain streams and sinks, and work with every other crate for those.
 //!
 //! ```
 //! use gen_stage::prelude::*;
@@ -43,13 +43,14 @@
 //! | find here what you know from elsewhere | [`coming_from`] |
 //!
 //! # What tokio needs
-//! A runtime with the feature `rt-multi-thread` runs lanes on all cores; a current-thread one runs them in turn. To read
-//! a flow outside of tokio, name a runtime with [`Flow::on`]. What goes by the clock needs `enable_time`,
-//! which `#[tokio::main]` has.
+//! A runtime with the feature `rt-multi-thread` runs lanes on all cores; a current-thread one runs them in turn. To
+//! read a flow outside of tokio, name a runtime with [`Flow::on`]. What goes by the clock needs `enable_time`, which
+//! `#[tokio::main]` has.
 //!
 //! # Compile times
-//! The type of a flow spells out its operators. Where you do not need the full type, as in tests, [`Flow::boxed`] erases it. With
-//! full debug information, test binaries of many flows grow large; line tables are enough for a backtrace:
+//! The type of a flow spells out its operators. Where you do not need the full type, as in tests, [`Flow::boxed`]
+//! erases it. With full debug information, test binaries of many flows grow large; line tables are enough for a
+//! backtrace:
 //!
 //! ```toml
 //! [profile.dev]

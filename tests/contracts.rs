@@ -1,9 +1,10 @@
 //! What holds for every public type.
 
 use futures::stream;
+use gen_stage::dispatch::adapters::{ByHash, ByKey, ByKeyRef, ByRouter};
 use gen_stage::dispatch::{
-    Broadcast, ByDemand, ByHash, ByKey, ByKeyRef, ByRouter, Deliveries, Partition, PartitionName, Refusal,
-    Selector, StageId, Subscriber, SubscriptionId,
+    Broadcast, ByDemand, Deliveries, Partition, PartitionName, Refusal, Selector, StageId, Subscriber,
+    SubscriptionId,
 };
 use gen_stage::edge::{EdgeCounts, Receiver, Sender};
 use gen_stage::flow::adapters::{
@@ -18,17 +19,19 @@ use gen_stage::flow::{
 };
 use gen_stage::lane::{Inlet, Iter, StreamLane};
 use gen_stage::prelude::*;
+use gen_stage::stage::adapters::{AsProducer, FromIter, FromSink, FromStream};
 use gen_stage::stage::{
     Address, AskMode, BufferKeep, CallError, CancelMode, Cancellation, CastError, ConsumerHandle, Control,
-    Counts as StageCounts, DemandMode, Driver, Ended, Fallible, FromIter, FromSink, FromStream, IntoSink,
-    IntoStream, Output, Panic, ProducerConsumerHandle, ProducerHandle, Reason, Reply, StageKind, Status,
-    Subscribe, SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
+    Counts as StageCounts, DemandMode, Driver, Ended, Fallible, IntoSink, IntoStream, Output, Panic,
+    ProducerConsumerHandle, ProducerHandle, Reason, Reply, StageKind, Status, Subscribe, SubscribeError,
+    Subscription, Upstream, from_iter, from_sink, from_stream,
 };
+use gen_stage::supervisor::adapters::{FallibleSpec, FnSpec, Keyed, NoKey, OfChild, Supervised};
 use gen_stage::supervisor::{
     Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildState, DynamicSupervisor, Event, EventKind,
-    Events, FallibleSpec, FnSpec, GivenUp, Keyed, NoKey, NotFound, OfChild, Outcome, Restart, RestartError,
-    Shutdown, StartError, Starting, Stopped, StreamSupervised, Supervised, SupervisorEnd, SupervisorError,
-    SupervisorHandle, SupervisorReport, TaskSupervisor, TaskSupervisorClosed,
+    Events, GivenUp, NotFound, Outcome, Restart, RestartError, Shutdown, StartError, Starting, Stopped,
+    StreamSupervised, SupervisorEnd, SupervisorError, SupervisorHandle, SupervisorReport, TaskSupervisor,
+    TaskSupervisorClosed,
 };
 use gen_stage::window::Window;
 use gen_stage::{Backoff, Demand, DemandError};
@@ -262,10 +265,8 @@ fn errors_of_stages_are_errors_and_small() {
 }
 
 /// Any stage that is being set up.
-type Setup<T> = gen_stage::stage::Setup<
-    gen_stage::stage::AsProducer<FromIter<std::vec::IntoIter<T>>, std::convert::Infallible>,
-    ByDemand,
->;
+type Setup<T> =
+    gen_stage::stage::Setup<AsProducer<FromIter<std::vec::IntoIter<T>>, std::convert::Infallible>, ByDemand>;
 
 #[tokio::test]
 async fn debug_of_stages_shows_the_right_name_and_no_items() {

@@ -1,4 +1,4 @@
-//! For those who know `buffer_unordered`, and a `JoinSet` with a semaphore.
+//! From `buffer_unordered`, or a `JoinSet` with a semaphore: their calls, and the flows that do the same.
 //!
 //! | there | here |
 //! |---|---|
@@ -13,12 +13,12 @@
 //! | `tokio::time::timeout` around each future | the same, in `f` |
 //!
 //! # What differs
-//! - **Futures are driven whether or not the result is read.** A `buffer_unordered` stands still while its reader is busy:
-//!   connections time out in the middle. Here lanes drive them in tasks of their own.
+//! - **Futures are driven whether or not the result is read.** A `buffer_unordered` stands still while its reader is
+//!   busy: connections time out in the middle. Here lanes drive them in tasks of their own.
 //! - **So they are `Send + 'static`**, and `f` is `Clone`: it runs in each lane. What they share is in an `Arc`.
 //! - **`n` counts over all lanes**: at most `n` futures exist at any time.
-//! - **Results wait, and are bounded**: at most [`max_demand`](crate::Flow::demand) of them per lane, 1000 unless set; at that
-//!   number no new future is begun.
+//! - **Results wait, and are bounded**: at most [`max_demand`](crate::Flow::demand) of them per lane, 1000 unless set;
+//!   at that number no new future is begun.
 //! - **A panic in a future ends the flow** with that panic, as it would end the task that polls a `buffer_unordered`.
 //! - Dropping the flow drops all futures, there and here.
 //!

@@ -1,4 +1,4 @@
-//! For those who come from somewhere else: what things are called there, and what they are here.
+//! What things are called elsewhere, and what they are here: for readers that know other crates, or GenStage.
 //!
 //! - [`buffer_unordered`], `buffered` and `for_each_concurrent` of futures, a `JoinSet` with a semaphore
 //! - [`rayon`]: `par_iter`, `par_bridge`, `fold` and `reduce`

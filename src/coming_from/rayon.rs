@@ -1,4 +1,4 @@
-//! For those who know rayon.
+//! From rayon: its iterators, and the flows that do the same.
 //!
 //! | there | here |
 //! |---|---|

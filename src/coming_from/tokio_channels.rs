@@ -1,4 +1,4 @@
-//! For those who have tasks with tokio's channels between them.
+//! From tasks with tokio's channels between them: what becomes of the tasks, and of the channels.
 //!
 //! | there | here |
 //! |---|---|
@@ -22,8 +22,8 @@
 //! - **Batches cross tasks, items do not**: a task is woken once for many items.
 //! - **A panic anywhere ends the flow**, and is raised or reported where the flow is read or waited for.
 //! - **Dropping the flow ends all its tasks.** There is nothing to abort one by one.
-//! - **What was sent into a channel has not been taken yet**: `shutdown` drops it with the receiver, `drain` reads it. See
-//!   [`ends`](crate::ends#a-channel-as-the-source).
+//! - **What was sent into a channel has not been taken yet**: `shutdown` drops it with the receiver, `drain` reads it.
+//!   See [`ends`](crate::ends#a-channel-as-the-source).
 //!
 //! # Examples
 //! ```

@@ -106,6 +106,7 @@ impl<T> fmt::Debug for Selector<T> {
 impl<T> Broadcast<T> {
     /// Starts without subscriptions.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher};
     /// assert_eq!(Broadcast::new().dispatch(vec![1, 2], &mut Deliveries::new()), [1, 2]);

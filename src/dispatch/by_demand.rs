@@ -68,6 +68,7 @@ type Place = (Reverse<usize>, u64);
 impl ByDemand {
     /// Starts without subscriptions.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::dispatch::{ByDemand, Dispatcher};
     /// assert_eq!(Dispatcher::<u32>::held(&ByDemand::new()), 0);

@@ -53,6 +53,9 @@ impl<T> Deliveries<T> {
     }
 
     /// Sends a batch to one subscription; nothing if it is empty.
+    ///
+    /// # Examples
+    /// See [`Dispatcher`](super::Dispatcher).
     pub fn send(&mut self, to: SubscriptionId, items: Vec<T>) {
         if !items.is_empty() {
             self.sent.push((to, Body::Own(items)));
@@ -61,6 +64,9 @@ impl<T> Deliveries<T> {
 
     /// Sends the same batch to several subscriptions, which share it: items are cloned when they are read, and the
     /// last reader takes them as they are.
+    ///
+    /// # Examples
+    /// See [`Deliveries`].
     pub fn share(&mut self, to: impl IntoIterator<Item = SubscriptionId>, items: Vec<T>)
     where
         T: Clone + Send + Sync + 'static,
@@ -72,21 +78,26 @@ impl<T> Deliveries<T> {
         self.sent.extend(to.into_iter().map(|id| (id, Body::Shared(Box::new(Arc::clone(&items))))));
     }
 
-    /// Asks in the name of a subscription, for items that it should have got and does not get. The stage hands the ask
-    /// to [`Dispatcher::ask`](super::Dispatcher::ask) when it is done with these deliveries.
+    /// Asks in the name of a subscription, for items that it should have got and does not get.
+    ///
+    /// The stage hands the ask to [`Dispatcher::ask`](super::Dispatcher::ask) when it is done with these deliveries.
     pub fn ask(&mut self, of: SubscriptionId, demand: usize) {
         if demand > 0 {
             self.asks.push((of, demand));
         }
     }
 
-    /// Passes up demand outside of the methods that return it: for items that were handed back and can be taken now. The
-    /// stage looks for them when it is done with these deliveries.
+    /// Passes up demand outside of the methods that return it: for items that were handed back and can be taken now.
+    ///
+    /// The stage looks for them when it is done with these deliveries.
     pub fn look_for(&mut self, demand: usize) {
         self.wanted += demand;
     }
 
     /// Says that everything in front of a fence was sent.
+    ///
+    /// # Examples
+    /// See [`Deliveries`].
     pub fn pass(&mut self, fence: Fence) {
         self.passed.push(fence);
     }
@@ -97,16 +108,25 @@ impl<T> Deliveries<T> {
     }
 
     /// Takes out what was sent, batch by batch, in order: for tests of a dispatcher.
+    ///
+    /// # Examples
+    /// See [`Deliveries`].
     pub fn take_sent(&mut self) -> Vec<(SubscriptionId, Vec<T>)> {
         self.sent.drain(..).map(|(id, body)| (id, body.into_items())).collect()
     }
 
     /// Takes out what was asked in the name of subscriptions.
+    ///
+    /// # Examples
+    /// See [`Selector`](super::Selector).
     pub fn take_asks(&mut self) -> Vec<(SubscriptionId, usize)> {
         std::mem::take(&mut self.asks)
     }
 
     /// Takes out the fences that passed.
+    ///
+    /// # Examples
+    /// See [`Deliveries`].
     pub fn take_passed(&mut self) -> Vec<Fence> {
         std::mem::take(&mut self.passed)
     }
@@ -117,6 +137,9 @@ impl<T> Deliveries<T> {
     }
 
     /// Takes out how many items were dropped.
+    ///
+    /// # Examples
+    /// See [`Partition::by`](super::Partition::by).
     pub fn take_discarded(&mut self) -> usize {
         std::mem::take(&mut self.discarded)
     }

@@ -145,12 +145,18 @@ impl Subscriber {
     }
 
     /// The same, held by `stage`.
+    ///
+    /// # Examples
+    /// See [`Subscriber`].
     #[must_use]
     pub fn of_stage(self, stage: StageId) -> Self {
         Self { stage: Some(stage), ..self }
     }
 
     /// The subscription.
+    ///
+    /// # Examples
+    /// See [`Subscriber`].
     #[must_use]
     pub fn id(self) -> SubscriptionId {
         self.id
@@ -205,6 +211,9 @@ pub enum Refusal {
 
 impl Refusal {
     /// Refuses for a reason of your own: a text or any error.
+    ///
+    /// # Examples
+    /// See [`Refusal`].
     pub fn other(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(Arc::from(reason.into()))
     }

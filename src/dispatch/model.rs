@@ -332,7 +332,7 @@ fn partition_world(ops: &[Op], queue_size: usize, extra: bool) {
     finish_partitions(&mut world);
 }
 
-type ByKey<F> = Partition<Item, super::AssignBy<u8, F>>;
+type ByKey<F> = Partition<Item, super::adapters::AssignBy<u8, F>>;
 
 fn check_partitions<F>(world: &World<ByKey<F>>)
 where
@@ -346,7 +346,7 @@ where
     }
 }
 
-/// Has all partitions read until nothing is held: then all that is wanted was delivered.
+/// Reads all partitions until nothing is held: then all that is wanted was delivered.
 fn finish_partitions<F>(world: &mut World<ByKey<F>>)
 where
     F: FnMut(Item) -> Option<(Item, u8)> + Send + 'static,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 ///
 /// # Examples
 /// ```
-/// use gen_stage::dispatch::{ByRouter, Route};
+/// use gen_stage::dispatch::adapters::{ByRouter, Route};
 ///
 /// let mut route = ByRouter::new(|n: &u32| (*n != 7).then_some(*n as usize % 2));
 /// assert_eq!((route.route(&4, 2), route.route(&5, 2), route.route(&7, 2)), (Some(0), Some(1), None));
@@ -90,8 +90,10 @@ impl LaneHash {
 
 /// Routes by the hash of the item.
 ///
+/// # Examples
 /// ```
-/// use gen_stage::dispatch::{ByHash, Route, hash_lane};
+/// use gen_stage::dispatch::adapters::{ByHash, Route};
+/// use gen_stage::dispatch::hash_lane;
 /// assert_eq!(ByHash::default().route(&"fox", 4), Some(hash_lane("fox", 4)));
 /// ```
 #[derive(Clone, Default)]
@@ -110,8 +112,10 @@ impl<T: Hash> Route<T> for ByHash {
 
 /// Routes by the hash of a key made from the item.
 ///
+/// # Examples
 /// ```
-/// use gen_stage::dispatch::{ByKey, Route, hash_lane};
+/// use gen_stage::dispatch::adapters::{ByKey, Route};
+/// use gen_stage::dispatch::hash_lane;
 /// let mut route = ByKey::new(|pair: &(u32, char)| pair.0);
 /// assert_eq!(route.route(&(9, 'x'), 4), Some(hash_lane(&9u32, 4)));
 /// ```
@@ -141,8 +145,10 @@ impl<T, K: Hash, F: FnMut(&T) -> K> Route<T> for ByKey<F> {
 
 /// Routes by the hash of a key borrowed from the item.
 ///
+/// # Examples
 /// ```
-/// use gen_stage::dispatch::{ByKeyRef, Route, hash_lane};
+/// use gen_stage::dispatch::adapters::{ByKeyRef, Route};
+/// use gen_stage::dispatch::hash_lane;
 /// let mut route = ByKeyRef::new(|pair: &(String, u32)| pair.0.as_str());
 /// assert_eq!(route.route(&("fox".to_string(), 1), 4), Some(hash_lane("fox", 4)));
 /// ```
@@ -246,7 +252,8 @@ mod tests {
 
     #[test]
     fn keys_that_were_chosen_to_meet_are_apart_with_a_seed() {
-        // Whatever the first half: this second half is multiplied away, for it is a constant of the hash without a seed.
+        // Whatever the first half: this second half is multiplied away, for it is a constant of the hash without a
+        // seed.
         let chosen = |n: u64| (n, 0xc0ac_29b7_c97c_50dd_u64);
         let lanes = |hash: &LaneHash| {
             let mut counts = [0; 8];

@@ -20,8 +20,8 @@ use std::vec;
 /// Items come in the order they were sent.
 ///
 /// # Drop
-/// Items not yet taken are dropped and counted as [`discarded`](EdgeCounts::discarded); the sender learns that the receiver
-/// is gone.
+/// Items not yet taken are dropped and counted as [`discarded`](EdgeCounts::discarded); the sender learns that the
+/// receiver is gone.
 ///
 /// # Examples
 /// See the [module](super).

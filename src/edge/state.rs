@@ -92,8 +92,8 @@ impl<T> SharedEdge<T> {
         Self { state: Mutex::new(state), demand: AtomicUsize::new(0) }
     }
 
-    /// Items are neither made, used nor dropped under this lock; wakers are cloned under it, called and dropped after it
-    /// (see [`keep_waker`](crate::sync::keep_waker)).
+    /// Items are neither made, used nor dropped under this lock; wakers are cloned under it, called and dropped after
+    /// it (see [`keep_waker`](crate::sync::keep_waker)).
     pub(super) fn lock(&self) -> MutexGuard<'_, EdgeState<T>> {
         unpoisoned(self.state.lock())
     }

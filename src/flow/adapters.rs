@@ -1,8 +1,8 @@
 //! What flows are made of: the plans of operators, their lanes, and the traits that these have.
 //!
-//! Users meet them in the types of flows, and need not name them: functions say [`Flowing`](super::Flowing) or its like,
-//! and fields hold a [`Boxed`](super::Boxed). A plan `X` has the lane `XLane`. ARCHITECTURE.md has the contract of an
-//! operator.
+//! Users meet them in the types of flows, and need not name them: functions say [`Flowing`](super::Flowing) or its
+//! like, and fields hold a [`Boxed`](super::Boxed). A plan `X` has the lane `XLane`. ARCHITECTURE.md has the contract
+//! of an operator.
 
 pub use super::batch::{Batch, BatchLane};
 pub use super::bounds::{Open, OpenLayer, Plain, Reduces, Reducible};

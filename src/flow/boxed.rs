@@ -109,13 +109,19 @@ impl<P> Flow<P> {
     }
 }
 
-/// The plan behind [`Flow::boxed`].
+/// What stands in the type of a flow in place of its operators, as in `Flow<Boxed<u64>>`; made by [`Flow::boxed`].
+///
+/// # Examples
+/// See [`Flow::boxed`].
 #[must_use = "a flow does nothing until it is read"]
 pub struct Boxed<T> {
     plan: Box<dyn DynBuild<Bare, T>>,
 }
 
-/// The plan behind [`Flow::boxed_in_order`].
+/// As [`Boxed`], for a flow that takes [`ordered`](Flow::ordered) too; made by [`Flow::boxed_in_order`].
+///
+/// # Examples
+/// See [`Flow::boxed_in_order`].
 #[must_use = "a flow does nothing until it is read"]
 pub struct BoxedInOrder<T> {
     plan: Box<dyn DynBuildInOrder<T>>,

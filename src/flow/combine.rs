@@ -9,7 +9,8 @@ use super::plumbing::exchange::cross;
 use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
-use crate::dispatch::{LaneHash, Route};
+use crate::dispatch::LaneHash;
+use crate::dispatch::adapters::Route;
 use crate::lane::{Each, Inlet, Iter, Lane};
 use crate::reduce::ReduceRules;
 use crate::reduce::{KeepsState, Never, OnTrigger, ReduceLane, Reducer, UnwindowedLane, Whole};
@@ -25,9 +26,6 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// # Items brought together
-///
-/// A `reduce` or its like closes the layer: what comes out is read, or goes into the next layer.
 impl<P> Flow<P> {
     /// Reduces to one value per key in two phases: first on each lane, then across lanes.
     ///

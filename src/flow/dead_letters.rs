@@ -28,10 +28,6 @@ impl<P: Layered, Si> Layered for DeadLetters<P, Si> {
     }
 }
 
-/// # Results
-///
-/// Items that are `Result`s, as a source or a `map` makes them. They are items like others until one of these operators
-/// says what becomes of them.
 impl<P, T, X> Flow<P>
 where
     P: Open<Item = Result<T, X>>,

@@ -3,9 +3,6 @@ use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
 use crate::sealed::Sealed;
 
-/// # Item by item
-///
-/// Operators of the layer they are in: one loop per lane, in the order of the lane.
 impl<P> Flow<P> {
     /// Keeps the items for which `f` returns true.
     ///

@@ -5,9 +5,6 @@ use super::plumbing::step::{Step, Stepped};
 use crate::sealed::Sealed;
 use std::future::Future;
 
-/// # Futures
-///
-/// At most `n` futures are in flight, over all lanes, and are driven whether or not the flow is read.
 impl<P> Flow<P> {
     /// Makes one item of each item, or none, by awaiting the future that `f` returns, with at most `n` in flight.
     ///

@@ -14,9 +14,6 @@ use std::time::{Duration, Instant};
 use std::vec;
 use tokio::task::coop;
 
-/// # Sources
-///
-/// In addition to [`.flow()`](crate::StreamFlow::flow) on any `Stream`.
 impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     /// Spreads the items of running producers over lanes that run on all cores.
     ///

@@ -8,8 +8,9 @@ use super::start::shutdown::RunClock;
 use super::stop_when::{Meter, StopWhen};
 use crate::demand::Demand;
 use crate::dispatch::{ByDemand, Dispatcher};
+use crate::stage::adapters::AsProducer;
 use crate::stage::{
-    AsProducer, CancelMode, Consumes, FromLane, Handle, Producer, Reads, Role, Setup, SubscribeError, Watch,
+    CancelMode, Consumes, FromLane, Handle, Producer, Reads, Role, Setup, SubscribeError, Watch,
 };
 use std::convert::Infallible;
 use std::fmt;
@@ -18,7 +19,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// # In the background
 impl<P> Flow<P> {
     /// Makes the flow a producer to which any number of consumers may subscribe, at any time; awaiting this starts it.
     ///
@@ -86,8 +86,8 @@ impl<P> Flow<P> {
     ///
     /// # Panics
     /// When the flow is already being read. Awaiting it panics outside of a tokio runtime, when none was
-    /// [named](Self::on). A panic in the flow is in its [report](StagesHandle::wait), and ends the consumers as the failure
-    /// of any producer does.
+    /// [named](Self::on). A panic in the flow is in its [report](StagesHandle::wait), and ends the consumers as the
+    /// failure of any producer does.
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready ends the producer; consumers see a clean end.
@@ -128,7 +128,7 @@ impl<P> Flow<P> {
 /// Made by [`Flow::into_stage`] and [`Flow::into_stages`].
 ///
 /// # Examples
-/// See there.
+/// See [`Flow::into_stage`] and [`Flow::into_stages`].
 #[must_use = "nothing is started until this is awaited"]
 pub struct IntoStages<P, D = ByDemand>
 where
@@ -142,7 +142,7 @@ where
     meter: Arc<Meter>,
 }
 
-/// The setup of the stage that a flow becomes.
+/// The setup of the stage that a flow becomes: see [`IntoStages::set_up`].
 pub type FlowSetup<P, D> = Setup<AsProducer<FromLane<Flow<StopWhen<P>>, NotStarted>, Infallible>, D>;
 
 impl<P, D> IntoStages<P, D>

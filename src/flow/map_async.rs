@@ -26,6 +26,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 
+/// # Futures
+///
+/// At most `n` futures are in flight, over all lanes, and are driven whether or not the flow is read.
 impl<P> Flow<P> {
     /// Makes one item of each item by awaiting the future that `f` returns, with at most `n` futures in flight.
     ///
@@ -108,8 +111,8 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// Nothing in Flow: there, a stage that waits for a request holds up its lane, and lanes are the concurrency. Akka's
-    /// `mapAsyncUnordered`.
+    /// Nothing in Flow: there, a stage that waits for a request holds up its lane, and lanes are the concurrency.
+    /// Akka's `mapAsyncUnordered`.
     #[track_caller]
     pub fn map_async<Fut, F>(self, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
     where

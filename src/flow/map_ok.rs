@@ -3,6 +3,10 @@ use super::flow::Flow;
 use super::plumbing::step::{Step, Stepped};
 use crate::sealed::Sealed;
 
+/// # Results
+///
+/// Items that are `Result`s, as a source or a `map` makes them. They are items like others until one of these operators
+/// says what becomes of them.
 impl<P, T, E> Flow<P>
 where
     P: Open<Item = Result<T, E>>,

@@ -14,6 +14,24 @@
 //! Operators of one layer are compiled into one loop per lane. Only between layers do items cross tasks: in batches,
 //! and never more than the next layer has [asked for](crate::demand).
 //!
+//! ```
+//! use gen_stage::prelude::*;
+//!
+//! # tokio_test::block_on(async {
+//! let mut last_digits: Vec<(u64, u64)> = futures::stream::iter(1..=100)
+//!     .flow() // layer 1: lanes on all cores
+//!     .map(|n: u64| n * n)
+//!     .filter(|n| n % 2 == 0)
+//!     .partition_by(|n| n % 10) // layer 2: each digit has its lane
+//!     .count_by(|n| n % 10)
+//!     .collect()
+//!     .await;
+//! last_digits.sort();
+//! assert_eq!(last_digits, [(0, 10), (4, 20), (6, 20)]);
+//! # });
+//! ```
+//!
+//! # Operators by purpose
 //! | to | use |
 //! |---|---|
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
@@ -68,15 +86,15 @@
 //!
 //! # What may follow what
 //! Operators that work item by item follow each other in any order. What brings items together, `reduce`, `group_by`,
-//! `count_by`, `sum_by`, `combine`, closes its layer: it is read, or goes into the next layer by `partition` or `shuffle`,
-//! and then operators follow again. A `map` right after it does not compile. A `window` is followed by one of these, with
-//! operators that work item by item between them if need be.
+//! `count_by`, `sum_by`, `combine`, closes its layer: it is read, or goes into the next layer by `partition` or
+//! `shuffle`, and then operators follow again. A `map` right after it does not compile. A `window` is followed by one
+//! of these, with operators that work item by item between them if need be.
 //!
 //! # In a function, in a field, by configuration
 //! The type of a flow spells out its operators, and is not meant to be written down. A function names what it needs of
-//! a flow, by one bound: [`Flowing`] takes every operator but `ordered`, [`InOrder`] takes that too, and [`Readable`] is what
-//! is left after an `emit_state` or its like. For a field, or to choose among flows while the program runs, [`boxed`](Flow::boxed) takes
-//! the operators out of the type; more operators can follow it.
+//! a flow, by one bound: [`Flowing`] takes every operator but `ordered`, [`InOrder`] takes that too, and [`Readable`]
+//! is what is left after an `emit_state` or its like. For a field, or to choose among flows while the program runs,
+//! [`boxed`](Flow::boxed) takes the operators out of the type; more operators can follow it.
 //! ```
 //! use gen_stage::flow::Boxed;
 //! use gen_stage::prelude::*;
@@ -112,36 +130,42 @@
 // Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
 #![cfg_attr(doctest, doc(test(attr(allow(unused_mut)))))]
 
-// In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules.
+// In the order in which the page of `Flow` shows the methods: rustdoc follows the order of the modules. Blank lines
+// keep what is used most in front: rustfmt sorts what stands together.
 
 // Sources.
-mod from_stages;
 mod source;
+
+mod from_stages;
 mod stream_flow;
 
 // Item by item.
+mod map;
+
 mod filter;
 mod filter_map;
 mod flat_map;
 mod inspect;
-mod map;
 mod map_values;
 mod uniq;
 
 // Futures.
-mod filter_map_async;
 mod map_async;
+
+mod filter_map_async;
 mod ordered;
 
 // Results.
-mod dead_letters;
-mod map_err;
 mod map_ok;
-mod retry;
-mod skip_errors;
+
+mod map_err;
 mod try_filter_map;
 mod try_map;
 mod try_map_async;
+
+mod dead_letters;
+mod retry;
+mod skip_errors;
 
 // Size and rate.
 mod batch;
@@ -167,12 +191,15 @@ mod merge;
 mod window;
 
 // Items brought together.
-mod combine;
+mod reduce;
+
 mod emit_and_reduce;
 mod fold;
-mod group_by;
 mod on_trigger;
-mod reduce;
+
+mod group_by;
+
+mod combine;
 
 // Lanes brought together.
 mod departition;
@@ -201,9 +228,10 @@ mod try_collect;
 mod try_for_each;
 
 // In the background.
+mod start;
+
 mod into_stages;
 mod report;
-mod start;
 
 // In functions and fields.
 mod bounds;

@@ -3,7 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
-/// Reads the counters of a flow; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps nothing alive.
+/// Reads the counters of a flow; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps nothing
+/// alive.
 ///
 /// # Examples
 /// See [`Flow::monitor`](crate::Flow::monitor).
@@ -11,13 +12,15 @@ use tokio::runtime::Handle;
 pub struct Monitor(Arc<OnceLock<Losses>>);
 
 impl Monitor {
-    /// How many items were dropped before an operator or the reader took them, so far; see [`Flow::discarded`](crate::Flow::discarded).
+    /// How many items were dropped before an operator or the reader took them, so far; see
+    /// [`Flow::discarded`](crate::Flow::discarded).
     #[must_use]
     pub fn discarded(&self) -> u64 {
         self.0.get().map_or(0, Losses::discarded)
     }
 
-    /// How many items came too late for their windows, or too far ahead, and were dropped, so far; see [`Flow::late`](crate::Flow::late).
+    /// How many items came too late for their windows, or too far ahead, and were dropped, so far; see
+    /// [`Flow::late`](crate::Flow::late).
     #[must_use]
     pub fn late(&self) -> u64 {
         self.0.get().map_or(0, Losses::late)

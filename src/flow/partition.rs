@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::plumbing::envelope::Bare;
 use super::plumbing::exchange::{Exchange, Routed};
 use super::plumbing::plan::Build;
-use crate::dispatch::{ByHash, ByKey, ByKeyRef, ByRouter};
+use crate::dispatch::adapters::{ByHash, ByKey, ByKeyRef, ByRouter};
 use std::hash::Hash;
 
 /// # The next layer

@@ -10,6 +10,9 @@ use crate::reduce::{
 use crate::sealed::Sealed;
 use std::fmt;
 
+/// # Items brought together
+///
+/// A `reduce` or its like closes the layer: what comes out is read, or goes into the next layer.
 impl<P> Flow<P> {
     /// Folds the items of each lane, or of each window, into a state; at its end, the items of the state come out.
     ///

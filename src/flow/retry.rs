@@ -47,6 +47,7 @@ pub struct Retry<W = AnyError> {
 impl Retry {
     /// Tries again up to `times` times, so that there are `times + 1` attempts at most; 0 for no repetition.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     ///
@@ -62,6 +63,7 @@ impl Retry {
     /// Tries again only after errors for which `when` says so; any other error is returned at once. By default it tries
     /// again after every error.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     ///
@@ -80,12 +82,14 @@ impl Retry {
 }
 
 impl<W> Retry<W> {
-    /// Pauses for `first` before the first repetition; each later pause is `factor` times as long as the one before. By
-    /// default 100 ms and 2. A factor of 1 makes all pauses equal.
+    /// Pauses for `first` before the first repetition; each later pause is `factor` times as long as the one before.
+    ///
+    /// By default 100 ms and 2. A factor of 1 makes all pauses equal.
     ///
     /// # Panics
     /// When `factor` is below 1, or not finite.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     /// use std::time::Duration;
@@ -100,6 +104,7 @@ impl<W> Retry<W> {
 
     /// Pauses for at most `max_delay`; by default 30 seconds.
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::flow::Retry;
     /// use std::time::Duration;
@@ -117,6 +122,7 @@ impl<W> Retry<W> {
     /// # Panics
     /// When `share` is not in that range.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5);
     /// ```
@@ -130,6 +136,7 @@ impl<W> Retry<W> {
     ///
     /// All futures of one [`wrap`](Retry::wrap) share the sequence, in the order of their failures.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Retry::times(5).jitter(0.5).seed(42);
     /// ```

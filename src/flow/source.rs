@@ -14,6 +14,9 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+/// # Sources
+///
+/// In addition to [`.flow()`](crate::StreamFlow::flow) on any `Stream`.
 impl<I> Flow<Source<Iter<I>>>
 where
     I: Iterator<Item: Send + 'static> + Send + 'static,
@@ -228,8 +231,10 @@ fn sum_hints(hints: impl Iterator<Item = (usize, Option<usize>)>) -> (usize, Opt
 }
 
 pin_project! {
-    /// A lane of the first layer. It runs one source, or several in turn. Where there are fewer sources than lanes,
-    /// it reads edges from their tasks.
+    /// A lane of the first layer.
+    ///
+    /// It runs one source, or several in turn. Where there are fewer sources than lanes, it reads edges from their
+    /// tasks.
     #[must_use = "a lane does nothing until it is polled"]
     pub struct SourceLane<L: Lane> {
         #[pin]

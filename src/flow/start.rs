@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// # In the background
 impl<P> Flow<P> {
     /// Runs the flow in the background for its side effects: every lane, until all have ended. What comes out is
     /// dropped.
@@ -119,10 +120,10 @@ impl FlowHandle {
 
     /// Waits until the flow has come to its own end, and aborts what is left after `deadline`.
     ///
-    /// The sources are read on to their ends: a channel until it is empty and its last sender is gone. So drop the senders,
-    /// and then drain: nothing that was sent is lost, unless the deadline passes first. To end the sources where they
-    /// are, see [`shutdown`](Self::shutdown). For all words about ends, of flows, stages and supervisors, see
-    /// [`ends`](crate::ends).
+    /// The sources are read on to their ends: a channel until it is empty and its last sender is gone. So drop the
+    /// senders, and then drain: nothing that was sent is lost, unless the deadline passes first. To end the sources
+    /// where they are, see [`shutdown`](Self::shutdown). For all words about ends, of flows, stages and supervisors,
+    /// see [`ends`](crate::ends).
     ///
     /// # Panics
     /// When the timers of the flow's runtime are disabled.
@@ -161,8 +162,8 @@ impl FlowHandle {
     /// Shuts the flow down: ends its sources, lets the lanes finish everything that was taken, and aborts what is left
     /// after `deadline`.
     ///
-    /// To the lanes it is the end of input: a [`reduce`](Flow::reduce) emits its state, for example. A source that waits
-    /// ends at once; one that is being read ends after that batch. After the deadline the flow is
+    /// To the lanes it is the end of input: a [`reduce`](Flow::reduce) emits its state, for example. A source that
+    /// waits ends at once; one that is being read ends after that batch. After the deadline the flow is
     /// [aborted](Self::abort). A lane that blocks its thread holds this up even after the deadline: it cannot be
     /// dropped until its poll returns. Any time is a deadline: 0 aborts what does not end in the same moment.
     ///
@@ -203,7 +204,9 @@ impl FlowHandle {
     }
 
     /// Drops all lanes where they are, at once; a lane that another thread is polling is dropped when that poll
-    /// returns. The report says [`FlowError::Aborted`], unless the flow had ended.
+    /// returns.
+    ///
+    /// The report says [`FlowError::Aborted`], unless the flow had ended.
     ///
     /// # Panics
     /// Never: if dropping a lane panics, the report says so.

@@ -11,14 +11,14 @@ pub trait StreamFlow: Stream + Sized {
     /// Spreads the items of this stream over lanes that run on all cores.
     ///
     /// # Demand
-    /// The stream is polled, in a task of its own, while a lane wants items: at most [`max_demand`](Flow::demand)
-    /// items per lane are in flight. Lanes that want some get them in turn, as soon as the stream has nothing more ready.
+    /// The stream is polled, in a task of its own, while a lane wants items: at most [`max_demand`](Flow::demand) items
+    /// per lane are in flight. Lanes that want some get them in turn, as soon as the stream has nothing more ready.
     ///
-    /// A lane asks for one item at first, and for more as it gets on, so that short inputs are shared by all lanes. If the
-    /// stream says how many items are left (`size_hint`), batches get shorter towards its end, and the end is shared too.
-    /// Where that is not known, as with a channel, the last batches are as long as any: items that a lane holds are not
-    /// taken back, however slow they are. Where an item takes milliseconds, set a small [`demand`](Flow::demand), for
-    /// example of 4 and 2.
+    /// A lane asks for one item at first, and for more as it gets on, so that short inputs are shared by all lanes. If
+    /// the stream says how many items are left (`size_hint`), batches get shorter towards its end, and the end is
+    /// shared too. Where that is not known, as with a channel, the last batches are as long as any: items that a lane
+    /// holds are not taken back, however slow they are. Where an item takes milliseconds, set a small
+    /// [`demand`](Flow::demand), for example of 4 and 2.
     ///
     /// # Ordering
     /// Each lane gets its items in order; between lanes there is no order. With one lane ([`lanes(1)`](Flow::lanes))

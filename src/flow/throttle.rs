@@ -38,8 +38,8 @@ impl<P> Flow<P> {
     /// A lane holds at most one item that waits. Meanwhile what feeds the lane is stopped.
     ///
     /// # Ordering
-    /// Each lane keeps its order. Lanes are served in the order in which they come to the bucket, which need not be that
-    /// of the source; [`ordered`](Flow::ordered) can follow.
+    /// Each lane keeps its order. Lanes are served in the order in which they come to the bucket, which need not be
+    /// that of the source; [`ordered`](Flow::ordered) can follow.
     ///
     /// # Panics
     /// The flow panics when the runtime of its lanes has no timers.
@@ -123,8 +123,8 @@ impl<P: Open> Flow<Throttled<P, OneEach>> {
 
 /// A rate and a burst: how many items pass in a time, and how many at once.
 ///
-/// It is a bucket of tokens, full at the start. Tokens come in at the rate while there is room; each item takes out what
-/// it costs, by default 1. In any span of time, at most the burst passes, plus what the rate gives in that span.
+/// It is a bucket of tokens, full at the start. Tokens come in at the rate while there is room; each item takes out
+/// what it costs, by default 1. In any span of time, at most the burst passes, plus what the rate gives in that span.
 ///
 /// # Examples
 /// ```
@@ -150,6 +150,7 @@ impl Throttle {
     /// # Panics
     /// When `amount` is 0.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Throttle::per_second(100);
     /// ```
@@ -164,6 +165,7 @@ impl Throttle {
     /// # Panics
     /// When one of them is 0.
     ///
+    /// # Examples
     /// ```
     /// use std::time::Duration;
     /// let _ = gen_stage::flow::Throttle::new(5000, Duration::from_secs(3600));
@@ -185,6 +187,7 @@ impl Throttle {
     /// # Panics
     /// When `burst` is 0.
     ///
+    /// # Examples
     /// ```
     /// let _ = gen_stage::flow::Throttle::per_second(100).burst(10);
     /// ```

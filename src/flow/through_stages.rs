@@ -23,8 +23,8 @@ use std::task::{Context, Poll};
 impl<P> Flow<P> {
     /// Sends everything through running producer-consumers, and goes on with what they make.
     ///
-    /// When the flow starts, each of `stages` subscribes to every lane of the layer above, and the lanes of the new layer
-    /// read from the stages. An item goes to the stage with the most open demand.
+    /// When the flow starts, each of `stages` subscribes to every lane of the layer above, and the lanes of the new
+    /// layer read from the stages. An item goes to the stage with the most open demand.
     ///
     /// The stages do not belong to the flow: they live on after it, and may read and serve others as well. However the
     /// flow ends above them, they do not end, as their subscriptions are

@@ -35,6 +35,7 @@ impl<I: Iterator> Iter<I> {
     /// # Panics
     /// When `turn` is 0.
     ///
+    /// # Examples
     /// ```
     /// let lane = gen_stage::lane::Iter::new([1, 2, 3], 1);
     /// assert_eq!(futures::Stream::size_hint(&lane), (3, Some(3)));

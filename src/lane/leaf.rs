@@ -3,6 +3,7 @@ use crate::demand::Demand;
 use crate::sealed::Sealed;
 
 /// A lane where items come in, whose turn follows the demand of its layer.
+#[doc(hidden)]
 pub trait Leaf: Sealed + Lane {
     /// Sets how many items to pass before other tasks get a turn, at least 1.
     #[doc(hidden)]

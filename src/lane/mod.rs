@@ -38,7 +38,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Pushes its items into a closure, besides yielding them as a [`Stream`].
+/// Pushes its items into a closure, besides yielding them as a `Stream`.
 ///
 /// # Contract
 /// - A lane is fused: after its end it keeps saying so.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 ///
 /// Shared by the lane where items come in, which writes it, and by a window further down the same lane, which reads it
 /// while it is given an item. Both are polled by one task, so that nothing is ever waited for.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Origins(Arc<SharedOrigins>);
 

@@ -36,6 +36,7 @@ impl<S> StreamLane<S> {
     /// # Panics
     /// When `turn` is 0.
     ///
+    /// # Examples
     /// ```
     /// let lane = gen_stage::lane::StreamLane::new(futures::stream::iter([1, 2, 3]), 1);
     /// assert_eq!(futures::Stream::size_hint(&lane), (3, Some(3)));

@@ -1,7 +1,8 @@
 //! What brings items together: states by their windows, and what comes out of them.
 //!
-//! A lane of signals says, in order, in which windows each item belongs and when a window emits, merges or is done. Here
-//! each window has a state, in its slot. Without windows all items belong to the whole, which is done at the end of input.
+//! A lane of signals says, in order, in which windows each item belongs and when a window emits, merges or is done.
+//! Here each window has a state, in its slot. Without windows all items belong to the whole, which is done at the end
+//! of input.
 
 mod emit;
 mod info;

@@ -14,14 +14,14 @@ pub trait Places: Sealed + Clone {
     #[doc(hidden)]
     fn slots(&self) -> &[Slot];
 
-    /// The same kind of places, for one slot.
+    /// The place at one slot, as a value of this kind.
     #[doc(hidden)]
     fn at(slot: Slot) -> Self;
 }
 
 /// Places that windows keep until they are done.
 ///
-/// Those of sessions may change: an item between two sessions makes one of them.
+/// Those of sessions may change: an item between two sessions makes one session of the two.
 #[diagnostic::on_unimplemented(
     message = "the windows of this flow may be merged, and nothing says how their states become one",
     label = "needs `merge_states`",
@@ -47,15 +47,18 @@ pub trait Copies<S>: Places {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole;
 
-/// One window of many: for windows that do not overlap.
+/// The place of an item that is in one window: for windows that do not overlap.
+///
+/// # Examples
+/// See [`Windowing`](crate::window::Windowing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Single(pub(crate) [Slot; 1]);
 
-/// One window of many that may be merged with others.
+/// The place of an item that is in one window, which may be merged with others: for sessions and their like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merging(pub(crate) [Slot; 1]);
 
-/// Several windows: for windows that overlap.
+/// The places of an item that is in several windows: for windows that overlap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Several(pub(crate) Arc<[Slot]>);
 

@@ -1,7 +1,7 @@
 use super::info::Trigger;
 
-/// What a lane of a layer that is going to be reduced carries: items with the windows they belong to, and what
-/// happens to windows, in the order in which it happens.
+/// What a lane carries to a `reduce`: items with the windows they belong to, and what happens to windows, in the order
+/// in which it happens.
 ///
 /// Operators between a window and its `reduce` see the items; the rest passes through them. Users meet this type in
 /// type names only.

@@ -266,6 +266,7 @@ impl<R> Reply<R> {
     /// Makes the right to answer, and the future of the answer: for messages that are not sent by
     /// [`call`](Address::call).
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::stage::Reply;
     ///

@@ -81,11 +81,16 @@ impl<T: Send + 'static> IntoStream<T> {
         }
     }
 
-    /// Sets the bounds of the demand with which the last stage is read: `max` at least 1, `min` below `max`; by
-    /// default 1000 and 500 items. Called before [`through`](Self::through), it sets the demand of the next stage.
+    /// Sets the bounds of the demand with which the last stage is read: `max` at least 1, `min` below `max`; by default
+    /// 1000 and 500 items.
+    ///
+    /// Called before [`through`](Self::through), it sets the demand of the next stage.
     ///
     /// # Panics
     /// When the bounds are out of their ranges, or the stream was polled already.
+    ///
+    /// # Examples
+    /// See [`IntoStream`].
     #[track_caller]
     pub fn demand(self, max: usize, min: usize) -> Self {
         match Demand::new(max, min) {
@@ -113,6 +118,9 @@ impl<T: Send + 'static> IntoStream<T> {
     ///
     /// # Cancel safety
     /// A batch is returned or still there.
+    ///
+    /// # Examples
+    /// See [`IntoStream`].
     pub async fn next_batch(&mut self) -> Option<Vec<T>> {
         poll_fn(|cx| self.poll_batch(cx)).await
     }

@@ -12,8 +12,9 @@ use std::future::{Future, pending};
 
 pub(super) type Done = Result<(), StageError>;
 
-/// What a stage does when something happens to it. Implemented by [`AsProducer`], [`AsProducerConsumer`] and
-/// [`AsConsumer`] around the three traits that users write.
+/// What a stage does when something happens to it.
+///
+/// Implemented by [`AsProducer`], [`AsProducerConsumer`] and [`AsConsumer`] around the three traits that users write.
 #[doc(hidden)]
 #[allow(unused_variables, reason = "the names say what is ignored")]
 pub trait Behaviour: Sealed + Send + 'static {
@@ -84,11 +85,13 @@ pub trait Behaviour: Sealed + Send + 'static {
     }
 }
 
-/// A behaviour that makes items: [`AsProducer`](super::AsProducer) and [`AsProducerConsumer`](super::AsProducerConsumer).
+/// A behaviour that makes items: [`AsProducer`](super::adapters::AsProducer) and
+/// [`AsProducerConsumer`](super::adapters::AsProducerConsumer).
 #[doc(hidden)]
 pub trait Emits: Behaviour {}
 
-/// A behaviour that reads items: [`AsConsumer`](super::AsConsumer) and [`AsProducerConsumer`](super::AsProducerConsumer).
+/// A behaviour that reads items: [`AsConsumer`](super::adapters::AsConsumer) and
+/// [`AsProducerConsumer`](super::adapters::AsProducerConsumer).
 #[doc(hidden)]
 pub trait Receives: Behaviour {}
 

@@ -1,4 +1,4 @@
-//! For those who know Elixir's GenStage: its names, what they are here, and what differs.
+//! From Elixir's GenStage: its names, what they are here, and what differs.
 //!
 //! # Names
 //!
@@ -59,8 +59,8 @@
 //!   broadcast subscription of a stage. In GenStage the first two end the producer and all its consumers.
 //! - **What is buffered goes out before a clean end.** A GenStage producer-consumer whose producer is done loses its
 //!   buffer.
-//! - **Queues of partitions are bounded and outlive their consumer**: the next consumer of the partition gets what is in
-//!   them. In GenStage they grow without a bound, and are thrown away with the consumer.
+//! - **Queues of partitions are bounded and outlive their consumer**: the next consumer of the partition gets what is
+//!   in them. In GenStage they grow without a bound, and are thrown away with the consumer.
 //! - **A selector that matches nothing sends nothing**; a manual consumer is not called with an empty list.
 //! - **A third broadcast subscription of a stage** is refused as the second is.
 //! - **Resubscribing never ends the consumer**, even if the old subscription was permanent.

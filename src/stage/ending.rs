@@ -12,13 +12,18 @@ use tokio::time::timeout;
 /// For flows, stages and supervisors in one table: [`ends`](crate::ends).
 impl<R: Role, M: Send + 'static> Handle<R, M> {
     /// Ends the stage when the running callback is done and what was sent to the stage before is handled, and waits for
-    /// that: [`Reason::Shutdown`]. What it has buffered is dropped and counted as discarded.
+    /// that: [`Reason::Shutdown`].
+    ///
+    /// What it has buffered is dropped and counted as discarded.
     ///
     /// Returns the reason the stage ended with, which is another one if it had already ended. A callback that never
     /// returns holds this up for ever: put a time limit around it, and [`abort`](Self::abort) after it.
     ///
     /// # Cancel safety
     /// The stage is told at once, and ends whether this is waited for or not.
+    ///
+    /// # Examples
+    /// See [`Handle`].
     ///
     /// # Source
     /// `GenStage.stop` with the reason `:shutdown`.
@@ -107,6 +112,9 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     ///
     /// # Cancel safety
     /// Waiting changes nothing.
+    ///
+    /// # Examples
+    /// See [`Handle`].
     pub fn wait(&self) -> impl Future<Output = Reason> + Send + use<R, M> {
         let mut ended = self.running.ended.clone();
         async move {
@@ -130,6 +138,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     }
 
     /// Drops the stage where it is, in the middle of a callback if need be; all others see [`Reason::Aborted`].
+    ///
     /// [`terminate`](super::Producer::terminate) does not run. If it is running, it is dropped, and the stage keeps the
     /// reason it was ending with.
     pub fn abort(&self) {

@@ -17,8 +17,8 @@
 //! Make a stage where
 //! - **a state** is to be shared: a connection, a queue, a counter;
 //! - **consumers come and go** while the producer lives, or a consumer reads from several producers;
-//! - **a rate** is to be held: a consumer whose code asks ([`AskMode::Manual`](super::AskMode)) sets the pace of all that is
-//!   upstream of it;
+//! - **a rate** is to be held: a consumer whose code asks ([`AskMode::Manual`](super::AskMode)) sets the pace of all
+//!   that is upstream of it;
 //! - **a failure** is to stay where it is: a [temporary](super::Subscribe::temporary) subscription does not pass it on.
 //!
 //! For work on all cores that goes the same way for all items, take a [flow](crate::flow). For a bounded number of

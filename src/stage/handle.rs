@@ -28,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 /// the last of these is dropped, the stage is [aborted](Self::abort). So holding the last stage of a pipeline holds all
 /// of it. [`detach`](Self::detach) lets a stage live without handles.
 ///
-/// Stages that subscribe to each other in a ring, or hold handles of themselves, keep each other alive: end one of them,
-/// or hold a [`WeakHandle`](super::WeakHandle).
+/// Stages that subscribe to each other in a ring, or hold handles of themselves, keep each other alive: end one of
+/// them, or hold a [`WeakHandle`](super::WeakHandle).
 ///
 /// # Examples
 /// ```
@@ -50,6 +50,9 @@ pub struct Handle<R: Role, M: Send + 'static = Infallible> {
 }
 
 /// The handle of a [`Producer`](super::Producer) of `T`, whose dispatcher takes options `O` of subscriptions.
+///
+/// # Examples
+/// See [`Handle`].
 pub type ProducerHandle<T, O = (), M = Infallible> = Handle<Producing<T, O>, M>;
 /// The handle of a [`Consumer`](super::Consumer) of `I`.
 pub type ConsumerHandle<I, M = Infallible> = Handle<Consuming<I>, M>;
@@ -102,12 +105,18 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     }
 
     /// Its name in logs, as given when it was set up.
+    ///
+    /// # Examples
+    /// See [`Handle`].
     #[must_use]
     pub fn label(&self) -> &str {
         &self.running.label
     }
 
     /// Where to send messages to the stage, without keeping it alive.
+    ///
+    /// # Examples
+    /// See [`Control::address`](super::Control::address).
     #[must_use]
     pub fn address(&self) -> Address<M> {
         self.running.address.clone()
@@ -201,8 +210,9 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
         Subscribe::new(ProducerEnd { stage: self.running.id, target, producer, lifeline, label })
     }
 
-    /// How many items are buffered: emitted, and not asked for yet. Messages that wait between them do not count, nor
-    /// does what is held back by [`accumulate`](Handle::accumulate).
+    /// How many items are buffered: emitted, and not asked for yet.
+    ///
+    /// Messages that wait between them do not count, nor does what is held back by [`accumulate`](Handle::accumulate).
     ///
     /// # Errors
     /// [`Ended`] when the stage has ended.
@@ -220,6 +230,9 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
 impl<T: Send + 'static, O: Send + 'static, M: Send + 'static> Handle<Producing<T, O>, M> {
     /// Holds back demand, and what is emitted, until [`forward`](Self::forward) is called: so that all consumers are
     /// there before the first item goes out.
+    ///
+    /// # Examples
+    /// See [`forward`](Self::forward).
     ///
     /// # Source
     /// `GenStage.demand(stage, :accumulate)`.

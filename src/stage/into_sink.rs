@@ -136,7 +136,8 @@ impl<T: Send + 'static> IntoSink<T> {
         Self { state: WriterState::Planned(start, Demand::default()) }
     }
 
-    /// Sets the bounds of the demand: `max` at least 1, `min` below `max`; by default 1000 and 500 items.
+    /// Sets the bounds of the demand of this sink, in items: `max` at least 1, `min` below `max`; by default 1000 and
+    /// 500.
     ///
     /// # Panics
     /// When the bounds are out of their ranges, or the sink is in use already.
@@ -148,7 +149,7 @@ impl<T: Send + 'static> IntoSink<T> {
         }
     }
 
-    /// Sets the demand.
+    /// Sets the demand; see [`demand`](Self::demand).
     ///
     /// # Panics
     /// When the sink is in use already.

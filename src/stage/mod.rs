@@ -1,4 +1,4 @@
-//! Stages: producers, consumers and what is between them, which know how much is wanted.
+//! Stages: producers, consumers and what is between them. Items are made when they are asked for, and not before.
 //!
 //! A stage is a value with callbacks. Consumers ask, producers answer; nothing is made that is not wanted, and nothing
 //! piles up. What a [flow](crate::flow) does for items that all go the same way, stages do for those that do not: their
@@ -58,6 +58,11 @@
 // Examples are compiled together, unless their attributes differ: all of the crate in one go take over 2 GB.
 #![cfg_attr(doctest, doc(test(attr(allow(unused_imports)))))]
 
+// First the modules that the page of a type begins with: rustdoc shows methods in the order of the modules.
+mod handle;
+mod subscription;
+
+pub mod adapters;
 mod address;
 mod alone;
 mod behaviour;
@@ -76,7 +81,6 @@ mod from_lane;
 mod from_sink;
 mod from_stream;
 pub mod guide;
-mod handle;
 mod into_sink;
 mod letter;
 mod output;
@@ -92,7 +96,6 @@ mod role;
 mod setup;
 mod status;
 mod subscribe;
-mod subscription;
 mod tally;
 mod terms;
 mod through;
@@ -103,14 +106,13 @@ mod wrappers;
 pub use crate::failure::{Panic, StageError};
 pub use address::{Address, CallError, CastError, Reply};
 pub use alone::IntoStream;
-pub use behaviour::{Behaviour, Emits, Receives};
 pub use buffer::BufferKeep;
 pub use consumer::Consumer;
 pub use driver::Driver;
-pub use from_iter::{FromIter, from_iter};
+pub use from_iter::from_iter;
 pub(crate) use from_lane::{FromLane, Watch};
-pub use from_sink::{FromSink, from_sink};
-pub use from_stream::{FromStream, from_stream};
+pub use from_sink::from_sink;
+pub use from_stream::from_stream;
 pub use handle::{ConsumerHandle, Ended, Handle, ProducerConsumerHandle, ProducerHandle};
 pub use into_sink::IntoSink;
 pub use output::{Control, Output};
@@ -118,8 +120,8 @@ pub use producer::Producer;
 pub use producer_consumer::ProducerConsumer;
 pub(crate) use reads::{Reads, Subscribing};
 pub use reason::{Cancellation, Reason};
-pub use role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
-pub use setup::{HasRole, Setup};
+pub use role::{Consumes, Produces, Role};
+pub use setup::Setup;
 pub use status::{ConsumerStatus, ProducerStatus, StageKind, Status};
 pub use subscribe::Subscribe;
 pub use subscription::{Fallible, Subscription};
@@ -127,7 +129,6 @@ pub use tally::Counts;
 pub use terms::{AskMode, CancelMode, DemandMode, SubscribeError};
 pub use upstream::Upstream;
 pub use weak::WeakHandle;
-pub use wrappers::{AsConsumer, AsProducer, AsProducerConsumer};
 
 #[doc(hidden)]
 #[deprecated(since = "0.2.0", note = "is called `BufferKeep` now")]
@@ -140,3 +141,10 @@ pub type Kind = StageKind;
 #[doc(hidden)]
 #[deprecated(since = "0.2.0", note = "is called `AskMode` now")]
 pub type Mode = AskMode;
+
+// Where they were before version 0.2.
+#[doc(hidden)]
+pub use adapters::{
+    AsConsumer, AsProducer, AsProducerConsumer, Behaviour, Consuming, Emits, FromIter, FromSink, FromStream,
+    HasRole, Producing, Receives, Transforming,
+};

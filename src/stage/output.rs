@@ -95,6 +95,9 @@ impl<M: Send + 'static> Control<M> {
 
     /// Answers a call once the items of this callback have been sent or buffered.
     ///
+    /// # Examples
+    /// See the [guide](super::guide#buffering-demand-or-items).
+    ///
     /// # Source
     /// `{:reply, answer, events, state}`.
     pub fn reply<R: Send + 'static>(&mut self, reply: Reply<R>, answer: R) {
@@ -177,11 +180,17 @@ impl<T, M> Output<T, M> {
     }
 
     /// Emits one item.
+    ///
+    /// # Examples
+    /// See [`Output`].
     pub fn push(&mut self, item: T) {
         self.items.push(item);
     }
 
     /// Emits a batch: moved as a whole if it is the first of this callback.
+    ///
+    /// # Examples
+    /// See [`address`](Control::address).
     pub fn emit(&mut self, mut items: Vec<T>) {
         if self.items.is_empty() {
             self.items = items;

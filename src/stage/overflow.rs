@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// The log has at most one line per stage in this time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Counts what the buffer of one stage has thrown away and the log does not say yet.
+/// Counts the items that the buffer of one stage has thrown away and that the log does not tell of yet.
 #[derive(Debug)]
 pub(super) struct Overflow {
     label: Arc<str>,

@@ -45,6 +45,9 @@ pub enum Reason {
 
 impl Reason {
     /// A failure with an error, or a text.
+    ///
+    /// # Examples
+    /// See [`Reason`].
     pub fn failed(error: impl Into<StageError>) -> Self {
         Self::Failed(Arc::from(error.into()))
     }
@@ -56,6 +59,9 @@ impl Reason {
 
     /// Whether the end was intended: [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or
     /// [`ShutdownFor`](Self::ShutdownFor).
+    ///
+    /// # Examples
+    /// See [`Reason`].
     #[must_use]
     pub fn is_clean(&self) -> bool {
         matches!(self, Self::Normal | Self::Shutdown | Self::ShutdownFor(_))
@@ -66,6 +72,7 @@ impl Reason {
     /// # Errors
     /// The reason itself, when it is not [clean](Self::is_clean).
     ///
+    /// # Examples
     /// ```
     /// use gen_stage::stage::Reason;
     /// assert!(Reason::Shutdown.into_result().is_ok());
@@ -158,18 +165,27 @@ impl Cancellation {
     }
 
     /// The subscription that has ended.
+    ///
+    /// # Examples
+    /// See [`Cancellation`].
     #[must_use]
     pub fn subscription(&self) -> SubscriptionId {
         self.subscription
     }
 
     /// Why it has ended.
+    ///
+    /// # Examples
+    /// See [`Cancellation`].
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
 
     /// Whether the stage on the other side has ended; otherwise only the subscription was cancelled.
+    ///
+    /// # Examples
+    /// See [`Cancellation`].
     #[must_use]
     pub fn is_down(&self) -> bool {
         self.how == EndKind::Down

@@ -15,11 +15,11 @@ impl<T: Send + 'static> Subscription<T> {
     /// order is kept. What was on its way is read first.
     ///
     /// # Errors
-    /// [`SubscribeError`] when the new one was not taken. The old one has then ended: what was on its way can be read, and
-    /// then the stream ends.
+    /// [`SubscribeError`] when the new one was not taken. The old one has then ended: what was on its way can be read,
+    /// and then the stream ends.
     ///
     /// # Cancel safety
-    /// The new subscription is in place, whether the producer has agreed yet or not.
+    /// After a future that is dropped, the new subscription is in place, whether or not the producer has agreed yet.
     ///
     /// # Examples
     /// ```

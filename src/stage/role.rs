@@ -3,9 +3,23 @@ use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// What a stage reads and makes.
+/// Any stage: the bound of a function that takes the [`Handle`](super::Handle) of a stage of any kind.
 ///
 /// Implemented by [`Producing`], [`Consuming`] and [`Transforming`], and by nothing else.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Handle, Role, from_iter};
+///
+/// fn stop(stages: &[Handle<impl Role>]) {
+///     stages.iter().for_each(Handle::abort);
+/// }
+///
+/// # tokio_test::block_on(async {
+/// stop(&[from_iter(0..).stage().spawn()]);
+/// # });
+/// ```
 pub trait Role: Sealed + 'static {
     /// What it reads.
     type Input: Send + 'static;
@@ -15,9 +29,29 @@ pub trait Role: Sealed + 'static {
     type Options: Send + 'static;
 }
 
-/// The role of stages that make items.
+/// A stage that makes items: the bound of a function that takes the [`Handle`](super::Handle) of a producer or of a
+/// producer-consumer.
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Handle, Produces, SubscribeError, from_iter};
+///
+/// async fn first(stage: &Handle<impl Produces<Item = u64, Options = ()>>) -> Result<Option<u64>, SubscribeError> {
+///     Ok(stage.subscribe().await?.next().await)
+/// }
+///
+/// # tokio_test::block_on(async {
+/// assert_eq!(first(&from_iter(7..).stage().spawn()).await.unwrap(), Some(7));
+/// # });
+/// ```
 pub trait Produces: Role {}
-/// The role of stages that read items.
+/// A stage that reads items: the bound of a function that takes the [`Handle`](super::Handle) of a consumer or of a
+/// producer-consumer.
+///
+/// # Examples
+/// As [`Produces`], with `Input` in place of `Item`.
 pub trait Consumes: Role {}
 
 macro_rules! roles {

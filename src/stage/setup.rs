@@ -112,6 +112,9 @@ impl<B: Behaviour, D> Setup<B, D> {
     }
 
     /// Names the stage in logs and in the status of its consumers; by default after its type.
+    ///
+    /// # Examples
+    /// See [`Setup`].
     pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
         self.label = Some(label.into());
         self
@@ -178,17 +181,21 @@ impl<B: Behaviour, D> Setup<B, D> {
 
 impl<B: Emits, D> Setup<B, D> {
     /// Sets which consumer gets which item; by default [`ByDemand`](crate::dispatch::ByDemand).
+    ///
+    /// # Examples
+    /// See [`Setup`].
     pub fn dispatcher<D2: Dispatcher<B::Item>>(self, dispatcher: D2) -> Setup<B, D2> {
         let Self { behaviour, buffer, mode, mailbox, label, subscribe_to, stop_when_alone, runtime, .. } =
             self;
         Setup { behaviour, dispatcher, buffer, mode, mailbox, label, subscribe_to, stop_when_alone, runtime }
     }
 
-    /// Sets how many items the stage buffers beyond what was asked for, and which it discards when there are more: by
-    /// default 10,000 and the oldest for a producer, no bound for a producer-consumer.
+    /// Sets how many items the stage buffers beyond what was asked for, and which it discards when there are more.
     ///
-    /// With size 0, items that were not asked for are discarded at once. Items that answer demand, but cannot go since
-    /// their consumer has left or has to wait for others, are kept in addition to the size: demand is their bound.
+    /// `size` is in items, from 0. By default a producer keeps 10,000 and discards the oldest, and a producer-consumer
+    /// keeps all. With size 0, items that were not asked for are discarded at once. Items that answer demand, but
+    /// cannot go since their consumer has left or has to wait for others, are kept in addition to the size: demand is
+    /// their bound.
     ///
     /// # Examples
     /// ```
@@ -239,6 +246,9 @@ where
 {
     /// Starts the stage holding demand back, until [`Handle::forward`] is called.
     ///
+    /// # Examples
+    /// See [`Handle::forward`].
+    ///
     /// # Source
     /// The option `demand: :accumulate`.
     pub fn accumulate(mut self) -> Self {
@@ -260,6 +270,9 @@ impl<B: Receives, D> Setup<B, D> {
     ///
     /// A producer that refuses ends the stage with [`Reason::Refused`](super::Reason::Refused), unless the
     /// subscription is temporary.
+    ///
+    /// # Examples
+    /// See the [module](super).
     ///
     /// # Source
     /// The option `subscribe_to`.
@@ -286,6 +299,9 @@ where
     ///
     /// # Panics
     /// Outside of a tokio runtime, when none was [named](Self::on).
+    ///
+    /// # Examples
+    /// See [`Setup`].
     #[track_caller]
     pub fn spawn(self) -> Handle<B::Role, B::Message> {
         let runtime = self.home();

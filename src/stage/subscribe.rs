@@ -87,17 +87,23 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
         }
     }
 
-    /// Sets the demand.
+    /// Sets the demand; see [`demand`](Self::demand).
     pub fn with_demand(self, demand: Demand) -> Self {
         Self { demand, ..self }
     }
 
     /// Sets what the producer's end means for the consumer; by default [`CancelMode::Permanent`].
+    ///
+    /// # Examples
+    /// See [`CancelMode`].
     pub fn cancel(self, cancel: CancelMode) -> Self {
         Self { cancel, ..self }
     }
 
     /// The consumer ends with its producer, unless the reason is clean: [`CancelMode::Transient`].
+    ///
+    /// # Examples
+    /// See [`Handle::subscribe_to`](super::Handle::subscribe_to).
     pub fn transient(self) -> Self {
         self.cancel(CancelMode::Transient)
     }
@@ -108,6 +114,9 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     }
 
     /// Leaves it to the consumer's code to ask: [`AskMode::Manual`].
+    ///
+    /// # Examples
+    /// See [`Subscription::ask`](super::Subscription::ask).
     pub fn manual(self) -> Self {
         Self { mode: AskMode::Manual, ..self }
     }
@@ -137,6 +146,9 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
 
 impl<T> Subscribe<T, Selector<T>> {
     /// Takes only the items for which `selector` returns `true`; the others do not use up demand.
+    ///
+    /// # Examples
+    /// See [`Subscribe`].
     pub fn selector(self, selector: impl Fn(&T) -> bool + Send + 'static) -> Self {
         Self { options: Selector::new(selector), ..self }
     }
@@ -144,6 +156,9 @@ impl<T> Subscribe<T, Selector<T>> {
 
 impl<T, K> Subscribe<T, PartitionName<K>> {
     /// Takes the items of this partition.
+    ///
+    /// # Examples
+    /// See [`Partition::hash_seed`](crate::dispatch::Partition::hash_seed).
     pub fn partition(self, partition: K) -> Self {
         Self { options: PartitionName::new(partition), ..self }
     }

@@ -30,8 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 ///
 /// # Panics
 /// Reading panics when the producer has failed: with the producer's panic, or with its error in the message. It does
-/// not when the subscription is [`temporary`](super::Subscribe::temporary). [`fallible`](Self::fallible) turns failures into
-/// items.
+/// not when the subscription is [`temporary`](super::Subscribe::temporary). [`fallible`](Self::fallible) turns failures
+/// into items.
 ///
 /// # Cancel safety
 /// Dropping a future that waits for the next item or batch loses nothing.
@@ -438,6 +438,9 @@ impl<T: Send + 'static> Fallible<Subscription<T>> {
     ///
     /// # Cancel safety
     /// A batch is returned or still there.
+    ///
+    /// # Examples
+    /// See [`Subscription::fallible`].
     pub async fn next_batch(&mut self) -> Option<Result<Vec<T>, Reason>> {
         poll_fn(|cx| self.inner.poll_fallible(cx)).await
     }

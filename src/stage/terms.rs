@@ -40,6 +40,9 @@ pub enum CancelMode {
 
 impl CancelMode {
     /// Whether the consumer ends when its subscription ends for this reason.
+    ///
+    /// # Examples
+    /// See [`CancelMode`].
     #[must_use]
     pub fn ends_on(self, reason: &Reason) -> bool {
         match self {
@@ -65,7 +68,8 @@ pub enum AskMode {
     /// The stage asks, keeping to the bounds of the demand, and cuts what comes into batches.
     #[default]
     Automatic,
-    /// The stage's code asks, by [`Upstream::ask`](super::Upstream::ask), within bounds of its own. Batches come whole, as they were sent.
+    /// The stage's code asks, by [`Upstream::ask`](super::Upstream::ask), within bounds of its own. Batches come whole,
+    /// as they were sent.
     Manual,
 }
 

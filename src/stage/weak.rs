@@ -39,6 +39,9 @@ pub struct WeakHandle<R: Role, M: Send + 'static = Infallible> {
 
 impl<R: Role, M: Send + 'static> WeakHandle<R, M> {
     /// Returns a handle while something else keeps the stage alive; `None` after that.
+    ///
+    /// # Examples
+    /// See [`WeakHandle`].
     #[must_use]
     pub fn upgrade(&self) -> Option<Handle<R, M>> {
         Some(Handle { running: Arc::clone(&self.running), lifeline: self.lifeline.upgrade()? })

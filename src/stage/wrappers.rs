@@ -7,6 +7,7 @@ macro_rules! wrapper {
     ($name:ident, $what:literal) => {
         #[doc = $what]
         ///
+        /// # Examples
         /// ```
         /// use gen_stage::prelude::*;
         /// use gen_stage::stage::from_iter;

@@ -42,6 +42,9 @@ impl Child {
     }
 
     /// How often the child was restarted before this attempt.
+    ///
+    /// # Examples
+    /// See the [module](super).
     #[must_use]
     pub fn restarts(&self) -> u32 {
         self.restarts
@@ -49,6 +52,9 @@ impl Child {
 
     /// The token that is cancelled when the child is asked to stop, and when it has ended, so that tasks it left
     /// running can watch it too. Each attempt has its own.
+    ///
+    /// # Examples
+    /// See the [module](super).
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         let (id, restarts) = (self.id, self.restarts);
@@ -63,6 +69,9 @@ impl Child {
     ///
     /// # Cancel safety
     /// Waiting changes nothing.
+    ///
+    /// # Examples
+    /// See [`Child`].
     pub async fn stopping(&self) {
         self.token().cancelled_owned().await;
     }

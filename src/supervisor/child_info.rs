@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The name of a child, unique within its supervisor: a number from 1 on, in the order in which items came. It stays
-/// the same when the child is restarted.
+/// The name of a child, unique within its supervisor: a number from 1 on, in the order in which items came.
+///
+/// It stays the same when the child is restarted.
 ///
 /// # Examples
 /// ```
@@ -27,6 +28,9 @@ pub struct ChildId {
 
 impl ChildId {
     /// The number, from 1 on.
+    ///
+    /// # Examples
+    /// See [`ChildId`].
     #[must_use]
     pub fn number(self) -> u64 {
         self.number
@@ -39,7 +43,7 @@ impl fmt::Display for ChildId {
     }
 }
 
-/// What a child does.
+/// What a child is doing: it runs, waits to be started again, or is being stopped.
 ///
 /// # Examples
 /// See [`SupervisorHandle::which_children`](super::SupervisorHandle::which_children).
@@ -57,7 +61,7 @@ pub enum ChildState {
 /// A child, as [`which_children`](super::SupervisorHandle::which_children) shows it.
 ///
 /// # Examples
-/// See there.
+/// See [`which_children`](super::SupervisorHandle::which_children).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ChildInfo {

@@ -106,10 +106,14 @@ impl<T> SupervisorError<T> {
         &self.end
     }
 
-    /// The item that was not taken, if the error is about one. Errors of `start_send` and of
-    /// [`start`](super::DynamicSupervisor::start) always have it; one of
+    /// The item that was not taken, if the error is about one.
+    ///
+    /// Errors of `start_send` and of [`start`](super::DynamicSupervisor::start) always have it; one of
     /// [`start_all`](super::DynamicSupervisor::start_all) has it only if it had taken an item. An error of `poll_ready`
     /// has none: the caller still has the item. (`send` and `forward` of futures drop it then.)
+    ///
+    /// # Examples
+    /// See [`SupervisorError`].
     #[must_use]
     pub fn into_item(self) -> Option<T> {
         self.item
@@ -171,6 +175,9 @@ pub enum StartError<T> {
 
 impl<T> StartError<T> {
     /// The item that was not taken; `None` for `Failed` and `Panicked`.
+    ///
+    /// # Examples
+    /// See [`StartError`].
     #[must_use]
     pub fn into_item(self) -> Option<T> {
         match self {

@@ -135,7 +135,7 @@ impl EventListeners {
         }
     }
 
-    /// Has every reader woken: no more events come.
+    /// Wakes every reader: no more events come.
     pub(super) fn wake_all(&mut self, wakers: &mut Vec<Waker>) {
         wakers.extend(self.0.iter_mut().flatten().filter_map(|listener| listener.waker.take()));
     }

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 /// As it happened, over all children.
 ///
 /// # Drop
-/// Events are no longer kept for it.
+/// From then on, no events are kept for it.
 #[must_use = "streams do nothing unless polled"]
 pub struct Events {
     shared: Arc<SupervisorShared>,

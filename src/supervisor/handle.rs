@@ -104,7 +104,8 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         Self { shared: Arc::clone(&self.shared), starts, owner: None }
     }
 
-    /// Starts a child for an item, beside those of the sink and of stages; `None` when there was nothing to start for it.
+    /// Starts a child for an item, beside those of the sink and of stages; `None` when there was nothing to start for
+    /// it.
     ///
     /// # Errors
     /// [`StartError`]: with the item when the supervisor takes no more, or when
@@ -246,8 +247,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         outcome_of(child, found, ended)
     }
 
-    /// Stops a child, by its rule, and starts it again with its item; waits until it runs again. The restart does not
-    /// count as a failure. A child that pauses before a restart is started at once.
+    /// Stops a child, by its rule, and starts it again with its item; waits until it runs again.
+    ///
+    /// The restart does not count as a failure. A child that pauses before a restart is started at once.
     ///
     /// # Errors
     /// [`RestartError`] when there is no such child, or it is being stopped; when the supervisor's children are
@@ -383,8 +385,10 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         self.events_up_to(1024)
     }
 
-    /// What happens to children from now on, as a stream, which keeps the last `capacity` events, at least 1, until they
-    /// are read. Older ones are dropped, and counted in an event of their own.
+    /// What happens to children from now on, as a stream, which keeps the last `capacity` events, at least 1, until
+    /// they are read.
+    ///
+    /// Older ones are dropped, and counted in an event of their own.
     ///
     /// # Panics
     /// When `capacity` is 0.
@@ -394,8 +398,8 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         Events::new(Arc::clone(&self.shared), capacity)
     }
 
-    /// Stops the supervisor: takes nothing more, stops all children at once, each by its rule, and waits until they have
-    /// ended. Returns what it has done.
+    /// Stops the supervisor: takes nothing more, stops all children at once, each by its rule, and waits until they
+    /// have ended. Returns what it has done.
     ///
     /// If the supervisor was shut down before, or ended otherwise, the report is the one of that end.
     ///
@@ -410,6 +414,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     }
 
     /// Takes nothing more, waits until all children have ended by themselves, and returns what the supervisor has done.
+    ///
     /// Children that have not ended after `deadline` are stopped, by their rules; with `None` there is no deadline.
     ///
     /// Children are restarted as before. [`ends`](crate::ends) says how flows, stages and supervisors end.

@@ -78,6 +78,10 @@
 //! | a pid | a [`ChildId`], which stays the same over restarts |
 //! | `strategy:`, `name:`, child types, code change | nothing: there is one strategy, and handles are values |
 
+// First the modules that the page of a type begins with: rustdoc shows methods in the order of the modules.
+mod sink;
+
+pub mod adapters;
 mod child;
 mod child_error;
 mod child_info;
@@ -95,7 +99,6 @@ mod restart;
 mod rule;
 mod rules;
 mod shared;
-mod sink;
 mod spec;
 mod start;
 mod start_all;
@@ -115,10 +118,14 @@ pub use report::{ChildCounts, Stopped, SupervisorReport};
 pub use restart::Restart;
 pub use rule::Shutdown;
 pub use sink::DynamicSupervisor;
-pub use spec::{ChildOutput, ChildSpec, FallibleSpec, FnSpec, OfChild, Starting};
-pub use supervised::{StreamSupervised, Supervised};
-pub use task_supervisor::{Keyed, Naming, NoKey, TaskSupervisor, TaskSupervisorClosed};
+pub use spec::{ChildOutput, ChildSpec, Starting};
+pub use supervised::StreamSupervised;
+pub use task_supervisor::{TaskSupervisor, TaskSupervisorClosed};
 
 #[doc(hidden)]
 #[deprecated(since = "0.2.0", note = "is called `EventKind` now")]
 pub type What = EventKind;
+
+// Where they were before version 0.2.
+#[doc(hidden)]
+pub use adapters::{FallibleSpec, FnSpec, Keyed, Naming, NoKey, OfChild, Supervised};

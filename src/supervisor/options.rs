@@ -22,6 +22,9 @@ where
     /// # Panics
     /// When the numbers are not in their ranges, and when the supervisor is already used.
     ///
+    /// # Examples
+    /// See [`DynamicSupervisor`](super::DynamicSupervisor).
+    ///
     /// # Source
     /// The original collects `min_demand` ends before it asks again, whatever `max_demand` is. What is done here is
     /// what its documentation says.
@@ -50,6 +53,9 @@ where
     ///
     /// # Panics
     /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// See [`DynamicSupervisor`](super::DynamicSupervisor).
     #[track_caller]
     pub fn restart(mut self, restart: Restart) -> Self
     where
@@ -62,7 +68,9 @@ where
     }
 
     /// Sets how many restarts of all children together are allowed within a time before the supervisor gives up: `max`,
-    /// from 0; by default 3 within 5 seconds. With [`usize::MAX`] it never gives up.
+    /// from 0; by default 3 within 5 seconds.
+    ///
+    /// With [`usize::MAX`] it never gives up.
     ///
     /// The restart that is one too many is not made. All children are stopped, by their rules, and the sink fails with
     /// [`SupervisorEnd::GaveUp`](super::SupervisorEnd::GaveUp). Each attempt to start a child again counts, even if it
@@ -176,6 +184,9 @@ where
     ///
     /// # Panics
     /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// See [`SupervisorReport`](super::SupervisorReport).
     #[track_caller]
     pub fn shutdown_rule(mut self, rule: Shutdown) -> Self {
         self.plan("shutdown_rule").shutdown = rule;
@@ -196,6 +207,9 @@ where
     ///
     /// # Panics
     /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// See [`SupervisorReport`](super::SupervisorReport).
     #[track_caller]
     pub fn label_by(mut self, label: impl Fn(&T) -> String + Send + Sync + 'static) -> Self {
         self.plan("label_by").options.label = Some(Box::new(label));
@@ -207,6 +221,9 @@ where
     ///
     /// # Panics
     /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// See [`start_child`](super::SupervisorHandle::start_child).
     ///
     /// # Source
     /// `max_dynamic`. A child that is being restarted still counts.

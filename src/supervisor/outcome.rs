@@ -42,6 +42,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// Whether it came to its end.
+    ///
+    /// # Examples
+    /// See [`Outcome`].
     #[must_use]
     pub fn is_completed(&self) -> bool {
         matches!(self, Self::Completed)

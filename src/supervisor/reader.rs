@@ -107,7 +107,7 @@ impl<T: Send + 'static> StageReader<T> {
         self.subscription.ask(items);
     }
 
-    /// Starts a child for each item. For the items without a child, asks for as many others, all at once.
+    /// Starts a child for each item. For the items without a child, asks for as many other items, all at once.
     fn start(&mut self, items: Vec<T>) {
         // Items beyond what was asked for are started all the same.
         self.on_their_way = self.on_their_way.saturating_sub(items.len());

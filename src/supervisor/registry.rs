@@ -276,7 +276,7 @@ impl Registry {
             .collect()
     }
 
-    /// Has `told` answered when a child has ended; false if there is no such child.
+    /// Answers `told` once a child has ended; false if there is no such child.
     pub(super) fn watch(&mut self, id: ChildId, told: oneshot::Sender<Outcome>) -> bool {
         let Some(slot) = self.get(id) else { return false };
         let forgotten = join(&mut slot.rare().ended, told);

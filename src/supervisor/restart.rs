@@ -2,8 +2,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Which children are started again when they end by themselves. A child that was asked to stop is not started again,
-/// except by [`restart_child`](super::SupervisorHandle::restart_child).
+/// Which children are started again when they end by themselves.
+///
+/// A child that was asked to stop is not started again, except by
+/// [`restart_child`](super::SupervisorHandle::restart_child).
 ///
 /// | | completed | failed, panicked |
 /// |---|---|---|
@@ -22,12 +24,12 @@ use tokio::time::Instant;
 /// copy of its item. The newest original refuses permanent children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Restart {
-    /// No child.
+    /// No child is started again.
     #[default]
     Temporary,
-    /// Children that did not come to their end.
+    /// Children that did not come to their end are: those that failed, panicked or were aborted.
     Transient,
-    /// All children.
+    /// All children are, even those that came to their end.
     Permanent,
 }
 

@@ -129,6 +129,9 @@ where
 {
     /// Makes the children by a function of the item. They return `()`, or `Result<(), E>` with `E: Into<StageError>`:
     /// any error type, or a string.
+    ///
+    /// # Examples
+    /// See [`DynamicSupervisor`].
     pub fn new(child: F) -> Self {
         Self::from_spec(FnSpec(child))
     }
@@ -187,7 +190,7 @@ where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    /// Makes the children by a type of one's own.
+    /// Makes the children by a type of your own.
     ///
     /// # Examples
     /// See [`ChildSpec`].

@@ -27,12 +27,12 @@ pub trait StreamSupervised: Stream + Sized {
     /// Results come as tasks end; with [`ordered`](Supervised::ordered), in the order of items.
     ///
     /// # Errors
-    /// A result is a [`ChildError`] when there is no output: the task panicked, took [too long](Supervised::timeout), or
-    /// lost its runtime. No other task is affected.
+    /// A result is a [`ChildError`] when there is no output: the task panicked, took [too long](Supervised::timeout),
+    /// or lost its runtime. No other task is affected.
     ///
     /// # Panics
-    /// When `n` is 0. A panic in `f`, in a future or in its drop is a result. A panic of this stream, of the clone or of
-    /// the closure of [`key`](Supervised::key) is raised in the reader. Taking the first item outside of a tokio
+    /// When `n` is 0. A panic in `f`, in a future or in its drop is a result. A panic of this stream, of the clone or
+    /// of the closure of [`key`](Supervised::key) is raised in the reader. Taking the first item outside of a tokio
     /// runtime panics too, if none was [named](Supervised::on).
     ///
     /// # Cancel safety

@@ -40,14 +40,14 @@ pub use naming::{Keyed, Naming, NoKey};
 /// Results come as tasks end; with [`ordered`](TaskSupervisor::ordered), as items were sent.
 ///
 /// # Errors
-/// A result is a [`ChildError`] when there is no output: the task panicked, took [too long](TaskSupervisor::timeout), or
-/// lost its runtime. The sink fails only after it was closed, with the item in the error ([`TaskSupervisorClosed`]). It says that it
-/// is ready then, so that `start_send` can hand the item back.
+/// A result is a [`ChildError`] when there is no output: the task panicked, took [too long](TaskSupervisor::timeout),
+/// or lost its runtime. The sink fails only after it was closed, with the item in the error ([`TaskSupervisorClosed`]).
+/// It says that it is ready then, so that `start_send` can hand the item back.
 ///
 /// # Panics
 /// A panic in `f`, in a future or in its drop is a result, and `f` is called again for the next item. Sending panics
-/// when the closure of [`key`](TaskSupervisor::key) or the clone of the item does, and outside of a tokio runtime if none
-/// was [named](TaskSupervisor::on); `start_send` also panics when the sink was not ready.
+/// when the closure of [`key`](TaskSupervisor::key) or the clone of the item does, and outside of a tokio runtime if
+/// none was [named](TaskSupervisor::on); `start_send` also panics when the sink was not ready.
 ///
 /// # Cancel safety
 /// A `send` that is dropped before it is done drops its item, and a `next` loses nothing.
@@ -86,7 +86,7 @@ pub use naming::{Keyed, Naming, NoKey};
 /// ```
 ///
 /// # Source
-/// `TaskRun.Supervisor.async_stream_nolink/4` with `zip_input_on_exit`, as a consumer. The limit, there `max_concurrency`,
+/// `Task.Supervisor.async_stream_nolink/4` with `zip_input_on_exit`, as a consumer. The limit, there `max_concurrency`,
 /// has to be given, and counts results that were not read. There is no timeout by default (there 5 s); a task that
 /// takes longer than one that is set has that as its result (there `on_timeout: :kill_task`). Results are ordered only
 /// on request.

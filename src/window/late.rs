@@ -37,8 +37,8 @@ pub struct SideOutput<T> {
     counted: Counted,
 }
 
-/// The items that came too late for all their windows, or too far [ahead](super::Window::max_ahead), from all lanes, as a
-/// `Stream`.
+/// The items that came too late for all their windows, or too far [ahead](super::Window::max_ahead), from all lanes, as
+/// a `Stream`.
 ///
 /// Made by [`Window::late_output`](super::Window::late_output). Ends when all lanes have ended, or were dropped.
 ///

@@ -11,6 +11,35 @@
 //!           fire? done? too late?
 //! ```
 //!
+//! ```
+//! use gen_stage::prelude::*;
+//! use std::time::Duration;
+//!
+//! # tokio_test::block_on(async {
+//! // Users, and when they clicked, in milliseconds.
+//! let clicks = [("anna", 500), ("bert", 900), ("anna", 1_500)];
+//! let second = Window::fixed(Duration::from_secs(1), |click: &(&str, i64)| click.1);
+//! let counts = Flow::from_iter(clicks)
+//!     .lanes(1)
+//!     .window(second)
+//!     .reduce(|| 0, |count, _click| *count += 1)
+//!     .on_trigger(|count, info| [(info.window.start, *count)]);
+//! assert_eq!(counts.collect::<Vec<(i64, u32)>>().await, [(0, 2), (1000, 1)]);
+//! # });
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | cut by a time that items carry | [`fixed`](Window::fixed), [`sliding`](Window::sliding), [`session`](Window::session) |
+//! | cut by number, by the clock, or not at all | [`count`](Window::count), [`periodic`](Window::periodic), [`global`](Window::global) |
+//! | cut by a rule of your own | [`Windowing`] and [`custom`](Window::custom) |
+//! | emit before a window is done | [`every`](Window::every), [`periodically`](Window::periodically), [`triggered_by`](Window::triggered_by), [`trigger`](Window::trigger) |
+//! | take items that come late | [`allowed_lateness`](Window::allowed_lateness), [`allowed_lateness_by_clock`](Window::allowed_lateness_by_clock) |
+//! | see items that came too late | [`late_output`](Window::late_output), [`count_late`](Window::count_late), [`Flow::late`](crate::Flow::late) |
+//! | not wait for a source that pauses | [`idle_after`](Window::idle_after) |
+//! | not follow a clock that is wrong | [`max_ahead`](Window::max_ahead) |
+//! | have empty windows emit | [`fill_gaps`](Window::fill_gaps) |
+//!
 //! # Time
 //! Windows of event time go by a time that items carry. They are done when the *watermark* passes their end. Every lane
 //! has a watermark of its own. Each upstream of the lane (a lane of the layer above, or a source) has got as far as the
@@ -28,28 +57,38 @@
 //!
 //! Processing time is that of tokio's clock, which tests can pause.
 
+// First the modules that the page of `Window` shows, in its order: rustdoc follows the order of the modules.
+// Kinds of windows.
+mod fixed;
+mod sliding;
+
+mod session;
+
+mod count;
+mod periodic;
+
+mod global;
+
+// The type, and when windows emit.
+#[allow(clippy::module_inception, reason = "the type of the module; this file only declares and explains")]
+mod window;
+
+// Late items.
+mod late_output;
+
 pub mod adapters;
 mod clock;
-mod count;
-mod fixed;
-mod global;
 mod lane;
 mod late;
-mod late_output;
 mod open_windows;
-mod periodic;
 mod placing;
 mod row;
-mod session;
-mod sliding;
 mod spans;
 mod stream_window;
 mod time;
 mod trigger;
 mod triggers;
 mod watermark;
-#[allow(clippy::module_inception, reason = "the type of the module; this file only declares and explains")]
-mod window;
 mod windowing;
 
 pub use crate::reduce::{Global, Info, Merging, Several, Single, Slot, Trigger};

@@ -12,8 +12,8 @@ pub(crate) enum WindowEvent<Id> {
 
 /// The open windows of one lane, and the watermark: what a [`Windowing`](super::Windowing) works with.
 ///
-/// A window is opened at a [`Slot`], where the lane keeps its state, and closed by [`close`](OpenWindows::close). What is
-/// fired, closed and merged comes out in the order of the calls.
+/// A window is opened at a [`Slot`], where the lane keeps its state, and closed by [`close`](OpenWindows::close). What
+/// is fired, closed and merged comes out in the order of the calls.
 #[derive(Debug)]
 pub struct OpenWindows<Id> {
     open: Vec<Option<OpenWindow<Id>>>,
@@ -44,6 +44,9 @@ impl<Id: Clone> OpenWindows<Id> {
     /// Opens a window, and says where its state is.
     ///
     /// A trigger that goes off for all windows does so in the order of their `rank`: of their starts, for example.
+    ///
+    /// # Examples
+    /// See [`Windowing`](super::Windowing).
     pub fn open(&mut self, id: Id, rank: i64) -> Slot {
         let window = Some(OpenWindow { id, rank, number: self.opened, items: 0 });
         self.opened += 1;
@@ -76,7 +79,7 @@ impl<Id: Clone> OpenWindows<Id> {
         (window.id, window.rank) = (id, rank);
     }
 
-    /// Has a window emit what it has so far.
+    /// Makes a window emit what it has so far.
     ///
     /// # Panics
     /// When no window is open there.
@@ -86,10 +89,13 @@ impl<Id: Clone> OpenWindows<Id> {
         self.events.push_back(WindowEvent::Fire(Fire { slot, window, trigger }));
     }
 
-    /// Has a window emit what it has, for the last time.
+    /// Makes a window emit what it has, for the last time.
     ///
     /// # Panics
     /// When no window is open there.
+    ///
+    /// # Examples
+    /// See [`Windowing`](super::Windowing).
     #[track_caller]
     pub fn close(&mut self, slot: Slot) {
         self.fire(slot, Trigger::Done);
@@ -136,7 +142,7 @@ impl<Id: Clone> OpenWindows<Id> {
         self.len() == 0
     }
 
-    /// Has all windows fire, in the order of their ranks.
+    /// Makes all windows fire, in the order of their ranks.
     pub(crate) fn fire_all(&mut self, trigger: Trigger) {
         let mut slots: Vec<_> = self
             .open

@@ -8,7 +8,8 @@ use crate::sealed::Sealed;
 use std::fmt;
 use tokio::time::Instant;
 
-/// Windows of equal size at equal steps: what [`Fixed`](super::adapters::Fixed) and [`Sliding`](super::adapters::Sliding) are.
+/// Windows of equal size at equal steps: what [`Fixed`](super::adapters::Fixed) and
+/// [`Sliding`](super::adapters::Sliding) are.
 #[derive(Clone)]
 pub struct Aligned<F, L> {
     by: F,

@@ -71,7 +71,10 @@ impl Window<()> {
     }
 }
 
-/// What names a session.
+/// The name of a session: its key, its start, and its end, in milliseconds.
+///
+/// # Examples
+/// See [`Window::session`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Session<K> {
     /// The key of its items.

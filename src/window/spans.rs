@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What names a window of event time: its start, and its end, which is not a part of it, in milliseconds.
+/// The name of a window of event time: its start, and its end, which is not a part of it, in milliseconds.
 ///
 /// # Examples
 /// See [`Window::fixed`](super::Window::fixed).

@@ -20,7 +20,7 @@ pub trait Triggering<T, P>: Sealed {
     ) -> Option<(P, T)>;
 }
 
-/// What is to happen.
+/// What a trigger wants to happen.
 #[derive(Debug)]
 pub enum Act<T, P> {
     #[doc(hidden)]
@@ -54,11 +54,17 @@ pub struct Acts<'a, T, P> {
 
 impl<T, P: Places> Acts<'_, T, P> {
     /// Reduces an item into the window: the item at hand or any other.
+    ///
+    /// # Examples
+    /// See [`Window::trigger`](super::Window::trigger).
     pub fn reduce(&mut self, item: T) {
         self.acts.push_back(Act::Reduce(P::at(self.slot), item));
     }
 
-    /// Has the window emit what was reduced so far.
+    /// Makes the window emit what was reduced so far.
+    ///
+    /// # Examples
+    /// See [`Window::trigger`](super::Window::trigger).
     pub fn fire(&mut self, name: &'static str) {
         self.acts.push_back(Act::Fire(self.slot, Trigger::Named(name)));
     }

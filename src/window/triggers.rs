@@ -63,7 +63,7 @@ impl Triggers {
         Self::default()
     }
 
-    /// Has every open window of every lane that listens emit, with [`Trigger::Named`](super::Trigger::Named), and
+    /// Makes every open window of every lane that listens emit, with [`Trigger::Named`](super::Trigger::Named), and
     /// returns the number of these lanes.
     ///
     /// A lane does so when its task gets to it, after the items it has in hand. If an earlier call with this name still
@@ -97,7 +97,7 @@ impl Triggers {
 }
 
 impl TriggerListener {
-    /// Has a lane listen to `triggers`.
+    /// Makes a lane listen to `triggers`.
     pub(crate) fn listen(&mut self, triggers: &[Triggers]) {
         for triggers in triggers {
             let calls = Arc::default();

@@ -26,8 +26,8 @@ struct UpstreamMark {
     stirred: bool,
     holds: bool,
     ended: bool,
-    /// What was seen at the start, or when the last pause began: as long as nothing has gone ahead of that, it says nothing
-    /// about what comes.
+    /// What `seen` was when the last pause began, or `NEVER`. While `seen` is still that, the next time may be any
+    /// number ahead: `max_ahead` is not asked.
     stale: i64,
 }
 

@@ -93,7 +93,7 @@ impl Window<()> {
 }
 
 impl<K, O> Window<K, AtEnd, O> {
-    /// Has a window emit at every `items` items that come into it, at least 1, as well as when it is done.
+    /// Makes a window emit at every `items` items that come into it, at least 1, as well as when it is done.
     ///
     /// Items are counted per window and lane as they come in: before the operators between the window and the
     /// `reduce`, which may drop some.
@@ -125,7 +125,7 @@ impl<K, O> Window<K, AtEnd, O> {
         self.with_trigger(Every(items.expect("a window can emit at every 1 item or more, given 0")))
     }
 
-    /// Has a window emit when `f` says so, and lets `f` decide which items go in.
+    /// Makes a window emit when `f` says so, and lets `f` decide which items go in.
     ///
     /// `f` is given each item that comes into a window, with what it keeps for that window, made by `init`. It
     /// [reduces](Acts::reduce) the item, others in its place, or none, and [fires](Acts::fire) before or after them.
@@ -184,7 +184,7 @@ impl<K, O> Window<K, AtEnd, O> {
 }
 
 impl<K, C, O> Window<K, C, O> {
-    /// Has every open window emit at every `period` of tokio's clock, as well as when it is done.
+    /// Makes every open window emit at every `period` of tokio's clock, as well as when it is done.
     ///
     /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not. May be
     /// called several times. A timer fires between items, so that a lane that never waits may be late.
@@ -220,7 +220,7 @@ impl<K, C, O> Window<K, C, O> {
         self
     }
 
-    /// Has every open window emit whenever `triggers` is [fired](Triggers::fire).
+    /// Makes every open window emit whenever `triggers` is [fired](Triggers::fire).
     ///
     /// # Examples
     /// See [`Triggers`].
@@ -321,10 +321,10 @@ impl<K: EventTimed, C, O> Window<K, C, O> {
     /// go where late items go: they are counted ([`Flow::late`](crate::Flow::late),
     /// [`count_late`](Window::count_late)), or sent to the [`late_output`](Window::late_output).
     ///
-    /// The first item of an upstream is believed, whatever its time, and so is the first that goes ahead after a pause in
-    /// which the upstream was [idle](Window::idle_after). Where the input may pause for longer than `most`, set that too,
-    /// to less than `most`: or all that comes after the pause is refused. Where times jump without a pause, as when an old
-    /// log with gaps is read, `most` must be longer than the longest gap.
+    /// The first item of an upstream is believed, whatever its time, and so is the first that goes ahead after a pause
+    /// in which the upstream was [idle](Window::idle_after). Where the input may pause for longer than `most`, set that
+    /// too, to less than `most`: or all that comes after the pause is refused. Where times jump without a pause, as
+    /// when an old log with gaps is read, `most` must be longer than the longest gap.
     ///
     /// # Panics
     /// When `most` is not a whole number of milliseconds, at least 1.
@@ -389,7 +389,7 @@ impl<K: AlignedKind, C, O> Window<K, C, O> {
         self
     }
 
-    /// Has empty windows emit too, if windows before and after them do; by default they do not.
+    /// Makes empty windows emit too, if windows before and after them do; by default they do not.
     ///
     /// Mind that a single item with a time far off makes very many of them. When a late item opens a window earlier
     /// than all that have emitted, the gap after that window is not filled.

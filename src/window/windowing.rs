@@ -4,10 +4,10 @@ use tokio::time::Instant;
 
 /// Says to which windows items belong, and when these are done: what a kind of window is.
 ///
-/// One value works for one lane. Everything it does to windows goes through the [`OpenWindows`]: what it opens is numbered by
-/// slots, what it closes emits. The calls come in this order: [`start`](Windowing::start) once; then for each item
-/// [`place`](Windowing::place) and, after the item, [`close_next`](Windowing::close_next) until that answers `false`;
-/// [`on_time`](Windowing::on_time) when [`deadline`](Windowing::deadline) has passed; and at the end of input
+/// One value works for one lane. Everything it does to windows goes through the [`OpenWindows`]: what it opens is
+/// numbered by slots, what it closes emits. The calls come in this order: [`start`](Windowing::start) once; then for
+/// each item [`place`](Windowing::place) and, after the item, [`close_next`](Windowing::close_next) until that answers
+/// `false`; [`on_time`](Windowing::on_time) when [`deadline`](Windowing::deadline) has passed; and at the end of input
 /// [`finish_next`](Windowing::finish_next) until that answers `false`.
 ///
 /// # Examples
@@ -70,7 +70,8 @@ pub trait Windowing<T> {
         let _ = windows;
     }
 
-    /// Says where an item belongs; `None` when it is too late for all its windows, or [too far ahead](OpenWindows::saw).
+    /// Says where an item belongs; `None` when it is too late for all its windows, or
+    /// [too far ahead](OpenWindows::saw).
     ///
     /// What is fired, closed or merged here comes out before the item goes in.
     fn place(&mut self, item: &T, windows: &mut OpenWindows<Self::Id>) -> Option<Self::Places>;

@@ -24,6 +24,9 @@ pub struct PartitionName<K>(Option<K>);
 
 impl<K> PartitionName<K> {
     /// Wants the partition of this name.
+    ///
+    /// # Examples
+    /// See [`PartitionName`].
     #[must_use]
     pub fn new(name: K) -> Self {
         Self(Some(name))

@@ -21,6 +21,7 @@ impl<K, V> Combiner<K, V> {
 
     /// How many keys the table has.
     ///
+    /// # Examples
     /// ```
     /// let empty = gen_stage::flow::Combiner::<String, u64>::default();
     /// assert_eq!((empty.len(), empty.is_empty()), (0, true));
@@ -32,6 +33,7 @@ impl<K, V> Combiner<K, V> {
 
     /// Whether the table has no key.
     ///
+    /// # Examples
     /// ```
     /// assert!(gen_stage::flow::Combiner::<String, u64>::default().is_empty());
     /// ```
@@ -66,6 +68,7 @@ opaque_debug!(CombinedPairs<K, V>);
 impl<K: Hash + Eq, V> Combiner<K, V> {
     /// The value of a borrowed key, to be changed; a key not seen before is made from it, and gets the default value.
     ///
+    /// # Examples
     /// ```
     /// let mut counts = gen_stage::flow::Combiner::<String, u64>::default();
     /// *counts.at("fox") += 1;
@@ -88,6 +91,7 @@ impl<K: Hash + Eq, V> Combiner<K, V> {
 
     /// The value of an owned key, to be changed; a key not seen before gets the default value.
     ///
+    /// # Examples
     /// ```
     /// let mut counts = gen_stage::flow::Combiner::<u32, u64>::default();
     /// *counts.at_owned(7) += 1;

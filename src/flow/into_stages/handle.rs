@@ -174,7 +174,8 @@ impl<T: Send + 'static, O: Send + 'static> StagesHandle<T, O> {
         self.stage.has_ended()
     }
 
-    /// Lets the flow live on without handles and subscriptions, until it ends; see [`Handle::detach`](crate::stage::Handle::detach).
+    /// Lets the flow live on without handles and subscriptions, until it ends; see
+    /// [`Handle::detach`](crate::stage::Handle::detach).
     pub fn detach(self) {
         self.stage.detach();
     }

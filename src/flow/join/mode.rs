@@ -35,6 +35,9 @@ impl<L, R> Side<L, R> {
 }
 
 /// Which rows a join makes: [`Inner`], [`LeftOuter`], [`RightOuter`] or [`FullOuter`].
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 pub trait JoinMode<L, R>: Sealed {
     /// What a row is.
     type Row;
@@ -52,19 +55,31 @@ pub trait JoinMode<L, R>: Sealed {
     fn right(right: R) -> Option<Self::Row>;
 }
 
-/// Rows of items with equal keys: `(left, right)`.
+/// Joins items with equal keys: rows are `(left, right)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inner;
 
-/// All of [`Inner`], and the other items of the left flow: `(left, Option<right>)`.
+/// Joins as [`Inner`] does, and keeps the other items of the left flow: rows are `(left, Option<right>)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeftOuter;
 
-/// All of [`Inner`], and the other items of the right flow: `(Option<left>, right)`.
+/// Joins as [`Inner`] does, and keeps the other items of the right flow: rows are `(Option<left>, right)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RightOuter;
 
-/// All of [`Inner`], and the other items of both flows: `(Option<left>, Option<right>)`.
+/// Joins as [`Inner`] does, and keeps the other items of both flows: rows are `(Option<left>, Option<right>)`.
+///
+/// # Examples
+/// See [`window_join`](crate::Flow::window_join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FullOuter;
 

@@ -2,7 +2,8 @@
 
 use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
-use crate::dispatch::{Route, next_in_turn, share_of};
+use crate::dispatch::adapters::Route;
+use crate::dispatch::{next_in_turn, share_of};
 use crate::edge::Sender;
 use crate::flow::plumbing::outlet::Outlet;
 use crate::lane::{Each, Lane};
@@ -59,7 +60,8 @@ impl<L: Lane> ShareDriver<L> {
 }
 
 /// How many times other tasks get a turn before a lane gets its second batch while another lane has not asked for its
-/// first. In most cases that lane is about to ask, and a short input might leave nothing for it. Some lanes never ask.
+/// first. In most cases that lane is about to ask, and a short input might leave nothing for it. Why there is a limit:
+/// some lanes never ask.
 const PATIENCE: u32 = 200;
 
 /// Picks the open outlet whose turn it is after `last`, and forgets the closed ones. `None`: no outlet is left.
@@ -269,7 +271,7 @@ impl<L: Lane, R: Route<L::Item>> Future for RouteDriver<L, R> {
         let polled = self.as_mut().poll_route(cx);
         let this = self.project();
         for outlet in this.outlets {
-            // Whatever this task waits for now, no lane has to wait for items in its hands.
+            // Whatever this task waits for now, it holds no items that a lane waits for.
             if polled.is_pending() {
                 outlet.flush(None);
                 outlet.watch(cx);

@@ -1,5 +1,5 @@
 use crate::demand::Demand;
-use crate::dispatch::{ByHash, ByKey, ByKeyRef, Route};
+use crate::dispatch::adapters::{ByHash, ByKey, ByKeyRef, Route};
 use crate::edge::{Receiver, Sender, edge, growing_edge};
 use crate::flow::ordered::OrderedLane;
 use crate::flow::plumbing::driver::{RouteDriver, ShareDriver};

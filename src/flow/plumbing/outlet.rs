@@ -172,8 +172,8 @@ impl<T> Outlet<T> {
         }
     }
 
-    /// Has the task woken when the receiver goes, even while it still wants items: the task may wait for a source that
-    /// has nothing for long, and there is no use in waiting any more.
+    /// Wakes the task when the receiver goes, even while the receiver still wants items. The task may be waiting for a
+    /// source that has nothing for long, and once the receiver is gone it waits in vain.
     pub(in crate::flow) fn watch(&mut self, cx: &Context<'_>) {
         let Some(sender) = self.sender.as_mut() else {
             return;

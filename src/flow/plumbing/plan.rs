@@ -1,5 +1,5 @@
 use crate::demand::Demand;
-use crate::dispatch::Route;
+use crate::dispatch::adapters::Route;
 use crate::flow::plumbing::envelope::Envelope;
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::Lane;
@@ -14,8 +14,8 @@ use std::thread::available_parallelism;
 pub trait Plan: Layered {
     /// What comes out of the flow, or goes to the next operator.
     type Item;
-    /// The [`Envelope`] in which an operator after this one gets its items; [`ClosedLayer`](crate::flow::adapters::ClosedLayer) when
-    /// none may come after it.
+    /// The [`Envelope`] in which an operator after this one gets its items;
+    /// [`ClosedLayer`](crate::flow::adapters::ClosedLayer) when none may come after it.
     type Carries;
 
     /// How many items will come out, as far as that is known before it runs.
@@ -116,7 +116,7 @@ impl Settings {
         self.seed = Some(seed);
     }
 
-    /// Has a route hash with the seed of this layer, if it has one.
+    /// Gives a route the seed of this layer, if one was set.
     pub(in crate::flow) fn seed<T>(&self, route: &mut impl Route<T>) {
         if let Some(seed) = self.seed {
             route.seed(seed);

@@ -29,7 +29,7 @@ impl Registry {
         true
     }
 
-    /// Has a child restarted whatever it does; false if there is none, or if it is being stopped.
+    /// Makes a child restart, whatever it is doing; false if there is none, or if it is being stopped.
     pub(in crate::supervisor) fn ask_restart(
         &mut self,
         id: ChildId,
@@ -89,7 +89,7 @@ impl Registry {
         self.after.add();
     }
 
-    /// Has an attempt dropped, unless the child was restarted since.
+    /// Makes an attempt be dropped, unless the child was restarted since.
     pub(in crate::supervisor) fn kill_attempt(&mut self, id: ChildId, restarts: u32) {
         if self.get(id).is_some_and(|slot| slot.restarts == restarts) {
             self.kill(id);
@@ -126,7 +126,7 @@ impl Registry {
         self.check_over();
     }
 
-    /// Has every child that has not ended listed in the report.
+    /// Lists every child that has not ended in the report.
     pub(super) fn report_alive(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| slot.number > 0) {
             slot.reported = true;

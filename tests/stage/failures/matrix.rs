@@ -6,10 +6,8 @@ use crate::support::settle;
 use crate::support::stages::{Log, Say, adds_up, collect, count, until};
 use futures::FutureExt;
 use gen_stage::prelude::*;
-use gen_stage::stage::{
-    CallError, CastError, Consuming, Driver, Handle, Producing, Reason, Role, SubscribeError, Transforming,
-    from_iter,
-};
+use gen_stage::stage::adapters::{Consuming, Producing, Transforming};
+use gen_stage::stage::{CallError, CastError, Driver, Handle, Reason, Role, SubscribeError, from_iter};
 use std::sync::atomic::Ordering;
 use tokio::task::AbortHandle;
 

@@ -192,7 +192,7 @@ trait ChainForEver {
     fn chain_for_ever(self) -> gen_stage::stage::ProducerHandle<u64>;
 }
 
-impl<I: Iterator<Item = u64> + Send + 'static> ChainForEver for gen_stage::stage::FromIter<I> {
+impl<I: Iterator<Item = u64> + Send + 'static> ChainForEver for gen_stage::stage::adapters::FromIter<I> {
     fn chain_for_ever(self) -> gen_stage::stage::ProducerHandle<u64> {
         from_stream(self.into_stream().chain(stream::pending())).stage().spawn()
     }
