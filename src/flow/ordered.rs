@@ -8,7 +8,7 @@ use super::plumbing::tasks::Tasks;
 use crate::coop::{Pace, Turn, give_way};
 use crate::demand::Demand;
 use crate::edge::{End, Receiver, edge};
-use crate::lane::{Each, Lane, poll_one};
+use crate::lane::{Each, Lane, poll_in_turn, poll_one};
 use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
@@ -238,28 +238,20 @@ impl<T> EdgesInOrder<T> {
 
     /// Finds the edge that has the next number, and makes it the edge that is read. `false`: all have ended.
     fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let mut waiting = 0;
-        while waiting < self.edges.len() {
-            if self.at >= self.edges.len() {
-                self.at = 0;
-            }
-            match self.edges[self.at].poll_peek(cx) {
-                Poll::Ready(Some(tagged)) if tagged.number() == self.next => return Poll::Ready(true),
-                Poll::Ready(None) => {
-                    let ended = self.edges.remove(self.at);
-                    self.broken |= ended.end() != Some(End::Finished);
-                }
-                Poll::Ready(Some(_)) | Poll::Pending => {
-                    waiting += 1;
-                    self.at += 1;
-                }
-            }
-        }
-        if self.edges.is_empty() && !self.broken {
-            Poll::Ready(false)
-        } else {
-            // If an edge broke off, the flow learns of it from the task that failed, and drops this lane.
-            Poll::Pending
+        let (next, broken) = (self.next, &mut self.broken);
+        let poll = |edge: &mut Receiver<Tagged<T>>| match edge.poll_peek(cx) {
+            Poll::Ready(Some(tagged)) if tagged.number() == next => Poll::Ready(Some(())),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(Some(_)) | Poll::Pending => Poll::Pending,
+        };
+        let ended = |edge: Receiver<Tagged<T>>| {
+            *broken |= edge.end() != Some(End::Finished);
+            true
+        };
+        match poll_in_turn(&mut self.edges, &mut self.at, poll, ended) {
+            // The flow learns of it from the task that failed, and drops this lane.
+            Poll::Ready(None) if self.broken => Poll::Pending,
+            polled => polled.map(|found| found.is_some()),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::sequence::Enumerated;
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
-use crate::lane::{Each, Inlet, Iter, Lane, Leaf, Origins, StreamLane};
+use crate::lane::{Each, Inlet, Iter, Lane, Leaf, Origins, StreamLane, poll_in_turn};
 use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
@@ -249,14 +249,14 @@ pin_project! {
         One { #[pin] source: L },
         // The lane's own task runs several sources: those that have not ended, each with its number. `at` is the
         // index of the one whose turn it is.
-        InTurn { sources: Vec<InTurn<L>>, at: usize, origins: Option<Origins> },
+        InTurn { sources: Vec<NumberedSource<L>>, at: usize, origins: Option<Origins> },
         // The sources have tasks of their own, with an edge from each.
         Edges { edges: Inlet<L::Item> },
     }
 }
 
 /// One of several sources in a lane, and its number.
-type InTurn<L> = (Pin<Box<L>>, usize);
+type NumberedSource<L> = (Pin<Box<L>>, usize);
 
 impl<L: Lane> From<Fed<L>> for SourceLane<L> {
     fn from(fed: Fed<L>) -> Self {
@@ -266,44 +266,37 @@ impl<L: Lane> From<Fed<L>> for SourceLane<L> {
 
 /// Polls the sources of one lane in turn until one has an answer. Removes those that have ended (`None`).
 fn poll_turns<L, R>(
-    sources: &mut Vec<InTurn<L>>,
+    sources: &mut Vec<NumberedSource<L>>,
     at: &mut usize,
     origins: Option<&Origins>,
     cx: &mut Context<'_>,
     mut poll: impl FnMut(Pin<&mut L>, &mut Context<'_>) -> Poll<Option<R>>,
 ) -> Poll<Option<R>> {
-    let mut waiting = 0;
-    while waiting < sources.len() {
-        if *at >= sources.len() {
-            *at = 0;
-        }
-        let (source, number) = &mut sources[*at];
-        let number = *number;
+    let mut one_ended = false;
+    let poll = |(source, number): &mut NumberedSource<L>| {
         if let Some(origins) = origins {
-            origins.set_current(number);
+            origins.set_current(*number);
         }
-        match poll(source.as_mut(), cx) {
-            Poll::Ready(Some(answer)) => return Poll::Ready(Some(answer)),
-            Poll::Ready(None) => {
-                drop(sources.remove(*at));
-                if let Some(origins) = origins {
-                    origins.set_ended(number);
-                }
-                if !sources.is_empty() {
-                    // So that the last items of this source do not share a batch with the first of the next.
-                    return give_way(cx);
-                }
-            }
-            Poll::Pending => {
-                if let Some(origins) = origins {
-                    origins.set_waiting(number);
-                }
-                waiting += 1;
-                *at += 1;
-            }
+        let polled = poll(source.as_mut(), cx);
+        if let Some(origins) = origins.filter(|_| polled.is_pending()) {
+            origins.set_waiting(*number);
         }
+        polled
+    };
+    let ended = |(source, number): NumberedSource<L>| {
+        drop(source);
+        if let Some(origins) = origins {
+            origins.set_ended(number);
+        }
+        one_ended = true;
+        false
+    };
+    match poll_in_turn(sources, at, poll, ended) {
+        Poll::Pending if one_ended && sources.is_empty() => Poll::Ready(None),
+        // So that the last items of that source do not share a batch with the first of the next.
+        Poll::Pending if one_ended => give_way(cx),
+        polled => polled,
     }
-    if sources.is_empty() { Poll::Ready(None) } else { Poll::Pending }
 }
 
 impl<L: Lane> Lane for SourceLane<L> {

@@ -1,4 +1,4 @@
-use super::{Each, Lane, Origins};
+use super::{Each, Lane, Origins, poll_in_turn};
 use crate::coop::{Pace, give_way};
 use crate::edge::{BatchRead, End, Receiver};
 use futures_core::{FusedStream, Stream};
@@ -121,42 +121,32 @@ impl<T> Inlet<T> {
         &mut self,
         mut poll: impl FnMut(&mut Receiver<T>) -> Poll<Option<R>>,
     ) -> Poll<Option<R>> {
-        let mut waiting = 0;
         if self.origins.is_some() {
             self.prefer_slowest();
         }
-        while waiting < self.edges.len() {
-            if self.at >= self.edges.len() {
-                self.at = 0;
-            }
-            let (edge, number) = &mut self.edges[self.at];
-            if let Some(origins) = &self.origins {
+        let (origins, broken) = (self.origins.as_ref(), &mut self.broken);
+        let poll = |(edge, number): &mut Edge<T>| {
+            if let Some(origins) = origins {
                 origins.set_current(*number);
             }
-            match poll(edge) {
-                Poll::Ready(Some(answer)) => return Poll::Ready(Some(answer)),
-                Poll::Ready(None) => {
-                    let (ended, number) = self.edges.remove(self.at);
-                    let finished = ended.end() == Some(End::Finished);
-                    self.broken |= !finished;
-                    if let Some(origins) = self.origins.as_ref().filter(|_| finished) {
-                        origins.set_ended(number);
-                    }
-                }
-                Poll::Pending => {
-                    if let Some(origins) = &self.origins {
-                        origins.set_waiting(*number);
-                    }
-                    waiting += 1;
-                    self.at += 1;
-                }
+            let polled = poll(edge);
+            if let Some(origins) = origins.filter(|_| polled.is_pending()) {
+                origins.set_waiting(*number);
             }
-        }
-        if self.edges.is_empty() && !self.broken {
-            Poll::Ready(None)
-        } else {
-            // Broken: the flow hears of it from the task that failed, and drops this lane.
-            Poll::Pending
+            polled
+        };
+        let ended = |(edge, number): Edge<T>| {
+            let finished = edge.end() == Some(End::Finished);
+            *broken |= !finished;
+            if let Some(origins) = origins.filter(|_| finished) {
+                origins.set_ended(number);
+            }
+            true
+        };
+        match poll_in_turn(&mut self.edges, &mut self.at, poll, ended) {
+            // The flow hears of it from the task that failed, and drops this lane.
+            Poll::Ready(None) if self.broken => Poll::Pending,
+            polled => polled,
         }
     }
 }

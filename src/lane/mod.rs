@@ -16,6 +16,7 @@
 
 mod bounded;
 mod gate;
+mod in_turn;
 mod inlet;
 mod iter;
 mod leaf;
@@ -26,6 +27,7 @@ mod timer;
 
 pub(crate) use bounded::Bounded;
 pub(crate) use gate::SourceGate;
+pub(crate) use in_turn::poll_in_turn;
 pub use inlet::Inlet;
 pub use iter::Iter;
 pub use leaf::Leaf;

@@ -45,7 +45,11 @@
 //!
 //! # tokio_test::block_on(async {
 //! let numbers = from_iter(1..=4).stage().spawn();
-//! let squares = Square.stage().subscribe_to(numbers.subscribe()).dispatcher(Broadcast::new()).spawn();
+//! let squares = Square
+//!     .stage()
+//!     .subscribe_to(numbers.subscribe())
+//!     .dispatcher(Broadcast::new())
+//!     .spawn();
 //!
 //! let all = squares.subscribe().await?;
 //! let odd = squares.subscribe().selector(|n| n % 2 == 1).await?;
