@@ -50,6 +50,6 @@ pub(crate) use route::LaneHash;
 pub use route::hash_lane;
 pub(crate) use share::{next_in_turn, share_of};
 
-// Where they were before version 0.2.
+// Where they were; old `use` lines still hold.
 #[doc(hidden)]
 pub use adapters::{AssignBy, AssignHash, AssignKey, ByHash, ByKey, ByKeyRef, ByRouter, Route};

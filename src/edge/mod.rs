@@ -75,9 +75,9 @@ fn with_ledger<T>(ledger: Ledger) -> (Sender<T>, Receiver<T>) {
 }
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `EdgeCounts` now")]
+#[deprecated(note = "is called `EdgeCounts` now")]
 pub type Counts = EdgeCounts;
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `SendRefusal` now")]
+#[deprecated(note = "is called `SendRefusal` now")]
 pub type Refusal = SendRefusal;

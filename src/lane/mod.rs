@@ -143,5 +143,5 @@ pub enum Each {
 }
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `StreamLane` now")]
+#[deprecated(note = "is called `StreamLane` now")]
 pub type Foreign<S> = StreamLane<S>;

@@ -135,18 +135,18 @@ pub use upstream::Upstream;
 pub use weak::WeakHandle;
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `BufferKeep` now")]
+#[deprecated(note = "is called `BufferKeep` now")]
 pub type Keep = BufferKeep;
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `StageKind` now")]
+#[deprecated(note = "is called `StageKind` now")]
 pub type Kind = StageKind;
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `AskMode` now")]
+#[deprecated(note = "is called `AskMode` now")]
 pub type Mode = AskMode;
 
-// Where they were before version 0.2.
+// Where they were; old `use` lines still hold.
 #[doc(hidden)]
 pub use adapters::{
     AsConsumer, AsProducer, AsProducerConsumer, Behaviour, Consuming, Emits, FromIter, FromSink, FromStream,

@@ -123,9 +123,9 @@ pub use supervised::StreamSupervised;
 pub use task_supervisor::{TaskSupervisor, TaskSupervisorClosed};
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `EventKind` now")]
+#[deprecated(note = "is called `EventKind` now")]
 pub type What = EventKind;
 
-// Where they were before version 0.2.
+// Where they were; old `use` lines still hold.
 #[doc(hidden)]
 pub use adapters::{FallibleSpec, FnSpec, Keyed, Naming, NoKey, OfChild, Supervised};

@@ -104,5 +104,5 @@ pub use window::Window;
 pub use windowing::Windowing;
 
 #[doc(hidden)]
-#[deprecated(since = "0.2.0", note = "is called `OpenWindows` now")]
+#[deprecated(note = "is called `OpenWindows` now")]
 pub type Desk<Id> = OpenWindows<Id>;
