@@ -1,6 +1,13 @@
-use crate::support::{Watched, counting, numbers, settle, sorted};
+use crate::support::{counting, finisher_suite, numbers, settle, sorted};
 use futures::StreamExt;
 use std::collections::{BTreeSet, HashMap};
+
+finisher_suite!(
+    u64,
+    |flow, _| async { sorted(flow.collect::<Vec<_>>().await) },
+    |items| items,
+    of_a_flow_that_was_begun_it_takes_the_rest,
+);
 
 #[tokio::test]
 async fn into_any_collection() {
@@ -46,15 +53,4 @@ async fn dropping_a_read_half_way_loses_nothing_of_a_flow_that_is_kept() {
         settle().await;
         assert_eq!(flow.next().await, Some(n));
     }
-}
-
-#[tokio::test]
-async fn dropping_the_future_drops_the_source() {
-    let watched = Watched::new();
-    let mut collecting =
-        tokio_test::task::spawn(numbers(watched.endless()).filter(|_| false).collect::<Vec<_>>());
-    assert!(collecting.poll().is_pending());
-    settle().await;
-    drop(collecting);
-    assert!(!watched.is_alive());
 }

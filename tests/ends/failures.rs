@@ -51,13 +51,6 @@ async fn a_panic_is_raised_though_another_lane_never_ends_to_send() {
     assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
 }
 
-#[tokio::test]
-async fn a_panic_in_the_source_is_raised_too() {
-    let flow = numbers(futures::stream::iter(0..).inspect(|n| seven(*n)));
-    let caught = AssertUnwindSafe(flow.collect::<Vec<_>>()).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
-}
-
 #[test]
 fn a_flow_whose_runtime_is_gone_does_not_end_as_if_it_were_complete() {
     let lanes = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();

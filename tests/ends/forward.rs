@@ -1,10 +1,33 @@
-use crate::support::{Watched, counting, numbers, settle, seven, sorted};
+use crate::support::slate::slate;
+use crate::support::{Watched, counting, finisher_suite, numbers, settle, seven, sorted};
 use futures::channel::mpsc;
-use futures::{FutureExt, SinkExt, StreamExt, sink};
-use std::panic::AssertUnwindSafe;
+use futures::{FutureExt, Sink, SinkExt, StreamExt, sink};
+use std::convert::Infallible;
+use std::future::ready;
+
+/// A sink that panics at 7.
+pub(crate) fn panicking() -> impl Sink<u64, Error = Infallible> + Send + 'static {
+    sink::drain().with(|n| {
+        seven(n);
+        ready(Ok(n))
+    })
+}
+
+finisher_suite!(
+    u64,
+    |flow, _| async {
+        let (sink, view) = slate();
+        let done = flow.forward(sink).await;
+        assert!(view.seen().closed);
+        done.map(|()| sorted(view.seen().items.clone()))
+    },
+    Ok,
+    of_a_flow_that_was_begun_it_takes_the_rest,
+    a_panic_in_its_closure_reaches_whoever_awaits(|flow| flow.forward(panicking())),
+);
 
 #[tokio::test]
-async fn everything_goes_into_the_sink_which_is_then_closed() {
+async fn a_sink_with_little_room_gets_everything() {
     for items in [0, 1, 1700] {
         let (sink, received) = mpsc::channel(4);
         let forwarding = counting(items).lanes(2).forward(sink);
@@ -53,11 +76,4 @@ async fn the_sink_is_flushed_when_the_flow_has_nothing_ready() {
         settle().await;
     }
     assert_eq!(received.next().now_or_never(), Some(Some(1)), "not held back in the buffer of the sink");
-}
-
-#[tokio::test]
-async fn a_panic_in_a_lane_reaches_whoever_awaits() {
-    let forwarding = counting(10).inspect(|n| seven(*n)).forward(sink::drain());
-    let caught = AssertUnwindSafe(forwarding).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
 }

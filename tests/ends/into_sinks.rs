@@ -1,13 +1,31 @@
+use crate::forward::panicking;
 use crate::support::shapes::shape;
 use crate::support::slate::{Broken, slate};
-use crate::support::{Watched, counting, numbers, settle, seven, sorted};
-use futures::{FutureExt, SinkExt, sink};
+use crate::support::{Watched, counting, finisher_suite, numbers, settle, sorted};
+use futures::{Sink, SinkExt, sink};
 use gen_stage::Flow;
 use proptest::prelude::*;
-use std::panic::AssertUnwindSafe;
+use std::convert::Infallible;
+use std::future::ready;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+finisher_suite!(
+    u64,
+    |flow, lanes| async move {
+        let (sinks, views): (Vec<_>, Vec<_>) = (0..lanes).map(|_| slate()).unzip();
+        let done = flow.into_sinks(sinks).await;
+        done.map(|()| sorted(views.iter().flat_map(|view| view.seen().items.clone())))
+    },
+    Ok,
+    a_flow_that_was_begun_is_refused("get sinks"),
+    a_panic_in_its_closure_reaches_whoever_awaits(|flow| async {
+        // Its lanes were set to 1, 2 or 4.
+        let flow = flow.shuffle();
+        flow.into_sinks(vec![panicking(), panicking()]).await
+    }),
+);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_goes_into_the_sinks_which_are_then_closed() {
@@ -35,7 +53,7 @@ async fn items_need_not_be_sent_to_their_sink() {
     let counts = count.clone();
     let sink = sink::drain().with(move |n: Rc<u64>| {
         counts.fetch_add(*n as usize, Ordering::Relaxed);
-        std::future::ready(Ok::<_, std::convert::Infallible>(()))
+        ready(Ok::<_, Infallible>(()))
     });
     let flow = counting(4).map(Rc::new);
     assert!(flow.into_sinks(vec![sink]).await.is_ok());
@@ -83,7 +101,7 @@ async fn the_first_error_stops_all_and_nothing_is_left_when_it_returns() {
 
 #[tokio::test]
 async fn an_error_at_the_close_is_returned() {
-    let sink = sink::unfold((), |(), _: u64| std::future::ready(Ok::<_, u8>(())));
+    let sink = sink::unfold((), |(), _: u64| ready(Ok::<_, u8>(())));
     let sink = sink.with_flat_map(|n| futures::stream::iter([Ok(n)])).fanout(FailsToClose);
     assert_eq!(counting(3).into_sinks(vec![sink]).await, Err(4));
 }
@@ -92,7 +110,7 @@ async fn an_error_at_the_close_is_returned() {
 #[derive(Clone, Copy)]
 struct FailsToClose;
 
-impl futures::Sink<u64> for FailsToClose {
+impl Sink<u64> for FailsToClose {
     type Error = u8;
 
     fn poll_ready(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Polled {
@@ -154,23 +172,6 @@ async fn a_sink_is_flushed_while_its_lane_has_nothing_and_closed_when_that_has_e
     settle().await;
     assert!(writing.is_woken());
     assert_eq!(tokio_test::assert_ready!(writing.poll()), Ok(()));
-}
-
-#[tokio::test]
-async fn a_panic_in_a_lane_reaches_whoever_awaits() {
-    let writing = counting(10).inspect(|n| seven(*n)).into_sinks(vec![sink::drain(), sink::drain()]);
-    let caught = AssertUnwindSafe(writing).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
-}
-
-#[tokio::test]
-async fn nothing_runs_before_it_is_awaited() {
-    let watched = Watched::new();
-    let writing = numbers(watched.endless()).into_sinks(vec![sink::drain()]);
-    settle().await;
-    assert_eq!(watched.taken(), 0);
-    drop(writing);
-    assert!(!watched.is_alive());
 }
 
 proptest! {

@@ -3,10 +3,12 @@
 mod collect;
 mod count;
 mod failures;
+mod for_each_async;
 mod forward;
 mod from_stages;
 mod into_sinks;
 mod into_stages;
+mod into_stream;
 mod min_by_key;
 mod run;
 mod start;

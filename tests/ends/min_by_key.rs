@@ -1,29 +1,30 @@
 use crate::support::shapes::shape;
-use crate::support::{counting, seven};
-use futures::FutureExt;
+use crate::support::{finisher_suite, seven};
 use proptest::prelude::*;
-use std::panic::AssertUnwindSafe;
 
-#[tokio::test]
-async fn nothing_has_neither() {
-    assert_eq!(counting(0).lanes(3).min_by_key(|n| *n).await, None);
-    assert_eq!(counting(0).lanes(3).max_by_key(|n| *n).await, None);
+/// Panics at 7.
+fn key(n: u64) -> u64 {
+    seven(n);
+    n
 }
 
-#[tokio::test]
-async fn one_item_is_both() {
-    assert_eq!(counting(1).lanes(3).min_by_key(|n| *n).await, Some(0));
-    assert_eq!(counting(1).lanes(3).max_by_key(|n| *n).await, Some(0));
-}
+finisher_suite!(
+    u64,
+    |flow, _| flow.min_by_key(|n| *n),
+    |items| items.into_iter().min(),
+    a_flow_that_was_begun_is_refused("be run"),
+    a_panic_in_its_closure_reaches_whoever_awaits(|flow| flow.min_by_key(|n| key(*n))),
+);
 
-#[tokio::test]
-async fn a_panic_reaches_whoever_awaits() {
-    let finding = counting(100).min_by_key(|n| {
-        seven(*n);
-        *n
-    });
-    let caught = AssertUnwindSafe(finding).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
+mod max_by_key {
+    use super::*;
+    finisher_suite!(
+        u64,
+        |flow, _| flow.max_by_key(|n| *n),
+        |items| items.into_iter().max(),
+        a_flow_that_was_begun_is_refused("be run"),
+        a_panic_in_its_closure_reaches_whoever_awaits(|flow| flow.max_by_key(|n| key(*n))),
+    );
 }
 
 proptest! {

@@ -2,10 +2,10 @@
 
 use crate::support::Lines;
 use crate::support::stages::Log;
-use crate::support::{Alive, Watched, counting, numbers, settle, seven, sorted};
+use crate::support::{Alive, Watched, counting, finisher_suite, numbers, settle, seven, sorted};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::Flow;
-use gen_stage::flow::{FlowEnd, FlowError};
+use gen_stage::flow::{FlowEnd, FlowError, FlowHandle};
 use proptest::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -25,6 +25,22 @@ fn then_silent(items: u64) -> impl stream::Stream<Item = u64> + Send + 'static {
     stream::iter(0..items).chain(stream::pending())
 }
 
+/// Waits for the flow, and raises its panic.
+async fn waited(flow: FlowHandle) -> (u64, FlowEnd) {
+    match flow.wait().await {
+        Ok(report) => (report.taken, report.end.unwrap()),
+        Err(FlowError::Panicked(panic)) => panic.resume(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+finisher_suite!(
+    u64,
+    |flow, _| async { waited(flow.start()).await },
+    |items| (items.len() as u64, FlowEnd::Finished),
+    a_flow_that_was_begun_is_refused("be started"),
+);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_runs_in_the_background_whether_somebody_waits_or_not() {
     for lanes in [1, 2, 8] {
@@ -43,13 +59,6 @@ async fn it_runs_in_the_background_whether_somebody_waits_or_not() {
 #[tokio::test]
 async fn what_comes_out_last_need_not_be_send() {
     assert_eq!(counting(10).map(Rc::new).start().wait().await.unwrap().taken, 10);
-}
-
-#[tokio::test]
-async fn nothing_is_a_flow_too() {
-    let report = counting(0).start().wait().await.unwrap();
-    assert!(matches!(report.end, Ok(FlowEnd::Finished)));
-    assert_eq!(report.taken, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,11 +278,11 @@ async fn a_panic_stops_all_lanes_and_is_in_the_report() {
 }
 
 trait InBackground {
-    fn for_each_in_background(self, f: fn(u64)) -> gen_stage::flow::FlowHandle;
+    fn for_each_in_background(self, f: fn(u64)) -> FlowHandle;
 }
 
 impl InBackground for crate::support::Numbers {
-    fn for_each_in_background(self, f: fn(u64)) -> gen_stage::flow::FlowHandle {
+    fn for_each_in_background(self, f: fn(u64)) -> FlowHandle {
         self.map(f).start()
     }
 }
@@ -355,7 +364,7 @@ async fn an_abort_drops_everything_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lane_may_abort_or_hold_its_own_flow() {
-    let slot: Arc<std::sync::Mutex<Option<gen_stage::flow::FlowHandle>>> = Arc::default();
+    let slot: Arc<std::sync::Mutex<Option<FlowHandle>>> = Arc::default();
     let inside = slot.clone();
     let watched = Watched::new();
     let flow = numbers(watched.endless())
@@ -397,14 +406,6 @@ fn deadlines_are_timed_by_the_runtime_of_the_flow() {
 #[should_panic(expected = "a flow needs a tokio runtime")]
 fn outside_of_a_runtime_it_says_what_to_do() {
     let _ = counting(1).start();
-}
-
-#[tokio::test]
-#[should_panic(expected = "a flow that is already being read cannot be started")]
-async fn a_flow_that_is_being_read_is_not_started() {
-    let mut flow = counting(10);
-    flow.next().await;
-    let _ = flow.start();
 }
 
 #[tokio::test]

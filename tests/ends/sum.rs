@@ -1,16 +1,16 @@
 use crate::support::shapes::shape;
-use crate::support::{counting, seven};
+use crate::support::{counting, finisher_suite};
 use futures::FutureExt;
 use gen_stage::Flow;
 use proptest::prelude::*;
 use std::panic::AssertUnwindSafe;
 
-#[tokio::test]
-async fn nothing_one_and_many_are_added() {
-    for items in [0, 1, 5000] {
-        assert_eq!(counting(items).lanes(3).sum::<u64>().await, (0..items).sum());
-    }
-}
+finisher_suite!(
+    u64,
+    |flow, _| flow.sum::<u64>(),
+    |items| items.iter().sum(),
+    a_flow_that_was_begun_is_refused("be run"),
+);
 
 #[tokio::test]
 async fn what_is_added_need_not_be_what_comes_out() {
@@ -25,13 +25,6 @@ async fn an_overflow_is_a_panic_as_in_one_loop() {
     let adding = Flow::from_iter([u8::MAX, 1]).lanes(1).sum::<u8>();
     let caught = AssertUnwindSafe(adding).catch_unwind().await;
     assert_eq!(caught.is_err(), cfg!(debug_assertions));
-}
-
-#[tokio::test]
-async fn a_panic_reaches_whoever_awaits() {
-    let adding = counting(100).inspect(|n| seven(*n)).sum::<u64>();
-    let caught = AssertUnwindSafe(adding).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
 }
 
 proptest! {

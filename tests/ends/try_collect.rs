@@ -1,20 +1,17 @@
 use crate::support::shapes::shape;
-use crate::support::{Watched, counting, numbers, seven, sorted};
+use crate::support::{Watched, counting, finisher_suite, numbers, sorted};
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 
-#[tokio::test]
-async fn without_an_error_everything_is_gathered() {
-    for items in [0, 1, 2500] {
-        let gathered = counting(items).map(Ok::<_, ()>).try_collect::<Vec<_>>().await;
-        assert_eq!(gathered.map(sorted), Ok((0..items).collect()));
-    }
-    let set = counting(4).map(|n| Ok::<_, ()>(n / 2)).try_collect::<BTreeSet<_>>().await;
-    assert_eq!(set, Ok(BTreeSet::from([0, 1])));
-}
+finisher_suite!(
+    Result<u64, u64>,
+    |flow, _| async { flow.try_collect::<Vec<_>>().await.map(sorted) },
+    Ok,
+    of_a_flow_that_was_begun_it_takes_the_rest,
+);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_error_stops_an_endless_flow_and_the_source_is_gone_when_it_returns() {
@@ -34,25 +31,9 @@ async fn with_one_lane_it_is_the_first_of_all_errors() {
 }
 
 #[tokio::test]
-async fn max_demand_1_gets_everything_through() {
-    let gathered = counting(50).lanes(2).demand(1, 0).map(Ok::<_, ()>).try_collect::<Vec<_>>().await;
-    assert_eq!(gathered.map(sorted), Ok((0..50).collect()));
-}
-
-#[tokio::test]
 async fn a_flow_that_is_closed_by_a_reduce_can_be_gathered_too() {
     let flow = counting(4).lanes(1).reduce(Vec::new, |all, n| all.push(if n == 2 { Err(n) } else { Ok(n) }));
     assert_eq!(flow.try_collect::<Vec<_>>().await, Err(2));
-}
-
-#[tokio::test]
-async fn a_panic_reaches_the_reader() {
-    let flow = counting(100).map(|n| {
-        seven(n);
-        Ok::<_, ()>(n)
-    });
-    let caught = AssertUnwindSafe(flow.try_collect::<Vec<_>>()).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
 }
 
 #[tokio::test]
@@ -70,18 +51,6 @@ async fn a_panic_of_what_is_dropped_at_an_error_reaches_the_reader() {
     let flow = numbers(source).lanes(1).map(|n| if n == 7 { Err(n) } else { Ok(n) });
     let caught = AssertUnwindSafe(flow.try_collect::<Vec<_>>()).catch_unwind().await;
     assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"dropped"));
-}
-
-#[tokio::test]
-async fn dropping_the_future_drops_the_source() {
-    let watched = Watched::new();
-    let flow = numbers(watched.endless()).map(Ok::<_, ()>);
-    let mut reading = tokio_test::task::spawn(flow.try_collect::<Vec<_>>());
-    assert!(reading.poll().is_pending());
-    tokio::task::yield_now().await;
-    assert!(watched.is_alive());
-    drop(reading);
-    assert!(!watched.is_alive());
 }
 
 proptest! {

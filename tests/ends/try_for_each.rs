@@ -1,26 +1,27 @@
 use crate::support::shapes::shape;
-use crate::support::{Watched, counting, numbers, settle, seven};
-use futures::FutureExt;
+use crate::support::{Watched, counting, finisher_suite, numbers, settle, seven, sorted};
 use proptest::prelude::*;
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_is_called_with_every_value_on_any_number_of_lanes() {
-    for (lanes, items) in [(1, 0), (2, 1), (3, 5000), (8, 5000)] {
-        let sum = Arc::new(AtomicU64::new(0));
-        let adds = sum.clone();
-        let flow = counting(items).lanes(lanes).map(Ok::<_, ()>);
+finisher_suite!(
+    Result<u64, u64>,
+    |flow, _| async {
+        let (sender, seen) = mpsc::channel();
         let done = flow.try_for_each(move |n| {
-            adds.fetch_add(n, Ordering::Relaxed);
+            sender.send(n).unwrap();
             Ok(())
         });
-        assert_eq!(done.await, Ok(()));
-        assert_eq!(sum.load(Ordering::Relaxed), (0..items).sum(), "{lanes} lanes");
-    }
-}
+        done.await.map(|()| sorted(seen.try_iter()))
+    },
+    Ok,
+    a_flow_that_was_begun_is_refused("be run"),
+    a_panic_in_its_closure_reaches_whoever_awaits(|flow| flow.try_for_each(|n| {
+        seven(n);
+        Ok(())
+    })),
+);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_error_stops_all_and_the_source_is_gone_when_it_returns() {
@@ -90,29 +91,6 @@ async fn it_waits_for_a_pending_source_and_is_woken_by_it() {
     }
 }
 
-#[tokio::test]
-async fn a_panic_reaches_whoever_awaits() {
-    let flow = counting(100).map(Ok::<_, ()>);
-    let running = flow.try_for_each(|n| {
-        seven(n);
-        Ok(())
-    });
-    let caught = AssertUnwindSafe(running).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"seven"));
-}
-
-#[tokio::test]
-async fn dropping_the_future_drops_the_source() {
-    let watched = Watched::new();
-    let mut running =
-        tokio_test::task::spawn(numbers(watched.endless()).map(Ok::<_, ()>).try_for_each(|_| Ok(())));
-    assert!(running.poll().is_pending());
-    tokio::task::yield_now().await;
-    assert!(watched.is_alive());
-    drop(running);
-    assert!(!watched.is_alive());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -133,7 +111,7 @@ proptest! {
             Ok(()) => {
                 prop_assert_eq!(values.len(), shape.items.len());
                 values.sort_unstable();
-                prop_assert_eq!(crate::support::sorted(called.lock().unwrap().clone()), values);
+                prop_assert_eq!(sorted(called.lock().unwrap().clone()), values);
             }
             Err(error) => {
                 prop_assert!(error % rate == 0 && shape.items.contains(&error));

@@ -1,6 +1,6 @@
-//! `map_async`, `filter_map_async` and `for_each_async`.
+//! `map_async` and `filter_map_async`.
 
-use crate::support::{Alive, Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
+use crate::support::{Alive, Numbers, counting, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use gen_stage::prelude::*;
 use gen_stage::stage::from_iter;
@@ -483,38 +483,6 @@ async fn the_size_hint_of_a_lane_counts_what_is_in_flight() {
     assert_eq!(flow.count().await, 10);
 }
 
-#[tokio::test]
-async fn for_each_runs_on_the_lanes_until_all_is_done() {
-    let (sum, in_flight) = (Arc::new(AtomicUsize::new(0)), Arc::new(InFlight::default()));
-    let (adds, seen) = (sum.clone(), in_flight.clone());
-    counting(1000)
-        .lanes(3)
-        .for_each_async(5, move |n| {
-            let (adds, seen) = (adds.clone(), seen.clone());
-            async move {
-                let _alive = seen.enter();
-                doubled(n).await;
-                adds.fetch_add(n as usize, Ordering::SeqCst);
-            }
-        })
-        .await;
-    assert_eq!(sum.load(Ordering::SeqCst), 999 * 500);
-    assert_eq!(in_flight.now.load(Ordering::SeqCst), 0);
-    assert!(in_flight.peak.load(Ordering::SeqCst) <= 5);
-}
-
-#[tokio::test]
-async fn a_panic_in_for_each_reaches_who_awaits_it() {
-    let watched = Watched::new();
-    let running = numbers(watched.endless()).for_each_async(5, |n| async move {
-        yield_now().await;
-        seven(n);
-    });
-    let caught = AssertUnwindSafe(running).catch_unwind().await;
-    assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"seven"));
-    assert!(!watched.is_alive());
-}
-
 #[test]
 #[should_panic(expected = "map_async needs room for at least 1 future in flight, given 0")]
 fn map_async_without_room_is_refused() {
@@ -525,12 +493,6 @@ fn map_async_without_room_is_refused() {
 #[should_panic(expected = "filter_map_async needs room for at least 1 future in flight, given 0")]
 fn filter_map_async_without_room_is_refused() {
     let _ = counting(1).filter_map_async(0, |n| ready(Some(n)));
-}
-
-#[test]
-#[should_panic(expected = "for_each_async needs room for at least 1 future in flight, given 0")]
-fn for_each_async_without_room_is_refused() {
-    drop(counting(1).for_each_async(0, |_| ready(())));
 }
 
 proptest! {

@@ -3,12 +3,14 @@
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses a part of this")]
 
 pub(crate) mod children;
+pub(crate) mod finisher_suite;
 mod lines;
 pub(crate) mod operator_suite;
 pub(crate) mod shapes;
 pub(crate) mod slate;
 pub(crate) mod stages;
 
+pub(crate) use finisher_suite::finisher_suite;
 pub(crate) use lines::Lines;
 pub(crate) use operator_suite::operator_suite;
 
