@@ -8,10 +8,9 @@ use gen_stage::dispatch::{
 };
 use gen_stage::edge::{EdgeCounts, Receiver, Sender};
 use gen_stage::flow::adapters::{
-    AnyError, Batch, DeadLetters, DepartitionLane, Ending, Enumerated, FromStage, Join, JoinLane, JoinRows,
-    LaneReport, MapAsyncLane, MapAsyncLaneInOrder, MapErr, MapOk, MapValues, Merge, MergeLane, OneEach,
-    OrderedLane, Present, Retrying, Shuffle, SkipErrors, Source, SourceLane, Stepped, Tagged, Throttled,
-    TryFilterMap, TryMap, Uniq, UniqBy, When,
+    AnyError, Batch, DeadLetters, Enumerated, FromStage, LaneReport, MapAsyncLane, MapAsyncLaneInOrder,
+    MapErr, MapOk, MapValues, OneEach, OrderedLane, Present, Retrying, Shuffle, SkipErrors, Source,
+    SourceLane, Stepped, Tagged, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
 };
 use gen_stage::flow::{
     Combiner, FlowEnd, FlowError, FlowHandle, FlowReport, FullOuter, Inner, IntoStages, LeftOuter, Retry,
@@ -484,49 +483,5 @@ async fn debug_of_supervisors_shows_the_right_name_and_no_items() {
     for (name, value) in shown {
         let debug = format!("{value:?}");
         assert!(debug.starts_with(name), "{name}: {debug}");
-    }
-}
-
-/// Each of these is a warning, and an error where one is missing.
-mod must_be_used {
-    use super::*;
-
-    type Never = std::future::Pending<Result<(), ()>>;
-
-    macro_rules! must_be_used {
-        ($($name:ident: $of:ty),* $(,)?) => {$(
-            #[expect(unused_must_use, reason = "it does nothing by itself, or ends when it is dropped")]
-            #[expect(dead_code, reason = "it is compiled and never run")]
-            fn $name(make: fn() -> $of) {
-                make();
-            }
-        )*};
-    }
-
-    must_be_used! {
-        retry: Retry,
-        retrying: Retrying<u64, fn(u64) -> Never, Never, AnyError>,
-        setup: Setup<u64>,
-        subscribe: Subscribe<u64>,
-        subscription: Subscription<u64>,
-        fallible: Fallible<Subscription<u64>>,
-        into_stream: IntoStream<u64>,
-        into_sink: IntoSink<u64>,
-        driver: Driver,
-        flow_handle: FlowHandle,
-        into_stages: IntoStages<Source<Iter<Range>>>,
-        from_stage: FromStage<u64>,
-        join: Join<Source<Iter<Range>>, Inner, (), ()>,
-        joined: JoinLane<Inlet<u64>, Inner, u64, u64, u64, (), (), (), ()>,
-        rows: JoinRows<Inlet<u64>>,
-        merge: Merge<Source<Iter<Range>>, Source<Iter<Range>>>,
-        merge_lane: MergeLane<Inlet<u64>, Inlet<u64>>,
-        ending: Ending<Inlet<u64>>,
-        supervisor: DynamicSupervisor<u64, FnSpec<fn(u64) -> Ready<()>>>,
-        events: Events,
-        departed: DepartitionLane<Inlet<u64>, u64, (), u64>,
-        task_supervisor: TaskSupervisor<u64, u64, ()>,
-        supervised: Supervised<stream::Empty<u64>, u64, ()>,
-        backoff: Backoff,
     }
 }

@@ -37,6 +37,7 @@ use std::fmt;
 /// # Source
 /// GenStage's `BroadcastDispatcher`. A refused stage stays refused however often it tries, a selector that matches
 /// nothing sends nothing, and items that were handed back are asked for again, where the original waits for ever.
+#[must_use = "a dispatcher does nothing until it is given to a stage"]
 pub struct Broadcast<T> {
     members: BTreeMap<SubscriptionId, Member<T>>,
     /// How many members have asked for each amount; the lowest amount is what all have asked for.
@@ -111,7 +112,6 @@ impl<T> Broadcast<T> {
     /// use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher};
     /// assert_eq!(Broadcast::new().dispatch(vec![1, 2], &mut Deliveries::new()), [1, 2]);
     /// ```
-    #[must_use]
     pub fn new() -> Self {
         Self {
             members: BTreeMap::new(),

@@ -40,6 +40,7 @@ use tracing::warn;
 /// those behind it. Items that were handed back go to the next ask at once, even when more are on their way: no item
 /// overtakes another.
 #[derive(Debug, Clone, Default)]
+#[must_use = "a dispatcher does nothing until it is given to a stage"]
 pub struct ByDemand {
     open: HashMap<SubscriptionId, Open, FixedState>,
     /// All subscriptions, in the order in which they get items.
@@ -73,7 +74,6 @@ impl ByDemand {
     /// use gen_stage::dispatch::{ByDemand, Dispatcher};
     /// assert_eq!(Dispatcher::<u32>::held(&ByDemand::new()), 0);
     /// ```
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -99,7 +99,6 @@ impl ByDemand {
     ///
     /// # Source
     /// The option `shuffle_demands_on_first_dispatch`.
-    #[must_use]
     pub fn shuffled(self) -> Self {
         Self { shuffle: true, ..self }
     }
@@ -124,7 +123,6 @@ impl ByDemand {
     ///
     /// # Source
     /// The option `max_demand` of GenStage's `DemandDispatcher`.
-    #[must_use]
     #[track_caller]
     pub fn max_demand(self, items: usize) -> Self {
         assert!(items > 0, "max_demand must be at least 1 item, given 0");
@@ -152,7 +150,6 @@ impl ByDemand {
     /// fair.dispatch(vec![4, 5, 6], &mut out);
     /// assert_eq!(out.take_sent(), [(a, vec![1, 2]), (b, vec![3]), (b, vec![4, 5]), (a, vec![6])]);
     /// ```
-    #[must_use]
     pub fn fair(self) -> Self {
         Self { fair: true, ..self }
     }

@@ -132,6 +132,7 @@ pub trait Dispatcher<T>: Send + 'static {
 /// assert_eq!((subscriber.id(), subscriber.stage()), (id, Some(stage)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a subscriber is nothing until a dispatcher is told of it"]
 pub struct Subscriber {
     id: SubscriptionId,
     stage: Option<StageId>,
@@ -139,7 +140,6 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// A subscription that no stage holds.
-    #[must_use]
     pub fn new(id: SubscriptionId) -> Self {
         Self { id, stage: None }
     }
@@ -148,7 +148,6 @@ impl Subscriber {
     ///
     /// # Examples
     /// See [`Subscriber`].
-    #[must_use]
     pub fn of_stage(self, stage: StageId) -> Self {
         Self { stage: Some(stage), ..self }
     }

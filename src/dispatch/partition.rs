@@ -56,6 +56,7 @@ pub use assign::{Assign, AssignBy, AssignHash, AssignKey, PartitionName};
 /// GenStage's `PartitionDispatcher`. Queues there have no bound, and are lost with their subscription. A subscription
 /// that names no partition, an unknown one or a taken one is refused; there, the producer dies. Demand answered with
 /// items that the function dropped is asked again; there, it is gone.
+#[must_use = "a dispatcher does nothing until it is given to a stage"]
 pub struct Partition<T, A = AssignHash> {
     assign: A,
     lanes: Vec<PartitionQueue<T>>,
@@ -132,7 +133,6 @@ impl<T: Hash> Partition<T> {
     ///
     /// # Source
     /// The option `partitions` as a number, with the default `hash`.
-    #[must_use]
     #[track_caller]
     pub fn hash(partitions: usize) -> Self {
         Self::new(AssignHash::new(partitions))
@@ -158,7 +158,6 @@ impl<T: Hash> Partition<T> {
     /// # Ok::<(), gen_stage::stage::SubscribeError>(())
     /// # });
     /// ```
-    #[must_use]
     pub fn hash_seed(mut self, seed: u64) -> Self {
         self.assign.seed(seed);
         self
@@ -180,7 +179,6 @@ where
     ///
     /// # Source
     /// The option `partitions` as a list, with a `hash`.
-    #[must_use]
     #[track_caller]
     pub fn by_key(names: impl IntoIterator<Item = K>, key: F) -> Self {
         Self::new(AssignKey::new(Names::new(names), key))
@@ -216,7 +214,6 @@ where
     ///
     /// # Source
     /// The option `hash` with `{event, partition}` and `:none`.
-    #[must_use]
     #[track_caller]
     pub fn by(names: impl IntoIterator<Item = K>, assign: F) -> Self {
         Self::new(AssignBy::new(Names::new(names), assign))
@@ -231,7 +228,6 @@ impl<T, A> Partition<T, A> {
     ///
     /// # Examples
     /// See [`Assign`].
-    #[must_use]
     #[track_caller]
     pub fn new(assign: A) -> Self
     where
@@ -276,7 +272,6 @@ impl<T, A> Partition<T, A> {
     /// let sent = [(even, vec![2]), (odd, vec![1, 3]), (even, vec![4]), (odd, vec![5])];
     /// assert_eq!(out.take_sent(), sent);
     /// ```
-    #[must_use]
     #[track_caller]
     pub fn queue_size(self, items: usize) -> Self {
         assert!(items > 0, "queue_size must be at least 1 item, given 0");

@@ -134,6 +134,7 @@ impl<P: Open> Flow<Throttled<P, OneEach>> {
 /// assert_eq!(Throttle::per_second(100), Throttle::new(100, Duration::from_secs(1)).burst(1));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a throttle does nothing until it is given to a flow"]
 pub struct Throttle {
     amount: u64,
     per: Duration,
@@ -154,7 +155,6 @@ impl Throttle {
     /// ```
     /// let _ = gen_stage::flow::Throttle::per_second(100);
     /// ```
-    #[must_use]
     #[track_caller]
     pub fn per_second(amount: u64) -> Self {
         Self::new(amount, Duration::from_secs(1))
@@ -170,7 +170,6 @@ impl Throttle {
     /// use std::time::Duration;
     /// let _ = gen_stage::flow::Throttle::new(5000, Duration::from_secs(3600));
     /// ```
-    #[must_use]
     #[track_caller]
     pub fn new(amount: u64, per: Duration) -> Self {
         assert!(amount > 0, "a throttle must let at least 1 item through, given 0");
@@ -191,7 +190,6 @@ impl Throttle {
     /// ```
     /// let _ = gen_stage::flow::Throttle::per_second(100).burst(10);
     /// ```
-    #[must_use]
     #[track_caller]
     pub fn burst(mut self, burst: u64) -> Self {
         assert!(burst > 0, "the burst of a throttle must be at least 1 item, given 0");

@@ -10,7 +10,6 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     ///
     /// # Examples
     /// See [`WeakHandle`].
-    #[must_use]
     pub fn downgrade(&self) -> WeakHandle<R, M> {
         let (running, lifeline) = (Arc::clone(&self.running), Arc::downgrade(&self.lifeline));
         WeakHandle { running, lifeline }
@@ -32,6 +31,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
 /// assert!(weak.upgrade().is_none());
 /// # });
 /// ```
+#[must_use = "a weak handle does nothing until it is upgraded"]
 pub struct WeakHandle<R: Role, M: Send + 'static = Infallible> {
     running: Arc<RunningStage<R, M>>,
     lifeline: Weak<DropGuard>,

@@ -2,6 +2,9 @@
 //! each other in a circle. What a file knows is what its `use` lines name.
 
 mod face;
+mod finishers;
+mod must_use;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
