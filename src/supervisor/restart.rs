@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_fourth_within_five_seconds_is_too_many() {
+    async fn the_fourth_restart_within_five_seconds_is_too_many() {
         let mut restarts = restarts(3, 5);
         for _ in 0..3 {
             assert!(restarts.allow());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_longer_ago_does_not_count() {
+    async fn restarts_that_are_longer_ago_do_not_count() {
         let mut restarts = restarts(1, 5);
         for _ in 0..10 {
             assert!(restarts.allow());
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn within_no_time_only_those_of_the_same_second_count() {
+    async fn within_no_time_only_restarts_of_the_same_second_count() {
         let mut restarts = restarts(1, 0);
         assert!(restarts.allow());
         advance(Duration::from_secs(1)).await;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn none_may_be_the_limit() {
+    async fn a_limit_of_no_restarts_allows_none() {
         assert!(!restarts(0, 5).allow());
     }
 }

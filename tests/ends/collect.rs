@@ -10,7 +10,7 @@ finisher_suite!(
 );
 
 #[tokio::test]
-async fn into_any_collection() {
+async fn a_flow_can_be_gathered_into_any_collection() {
     assert_eq!(counting(5).collect::<BTreeSet<_>>().await, BTreeSet::from([0, 1, 2, 3, 4]));
     let squares: HashMap<_, _> = counting(5).map(|n| (n, n * n)).collect().await;
     assert_eq!(squares[&3], 9);
@@ -18,7 +18,7 @@ async fn into_any_collection() {
 }
 
 #[tokio::test]
-async fn the_rest_of_a_flow_that_was_read_item_by_item() {
+async fn the_rest_of_a_flow_that_was_read_item_by_item_is_gathered_in_order() {
     let mut flow = counting(1700).lanes(1);
     for n in 0..123 {
         assert_eq!(flow.next().await, Some(n));

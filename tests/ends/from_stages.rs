@@ -262,7 +262,7 @@ async fn a_producer_that_never_comes_back_does_not_hold_up_a_shutdown() {
 
 #[test]
 #[should_panic(expected = "from_stages needs at least 1 producer, given 0")]
-fn no_producers_are_refused() {
+fn a_flow_over_no_producers_is_refused() {
     let _ = Flow::from_stages(Vec::<gen_stage::stage::ProducerHandle<u64>>::new());
 }
 

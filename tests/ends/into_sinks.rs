@@ -62,7 +62,7 @@ async fn items_need_not_be_sent_to_their_sink() {
 
 #[tokio::test]
 #[should_panic(expected = "into_sinks needs at least 1 sink, given 0")]
-async fn no_sink_at_all_is_refused() {
+async fn into_sinks_without_a_sink_is_refused() {
     drop(counting(3).into_sinks(Vec::<sink::Drain<u64>>::new()));
 }
 

@@ -206,7 +206,7 @@ async fn no_task_outlives_the_flow() {
 
 #[test]
 #[should_panic(expected = "through_stages needs at least 1 stage, given 0")]
-fn no_stages_are_refused() {
+fn a_way_through_no_stages_is_refused() {
     let none = Vec::<ProducerConsumerHandle<u64, u64>>::new();
     let _ = Flow::from_iter(0..3u64).through_stages(none);
 }

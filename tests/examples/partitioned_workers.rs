@@ -33,7 +33,7 @@ fn every_word_of_real_text_has_all_of_its_lines_in_order() {
 }
 
 #[test]
-fn of_nothing_each_worker_has_no_words() {
+fn each_worker_of_an_empty_text_has_no_words() {
     let mut workers = example("partitioned_workers");
     workers.arg("-");
     let printed = run(workers).printed();

@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn also_where_windows_overlap_and_items_are_late(
+    fn a_window_join_is_one_in_each_window_where_windows_overlap_and_items_are_late_too(
         shape in shape(DISORDER),
         mode in 0u8..4,
         size in 1i64..60,

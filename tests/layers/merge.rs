@@ -105,7 +105,7 @@ async fn closed_layers_are_merged() {
 }
 
 #[tokio::test]
-async fn three_flows_and_a_flow_with_itself_again() {
+async fn merges_can_be_merged() {
     let one = || counting(100).lanes(2);
     let flow = one().merge(one()).merge(one().merge(one())).lanes(2);
     let expected: Vec<u64> = (0..100).flat_map(|n| [n; 4]).collect();
@@ -126,7 +126,7 @@ async fn a_side_that_waits_does_not_hold_the_other() {
 }
 
 #[tokio::test]
-async fn its_size_is_that_of_both() {
+async fn the_size_of_a_merge_is_that_of_both() {
     use futures::Stream;
     let flow = Flow::from_iter(0..10).merge(Flow::from_iter(0..5)).map(|n| n + 1);
     assert_eq!(flow.size_hint(), (15, Some(15)));

@@ -87,7 +87,7 @@ fn outside_of_a_runtime_the_panic_says_what_to_do() {
 
 #[test]
 #[should_panic(expected = "lanes must be at least 1, given 0")]
-fn no_lanes_are_refused() {
+fn a_layer_of_no_lanes_is_refused() {
     let _ = Flow::from_iter(0..3).lanes(0);
 }
 

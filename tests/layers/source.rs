@@ -76,12 +76,12 @@ async fn a_flow_is_a_source_of_a_flow() {
 
 #[test]
 #[should_panic(expected = "from_iters needs at least 1 iterator, given 0")]
-fn no_iterators_are_refused() {
+fn a_flow_over_no_iterators_is_refused() {
     let _ = Flow::from_iters(Vec::<std::ops::Range<u64>>::new());
 }
 
 #[test]
 #[should_panic(expected = "from_streams needs at least 1 stream, given 0")]
-fn no_streams_are_refused() {
+fn a_flow_over_no_streams_is_refused() {
     let _ = Flow::from_streams(Vec::<stream::Empty<u64>>::new());
 }

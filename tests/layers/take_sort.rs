@@ -35,7 +35,7 @@ async fn any_n_gives_the_first_n_of_all_lanes() {
 }
 
 #[tokio::test]
-async fn nothing_is_one_empty_vector() {
+async fn an_empty_input_becomes_one_empty_vector() {
     let none: Vec<Vec<u64>> = counting(0).lanes(3).reduce(Vec::new, Vec::push).take_sort(5).collect().await;
     assert_eq!(none, [vec![]]);
 }
@@ -111,6 +111,6 @@ async fn it_sorts_where_lanes_come_together_too() {
 
 #[test]
 #[should_panic(expected = "take_sort takes at least 1 item, given 0")]
-fn none_is_refused() {
+fn taking_no_items_is_refused() {
     let _ = counting(1).reduce(Vec::new, Vec::push).take_sort(0);
 }

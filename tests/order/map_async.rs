@@ -101,7 +101,7 @@ impl InFlight {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_are_in_flight_as_may_be_over_all_lanes_and_never_more() {
+async fn as_many_futures_are_in_flight_as_may_be_over_all_lanes_and_never_more() {
     for lanes in 1..=8 {
         for n in [1, 2, 7, 1000] {
             let in_flight = Arc::new(InFlight::default());
@@ -125,7 +125,7 @@ async fn as_many_are_in_flight_as_may_be_over_all_lanes_and_never_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_many_threads_no_more_are_in_flight_either() {
+async fn no_more_futures_are_in_flight_than_may_be_on_many_threads_either() {
     for (lanes, n) in [(2, 1), (8, 1), (3, 2), (8, 7)] {
         let in_flight = Arc::new(InFlight::default());
         let seen = in_flight.clone();
@@ -143,7 +143,7 @@ async fn on_many_threads_no_more_are_in_flight_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_starts_as_soon_as_one_has_finished() {
+async fn the_next_future_starts_as_soon_as_one_has_finished() {
     // Two of 30 ms side by side with six of 10 ms one after the other.
     let started = tokio::time::Instant::now();
     let sleeps = [30, 30, 10, 10, 10, 10, 10, 10];

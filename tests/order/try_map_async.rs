@@ -49,7 +49,7 @@ async fn an_error_that_comes_in_waits_for_nothing_and_makes_no_future() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_than_n_are_in_flight_over_all_lanes() {
+async fn no_more_than_n_futures_are_in_flight_over_all_lanes() {
     for (lanes, n) in [(1, 1), (2, 1), (3, 2), (8, 7), (8, 1000)] {
         let running = Arc::new(AtomicUsize::new(0));
         let peak = Arc::new(AtomicUsize::new(0));
@@ -96,7 +96,7 @@ async fn with_a_retry_what_fails_twice_comes_out_all_the_same() {
 
 #[tokio::test]
 #[should_panic(expected = "try_map_async needs room for at least 1 future in flight, given 0")]
-async fn no_room_at_all_is_refused() {
+async fn try_map_async_without_room_is_refused() {
     drop(counting(1).map(Ok::<_, ()>).try_map_async(0, |n| ready(Ok(n))));
 }
 

@@ -261,7 +261,7 @@ async fn scenario_286_a_list_in_the_order_the_state_has() {
 
 #[test]
 #[should_panic(expected = "from_iters needs at least 1 iterator, given 0")]
-fn scenario_295_no_sources_are_refused() {
+fn scenario_295_a_flow_over_no_sources_is_refused() {
     let _ = Flow::from_iters(Vec::<BTreeSet<u64>>::new());
 }
 

@@ -172,7 +172,7 @@ async fn scenario_208_a_source_ends_with_its_last_reader_if_it_was_told_to() {
 }
 
 #[tokio::test]
-async fn one_that_stops_when_alone_waits_for_the_first_and_ends_with_the_last() {
+async fn a_producer_that_stops_when_alone_waits_for_the_first_reader_and_ends_with_the_last() {
     let source = from_iter(0..).stage().dispatcher(Broadcast::new()).stop_when_alone().spawn();
     settle().await;
     let one = source.subscribe().await.unwrap();
@@ -195,7 +195,7 @@ async fn a_refused_subscription_leaves_nobody_alone() {
 }
 
 #[tokio::test]
-async fn a_producer_that_dies_while_it_is_read() {
+async fn a_producer_that_dies_leaves_its_reader_the_batch_that_was_begun() {
     let ends =
         [(Reason::failed("burnt"), "failed: burnt"), (Reason::Aborted, "aborted"), (Reason::Shutdown, "")];
     for (end, said) in ends {

@@ -193,6 +193,6 @@ async fn scenario_374_a_custom_trigger_that_continues_with_the_odd() {
 
 #[test]
 #[should_panic(expected = "a window can emit at every 1 item or more, given 0")]
-fn scenario_377_every_none_is_refused() {
+fn scenario_377_a_trigger_every_0_items_is_refused() {
     let _ = Window::global().every(0);
 }

@@ -55,12 +55,12 @@ async fn scenario_355_seconds_minutes_and_hours() {
 
 #[test]
 #[should_panic(expected = "the length of a periodic window must be longer than 0 ns, given 0ns")]
-fn scenario_355_no_length_is_refused() {
+fn scenario_355_a_length_of_0_is_refused() {
     let _ = Window::periodic(Duration::ZERO);
 }
 
 #[test]
 #[should_panic(expected = "the period of a trigger must be longer than 0 ns, given 0ns")]
-fn scenario_355_no_period_is_refused() {
+fn scenario_355_a_period_of_0_is_refused() {
     let _ = Window::global().periodically(Duration::ZERO);
 }

@@ -228,7 +228,7 @@ async fn a_stage_replaces_no_subscription_but_its_own() {
 }
 
 #[tokio::test]
-async fn one_that_is_refused_is_not_alone_for_that() {
+async fn a_consumer_that_is_refused_is_not_alone_for_that() {
     fn refusing() -> impl Dispatcher<u32, Options = PartitionName<u32>> {
         Partition::by_key([0], |_: &u32| 0)
     }

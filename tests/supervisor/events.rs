@@ -183,7 +183,7 @@ async fn a_child_that_is_stopped_in_a_pause_is_told_to_be_not_restarted() {
 }
 
 #[tokio::test]
-async fn a_capacity_of_none_is_refused() {
+async fn a_capacity_of_0_is_refused() {
     let handle = Children::new().supervisor().into_handle();
     let caught = catch_unwind(std::panic::AssertUnwindSafe(|| handle.events_up_to(0))).unwrap_err();
     assert_eq!(caught.downcast_ref::<&str>(), Some(&"the capacity of events must be at least 1, given 0"));

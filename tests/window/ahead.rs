@@ -75,14 +75,14 @@ async fn an_upstream_may_be_far_ahead_of_another() {
 
 #[test]
 #[should_panic(expected = "what an item may be ahead must be a whole number of milliseconds, from 1 to")]
-fn nothing_is_no_distance() {
+fn a_distance_of_0_is_refused() {
     let _ = Window::fixed(ms(1), |time: &i64| *time).max_ahead(ms(0));
 }
 
 proptest! {
     /// Nothing is late here: all that is refused is too far ahead.
     #[test]
-    fn refused_is_what_is_far_ahead_of_all_that_was_believed(
+    fn an_item_is_refused_if_it_is_far_ahead_of_all_that_was_believed(
         mut times in vec(0i64..200, 0..60),
         wrong in vec((any::<Index>(), 0i64..1_000_000), 0..4),
         most in 1i64..100,

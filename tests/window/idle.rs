@@ -168,6 +168,6 @@ async fn windows_within_their_lateness_are_done_when_all_is_idle() {
 
 #[test]
 #[should_panic(expected = "the time after which an upstream is idle must be longer than 0 ns, given 0ns")]
-fn idle_at_once_is_refused() {
+fn an_upstream_that_is_idle_at_once_is_refused() {
     let _ = Window::fixed(ms(1000), |time: &i64| *time).idle_after(ms(0));
 }

@@ -126,7 +126,7 @@ async fn late_items_of_all_lanes_are_counted_where_it_was_said_and_there_only() 
 }
 
 #[tokio::test]
-async fn without_that_they_are_counted_by_the_flow_from_all_lanes() {
+async fn late_items_of_all_lanes_are_counted_by_the_flow_where_nothing_else_was_said() {
     let mut sizes = Flow::from_iter((0..4u64).flat_map(|lane| [10u64, 0, 20, 5].map(|time| (lane, time))))
         .lanes(1)
         .partition_with(4, |(lane, _)| Some(*lane as usize))

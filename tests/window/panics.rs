@@ -34,29 +34,29 @@ fn of_ten(n: &u64) -> u64 {
     *n
 }
 
-panics!(of_a_time, flow => flow
+panics!(a_panic_in_a_time_reaches_the_reader, flow => flow
     .window(Window::sliding(ms(10), ms(5), |n: &u64| {
         seven(*n);
         *n
     }))
     .reduce(Vec::new, Vec::push));
 
-panics!(of_a_key, flow => flow
+panics!(a_panic_in_a_key_reaches_the_reader, flow => flow
     .window(Window::session(ms(10), |n: &u64| seven(*n), of_ten))
     .reduce(Vec::new, Vec::push)
     .merge_states(Extend::extend));
 
-panics!(of_an_init, flow => flow
+panics!(a_panic_in_an_init_reaches_the_reader, flow => flow
     .window(Window::fixed(ms(10), of_ten))
     .reduce(|| seven(7), |(), _| ())
     .emit_state());
 
-panics!(of_a_reduce, flow => flow
+panics!(a_panic_in_a_reduce_reaches_the_reader, flow => flow
     .window(Window::fixed(ms(10), of_ten))
     .reduce(|| (), |(), n| seven(n))
     .emit_state());
 
-panics!(of_an_emit_and_reduce, flow => flow
+panics!(a_panic_in_an_emit_and_reduce_reaches_the_reader, flow => flow
     .window(Window::fixed(ms(10), of_ten))
     .emit_and_reduce(|| (), |(), n| {
         seven(n);
@@ -64,7 +64,7 @@ panics!(of_an_emit_and_reduce, flow => flow
     })
     .emit_nothing());
 
-panics!(of_an_on_trigger_in_the_middle, flow => flow
+panics!(a_panic_in_an_on_trigger_in_the_middle_reaches_the_reader, flow => flow
 .window(Window::fixed(ms(10), of_ten).every(2))
 .reduce(|| (), |(), _| ())
 .on_trigger(|(), info| {
@@ -74,7 +74,7 @@ panics!(of_an_on_trigger_in_the_middle, flow => flow
     [0]
 }));
 
-panics!(of_an_on_trigger_at_the_end_of_input, flow => flow
+panics!(a_panic_in_an_on_trigger_at_the_end_of_input_reaches_the_reader, flow => flow
 .window(Window::global())
 .reduce(|| (), |(), _| ())
 .on_trigger(|(), _| {
@@ -82,12 +82,12 @@ panics!(of_an_on_trigger_at_the_end_of_input, flow => flow
     [0]
 }));
 
-panics!(of_the_items_of_a_state, flow => flow
+panics!(a_panic_in_the_items_of_a_state_reaches_the_reader, flow => flow
     .window(Window::count(10))
     .reduce(|| (), |(), _| ())
     .on_trigger(|(), _| (0..10).inspect(|n| seven(*n))));
 
-panics!(of_an_operator_behind_the_window, flow => flow
+panics!(a_panic_in_an_operator_behind_the_window_reaches_the_reader, flow => flow
     .window(Window::count(10))
     .map(|n| {
         seven(n);
@@ -95,11 +95,11 @@ panics!(of_an_operator_behind_the_window, flow => flow
     })
     .reduce(Vec::new, Vec::push));
 
-panics!(of_what_a_custom_trigger_keeps, flow => flow
+panics!(a_panic_in_what_a_custom_trigger_keeps_reaches_the_reader, flow => flow
     .window(Window::global().trigger(|| seven(7), |(), n: u64, acts| acts.reduce(n)))
     .reduce(Vec::new, Vec::push));
 
-panics!(of_a_custom_trigger, flow => flow
+panics!(a_panic_in_a_custom_trigger_reaches_the_reader, flow => flow
     .window(Window::global().trigger(|| (), |(), n: u64, acts| {
         seven(n);
         acts.reduce(n);
@@ -107,7 +107,7 @@ panics!(of_a_custom_trigger, flow => flow
     .reduce(Vec::new, Vec::push));
 
 #[tokio::test]
-async fn of_a_merge() {
+async fn a_panic_in_a_merge_reaches_the_reader() {
     let flow = Flow::from_iter([0u64, 16, 8])
         .lanes(1)
         .window(Window::session(ms(10), |_: &u64| (), of_ten).allowed_lateness(ms(100)))
@@ -154,7 +154,7 @@ impl Windowing<u64> for Faulty {
 }
 
 #[tokio::test]
-async fn of_a_windowing() {
+async fn a_panic_in_a_windowing_reaches_the_reader() {
     for place in ["start", "place", "close_next", "finish_next"] {
         let flow = Flow::from_iter(0..10u64).lanes(2).window(Window::custom(Faulty(place, None)));
         reaches_the_reader(flow.reduce(Vec::new, Vec::push)).await;
@@ -162,7 +162,7 @@ async fn of_a_windowing() {
 }
 
 #[tokio::test]
-async fn of_a_window_that_is_not_open() {
+async fn closing_a_window_that_is_not_open_is_a_panic_that_reaches_the_reader() {
     #[derive(Clone)]
     struct Twice;
     impl Windowing<u64> for Twice {

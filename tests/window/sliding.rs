@@ -111,7 +111,7 @@ async fn gaps_are_filled_step_by_step() {
 }
 
 #[tokio::test]
-async fn as_many_states_as_windows_overlap() {
+async fn no_more_states_are_alive_than_windows_overlap() {
     let peak = Peak::default();
     let states = peak.clone();
     let sizes = Flow::from_iter(0..20_000i64)
@@ -162,7 +162,7 @@ fn a_step_longer_than_the_size_is_refused() {
 
 #[test]
 #[should_panic(expected = "the step of a sliding window must be a whole number of milliseconds, from 1 to")]
-fn no_step_is_refused() {
+fn a_step_of_0_is_refused() {
     let _ = Window::sliding(ms(4), ms(0), |n: &u64| *n);
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 #[tokio::test]
-async fn nothing_one_and_many_items() {
+async fn nothing_one_and_many_items_come_through() {
     for items in [0u64, 1, 2, 3, 10_000] {
         let lists =
             stream::iter(0..items).window(Window::fixed(ms(2), |n: &u64| *n)).reduce(Vec::new, Vec::push);

@@ -63,7 +63,7 @@ async fn a_source_that_is_always_ready_does_not_keep_timers_from_going_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_does_a_source_of_which_everything_comes_out_at_once() {
+async fn a_source_of_which_everything_comes_out_at_once_does_not_keep_timers_from_going_off() {
     for max in [1, 10, 1000] {
         let mut items = numbers(stream::repeat(1))
             .lanes(1)
@@ -79,7 +79,7 @@ async fn nor_does_a_source_of_which_everything_comes_out_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_from_periodic_windows() {
+async fn an_iterator_without_end_does_not_keep_periodic_windows_from_being_done() {
     let mut items = Flow::from_iter(std::iter::repeat(1u64))
         .lanes(1)
         .partition()

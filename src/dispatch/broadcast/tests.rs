@@ -240,7 +240,7 @@ fn scenario_164_what_a_selector_leaves_out_is_passed_up_again() {
 }
 
 #[test]
-fn all_without_a_selector_share_one_batch() {
+fn subscribers_without_a_selector_share_one_batch() {
     use std::sync::Arc;
     let mut all = Broadcast::new();
     let mut out = Deliveries::new();

@@ -256,7 +256,7 @@ fn fair_lets_nobody_starve_beside_a_greedy_one() {
 }
 
 #[test]
-fn who_has_left_or_never_came_is_not_counted() {
+fn a_subscriber_who_has_left_or_never_came_is_not_counted() {
     let mut by = ByDemand::new();
     let a = join(&mut by);
     leave(&mut by, a);
@@ -293,7 +293,7 @@ fn after_a_shuffle_the_one_served_stands_after_its_equals() {
 }
 
 #[test]
-fn one_that_has_subscribed_is_refused_a_second_time() {
+fn a_subscriber_is_refused_a_second_time() {
     let mut by = ByDemand::new();
     let a = join(&mut by);
     let again = Dispatcher::<char>::subscribe(&mut by, Subscriber::new(a), (), &mut Out::new());

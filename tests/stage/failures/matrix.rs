@@ -160,7 +160,7 @@ fn cases(places: &[Place]) -> Vec<(Place, How)> {
 }
 
 #[tokio::test]
-async fn of_a_producer() {
+async fn every_failure_of_a_producer_is_told_to_all_and_leaves_nothing() {
     let places = [
         Place::Start,
         Place::Demand,
@@ -199,7 +199,7 @@ async fn of_a_producer() {
 }
 
 #[tokio::test]
-async fn of_a_producer_consumer() {
+async fn every_failure_of_a_producer_consumer_is_told_to_all_and_leaves_nothing() {
     let places = [
         Place::Start,
         Place::Items,
@@ -257,7 +257,7 @@ async fn of_a_producer_consumer() {
 }
 
 #[tokio::test]
-async fn of_a_consumer() {
+async fn every_failure_of_a_consumer_is_told_to_all_and_leaves_nothing() {
     let places =
         [Place::Start, Place::Items, Place::Message, Place::Subscribe, Place::ProducerLeft, Place::Terminate];
     for (place, how) in cases(&places) {

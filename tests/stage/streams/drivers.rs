@@ -31,7 +31,7 @@ fn what_has_no_task_needs_no_runtime() {
 }
 
 #[tokio::test]
-async fn a_stage_run_by_hand_beside_its_readers() {
+async fn a_stage_can_be_run_by_hand_beside_its_readers() {
     let (numbers, driver) = from_stream(stream::iter(0..100)).stage().into_parts();
     let (same, between) = identity().stage().subscribe_to(numbers.subscribe().demand(7, 3)).into_parts();
     let reader = collect();
