@@ -12,6 +12,7 @@ mod into_stream;
 mod min_by_key;
 mod run;
 mod start;
+mod stop_when;
 mod sum;
 #[path = "../support/mod.rs"]
 mod support;

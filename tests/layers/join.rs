@@ -1,3 +1,5 @@
+mod properties;
+
 use crate::support::{
     Live, Lives, Numbers, Watched, counting, numbers, operator_suite, rows, settle, seven, sorted,
 };

@@ -4,7 +4,6 @@ mod combine;
 mod departition;
 mod group_by;
 mod join;
-mod join_properties;
 mod merge;
 mod partition;
 mod properties;

@@ -1,5 +1,3 @@
-//! `map_async` and `filter_map_async`.
-
 use crate::support::{Alive, Numbers, counting, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use gen_stage::prelude::*;
@@ -14,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 /// Pending once for every second number.
-async fn doubled(n: u64) -> u64 {
+pub(crate) async fn doubled(n: u64) -> u64 {
     if n % 2 == 0 {
         yield_now().await;
     }
@@ -52,20 +50,6 @@ mod one_at_a_time {
         |flow: Numbers| flow.map_async(1, |n| async move {
             seven(n);
             n
-        }),
-    );
-}
-
-mod some {
-    use super::*;
-    operator_suite!(
-        |flow: Numbers| flow
-            .filter_map_async(5, |n| async move { (doubled(n).await % 3 == 0).then_some(n + 1) }),
-        |items| items.into_iter().filter(|n| n % 3 == 0).map(|n| n + 1).collect(),
-        |flow: Numbers| flow.filter_map_async(5, |n| async move {
-            yield_now().await;
-            seven(n);
-            Some(n)
         }),
     );
 }
@@ -487,12 +471,6 @@ async fn the_size_hint_of_a_lane_counts_what_is_in_flight() {
 #[should_panic(expected = "map_async needs room for at least 1 future in flight, given 0")]
 fn map_async_without_room_is_refused() {
     let _ = counting(1).map_async(0, ready);
-}
-
-#[test]
-#[should_panic(expected = "filter_map_async needs room for at least 1 future in flight, given 0")]
-fn filter_map_async_without_room_is_refused() {
-    let _ = counting(1).filter_map_async(0, |n| ready(Some(n)));
 }
 
 proptest! {

@@ -1,7 +1,13 @@
 //! Stages: what they keep to, as streams and sinks, and what becomes of them when something goes wrong.
 
+mod address;
+mod driver;
 mod failures;
+mod from_sink;
+mod handle;
+mod into_sink;
+mod reading;
 mod rules;
-mod streams;
+mod sources;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,7 @@ mod faults;
 mod handle;
 mod hostile;
 mod model;
-mod restarts;
+mod restart;
 mod review;
 mod scenarios;
 mod shutdown;

@@ -2,12 +2,11 @@
 
 mod ahead;
 mod count;
-mod custom;
 mod fixed;
 mod global;
 mod idle;
 mod join;
-mod lanes;
+mod lane;
 mod late;
 mod model;
 mod panics;
@@ -15,13 +14,13 @@ mod periodic;
 mod program;
 mod properties;
 mod session;
-mod session_order;
 mod sliding;
-mod stream;
+mod stream_window;
 mod suite_beside_models;
 #[path = "../support/mod.rs"]
 mod support;
 mod triggers;
+mod windowing;
 
 use crate::support::{Alive, settle};
 use futures::channel::mpsc;

@@ -1,3 +1,5 @@
+mod order;
+
 use super::{Peak, ms, sent, so_far};
 use crate::support::{Numbers, operator_suite, seven, sorted};
 use gen_stage::Flow;
