@@ -91,7 +91,7 @@ impl Pace {
     }
 }
 
-/// Wakes the task that is running and pends, so that others get their turn before it goes on.
+/// Wakes the running task and answers `Pending`, so that others get their turn before it goes on.
 pub(crate) fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
     cx.waker().wake_by_ref();
     Poll::Pending
