@@ -76,6 +76,15 @@ impl Lookup for OneSpan {
         Some(Self { start, slot })
     }
 
+    fn times(&self, spans: &Spans) -> (i64, i64) {
+        (self.start, self.start.saturating_add(spans.size))
+    }
+
+    #[inline(always)]
+    fn places(&self) -> Single {
+        Single([self.slot])
+    }
+
     #[inline(always)]
     fn at(&self, time: i64, spans: &Spans) -> Option<Single> {
         // Wraps for times before the start, which are then out of reach.

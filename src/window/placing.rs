@@ -5,7 +5,7 @@ use super::trigger::{Act, Triggering};
 use super::triggers::{TriggerListener, Triggers};
 use super::watermark::Watermark;
 use super::window::Window;
-use super::windowing::Windowing;
+use super::windowing::{Sought, Windowing};
 use crate::coop::{Pace, give_way};
 use crate::lane::{Each, Origins};
 use crate::reduce::{Fire, Places, Signal, Trigger};
@@ -161,9 +161,15 @@ where
         item: T,
         each: &mut impl FnMut(Signal<T, P, Id>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let ended = self.windows.watermark.turn();
-        let Some(places) = self.kind.place(&item, &mut self.windows) else {
-            return self.too_late(item);
+        let ended = self.windows.watermark.has_turned() && self.turn();
+        let places = match self.kind.seek(&item, &mut self.windows) {
+            Sought::Quiet(places) if C::QUIET && !ended => {
+                let flow = each(Signal::Item(places, item));
+                self.due |= flow.is_break();
+                return flow;
+            }
+            Sought::Quiet(places) | Sought::Placed(Some(places)) => places,
+            Sought::Placed(None) => return self.too_late(item),
         };
         if !self.windows.events.is_empty() {
             // The events come before the item.
@@ -179,6 +185,15 @@ where
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    /// Turns to the upstream that sends now; true if others have ended.
+    #[inline(never)]
+    fn turn(&mut self) -> bool {
+        self.kind.settle(&mut self.windows);
+        let ended = self.windows.watermark.turn();
+        self.kind.turned(&mut self.windows);
+        ended
     }
 
     /// Keeps an item that is too late, for the lane to hand on.
@@ -309,6 +324,7 @@ where
         stopped: bool,
         cx: &mut Context<'_>,
     ) -> Next {
+        self.kind.settle(&mut self.windows);
         if watch.clock.watches_idleness() {
             watch.clock.stirred(self.windows.watermark.stirred());
             // Where one upstream always has something, the lane never waits for the others.
@@ -335,7 +351,7 @@ where
     /// Waits for the clock, as the upstream has nothing.
     fn wait(&mut self, watch: &mut Watch, cx: &mut Context<'_>) -> Next {
         // An upstream may have ended after its last item.
-        let ended = self.windows.watermark.turn();
+        let ended = self.windows.watermark.has_turned() && self.turn();
         self.due |= ended;
         if ended && watch.clock.watches_idleness() && self.windows.watermark.all_idle() {
             watch.stage = Stage::Idle;

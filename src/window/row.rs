@@ -2,7 +2,7 @@ use super::open_windows::OpenWindows;
 use super::spans::{Span, Spans};
 use super::time::{EventTime, time_of};
 use super::window::{AlignedKind, EventTimed};
-use super::windowing::Windowing;
+use super::windowing::{Sought, Windowing};
 use crate::reduce::Places;
 use crate::sealed::Sealed;
 use std::fmt;
@@ -16,7 +16,15 @@ pub struct Aligned<F, L> {
     spans: Spans,
     /// The windows of the last item, while all of them are open: most often the next item is in the same ones.
     last: Option<L>,
+    /// Items of `quiet` milliseconds from here on are in the windows of `last`, and nothing comes due by them.
+    from: i64,
+    quiet: u64,
+    /// The highest time among them that the watermark was not told; `NONE` when it knows all.
+    high: i64,
 }
+
+/// Below all times.
+const NONE: i64 = i64::MIN;
 
 /// The windows of an item, and which other times are in the same windows.
 pub trait Lookup: Sealed + Sized {
@@ -30,11 +38,19 @@ pub trait Lookup: Sealed + Sized {
     /// The places of these windows, if `time` is in the same ones.
     #[doc(hidden)]
     fn at(&self, time: i64, spans: &Spans) -> Option<Self::Places>;
+
+    /// The times that these windows are the windows of: the first, and the first after them.
+    #[doc(hidden)]
+    fn times(&self, spans: &Spans) -> (i64, i64);
+
+    /// The windows.
+    #[doc(hidden)]
+    fn places(&self) -> Self::Places;
 }
 
 impl<F, L> Aligned<F, L> {
     pub(super) fn new(by: F, spans: Spans) -> Self {
-        Self { by, spans, last: None }
+        Self { by, spans, last: None, from: 0, quiet: 0, high: NONE }
     }
 }
 
@@ -42,8 +58,52 @@ impl<F, L: Lookup> Aligned<F, L> {
     /// Finds the windows of a time that is in other windows than the last item.
     #[inline(never)]
     fn find(&mut self, time: i64, windows: &mut OpenWindows<Span>) -> Option<L::Places> {
+        self.forget();
         self.last = Some(L::find(time, &mut self.spans, windows)?);
+        self.listen(windows);
         self.last.as_ref()?.at(time, &self.spans)
+    }
+
+    /// Finds out for which times nothing else happens.
+    fn listen(&mut self, windows: &OpenWindows<Span>) {
+        let Some(last) = &self.last else { return };
+        let (from, mut to) = last.times(&self.spans);
+        if windows.watermark.is_guarded() {
+            to = from;
+        } else if !windows.watermark.is_held_by_others() {
+            to = to.min(self.spans.next_due());
+        }
+        self.from = from;
+        self.quiet = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+    }
+
+    /// The windows may be others from now on.
+    fn forget(&mut self) {
+        self.last = None;
+        self.quiet = 0;
+    }
+
+    /// Tells the watermark what it was not told.
+    #[inline(always)]
+    fn settle_high(&mut self, windows: &mut OpenWindows<Span>) {
+        if self.high != NONE {
+            // What was quiet was believed.
+            let _ = windows.saw(std::mem::replace(&mut self.high, NONE));
+        }
+    }
+
+    /// The place of an item that may change something.
+    #[inline(always)]
+    fn place_at(&mut self, time: i64, windows: &mut OpenWindows<Span>) -> Option<L::Places> {
+        if !windows.saw(time) {
+            return None;
+        }
+        if let Some(last) = &self.last {
+            if let Some(places) = last.at(time, &self.spans) {
+                return Some(places);
+            }
+        }
+        self.find(time, windows)
     }
 }
 
@@ -59,28 +119,43 @@ where
     #[inline(always)]
     fn place(&mut self, item: &T, windows: &mut OpenWindows<Span>) -> Option<L::Places> {
         let time = time_of((self.by)(item));
-        if !windows.saw(time) {
-            return None;
+        self.place_at(time, windows)
+    }
+
+    #[inline(always)]
+    fn seek(&mut self, item: &T, windows: &mut OpenWindows<Span>) -> Sought<L::Places> {
+        let time = time_of((self.by)(item));
+        // Wraps for times before `from`, which are then out of reach.
+        #[allow(clippy::cast_sign_loss, reason = "a time before is a large number then")]
+        let after = time.wrapping_sub(self.from) as u64;
+        if let Some(last) = self.last.as_ref().filter(|_| after < self.quiet) {
+            self.high = self.high.max(time);
+            return Sought::Quiet(last.places());
         }
-        if let Some(last) = &self.last {
-            if let Some(places) = last.at(time, &self.spans) {
-                return Some(places);
-            }
-        }
-        self.find(time, windows)
+        self.settle_high(windows);
+        Sought::Placed(self.place_at(time, windows))
+    }
+
+    #[inline(always)]
+    fn settle(&mut self, windows: &mut OpenWindows<Span>) {
+        self.settle_high(windows);
+    }
+
+    fn turned(&mut self, windows: &mut OpenWindows<Span>) {
+        self.listen(windows);
     }
 
     #[inline(always)]
     fn close_next(&mut self, windows: &mut OpenWindows<Span>) -> bool {
         let some = self.spans.close_next(windows);
         if some {
-            self.last = None;
+            self.forget();
         }
         some
     }
 
     fn finish_next(&mut self, windows: &mut OpenWindows<Span>) -> bool {
-        self.last = None;
+        self.forget();
         self.spans.finish_next(windows)
     }
 
@@ -89,7 +164,7 @@ where
     }
 
     fn on_time(&mut self, now: Instant, windows: &mut OpenWindows<Span>) {
-        self.last = None;
+        self.forget();
         self.spans.on_time(now, windows);
     }
 }

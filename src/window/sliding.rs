@@ -94,6 +94,14 @@ impl Lookup for SomeSpans {
         (!slots.is_empty()).then(|| Self { times, places: Several::new(slots) })
     }
 
+    fn times(&self, _: &Spans) -> (i64, i64) {
+        (self.times.start, self.times.end)
+    }
+
+    fn places(&self) -> Several {
+        self.places.clone()
+    }
+
     fn at(&self, time: i64, _: &Spans) -> Option<Several> {
         self.times.contains(&time).then(|| self.places.clone())
     }

@@ -18,6 +18,10 @@ pub trait Triggering<T, P>: Sealed {
         windows: &mut OpenWindows<Id>,
         acts: &mut VecDeque<Act<T, P>>,
     ) -> Option<(P, T)>;
+
+    /// It gives every item back, and does nothing else.
+    #[doc(hidden)]
+    const QUIET: bool = false;
 }
 
 /// What a trigger wants to happen.
@@ -73,6 +77,8 @@ impl<T, P: Places> Acts<'_, T, P> {
 impl Sealed for AtEnd {}
 
 impl<T, P> Triggering<T, P> for AtEnd {
+    const QUIET: bool = true;
+
     #[inline(always)]
     fn take<Id: Clone>(
         &mut self,

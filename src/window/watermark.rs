@@ -57,6 +57,24 @@ impl Watermark {
         (self.now != NEVER).then_some(self.now)
     }
 
+    /// Whether another upstream sends now, or one has ended.
+    #[inline(always)]
+    pub(crate) fn has_turned(&self) -> bool {
+        self.origins.version() != self.version
+    }
+
+    /// Whether the upstream that sends is ahead of the watermark: what it sends next does not move it, as others hold it
+    /// back.
+    pub(crate) fn is_held_by_others(&self) -> bool {
+        let upstream = &self.upstreams[self.current];
+        upstream.holds && upstream.seen > self.now
+    }
+
+    /// Whether items may be too far ahead.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.max_ahead != i64::MAX
+    }
+
     /// Looks where the next item comes from, and which upstreams have ended; true if one has since the last look.
     #[inline(always)]
     pub(crate) fn turn(&mut self) -> bool {

@@ -76,6 +76,26 @@ pub trait Windowing<T> {
     /// What is fired, closed or merged here comes out before the item goes in.
     fn place(&mut self, item: &T, windows: &mut OpenWindows<Self::Id>) -> Option<Self::Places>;
 
+    /// The same, told apart where the item changes nothing else.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn seek(&mut self, item: &T, windows: &mut OpenWindows<Self::Id>) -> Sought<Self::Places> {
+        Sought::Placed(self.place(item, windows))
+    }
+
+    /// Tells the watermark of the items that changed nothing else: before it is read, and before another upstream sends.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn settle(&mut self, windows: &mut OpenWindows<Self::Id>) {
+        let _ = windows;
+    }
+
+    /// Another upstream sends from now on.
+    #[doc(hidden)]
+    fn turned(&mut self, windows: &mut OpenWindows<Self::Id>) {
+        let _ = windows;
+    }
+
     /// Fires or closes the next window that is due; `false` when there is none.
     ///
     /// One at a time, so that a long row of them takes no memory.
@@ -95,4 +115,13 @@ pub trait Windowing<T> {
     fn on_time(&mut self, now: Instant, windows: &mut OpenWindows<Self::Id>) {
         let _ = (now, windows);
     }
+}
+
+/// Where an item belongs.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Sought<P> {
+    /// Where the item before it was, and all is as before: nothing opens, is due or late. The watermark is not told yet.
+    Quiet(P),
+    Placed(Option<P>),
 }
