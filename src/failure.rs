@@ -31,6 +31,36 @@ pub(crate) fn raise_in_drop(panicked: Option<Box<dyn Any + Send>>) {
     }
 }
 
+/// A panic that was caught in a task that works for another, as that one raises it.
+struct RaisedFrom {
+    what: &'static str,
+    payload: Box<dyn Any + Send>,
+}
+
+/// Raises a panic that was caught in `what`, a task that works for the one which runs now.
+pub(crate) fn raise_from(what: &'static str, payload: Box<dyn Any + Send>) -> ! {
+    resume_unwind(Box::new(RaisedFrom { what, payload }))
+}
+
+/// What a panic was raised from, if not from its task itself, and the panic.
+pub(crate) fn raised_from(payload: Box<dyn Any + Send>) -> (Option<&'static str>, Box<dyn Any + Send>) {
+    match payload.downcast::<RaisedFrom>() {
+        Ok(raised) => (Some(raised.what), raised.payload),
+        Err(payload) => (None, payload),
+    }
+}
+
+/// What a panic said.
+pub(crate) fn message_of(payload: &(dyn Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "a panic without a text"
+    }
+}
+
 /// A panic of a callback, kept to be looked at or resumed.
 ///
 /// # Examples
@@ -56,22 +86,35 @@ pub(crate) fn raise_in_drop(panicked: Option<Box<dyn Any + Send>>) {
 /// # });
 /// ```
 #[derive(Clone)]
-pub struct Panic {
-    message: Arc<str>,
+pub struct Panic(Arc<Kept>);
+
+struct Kept {
+    message: Box<str>,
+    place: Option<Box<str>>,
     /// Taken by the first call of `resume`.
-    payload: Arc<Mutex<Option<Box<dyn Any + Send>>>>,
+    payload: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
-        let message = if let Some(text) = payload.downcast_ref::<&str>() {
-            Arc::from(*text)
-        } else if let Some(text) = payload.downcast_ref::<String>() {
-            Arc::from(text.as_str())
-        } else {
-            Arc::from("a panic without a text")
-        };
-        Self { message, payload: Arc::new(Mutex::new(Some(payload))) }
+        let (what, payload) = raised_from(payload);
+        Self::at(what.map(String::from), payload)
+    }
+
+    /// A panic at a place that is known.
+    pub(crate) fn at(place: Option<String>, payload: Box<dyn Any + Send>) -> Self {
+        let message = message_of(&*payload).into();
+        Self(Arc::new(Kept { message, place: place.map(Box::from), payload: Mutex::new(Some(payload)) }))
+    }
+
+    /// Where it was, if that is known: for a flow the lane, its layer and the flow, by their names or by the line of code
+    /// that opened the layer.
+    ///
+    /// # Examples
+    /// See [`Flow::label`](crate::Flow::label).
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
     }
 
     /// What the panic said.
@@ -80,7 +123,7 @@ impl Panic {
     /// See [`Panic`].
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Goes on with the panic here: with its own payload the first time, with its text after that.
@@ -88,16 +131,16 @@ impl Panic {
     /// # Panics
     /// Always.
     pub fn resume(&self) -> ! {
-        let payload = unpoisoned(self.payload.lock()).take();
+        let payload = unpoisoned(self.0.payload.lock()).take();
         match payload {
             Some(payload) => resume_unwind(payload),
-            None => resume_unwind(Box::new(self.message.to_string())),
+            None => resume_unwind(Box::new(self.0.message.to_string())),
         }
     }
 }
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message).finish()
+        f.debug_tuple("Panic").field(&self.0.message).finish()
     }
 }

@@ -6,6 +6,7 @@ use super::flow::Flow;
 use super::plumbing::driver::RouteDriver;
 use super::plumbing::envelope::{Bare, ClosedLayer};
 use super::plumbing::exchange::cross;
+use super::plumbing::place::Layer;
 use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
@@ -84,6 +85,7 @@ impl<P> Flow<P> {
         M: FnMut(&mut V, V) + Clone,
     {
         assert!(max_keys > 0, "max_keys must be at least 1, given 0");
+        let layer = Layer::here();
         self.then(|upstream| Combine {
             local: Local {
                 upstream,
@@ -93,7 +95,7 @@ impl<P> Flow<P> {
                 ended: false,
             },
             merge,
-            settings: Settings::default(),
+            settings: Settings::of(layer),
         })
     }
 }
@@ -217,7 +219,8 @@ where
     >;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let Local { upstream, fill, max_keys, .. } = self.local;
+        let Local { mut upstream, fill, max_keys, .. } = self.local;
+        let layer = upstream.settings().layer.clone();
         let uppers = upstream
             .build(tasks)
             .into_iter()
@@ -231,7 +234,7 @@ where
             .collect();
         let mut route = ByFirst::default();
         self.settings.seed::<(K, V)>(&mut route);
-        let lanes = cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
+        let lanes = cross(tasks, (&layer, uppers), &self.settings, |upper, senders, demand, discarded| {
             RouteDriver::new(upper, route.clone(), senders, demand, discarded)
         });
         let all = lanes.len();

@@ -2,6 +2,7 @@ use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::outlet::Outlet;
+use super::plumbing::place::Part;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::sink_driver::SinkDriver;
 use super::plumbing::tasks::Tasks;
@@ -109,6 +110,7 @@ where
     type Lane = DeadLettersLane<E, T, P::Lane, X>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let layer = self.settings().layer.clone();
         let demand = self.settings().demand;
         let lanes = self.upstream.build(tasks);
         // An edge from each lane, so that no lane keeps another from sending its errors.
@@ -121,9 +123,13 @@ where
                 (Outlet::new(sender, share.batch()), receiver)
             })
             .unzip();
-        tasks.spawn(SinkDriver::new(Inlet::new(edges, discarded.clone()), self.sink, |error| {
-            panic!("the sink of dead letters failed: {error:?}")
-        }));
+        tasks.spawn(
+            &layer.part(Part::DeadLetters),
+            0,
+            SinkDriver::new(Inlet::new(edges, discarded.clone()), self.sink, |error| {
+                panic!("the sink of dead letters failed: {error:?}")
+            }),
+        );
         let lane = |(upstream, outlet)| DeadLettersLane {
             upstream,
             letters: LaneErrors { outlet, held: None, discarded: discarded.clone() },

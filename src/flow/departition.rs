@@ -177,7 +177,7 @@ where
         let lanes: Vec<_> =
             reduce.build(tasks).into_iter().enumerate().map(|(at, lane)| Ending::new(lane, at)).collect();
         let all = lanes.len();
-        let edges = cross(tasks, lanes, &settings, ShareDriver::new).into_iter();
+        let edges = cross(tasks, (&settings.layer, lanes), &settings, ShareDriver::new).into_iter();
         let gathers = std::iter::once(self.gather);
         edges.zip(gathers).map(|(edges, gather)| DepartitionLane::new(edges, all, gather)).collect()
     }

@@ -1,7 +1,7 @@
 use super::monitor::{Launch, Losses, Monitor};
 use super::plumbing::driver::ShareDriver;
 use super::plumbing::envelope::Bare;
-use super::plumbing::plan::Build;
+use super::plumbing::plan::{Build, Settings};
 use super::plumbing::tasks::{Failure, Tasks};
 use crate::coop::poll_budgeted;
 use crate::edge::edge;
@@ -11,6 +11,7 @@ use std::any::Any;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 
@@ -74,7 +75,7 @@ struct RunningFlow {
     /// An `Inlet<P::Item>`: what the lanes sent. Its type is not named, as a flow must also exist while its plan does
     /// not yet say what comes out: between a `reduce` to a number and its `emit_state`.
     outcome: Box<dyn Any + Send>,
-    tasks: Tasks,
+    tasks: Box<Tasks>,
     /// How many items are still to come out, as far as is known.
     hint: (usize, Option<usize>),
 }
@@ -231,6 +232,22 @@ impl<P> Flow<P> {
         }
     }
 
+    /// Names this flow in messages: in errors, spans and log lines. Nothing else goes by it.
+    ///
+    /// Of two flows that become one, the name of the first counts.
+    ///
+    /// # Panics
+    /// When the flow is already being read.
+    ///
+    /// # Examples
+    /// See [`label`](Flow::label).
+    #[track_caller]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.plan_mut("another name");
+        self.launch.name = Some(name.into());
+        self
+    }
+
     /// Makes a monitor that reads the counters of the flow: while it runs, and after it was collected.
     ///
     /// A flow that was merged into another, joined with it or made part of its stages is counted with the other.
@@ -273,19 +290,23 @@ where
             let planned = std::mem::replace(&mut self.state, FlowState::Done(Losses::default()));
             if let FlowState::Planned(mut plan) = planned {
                 plan.pass_through();
-                let demand = plan.settings().demand;
+                let Settings { demand, layer, .. } = plan.settings().clone();
                 let hint = plan.size_hint();
                 let outcome = tasks.building(|tasks| {
                     let mut edges = Vec::new();
-                    for lane in plan.build(tasks) {
+                    for (number, lane) in plan.build(tasks).into_iter().enumerate() {
                         let (sender, receiver) = edge(demand);
                         edges.push(receiver);
                         let discarded = tasks.discarded().clone();
-                        tasks.spawn(ShareDriver::new(lane, vec![sender], demand, discarded));
+                        tasks.spawn(&layer, number, ShareDriver::new(lane, vec![sender], demand, discarded));
                     }
                     Inlet::new(edges, tasks.discarded().clone())
                 });
-                self.state = FlowState::Running(RunningFlow { outcome: Box::new(outcome), tasks, hint });
+                self.state = FlowState::Running(RunningFlow {
+                    outcome: Box::new(outcome),
+                    tasks: Box::new(tasks),
+                    hint,
+                });
             }
         }
         match &mut self.state {

@@ -9,6 +9,7 @@ use super::join::mode::{JoinMode, Side};
 use super::merge::Merge;
 use super::plumbing::envelope::{Bare, InWindow};
 use super::plumbing::exchange::{Exchange, Routed};
+use super::plumbing::place::Layer;
 use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::plumbing::step::{Step, Stepped};
 use super::plumbing::tasks::Tasks;
@@ -175,13 +176,15 @@ impl<P> Flow<P> {
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
     {
+        let layer = Layer::here();
         self.then_with(right, |mut left, mut right| {
             // The task that partitions the items marks them too.
             left.pass_through();
             right.pass_through();
             let left = Stepped::new(left, IntoLeft(PhantomData));
             let right = Stepped::new(right, IntoRight(PhantomData));
-            Exchange::new(Merge::new(left, right), Routed(BySide::new(keys)))
+            let both = Merge::new(left, right, layer.clone());
+            Exchange::new(both, Routed(BySide::new(keys)), layer)
         })
     }
 }

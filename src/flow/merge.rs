@@ -1,6 +1,7 @@
 use super::flow::Flow;
 use super::plumbing::envelope::Bare;
 use super::plumbing::exchange::share;
+use super::plumbing::place::Layer;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane, Origins};
@@ -45,7 +46,8 @@ impl<P> Flow<P> {
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         Q: Build<Bare, Lane: Send + 'static, Item = P::Item>,
     {
-        self.then_with(other, Merge::new)
+        let layer = Layer::here();
+        self.then_with(other, |left, right| Merge::new(left, right, layer))
     }
 }
 
@@ -58,8 +60,8 @@ pub struct Merge<P, Q> {
 }
 
 impl<P, Q> Merge<P, Q> {
-    pub(super) fn new(left: P, right: Q) -> Self {
-        Self { left, right, settings: Settings::default() }
+    pub(super) fn new(left: P, right: Q, layer: Layer) -> Self {
+        Self { left, right, settings: Settings::of(layer) }
     }
 }
 
@@ -105,7 +107,7 @@ where
         lanes.extend(self.right.build(tasks).into_iter().map(|lane| MergeSide::Right { lane }.into()));
         match self.settings.lanes_set() {
             Some(wanted) if wanted != lanes.len() => {
-                let edges = share(tasks, lanes, &self.settings);
+                let edges = share(tasks, (&self.settings.layer, lanes), &self.settings);
                 edges.into_iter().map(|edges| MergeSide::Edges { edges }.into()).collect()
             }
             _ => lanes,

@@ -54,6 +54,7 @@ impl Losses {
 #[derive(Debug, Default)]
 pub(super) struct Launch {
     pub(super) runtime: Option<Handle>,
+    pub(super) name: Option<Arc<str>>,
     monitors: Vec<Monitor>,
 }
 
@@ -65,10 +66,15 @@ impl Launch {
         monitor
     }
 
-    /// The launch of two flows that have become one. If both name a runtime, that of `self` counts.
+    /// The launch of two flows that have become one. If both name a runtime, or themselves, that of
+    /// `self` counts.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.monitors.extend(other.monitors);
-        Self { runtime: self.runtime.or(other.runtime), monitors: self.monitors }
+        Self {
+            runtime: self.runtime.or(other.runtime),
+            name: self.name.or(other.name),
+            monitors: self.monitors,
+        }
     }
 
     /// Shows the counters of the flow to its monitors.

@@ -6,7 +6,6 @@ use super::plumbing::sequence::{Enumerated, Tagged};
 use super::plumbing::step::{Step, SteppedLane};
 use super::plumbing::tasks::Tasks;
 use crate::coop::{Pace, Turn, give_way};
-use crate::demand::Demand;
 use crate::edge::{End, Receiver, edge};
 use crate::lane::{Each, Lane, poll_in_turn, poll_one};
 use crate::sealed::Sealed;
@@ -137,9 +136,9 @@ where
     type Lane = OrderedLane<P::Lane, P::Item>;
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let demand = self.settings().demand;
+        let settings = self.settings().clone();
         let uppers = self.upstream.build(tasks);
-        vec![OrderedLane::over(uppers, demand, tasks)]
+        vec![OrderedLane::over(uppers, &settings, tasks)]
     }
 }
 
@@ -179,15 +178,20 @@ where
     T: Send + 'static,
 {
     /// Starts a task for each of `uppers`, if there are several.
-    pub(super) fn over(mut uppers: Vec<L>, demand: Demand, tasks: &mut Tasks) -> Self {
+    pub(super) fn over(mut uppers: Vec<L>, settings: &Settings, tasks: &mut Tasks) -> Self {
         if uppers.len() == 1 {
             let lane = SteppedLane::new(uppers.remove(0), Untag);
             return Self { fed: OrderedFrom::One { lane } };
         }
         let discarded = tasks.discarded().clone();
-        let edges = uppers.into_iter().map(|upper| {
+        let demand = settings.demand;
+        let edges = uppers.into_iter().enumerate().map(|(number, upper)| {
             let (sender, receiver) = edge(demand);
-            tasks.spawn(ShareDriver::new(upper, vec![sender], demand, discarded.clone()));
+            tasks.spawn(
+                &settings.layer,
+                number,
+                ShareDriver::new(upper, vec![sender], demand, discarded.clone()),
+            );
             receiver
         });
         let in_order = EdgesInOrder::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());

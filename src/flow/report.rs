@@ -86,16 +86,17 @@ pub enum FlowEnd {
 /// use gen_stage::prelude::*;
 ///
 /// # tokio_test::block_on(async {
-/// let flow = Flow::from_iter([1, 0]).map(|n| 1 / n).start();
-/// let error = flow.wait().await.unwrap_err();
-/// assert_eq!(error.to_string(), "a lane of the flow panicked: attempt to divide by zero");
+/// let flow = Flow::from_iter([1, 0]).lanes(1).label("divide").map(|n| 1 / n).start();
+/// let error = flow.wait().await.unwrap_err().to_string();
+/// assert!(error.starts_with("lane 0 of the layer `divide` ("), "{error}");
+/// assert!(error.ends_with(" panicked: attempt to divide by zero"), "{error}");
 /// # });
 /// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum FlowError {
     /// Code of the user's panicked. [`Panic::resume`] raises the panic again.
-    #[error("a lane of the flow panicked: {}", .0.message())]
+    #[error("{} panicked: {}", .0.place().unwrap_or("a lane of the flow"), .0.message())]
     Panicked(Panic),
     /// It was aborted: by [`abort`](super::FlowHandle::abort), by the last handle being dropped, or after the deadline
     /// of a shutdown.
@@ -113,7 +114,7 @@ pub enum FlowError {
 impl From<Failure> for FlowError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Panic(payload) => Self::Panicked(Panic::new(payload)),
+            Failure::Panic(fallen) => Self::Panicked(Panic::at(fallen.place, fallen.payload)),
             Failure::RuntimeGone => Self::RuntimeGone,
         }
     }

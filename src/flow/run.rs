@@ -26,11 +26,12 @@ impl<P> Flow<P> {
     where
         P: Build<Bare, Lane: Send + 'static>,
     {
-        let (plan, launch) = self.into_plan("run");
+        let (mut plan, launch) = self.into_plan("run");
         let mut tasks = Tasks::new(&launch);
         tasks.building(|tasks| {
-            for lane in plan.build(tasks) {
-                tasks.spawn(DrainDriver::new(lane));
+            let layer = plan.settings().layer.clone();
+            for (number, lane) in plan.build(tasks).into_iter().enumerate() {
+                tasks.spawn(&layer, number, DrainDriver::new(lane));
             }
         });
         if let Err(failure) = poll_fn(|cx| tasks.poll_ended(cx)).await {

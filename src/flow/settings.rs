@@ -1,6 +1,7 @@
 use super::flow::Flow;
 use super::plumbing::plan::{Hashed, Layered};
 use crate::demand::Demand;
+use std::sync::Arc;
 
 /// # Settings
 ///
@@ -40,6 +41,43 @@ impl<P> Flow<P> {
         P: Layered,
     {
         self.plan_mut("other lanes").settings().set_lanes(lanes);
+        self
+    }
+
+    /// Names this layer in messages: in errors, spans and log lines. Nothing else goes by it.
+    ///
+    /// A layer without a label is named by the line of code that opened it: the source, `partition…`, `shuffle`, `merge`, a
+    /// join or `combine`.
+    ///
+    /// Which item it was is not kept. Look at the items in [`inspect`](Flow::inspect), or have a span of your own around
+    /// what you do with one.
+    ///
+    /// # Panics
+    /// When the flow is already being read.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::flow::FlowError;
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let flow = Flow::from_iter(["1", "no number"])
+    ///     .lanes(1)
+    ///     .label("parse")
+    ///     .map(|text| text.parse::<u32>().unwrap())
+    ///     .named("ingest");
+    /// let Err(FlowError::Panicked(panic)) = flow.start().wait().await else { panic!("it cannot parse that") };
+    /// let place = panic.place().unwrap();
+    /// assert!(place.starts_with("lane 0 of the layer `parse` ("), "{place}");
+    /// assert!(place.ends_with(") of the flow `ingest`"), "{place}");
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self
+    where
+        P: Layered,
+    {
+        self.plan_mut("another label").settings().layer.set_label(label.into());
         self
     }
 

@@ -1,6 +1,7 @@
 use super::flow::Flow;
 use super::plumbing::envelope::Bare;
 use super::plumbing::exchange::{Exchange, Shuffle};
+use super::plumbing::place::Layer;
 use super::plumbing::plan::Build;
 
 impl<P> Flow<P> {
@@ -33,6 +34,7 @@ impl<P> Flow<P> {
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
     {
-        self.then(|plan| Exchange::new(plan, Shuffle))
+        let layer = Layer::here();
+        self.then(|plan| Exchange::new(plan, Shuffle, layer))
     }
 }

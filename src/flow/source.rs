@@ -1,6 +1,7 @@
 use super::flow::Flow;
 use super::plumbing::envelope::{Bare, Numbered};
 use super::plumbing::exchange::share;
+use super::plumbing::place::{Layer, Part};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::sequence::Enumerated;
 use super::plumbing::tasks::Tasks;
@@ -45,6 +46,7 @@ where
         clippy::should_implement_trait,
         reason = "the trait's method cannot say which flow comes out; this is a source like the others"
     )]
+    #[track_caller]
     pub fn from_iter(iter: impl IntoIterator<IntoIter = I>) -> Self {
         Flow::new(Source::new(vec![Iter::of(iter.into_iter())]))
     }
@@ -133,8 +135,9 @@ pub struct Source<L> {
 }
 
 impl<L: Lane> Source<L> {
+    #[track_caller]
     pub(super) fn new(sources: Vec<L>) -> Self {
-        Self { sources, settings: Settings::default() }
+        Self { sources, settings: Settings::of(Layer::here()) }
     }
 }
 
@@ -172,7 +175,8 @@ where
             source.start(self.settings.demand, tasks.gate());
         }
         if self.sources.len() < lanes {
-            return share(tasks, self.sources, &self.settings)
+            let layer = self.settings.layer.part(Part::Source);
+            return share(tasks, (&layer, self.sources), &self.settings)
                 .into_iter()
                 .map(|edges| Fed::Edges { edges }.into())
                 .collect();
@@ -207,7 +211,8 @@ where
         if self.settings.lanes_over(1) == 1 {
             return vec![Fed::One { source }.into()];
         }
-        let edges = share(tasks, vec![source], &self.settings);
+        let layer = self.settings.layer.part(Part::Source);
+        let edges = share(tasks, (&layer, vec![source]), &self.settings);
         edges.into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
     }
 }

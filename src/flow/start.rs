@@ -3,7 +3,7 @@ pub(super) mod shutdown;
 use super::flow::Flow;
 use super::plumbing::driver::DrainDriver;
 use super::plumbing::envelope::Bare;
-use super::plumbing::plan::Build;
+use super::plumbing::plan::{Build, Layered};
 use super::plumbing::tasks::{Failure, Tasks};
 use super::report::{FlowError, FlowReport};
 use super::start::shutdown::{RunClock, or_abort};
@@ -56,11 +56,12 @@ impl<P> Flow<P> {
     {
         let (plan, launch) = self.into_plan("started");
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
-        let plan = StopWhen::metered(plan, stop.clone(), Arc::clone(&meter));
+        let mut plan = StopWhen::metered(plan, stop.clone(), Arc::clone(&meter));
         let mut tasks = Tasks::new(&launch);
         tasks.building(|tasks| {
-            for lane in plan.build(tasks) {
-                tasks.spawn(DrainDriver::new(lane));
+            let layer = plan.settings().layer.clone();
+            for (number, lane) in plan.build(tasks).into_iter().enumerate() {
+                tasks.spawn(&layer, number, DrainDriver::new(lane));
             }
         });
         let runtime = tasks.runtime().clone();

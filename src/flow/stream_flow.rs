@@ -45,6 +45,7 @@ pub trait StreamFlow: Stream + Sized {
     ///
     /// # Source
     /// `Flow.from_enumerable/2`. There too, a layer with no operators and no number of lanes does not exist.
+    #[track_caller]
     fn flow(self) -> Flow<Source<StreamLane<Self>>>
     where
         Self: Send + 'static,

@@ -1,6 +1,7 @@
 use super::flow::Flow;
 use super::from_stages::FromStage;
 use super::plumbing::envelope::Bare;
+use super::plumbing::place::{Layer, Part};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use super::source::{Source, SourceLane};
@@ -92,7 +93,8 @@ impl<P> Flow<P> {
             sources.push(FromStage::new(stage));
         }
         assert!(!sources.is_empty(), "through_stages needs at least 1 stage, given 0");
-        self.then(|upstream| ThroughStages { upstream, readers, source: Source::new(sources) })
+        let source = Source::new(sources);
+        self.then(|upstream| ThroughStages { upstream, readers, source })
     }
 }
 
@@ -137,22 +139,28 @@ where
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let demand = self.source.settings().demand;
+        let layer = self.upstream.settings().layer.clone();
         let lanes = self.upstream.build(tasks);
         // The new lanes end when the stages do, which is when all that went into them has come out. They subscribe
         // before anything goes in: right after it a stage may have ended.
         let outlets = tasks.ungated(|tasks| Build::<Bare>::build(self.source, tasks));
-        feed(tasks, lanes, &self.readers, demand);
+        feed(tasks, &layer, lanes, &self.readers, demand);
         outlets
     }
 }
 
 /// Makes producers of the lanes, each with a task, and subscribes the stages to them.
-fn feed<L>(tasks: &mut Tasks, lanes: Vec<L>, readers: &[Box<dyn Reads<L::Item>>], demand: Demand)
-where
+fn feed<L>(
+    tasks: &mut Tasks,
+    layer: &Layer,
+    lanes: Vec<L>,
+    readers: &[Box<dyn Reads<L::Item>>],
+    demand: Demand,
+) where
     L: Lane<Item: Send + 'static> + Send + 'static,
 {
     let (mut producers, mut subscribing) = (Vec::new(), Vec::new());
-    for lane in lanes {
+    for (number, lane) in lanes.into_iter().enumerate() {
         let panicked = Arc::default();
         let stage =
             FromLane::new(lane, Readers { left: readers.len(), panicked: Arc::clone(&panicked) }).stage();
@@ -161,10 +169,10 @@ where
             let subscribe = producer.subscribe().with_demand(demand).temporary();
             subscribing.push(reader.read(subscribe.into_request()));
         }
-        tasks.spawn(LaneTask { _producer: producer.clone(), driver, panicked });
+        tasks.spawn(layer, number, LaneTask { _producer: producer.clone(), driver, panicked });
         producers.push(producer);
     }
-    tasks.spawn(forward(subscribing, producers));
+    tasks.spawn(&layer.part(Part::Subscribing), 0, forward(subscribing, producers));
 }
 
 /// Ends a lane when all its readers have left. Readers that have not subscribed yet count too.

@@ -14,6 +14,7 @@ mod map_ok;
 mod map_values;
 mod on_init;
 mod per_lane;
+mod place;
 mod retry;
 mod skip_errors;
 #[path = "../support/mod.rs"]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 /// The lines that this thread logs while this is alive, level first.
 pub(crate) struct Lines {
     lines: Arc<Mutex<Vec<String>>>,
+    spans: Arc<Mutex<Vec<String>>>,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
@@ -17,8 +18,13 @@ impl Lines {
         static ALWAYS: OnceLock<tracing::Dispatch> = OnceLock::new();
         ALWAYS.get_or_init(|| tracing::Dispatch::new(Ears::default()));
         let ears = Ears::default();
-        let lines = Arc::clone(&ears.0);
-        Self { lines, _guard: tracing::subscriber::set_default(ears) }
+        let (lines, spans) = (Arc::clone(&ears.lines), Arc::clone(&ears.spans));
+        Self { lines, spans, _guard: tracing::subscriber::set_default(ears) }
+    }
+
+    /// All spans: level, name and fields of each.
+    pub(crate) fn spans(&self) -> Vec<String> {
+        self.spans.lock().unwrap().clone()
     }
 
     /// All lines.
@@ -33,14 +39,29 @@ impl Lines {
 }
 
 #[derive(Default)]
-struct Ears(Arc<Mutex<Vec<String>>>);
+struct Ears {
+    lines: Arc<Mutex<Vec<String>>>,
+    spans: Arc<Mutex<Vec<String>>>,
+}
+
+/// The fields of a line or a span.
+struct Fields(String);
+
+impl tracing::field::Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        self.0 += &format!(" {}={value:?}", field.name());
+    }
+}
 
 impl tracing::Subscriber for Ears {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         metadata.target().starts_with("gen_stage")
     }
 
-    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        let mut fields = Fields(format!("{} {}", span.metadata().level(), span.metadata().name()));
+        span.record(&mut fields);
+        self.spans.lock().unwrap().push(fields.0);
         tracing::span::Id::from_u64(1)
     }
 
@@ -49,15 +70,9 @@ impl tracing::Subscriber for Ears {
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
 
     fn event(&self, event: &tracing::Event<'_>) {
-        struct Fields(String);
-        impl tracing::field::Visit for Fields {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-                self.0 += &format!(" {}={value:?}", field.name());
-            }
-        }
         let mut fields = Fields(event.metadata().level().to_string());
         event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
+        self.lines.lock().unwrap().push(fields.0);
     }
 
     fn enter(&self, _: &tracing::span::Id) {}

@@ -1,5 +1,6 @@
 //! The futures of one lane: each is polled in place, and moves to a task of its own if it is pending.
 
+use crate::failure::raise_from;
 use crate::flow::map_async::limit::Permit;
 use crate::sync::keep_waker;
 use pin_project_lite::pin_project;
@@ -173,7 +174,7 @@ where
                     self.idle.push(at);
                     return Some((at, output));
                 }
-                JobOutcome::Panicked(payload) => resume_unwind(payload),
+                JobOutcome::Panicked(payload) => raise_from("a future", payload),
                 // The job stays outstanding, so that the lane does not end: the flow learns of this from its own tasks.
                 JobOutcome::Gone => {}
             }

@@ -4,6 +4,7 @@ use crate::edge::{Receiver, Sender, edge, growing_edge};
 use crate::flow::ordered::OrderedLane;
 use crate::flow::plumbing::driver::{RouteDriver, ShareDriver};
 use crate::flow::plumbing::envelope::{Bare, Numbered};
+use crate::flow::plumbing::place::Layer;
 use crate::flow::plumbing::plan::{Build, Hashed, LayerStart, Layered, Plan, Settings};
 use crate::flow::plumbing::sequence::{Enumerated, Tagged};
 use crate::flow::plumbing::tasks::Tasks;
@@ -18,7 +19,7 @@ use std::sync::atomic::AtomicU64;
 /// of `uppers`. Returns the lanes.
 pub(in crate::flow) fn cross<L, D>(
     tasks: &mut Tasks,
-    uppers: Vec<L>,
+    uppers: (&Layer, Vec<L>),
     settings: &Settings,
     driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
 ) -> Vec<Inlet<L::Item>>
@@ -30,7 +31,11 @@ where
 }
 
 /// The same for lanes that share all items by demand.
-pub(in crate::flow) fn share<L>(tasks: &mut Tasks, uppers: Vec<L>, settings: &Settings) -> Vec<Inlet<L::Item>>
+pub(in crate::flow) fn share<L>(
+    tasks: &mut Tasks,
+    uppers: (&Layer, Vec<L>),
+    settings: &Settings,
+) -> Vec<Inlet<L::Item>>
 where
     L: Lane + Send + 'static,
     L::Item: Send + 'static,
@@ -41,7 +46,7 @@ where
 
 fn cross_by<L, D>(
     tasks: &mut Tasks,
-    uppers: Vec<L>,
+    (from, uppers): (&Layer, Vec<L>),
     settings: &Settings,
     edge: fn(Demand) -> (Sender<L::Item>, Receiver<L::Item>),
     driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
@@ -51,7 +56,7 @@ where
     D: Future<Output = ()> + Send + 'static,
 {
     let mut edges: Vec<Vec<_>> = (0..settings.lanes()).map(|_| Vec::new()).collect();
-    for upper in uppers {
+    for (number, upper) in uppers.into_iter().enumerate() {
         let mut senders = Vec::with_capacity(edges.len());
         for receivers in &mut edges {
             let (sender, receiver) = edge(settings.demand);
@@ -59,7 +64,7 @@ where
             receivers.push(receiver);
         }
         let discarded = tasks.discarded().clone();
-        tasks.spawn(driver(upper, senders, settings.demand, discarded));
+        tasks.spawn(from, number, driver(upper, senders, settings.demand, discarded));
     }
     edges.into_iter().map(|receivers| Inlet::new(receivers, tasks.discarded().clone())).collect()
 }
@@ -81,9 +86,9 @@ pub struct Shuffle;
 pub struct Routed<R>(pub(in crate::flow) R);
 
 impl<P: Layered, D> Exchange<P, D> {
-    pub(in crate::flow) fn new(mut upstream: P, dispatch: D) -> Self {
+    pub(in crate::flow) fn new(mut upstream: P, dispatch: D, layer: Layer) -> Self {
         upstream.pass_through();
-        Self { upstream, dispatch, settings: Settings::default() }
+        Self { upstream, dispatch, settings: Settings::of(layer) }
     }
 }
 
@@ -110,9 +115,10 @@ where
 {
     type Lane = Inlet<P::Item>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let layer = self.upstream.settings().layer.clone();
         let uppers = self.upstream.build(tasks);
-        share(tasks, uppers, &self.settings)
+        share(tasks, (&layer, uppers), &self.settings)
     }
 }
 
@@ -124,10 +130,10 @@ where
 
     /// Restores the order before the crossing: after it, the lanes share the items anew.
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let demand = self.upstream.settings().demand;
+        let above = self.upstream.settings().clone();
         let uppers = self.upstream.build(tasks);
-        let ordered = Enumerated::new(OrderedLane::over(uppers, demand, tasks));
-        share(tasks, vec![ordered], &self.settings)
+        let ordered = Enumerated::new(OrderedLane::over(uppers, &above, tasks));
+        share(tasks, (&above.layer, vec![ordered]), &self.settings)
     }
 }
 
@@ -154,11 +160,12 @@ where
 {
     type Lane = Inlet<P::Item>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let layer = self.upstream.settings().layer.clone();
         let uppers = self.upstream.build(tasks);
         let Routed(mut route) = self.dispatch;
         self.settings.seed(&mut route);
-        cross(tasks, uppers, &self.settings, |upper, senders, demand, discarded| {
+        cross(tasks, (&layer, uppers), &self.settings, |upper, senders, demand, discarded| {
             RouteDriver::new(upper, route.clone(), senders, demand, discarded)
         })
     }

@@ -4,6 +4,7 @@ pub(super) mod driver;
 pub(super) mod envelope;
 pub(super) mod exchange;
 pub(super) mod outlet;
+pub(super) mod place;
 pub(super) mod plan;
 pub(super) mod reporting;
 pub(super) mod sequence;

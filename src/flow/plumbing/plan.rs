@@ -1,6 +1,7 @@
 use crate::demand::Demand;
 use crate::dispatch::adapters::Route;
 use crate::flow::plumbing::envelope::Envelope;
+use crate::flow::plumbing::place::Layer;
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::Lane;
 use crate::sealed::Sealed;
@@ -78,15 +79,21 @@ const MOST_LANES: usize = 1 << 17;
 pub trait Hashed: Layered {}
 
 /// What can be set for one layer.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     lanes: Option<NonZeroUsize>,
     passes_through: bool,
     seed: Option<u64>,
     pub(in crate::flow) demand: Demand,
+    pub(in crate::flow) layer: Layer,
 }
 
 impl Settings {
+    /// Nothing is set yet.
+    pub(in crate::flow) fn of(layer: Layer) -> Self {
+        Self { lanes: None, passes_through: false, seed: None, demand: Demand::default(), layer }
+    }
+
     /// As many lanes as set, or as there are cores.
     pub(in crate::flow) fn lanes(&self) -> usize {
         self.lanes.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)

@@ -28,13 +28,14 @@ impl<R> Reporting<R> {
         P: Build<Bare>,
         D: Future<Output = ()> + Send + 'static,
     {
-        let (plan, launch) = flow.into_plan(what);
+        let (mut plan, launch) = flow.into_plan(what);
         let mut tasks = Tasks::new(&launch);
         let reports = tasks.building(|tasks| {
+            let layer = plan.settings().layer.clone();
             let lanes = plan.build(tasks);
             let (reporter, reports) = mpsc::channel(lanes.len().max(1));
-            for lane in lanes {
-                tasks.spawn(driver(lane, reporter.clone()));
+            for (number, lane) in lanes.into_iter().enumerate() {
+                tasks.spawn(&layer, number, driver(lane, reporter.clone()));
             }
             reports
         });

@@ -2,6 +2,7 @@
 
 use crate::failure::raise_in_drop;
 use crate::flow::monitor::{Launch, Losses};
+use crate::flow::plumbing::place::{Fallen, Layer, Place};
 use crate::lane::SourceGate;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
 use std::any::Any;
@@ -13,8 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 type Payload = Box<dyn Any + Send>;
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -27,8 +29,12 @@ type Slot = Mutex<Option<Driver>>;
 /// The tasks of one flow.
 pub struct Tasks {
     runtime: Handle,
+    /// The name of the flow.
+    name: Option<Arc<str>>,
     set: JoinSet<()>,
     slots: Vec<Arc<Slot>>,
+    /// Where each of the tasks is.
+    places: Vec<(Id, Place)>,
     stopped: Arc<AtomicBool>,
     losses: Losses,
     /// The tokens that end the sources being built now.
@@ -42,8 +48,8 @@ pub struct Tasks {
 
 /// Why a flow cannot come to its end.
 pub(in crate::flow) enum Failure {
-    /// The user's code panicked in a lane.
-    Panic(Payload),
+    /// The user's code panicked.
+    Panic(Fallen),
     /// The runtime of the lanes dropped them.
     RuntimeGone,
 }
@@ -52,7 +58,7 @@ impl Failure {
     /// Raises the panic of the lane in the task that reads the flow.
     pub(in crate::flow) fn raise(self) -> ! {
         match self {
-            Self::Panic(payload) => resume_unwind(payload),
+            Self::Panic(fallen) => resume_unwind(fallen.payload),
             Self::RuntimeGone => {
                 panic!("the runtime of the flow was shut down before the flow came to its end")
             }
@@ -72,8 +78,10 @@ impl Tasks {
         launch.show(&losses);
         Self {
             runtime,
+            name: launch.name.clone(),
             set: JoinSet::new(),
             slots: Vec::new(),
+            places: Vec::new(),
             stopped: Arc::default(),
             losses,
             signals: Vec::new(),
@@ -137,12 +145,36 @@ impl Tasks {
         SourceGate::new(&self.signals, &self.counters)
     }
 
-    pub(in crate::flow) fn spawn(&mut self, driver: impl Future<Output = ()> + Send + 'static) {
+    /// Starts the task of a lane, or of something else, of a layer.
+    pub(in crate::flow) fn spawn(
+        &mut self,
+        layer: &Layer,
+        number: usize,
+        driver: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let place = Place { flow: self.name.clone(), layer: layer.clone(), number };
+        let span = place.span();
         let slot: Arc<Slot> = Arc::new(Mutex::new(Some(Box::pin(driver))));
         self.slots.push(Arc::clone(&slot));
         let stopped = Arc::clone(&self.stopped);
         let task = poll_fn(move |cx| poll_slot(&slot, &stopped, cx));
-        self.set.spawn_on(task, &self.runtime);
+        // A span that no subscriber wants need not be entered with each poll.
+        let task = if span.is_disabled() {
+            self.set.spawn_on(task, &self.runtime)
+        } else {
+            self.set.spawn_on(task.instrument(span), &self.runtime)
+        };
+        self.places.push((task.id(), place));
+    }
+
+    /// The failure of a task.
+    fn failure_of(&self, error: JoinError) -> Failure {
+        let place = self.places.iter().find(|(id, _)| *id == error.id()).map(|(_, place)| place);
+        match error.try_into_panic() {
+            Ok(payload) => Failure::Panic(Fallen::at(place, payload)),
+            // Cancelled: by `stop`, or else by a runtime that is shutting down.
+            Err(_cancelled) => Failure::RuntimeGone,
+        }
     }
 
     /// Drops all drivers, and with them their sources: at once those that are not being polled, the others when their
@@ -164,11 +196,7 @@ impl Tasks {
     pub(in crate::flow) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         while let Some(ended) = ready!(self.set.poll_join_next(cx)) {
             let Err(error) = ended else { continue };
-            let failure = match error.try_into_panic() {
-                Ok(payload) => Failure::Panic(payload),
-                // Cancelled: by `stop`, or else by a runtime that is shutting down.
-                Err(_cancelled) => Failure::RuntimeGone,
-            };
+            let failure = self.failure_of(error);
             let hides_nothing = matches!(self.failure, Some(Failure::RuntimeGone));
             if self.failure.is_none() || (hides_nothing && matches!(failure, Failure::Panic(_))) {
                 self.failure = Some(failure);
@@ -181,12 +209,13 @@ impl Tasks {
 
     /// Stops all tasks, and waits until they and all they had are gone. Fails when one of them did.
     pub(in crate::flow) async fn stopped(mut self) -> Result<(), Failure> {
-        let dropped = self.stop().map(Failure::Panic);
+        let dropped = self.stop().map(|payload| Failure::Panic(Fallen::in_drop(payload)));
         let mut failure = self.failure.take().or(dropped);
         while let Some(ended) = self.set.join_next().await {
             // Tasks that were cancelled did not fail: `stop` did that.
-            if let Some(payload) = ended.err().and_then(|error| error.try_into_panic().ok()) {
-                failure.get_or_insert(Failure::Panic(payload));
+            if let Some(error) = ended.err().filter(JoinError::is_panic) {
+                let fallen = self.failure_of(error);
+                failure.get_or_insert(fallen);
             }
         }
         failure.map_or(Ok(()), Err)
@@ -204,7 +233,7 @@ impl Tasks {
             return panicked;
         }
         if self.failure.is_none() {
-            self.failure = panicked.map(Failure::Panic);
+            self.failure = panicked.map(|payload| Failure::Panic(Fallen::in_drop(payload)));
         }
         None
     }

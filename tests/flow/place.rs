@@ -1,0 +1,181 @@
+//! Where a failure was: each error of a flow says it, and so does the log.
+
+use crate::support::Lines;
+use futures::sink;
+use gen_stage::flow::{FlowError, FullOuter};
+use gen_stage::prelude::*;
+use std::panic::AssertUnwindSafe;
+
+fn broken(n: u32) -> u32 {
+    assert_ne!(n, 7, "no sevens");
+    n
+}
+
+fn numbers() -> std::ops::Range<u32> {
+    0..20
+}
+
+/// What a flow that has failed says: the file is this one, and of the line it is known only that it is there.
+async fn place<P>(flow: Flow<P>) -> String
+where
+    P: gen_stage::flow::Readable<Item: Send + 'static>,
+{
+    let error = flow.named("test").start().wait().await.unwrap_err();
+    let FlowError::Panicked(panic) = &error else { panic!("{error}") };
+    let place = panic.place().expect("it is known").to_owned();
+    assert_eq!(error.to_string(), format!("{place} panicked: {}", panic.message()));
+    let at = place.find(file!()).unwrap_or_else(|| panic!("{place} is in another file"));
+    let line = &place[at + file!().len()..];
+    let digits = line[1..].find(|c: char| !c.is_ascii_digit()).unwrap();
+    assert!(digits > 0, "{place}");
+    format!("{}FILE{}", &place[..at], &line[1 + digits..])
+}
+
+#[tokio::test]
+async fn an_error_names_the_lane_its_layer_and_the_flow() {
+    let one = || Flow::from_iter(numbers()).lanes(1);
+    let cases = [
+        ("lane 0 of the layer at FILE of the flow `test`", place(one().map(broken)).await),
+        ("lane 0 of the layer `map` (FILE) of the flow `test`", place(one().label("map").map(broken)).await),
+        (
+            "lane 0 of the layer `map` (FILE) of the flow `test`",
+            place(one().map(broken).label("map").partition().lanes(2)).await,
+        ),
+        (
+            "lane 0 of the layer `second` (FILE) of the flow `test`",
+            place(one().label("first").partition().lanes(1).label("second").map(broken)).await,
+        ),
+        (
+            "source 0 of the layer `two` (FILE) of the flow `test`",
+            place(Flow::from_iter(numbers().map(broken)).label("two").lanes(2).map(|n| n)).await,
+        ),
+        (
+            "lane 0 of the layer `shuffled` (FILE) of the flow `test`",
+            place(one().shuffle().lanes(1).label("shuffled").map(broken)).await,
+        ),
+        (
+            "lane 0 of the layer `in order` (FILE) of the flow `test`",
+            place(one().label("in order").map(broken).ordered()).await,
+        ),
+        (
+            "lane 0 of the layer `sums` (FILE) of the flow `test`",
+            place(
+                one()
+                    .partition()
+                    .lanes(1)
+                    .label("sums")
+                    .reduce(|| 0, |sum, n| *sum += broken(n))
+                    .emit_state(),
+            )
+            .await,
+        ),
+        (
+            "lane 0 of the layer `words` (FILE) of the flow `test`",
+            place(one().label("words").combine(
+                10,
+                |counts, n| *counts.at_owned(broken(n)) += 1,
+                |count: &mut u32, more| *count += more,
+            ))
+            .await,
+        ),
+        (
+            "lane 0 of the layer `merged` (FILE) of the flow `test`",
+            place(one().merge(one()).lanes(1).label("merged").map(broken)).await,
+        ),
+        (
+            "lane 0 of the layer `joined` (FILE) of the flow `test`",
+            place(
+                one()
+                    .bounded_join(FullOuter, one(), |n| *n, |n| *n)
+                    .lanes(1)
+                    .label("joined")
+                    .inspect(|row| _ = broken(row.0.unwrap())),
+            )
+            .await,
+        ),
+        (
+            "the sink of dead letters of the layer `letters` (FILE) of the flow `test`",
+            place(one().label("letters").map(|n| if n == 7 { Err(n) } else { Ok(n) }).dead_letters(
+                Box::pin(sink::unfold((), |(), n: u32| async move {
+                    broken(n);
+                    Ok::<_, std::convert::Infallible>(())
+                })),
+            ))
+            .await,
+        ),
+        (
+            "lane 0 of the layer `asked` (FILE) of the flow `test`",
+            place(one().label("asked").map_async(4, |n| async move { broken(n) })).await,
+        ),
+        (
+            "a future of lane 0 of the layer `asked` (FILE) of the flow `test`",
+            place(one().label("asked").map_async(4, |n| async move {
+                tokio::task::yield_now().await;
+                broken(n)
+            }))
+            .await,
+        ),
+    ];
+    for (expected, found) in cases {
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_boxed_flow_keeps_the_names_of_its_layers() {
+    let flow = Flow::from_iter(numbers()).lanes(1).label("inner").map(broken).boxed().map(|n| n);
+    assert_eq!(place(flow).await, "lane 0 of the layer `inner` (FILE) of the flow `test`");
+}
+
+#[tokio::test]
+async fn the_first_of_two_names_counts_for_flows_that_become_one() {
+    let named = |name| Flow::from_iter(numbers()).lanes(1).map(broken).named(name);
+    let error = named("left").merge(named("right")).start().wait().await.unwrap_err().to_string();
+    assert!(error.contains("of the flow `left`"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_reads_gets_the_panic_as_it_was_and_the_log_says_where() {
+    let lines = Lines::listen();
+    let flow = Flow::from_iter(numbers()).lanes(1).label("map").map(broken).named("test");
+    let read = futures::FutureExt::catch_unwind(AssertUnwindSafe(flow.collect::<Vec<_>>()));
+    let payload = read.await.unwrap_err();
+    assert!(payload.downcast_ref::<String>().unwrap().contains("no sevens"));
+    let said = lines.with("a lane of a flow panicked");
+    assert_eq!(said.len(), 1, "{said:?}");
+    for part in ["ERROR", "lane 0 of the layer `map` (", "of the flow `test`", "no sevens"] {
+        assert!(said[0].contains(part), "{part}: {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_task_has_a_span_with_its_place() {
+    let lines = Lines::listen();
+    let flow =
+        Flow::from_iter(numbers()).lanes(1).partition().lanes(2).label("sums").map(|n| n).named("test");
+    assert_eq!(flow.count().await, 20);
+    let spans = lines.spans();
+    let place = |span: &String| {
+        let (before, after) = span.split_once(" opened=").unwrap();
+        format!("{before} …{}", &after[after.find(" lane=").unwrap()..])
+    };
+    let mut spans: Vec<_> = spans.iter().map(place).collect();
+    spans.sort();
+    assert_eq!(
+        spans,
+        [
+            "DEBUG lane flow=\"test\" layer=\"sums\" … lane=0",
+            "DEBUG lane flow=\"test\" layer=\"sums\" … lane=1",
+            "DEBUG lane flow=\"test\" … lane=0",
+        ]
+    );
+}
+
+#[test]
+#[should_panic(expected = "another name")]
+fn a_flow_that_is_being_read_takes_no_name() {
+    let mut flow = Flow::from_iter(numbers()).map(|n| n);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { futures::StreamExt::next(&mut flow).await });
+    let _ = flow.named("late");
+}
