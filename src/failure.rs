@@ -97,21 +97,38 @@ struct Kept {
 
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
-        let (what, payload) = raised_from(payload);
-        Self::at(what.map(String::from), payload)
+        Self::at(None, payload)
     }
 
     /// A panic at a place that is known.
     pub(crate) fn at(place: Option<String>, payload: Box<dyn Any + Send>) -> Self {
+        let (what, payload) = raised_from(payload);
+        let place = match (what, place) {
+            (Some(what), Some(place)) => Some(format!("{what} of {place}")),
+            (what, place) => place.or(what.map(String::from)),
+        };
         let message = message_of(&*payload).into();
         Self(Arc::new(Kept { message, place: place.map(Box::from), payload: Mutex::new(Some(payload)) }))
     }
 
-    /// Where it was, if that is known: for a flow the lane, its layer and the flow, by their names or by the line of code
-    /// that opened the layer.
+    /// Where it was, if that is known. In a flow: the lane, its layer and the flow, by their names or by the line of code
+    /// that opened the layer. In a stage: the stage, by its label.
     ///
     /// # Examples
-    /// See [`Flow::label`](crate::Flow::label).
+    /// See [`Flow::label`](crate::Flow::label) for a flow.
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{Reason, from_iter};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter([1, 0].into_iter().map(|n| 1 / n)).stage().label("numbers").spawn();
+    /// let mut read = numbers.subscribe().await?.fallible();
+    /// let Some(Err(Reason::Panicked(panic))) = read.next().await else { panic!("it divides by zero") };
+    /// assert_eq!(panic.place(), Some("the stage `numbers`"));
+    /// # use futures::StreamExt;
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
     #[must_use]
     pub fn place(&self) -> Option<&str> {
         self.0.place.as_deref()

@@ -8,6 +8,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -50,17 +51,19 @@ pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
     token: CancellationToken,
     mut core: StageCore<B, D>,
 ) {
+    let label = Arc::clone(&core.label);
+    let panicked = |payload| Panic::at(Some(format!("the stage `{label}`")), payload);
     let ran = token.run_until_cancelled(unless_panicked(core.run())).await;
     let aborted = ran.is_none();
     let mut reason = match ran {
         Some(Ok(reason)) => reason,
-        Some(Err(panic)) => Reason::Panicked(panic),
+        Some(Err(payload)) => Reason::Panicked(panicked(payload)),
         None => Reason::Aborted,
     };
     if !aborted {
         let terminated = token.run_until_cancelled(unless_panicked(core.behaviour.terminate(&reason))).await;
-        if let Some(Err(panic)) = terminated {
-            reason = panicked_late(reason, panic);
+        if let Some(Err(payload)) = terminated {
+            reason = panicked_late(reason, panicked(payload));
         }
     }
     match &reason {
@@ -70,7 +73,7 @@ pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
         reason => tracing::debug!(stage = %core.label, %reason, "a stage has ended"),
     }
     if let Err(payload) = core.end(&reason) {
-        reason = panicked_late(reason, Panic::new(payload));
+        reason = panicked_late(reason, panicked(payload));
     }
     ended.send_replace(Some(reason));
 }
@@ -81,15 +84,11 @@ fn panicked_late(reason: Reason, panic: Panic) -> Reason {
 }
 
 /// Polls a future to its end, or to its panic.
-async fn unless_panicked<F: Future>(future: F) -> Result<F::Output, Panic> {
+async fn unless_panicked<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = pin!(future);
-    poll_fn(|cx| {
-        let polled: Result<_, Box<dyn Any + Send>> =
-            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(payload) => Poll::Ready(Err(Panic::new(payload))),
-        }
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
     })
     .await
 }
