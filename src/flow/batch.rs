@@ -235,7 +235,7 @@ impl<E: Gathers, T> OpenBatch<E, T> {
     }
 
     /// Takes note of an envelope that follows the items; returns what must go out before the batch.
-    #[inline(always)]
+    #[inline]
     fn follow(&mut self, mark: E::Mark) -> Option<E::Of<Vec<T>>> {
         match &mut self.mark {
             Some(held) => E::follow(held, mark),
@@ -266,13 +266,13 @@ pin_project! {
 }
 
 /// Passes on the item, if there is one.
-#[inline(always)]
+#[inline]
 fn pass<T>(of: Option<T>, each: &mut impl FnMut(T) -> ControlFlow<()>) -> ControlFlow<()> {
     of.map_or(ControlFlow::Continue(()), each)
 }
 
 impl<E: Gathers, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for BatchLane<E, T, L, W> {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(Self::Item) -> ControlFlow<()>,

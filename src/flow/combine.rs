@@ -154,7 +154,7 @@ impl<K, V, M> KeepsState for MergingTables<K, V, M> {
 impl<K: Hash + Eq, V, M: FnMut(&mut V, V), U> Reducer<(K, V), U> for MergingTables<K, V, M> {
     type Items = iter::Empty<U>;
 
-    #[inline(always)]
+    #[inline]
     fn take(&mut self, table: &mut Combiner<K, V>, (key, value): (K, V)) -> iter::Empty<U> {
         table.merge(key, value, &mut self.merge);
         iter::empty()

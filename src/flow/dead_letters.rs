@@ -202,7 +202,7 @@ where
     E: Envelope,
     L: Lane<Item = E::Of<Result<T, X>>>,
 {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(Self::Item) -> ControlFlow<()>,

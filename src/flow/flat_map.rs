@@ -74,7 +74,7 @@ impl<F> Sealed for ByFn<F> {}
 impl<T, U: IntoIterator, F: FnMut(T) -> U> Expand<T> for ByFn<F> {
     type Items = U::IntoIter;
 
-    #[inline(always)]
+    #[inline]
     fn expand(&mut self, item: T) -> U::IntoIter {
         (self.0)(item).into_iter()
     }
@@ -141,7 +141,7 @@ where
     L: Lane<Item = E::Of<T>>,
     F: Expand<T>,
 {
-    #[inline(always)]
+    #[inline]
     fn poll_each<G>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut G) -> Poll<Each>
     where
         G: FnMut(Self::Item) -> ControlFlow<()>,

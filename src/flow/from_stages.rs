@@ -195,7 +195,7 @@ impl<T: Send + 'static> Leaf for FromStage<T> {
 }
 
 impl<T: Send + 'static> Lane for FromStage<T> {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(T) -> ControlFlow<()>,

@@ -159,7 +159,7 @@ impl<T, K, V, F: FnMut(T) -> (K, V)> Pairs<T> for Pair<F> {
     type Key = K;
     type Value = V;
 
-    #[inline(always)]
+    #[inline]
     fn pair(&mut self, item: T) -> (K, V) {
         (self.0)(item)
     }
@@ -171,7 +171,7 @@ impl<T, K, F: FnMut(&T) -> K> Pairs<T> for PairWith1<F> {
     type Key = K;
     type Value = u64;
 
-    #[inline(always)]
+    #[inline]
     fn pair(&mut self, item: T) -> (K, u64) {
         ((self.0)(&item), 1)
     }

@@ -113,7 +113,7 @@ fn batched((least, most): (usize, Option<usize>)) -> (usize, Option<usize>) {
 }
 
 impl<L: Lane> Lane for Batches<L> {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(Self::Item) -> ControlFlow<()>,

@@ -140,7 +140,7 @@ impl<L: Lane, R> From<MergeSide<L, R>> for MergeLane<L, R> {
 }
 
 impl<L: Lane, R: Lane<Item = L::Item>> Lane for MergeLane<L, R> {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(L::Item) -> ControlFlow<()>,

@@ -49,6 +49,7 @@
 //! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
+//! | have errors and logs say where, read counters | [`named`](Flow::named), [`label`](Flow::label), [`monitor`](Flow::monitor) |
 //! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`for_each_async`](Flow::for_each_async), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or [`into_stream`](Flow::into_stream) and any `StreamExt` |
 //! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
 //! | hand to a function, keep in a field, choose by configuration | [`Flowing`], [`InOrder`], [`Readable`]; [`boxed`](Flow::boxed), [`boxed_in_order`](Flow::boxed_in_order) |

@@ -305,7 +305,7 @@ fn poll_turns<L, R>(
 }
 
 impl<L: Lane> Lane for SourceLane<L> {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(L::Item) -> ControlFlow<()>,

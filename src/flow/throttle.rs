@@ -274,7 +274,7 @@ pin_project! {
 const WAITS: usize = 100;
 
 impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for ThrottledLane<E, T, L, W> {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(Self::Item) -> ControlFlow<()>,

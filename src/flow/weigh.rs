@@ -19,7 +19,7 @@ pub struct WeighedBy<F>(pub(super) F);
 impl Sealed for OneEach {}
 
 impl<T> Weigh<T> for OneEach {
-    #[inline(always)]
+    #[inline]
     fn weigh(&mut self, _: &T) -> u64 {
         1
     }
@@ -28,7 +28,7 @@ impl<T> Weigh<T> for OneEach {
 impl<F> Sealed for WeighedBy<F> {}
 
 impl<T, F: FnMut(&T) -> u64> Weigh<T> for WeighedBy<F> {
-    #[inline(always)]
+    #[inline]
     fn weigh(&mut self, item: &T) -> u64 {
         (self.0)(item)
     }

@@ -167,7 +167,7 @@ where
     M: MergeStates<R::State, P>,
     P: Spread<T>,
 {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(E::Item) -> ControlFlow<()>,

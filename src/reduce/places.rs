@@ -147,21 +147,21 @@ impl Settled for Single {}
 impl Settled for Several {}
 
 impl<T> Spread<T> for Whole {
-    #[inline(always)]
+    #[inline]
     fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
         each(Slot(0), item);
     }
 }
 
 impl<T> Spread<T> for Single {
-    #[inline(always)]
+    #[inline]
     fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
         each(self.0[0], item);
     }
 }
 
 impl<T> Spread<T> for Merging {
-    #[inline(always)]
+    #[inline]
     fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
         each(self.0[0], item);
     }

@@ -52,7 +52,7 @@ where
 {
     type Items = iter::Empty<U>;
 
-    #[inline(always)]
+    #[inline]
     fn take(&mut self, state: &mut S, item: T) -> iter::Empty<U> {
         (self.f)(state, item);
         iter::empty()
@@ -77,7 +77,7 @@ where
 {
     type Items = V::IntoIter;
 
-    #[inline(always)]
+    #[inline]
     fn take(&mut self, state: &mut S, item: T) -> V::IntoIter {
         (self.f)(state, item).into_iter()
     }

@@ -24,7 +24,7 @@ impl<S> States<S> for One<S> {
         Self(Some(init()))
     }
 
-    #[inline(always)]
+    #[inline]
     fn get(&mut self, _: Slot, init: impl FnOnce() -> S) -> &mut S {
         self.0.get_or_insert_with(init)
     }
@@ -45,7 +45,7 @@ impl<S> States<S> for Slab<S> {
         Self(Vec::new())
     }
 
-    #[inline(always)]
+    #[inline]
     fn get(&mut self, slot: Slot, init: impl FnOnce() -> S) -> &mut S {
         if slot.index() >= self.0.len() {
             self.grow(slot);

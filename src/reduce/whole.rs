@@ -30,7 +30,7 @@ impl<L: Lane> UnwindowedLane<L> {
 }
 
 impl<L: Lane> Lane for UnwindowedLane<L> {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(Self::Item) -> ControlFlow<()>,

@@ -66,13 +66,13 @@ impl<T> Windowing<T> for Count {
         self.open(windows);
     }
 
-    #[inline(always)]
+    #[inline]
     fn place(&mut self, _: &T, _: &mut OpenWindows<u64>) -> Option<Single> {
         self.items += 1;
         Some(Single([self.slot?]))
     }
 
-    #[inline(always)]
+    #[inline]
     fn close_next(&mut self, windows: &mut OpenWindows<u64>) -> bool {
         if self.items < self.size.get() {
             return false;

@@ -80,12 +80,12 @@ impl Lookup for OneSpan {
         (self.start, self.start.saturating_add(spans.size))
     }
 
-    #[inline(always)]
+    #[inline]
     fn places(&self) -> Single {
         Single([self.slot])
     }
 
-    #[inline(always)]
+    #[inline]
     fn at(&self, time: i64, spans: &Spans) -> Option<Single> {
         // Wraps for times before the start, which are then out of reach.
         ((time.wrapping_sub(self.start) as u64) < spans.size as u64).then_some(Single([self.slot]))

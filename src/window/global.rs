@@ -32,7 +32,7 @@ impl<T> Windowing<T> for Globally {
         self.slot = Some(windows.open(Global, 0));
     }
 
-    #[inline(always)]
+    #[inline]
     fn place(&mut self, _: &T, _: &mut OpenWindows<Global>) -> Option<Single> {
         Some(Single([self.slot?]))
     }

@@ -45,7 +45,7 @@ where
     P: Places,
     Id: Clone,
 {
-    #[inline(always)]
+    #[inline]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(Signal<T, P, Id>) -> ControlFlow<()>,

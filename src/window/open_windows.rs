@@ -157,7 +157,7 @@ impl<Id: Clone> OpenWindows<Id> {
     }
 
     /// Counts an item of a window; true at every `n`th.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn count(&mut self, slot: Slot, n: u64) -> bool {
         let window = self.at_mut(slot);
         window.items += 1;

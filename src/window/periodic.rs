@@ -73,7 +73,7 @@ impl<T> Windowing<T> for Periodic {
         self.open(Instant::now(), windows);
     }
 
-    #[inline(always)]
+    #[inline]
     fn place(&mut self, _: &T, _: &mut OpenWindows<u64>) -> Option<Single> {
         let (slot, _) = self.open?;
         Some(Single([slot]))

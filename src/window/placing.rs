@@ -155,7 +155,7 @@ where
     Id: Clone,
 {
     /// Places an item, and passes on what that causes. Breaks when the lane has something else to do first.
-    #[inline(always)]
+    #[inline]
     pub(super) fn item(
         &mut self,
         item: T,

@@ -84,7 +84,7 @@ impl<F, L: Lookup> Aligned<F, L> {
     }
 
     /// Tells the watermark what it was not told.
-    #[inline(always)]
+    #[inline]
     fn settle_high(&mut self, windows: &mut OpenWindows<Span>) {
         if self.high != NONE {
             // What was quiet was believed.
@@ -93,7 +93,7 @@ impl<F, L: Lookup> Aligned<F, L> {
     }
 
     /// The place of an item that may change something.
-    #[inline(always)]
+    #[inline]
     fn place_at(&mut self, time: i64, windows: &mut OpenWindows<Span>) -> Option<L::Places> {
         if !windows.saw(time) {
             return None;
@@ -116,13 +116,13 @@ where
     type Id = Span;
     type Places = L::Places;
 
-    #[inline(always)]
+    #[inline]
     fn place(&mut self, item: &T, windows: &mut OpenWindows<Span>) -> Option<L::Places> {
         let time = time_of((self.by)(item));
         self.place_at(time, windows)
     }
 
-    #[inline(always)]
+    #[inline]
     fn seek(&mut self, item: &T, windows: &mut OpenWindows<Span>) -> Sought<L::Places> {
         let time = time_of((self.by)(item));
         // Wraps for times before `from`, which are then out of reach.
@@ -136,7 +136,7 @@ where
         Sought::Placed(self.place_at(time, windows))
     }
 
-    #[inline(always)]
+    #[inline]
     fn settle(&mut self, windows: &mut OpenWindows<Span>) {
         self.settle_high(windows);
     }
@@ -145,7 +145,7 @@ where
         self.listen(windows);
     }
 
-    #[inline(always)]
+    #[inline]
     fn close_next(&mut self, windows: &mut OpenWindows<Span>) -> bool {
         let some = self.spans.close_next(windows);
         if some {

@@ -150,7 +150,7 @@ impl Spans {
         (first.start > next).then_some(next)
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn close_next(&mut self, windows: &mut OpenWindows<Span>) -> bool {
         match windows.watermark() {
             Some(now) if now >= self.next_due => self.do_next(now, windows),

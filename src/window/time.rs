@@ -19,28 +19,28 @@ pub trait EventTime {
 }
 
 impl EventTime for i64 {
-    #[inline(always)]
+    #[inline]
     fn millis(self) -> i64 {
         self
     }
 }
 
 impl EventTime for i32 {
-    #[inline(always)]
+    #[inline]
     fn millis(self) -> i64 {
         self.into()
     }
 }
 
 impl EventTime for u32 {
-    #[inline(always)]
+    #[inline]
     fn millis(self) -> i64 {
         self.into()
     }
 }
 
 impl EventTime for u64 {
-    #[inline(always)]
+    #[inline]
     fn millis(self) -> i64 {
         i64::try_from(self).unwrap_or(i64::MAX)
     }
@@ -69,7 +69,7 @@ impl EventTime for SystemTime {
 const FAR: i64 = i64::MAX / 2;
 
 /// The time of an item.
-#[inline(always)]
+#[inline]
 pub(crate) fn time_of(time: impl EventTime) -> i64 {
     time.millis().clamp(-FAR, FAR)
 }

@@ -79,7 +79,7 @@ impl Sealed for AtEnd {}
 impl<T, P> Triggering<T, P> for AtEnd {
     const QUIET: bool = true;
 
-    #[inline(always)]
+    #[inline]
     fn take<Id: Clone>(
         &mut self,
         places: P,
@@ -94,7 +94,7 @@ impl<T, P> Triggering<T, P> for AtEnd {
 impl Sealed for Every {}
 
 impl<T, P: Places> Triggering<T, P> for Every {
-    #[inline(always)]
+    #[inline]
     fn take<Id: Clone>(
         &mut self,
         places: P,

@@ -52,13 +52,13 @@ impl Watermark {
         self.max_ahead = millis;
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn now(&self) -> Option<i64> {
         (self.now != NEVER).then_some(self.now)
     }
 
     /// Whether another upstream sends now, or one has ended.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn has_turned(&self) -> bool {
         self.origins.version() != self.version
     }
@@ -76,7 +76,7 @@ impl Watermark {
     }
 
     /// Looks where the next item comes from, and which upstreams have ended; true if one has since the last look.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn turn(&mut self) -> bool {
         let version = self.origins.version();
         if version == self.version { false } else { self.turn_to(version) }
@@ -100,7 +100,7 @@ impl Watermark {
     }
 
     /// Takes note of a time; false if it is not believed.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn saw(&mut self, time: i64) -> bool {
         let upstream = &mut self.upstreams[self.current];
         if time <= upstream.seen && upstream.holds {

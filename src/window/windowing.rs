@@ -78,14 +78,14 @@ pub trait Windowing<T> {
 
     /// The same, told apart where the item changes nothing else.
     #[doc(hidden)]
-    #[inline(always)]
+    #[inline]
     fn seek(&mut self, item: &T, windows: &mut OpenWindows<Self::Id>) -> Sought<Self::Places> {
         Sought::Placed(self.place(item, windows))
     }
 
     /// Tells the watermark of the items that changed nothing else: before it is read, and before another upstream sends.
     #[doc(hidden)]
-    #[inline(always)]
+    #[inline]
     fn settle(&mut self, windows: &mut OpenWindows<Self::Id>) {
         let _ = windows;
     }
