@@ -153,8 +153,13 @@ impl Tasks {
         driver: impl Future<Output = ()> + Send + 'static,
     ) {
         let place = Place { flow: self.name.clone(), layer: layer.clone(), number };
+        self.start(place, Box::pin(driver));
+    }
+
+    /// Not generic: users' crates would compile a task of tokio for each driver.
+    fn start(&mut self, place: Place, driver: Driver) {
         let span = place.span();
-        let slot: Arc<Slot> = Arc::new(Mutex::new(Some(Box::pin(driver))));
+        let slot: Arc<Slot> = Arc::new(Mutex::new(Some(driver)));
         self.slots.push(Arc::clone(&slot));
         let stopped = Arc::clone(&self.stopped);
         let task = poll_fn(move |cx| poll_slot(&slot, &stopped, cx));
