@@ -42,7 +42,7 @@ use tracing::warn;
 #[derive(Debug, Clone, Default)]
 #[must_use = "a dispatcher does nothing until it is given to a stage"]
 pub struct ByDemand {
-    open: HashMap<SubscriptionId, Open, FixedState>,
+    open: HashMap<SubscriptionId, OpenDemand, FixedState>,
     /// All subscriptions, in the order in which they get items.
     order: BTreeMap<Place, SubscriptionId>,
     /// The turn in the last place that was given out.
@@ -58,7 +58,7 @@ pub struct ByDemand {
 
 /// What one subscription wants, and where it stands.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenDemand {
     demand: usize,
     place: Place,
 }
@@ -173,7 +173,7 @@ impl ByDemand {
         self.last_turn += 1;
         let place = (Reverse(level), self.last_turn);
         self.order.insert(place, id);
-        self.open.insert(id, Open { demand, place });
+        self.open.insert(id, OpenDemand { demand, place });
     }
 
     /// The subscription that is next, with its demand; `None` if none has demand.
@@ -297,7 +297,7 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
             // It keeps its turn.
             open.demand += demand;
         } else {
-            let Open { demand: before, place } = *open;
+            let OpenDemand { demand: before, place } = *open;
             self.order.remove(&place);
             self.place(id, before + demand);
         }

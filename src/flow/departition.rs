@@ -1,7 +1,7 @@
 pub(super) mod lane;
 
 use super::bounds::Reducible;
-use super::departition::lane::{DepartitionLane, Ending, Gather, LaneReport, Reporting};
+use super::departition::lane::{DepartitionLane, Ending, Gather, LaneReport, ReportingEmit};
 use super::flow::Flow;
 use super::plumbing::driver::ShareDriver;
 use super::plumbing::envelope::Bare;
@@ -173,7 +173,7 @@ where
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let Reduce { mut upstream, reducer, emit, merge } = self.reduce;
         let settings = upstream.settings().clone().one_lane();
-        let reduce = Reduce { upstream, reducer, emit: Reporting(emit), merge };
+        let reduce = Reduce { upstream, reducer, emit: ReportingEmit(emit), merge };
         let lanes: Vec<_> =
             reduce.build(tasks).into_iter().enumerate().map(|(at, lane)| Ending::new(lane, at)).collect();
         let all = lanes.len();

@@ -30,17 +30,17 @@ use tokio::sync::oneshot;
 #[must_use = "the last handle that `into_handle` made aborts all children when it is dropped"]
 pub struct SupervisorHandle<T> {
     shared: Arc<SupervisorShared>,
-    starts: Starter<T>,
+    starts: HandleStarter<T>,
     owner: Option<Arc<AbortOnDrop>>,
 }
 
 /// What starts children, while the supervisor is there.
-enum Starter<T> {
+enum HandleStarter<T> {
     Kept(Arc<dyn Starts<T>>),
     Known(Weak<dyn Starts<T>>),
 }
 
-impl<T> Starter<T> {
+impl<T> HandleStarter<T> {
     fn get(&self) -> Option<Arc<dyn Starts<T>>> {
         match self {
             Self::Kept(starts) => Some(Arc::clone(starts)),
@@ -49,7 +49,7 @@ impl<T> Starter<T> {
     }
 }
 
-impl<T> Clone for Starter<T> {
+impl<T> Clone for HandleStarter<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Kept(starts) => Self::Kept(Arc::clone(starts)),
@@ -62,7 +62,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// A handle of a supervisor that ends when its sink is dropped.
     pub(super) fn of_sink(shared: Arc<SupervisorShared>, starts: &Arc<impl Starts<T> + 'static>) -> Self {
         let starts: Weak<dyn Starts<T>> = Arc::<_>::downgrade(starts) as _;
-        Self { shared, starts: Starter::Known(starts), owner: None }
+        Self { shared, starts: HandleStarter::Known(starts), owner: None }
     }
 
     /// A handle that keeps its supervisor alive.
@@ -71,7 +71,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         starts: Arc<dyn Starts<T>>,
         owner: AbortOnDrop,
     ) -> Self {
-        Self { shared, starts: Starter::Kept(starts), owner: Some(Arc::new(owner)) }
+        Self { shared, starts: HandleStarter::Kept(starts), owner: Some(Arc::new(owner)) }
     }
 
     /// A handle that does not keep the supervisor alive: for children, and for the function that makes them.
@@ -98,8 +98,8 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// ```
     pub fn downgrade(&self) -> Self {
         let starts = match &self.starts {
-            Starter::Kept(starts) => Starter::Known(Arc::downgrade(starts)),
-            Starter::Known(starts) => Starter::Known(Weak::clone(starts)),
+            HandleStarter::Kept(starts) => HandleStarter::Known(Arc::downgrade(starts)),
+            HandleStarter::Known(starts) => HandleStarter::Known(Weak::clone(starts)),
         };
         Self { shared: Arc::clone(&self.shared), starts, owner: None }
     }

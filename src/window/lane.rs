@@ -1,5 +1,5 @@
 use super::late::LateItems;
-use super::placing::{Next, Passed, Placing, Watch, placed};
+use super::placing::{LaneNext, Passed, Placing, WindowWatch, placed};
 use super::trigger::Triggering;
 use super::window::Window;
 use super::windowing::Windowing;
@@ -20,7 +20,7 @@ pin_project! {
         #[pin]
         upstream: L,
         placing: Placing<K, C, O, T, P, Id>,
-        watch: Watch,
+        watch: WindowWatch,
     }
 }
 
@@ -59,13 +59,13 @@ where
             match placing.pass(each) {
                 Passed::All => {}
                 Passed::Stopped => return Poll::Ready(Each::Stopped),
-                Passed::Turn => return give_way(cx),
+                Passed::CallTurn => return give_way(cx),
             }
             ready!(placing.poll_late(cx));
             match placing.look(watch, cx) {
-                Next::Read => {}
-                Next::Pass => continue,
-                Next::Return(answer) => return answer,
+                LaneNext::Read => {}
+                LaneNext::Pass => continue,
+                LaneNext::Return(answer) => return answer,
             }
             let mut passed = ControlFlow::Continue(());
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
@@ -74,7 +74,7 @@ where
                     passed
                 })
             });
-            if let Next::Return(answer) = placing.has_read(watch, polled, passed.is_break(), cx) {
+            if let LaneNext::Return(answer) = placing.has_read(watch, polled, passed.is_break(), cx) {
                 return answer;
             }
         }

@@ -30,7 +30,7 @@ pub(super) struct Placing<K, C, O, T, P, Id> {
 }
 
 /// What the lane looks after besides its items.
-pub(super) struct Watch {
+pub(super) struct WindowWatch {
     /// What the clock is made of in the first poll, when there is a runtime.
     set: Option<Set>,
     clock: Clock,
@@ -38,12 +38,12 @@ pub(super) struct Watch {
     /// How often the upstream was read since the clock was last read.
     unlooked: u32,
     stage: Stage,
-    turn: Turn,
+    turn: CallTurn,
 }
 
 /// How long the running call goes on.
 #[derive(Default)]
-struct Turn {
+struct CallTurn {
     pace: Pace,
     /// How many windows were finished in this call.
     finished: usize,
@@ -73,7 +73,7 @@ enum Stage {
 /// What a window says, as its lane uses it.
 pub(super) fn placed<K, C, O, T, P, Id: Clone>(
     window: Window<K, C, O>,
-) -> (Placing<K, C, O, T, P, Id>, Watch) {
+) -> (Placing<K, C, O, T, P, Id>, WindowWatch) {
     let Window { kind, trigger, late, periods, idle, max_ahead, triggers } = window;
     let placing = Placing {
         kind,
@@ -85,18 +85,18 @@ pub(super) fn placed<K, C, O, T, P, Id: Clone>(
         late_item: None,
         due: false,
     };
-    let watch = Watch {
+    let watch = WindowWatch {
         set: Some(Set { periods, idle, max_ahead, triggers }),
         clock: Clock::default(),
         listener: TriggerListener::default(),
         unlooked: 0,
         stage: Stage::Running,
-        turn: Turn::default(),
+        turn: CallTurn::default(),
     };
     (placing, watch)
 }
 
-impl Watch {
+impl WindowWatch {
     /// Begins a call; true before the first.
     pub(super) fn begin(&mut self) -> bool {
         self.turn.pace.begin();
@@ -109,9 +109,9 @@ impl Watch {
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for WindowWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch")
+        f.debug_struct("WindowWatch")
             .field("clock", &self.clock)
             .field("stage", &self.stage)
             .finish_non_exhaustive()
@@ -125,11 +125,11 @@ pub(super) enum Passed {
     /// The reader had enough.
     Stopped,
     /// There is more, and it is another task's turn.
-    Turn,
+    CallTurn,
 }
 
 /// What the lane does next.
-pub(super) enum Next {
+pub(super) enum LaneNext {
     /// It reads its upstream.
     Read,
     /// It passes on what there is to pass on, and looks again.
@@ -230,7 +230,7 @@ where
             }
             self.due = self.kind.close_next(&mut self.windows);
         }
-        Passed::Turn
+        Passed::CallTurn
     }
 
     fn next_signal(&mut self) -> Option<Signal<T, P, Id>> {
@@ -262,7 +262,7 @@ where
 
     /// Starts the windows, with what is known only now.
     #[cold]
-    pub(super) fn start(&mut self, watch: &mut Watch, origins: Origins) {
+    pub(super) fn start(&mut self, watch: &mut WindowWatch, origins: Origins) {
         let Some(set) = watch.set.take() else { return };
         self.windows.watermark = Watermark::new(origins);
         if let Some(millis) = set.max_ahead {
@@ -274,56 +274,56 @@ where
     }
 
     /// Looks after everything that comes before the next item.
-    pub(super) fn look(&mut self, watch: &mut Watch, cx: &mut Context<'_>) -> Next {
+    pub(super) fn look(&mut self, watch: &mut WindowWatch, cx: &mut Context<'_>) -> LaneNext {
         match watch.stage {
             Stage::Running => {}
             Stage::Idle | Stage::Finishing => return self.finish(watch, cx),
-            Stage::Ended => return Next::Return(Poll::Ready(Each::Ended)),
+            Stage::Ended => return LaneNext::Return(Poll::Ready(Each::Ended)),
         }
         if let Some(name) = watch.listener.take(cx) {
             self.windows.fire_all(Trigger::Named(name));
-            return Next::Pass;
+            return LaneNext::Pass;
         }
         watch.unlooked += 1;
         if watch.unlooked > LOOKS {
             watch.unlooked = 0;
             if let Some(now) = watch.clock.has_come(self.kind.deadline()) {
                 self.on_time(now, &mut watch.clock);
-                return Next::Pass;
+                return LaneNext::Pass;
             }
         }
         if watch.clock.watches_idleness() {
             self.windows.watermark.ask();
         }
-        Next::Read
+        LaneNext::Read
     }
 
     /// Closes the next of the windows that are open when there is nothing more to come, or nothing for now.
-    fn finish(&mut self, watch: &mut Watch, cx: &mut Context<'_>) -> Next {
+    fn finish(&mut self, watch: &mut WindowWatch, cx: &mut Context<'_>) -> LaneNext {
         watch.turn.finished += 1;
         if watch.turn.finished > TURN {
-            return Next::Return(give_way(cx));
+            return LaneNext::Return(give_way(cx));
         }
         if self.kind.finish_next(&mut self.windows) {
-            return Next::Pass;
+            return LaneNext::Pass;
         }
         if watch.stage == Stage::Idle {
             watch.stage = Stage::Running;
-            return Next::Pass;
+            return LaneNext::Pass;
         }
         watch.stage = Stage::Ended;
         self.late.close();
-        Next::Return(Poll::Ready(Each::Ended))
+        LaneNext::Return(Poll::Ready(Each::Ended))
     }
 
     /// Looks after what the upstream answered; `stopped` when the reader had enough.
     pub(super) fn has_read(
         &mut self,
-        watch: &mut Watch,
+        watch: &mut WindowWatch,
         polled: Poll<Each>,
         stopped: bool,
         cx: &mut Context<'_>,
-    ) -> Next {
+    ) -> LaneNext {
         self.kind.settle(&mut self.windows);
         if watch.clock.watches_idleness() {
             watch.clock.stirred(self.windows.watermark.stirred());
@@ -334,22 +334,22 @@ where
         }
         match polled {
             Poll::Ready(Each::Ended) => watch.stage = Stage::Finishing,
-            Poll::Ready(Each::Stopped) if stopped => return Next::Return(polled),
+            Poll::Ready(Each::Stopped) if stopped => return LaneNext::Return(polled),
             Poll::Ready(Each::Stopped) => {
-                let Turn { pace, interrupted, .. } = &mut watch.turn;
+                let CallTurn { pace, interrupted, .. } = &mut watch.turn;
                 // The lane below bounds what it passes in one call, but this loop may go on for ever.
                 if *interrupted % GOES_ON == 0 && pace.is_over() {
-                    return Next::Return(give_way(cx));
+                    return LaneNext::Return(give_way(cx));
                 }
                 *interrupted += 1;
             }
             Poll::Pending => return self.wait(watch, cx),
         }
-        Next::Pass
+        LaneNext::Pass
     }
 
     /// Waits for the clock, as the upstream has nothing.
-    fn wait(&mut self, watch: &mut Watch, cx: &mut Context<'_>) -> Next {
+    fn wait(&mut self, watch: &mut WindowWatch, cx: &mut Context<'_>) -> LaneNext {
         // An upstream may have ended after its last item.
         let ended = self.windows.watermark.has_turned() && self.turn();
         self.due |= ended;
@@ -357,12 +357,12 @@ where
             watch.stage = Stage::Idle;
         }
         if self.due {
-            return Next::Pass;
+            return LaneNext::Pass;
         }
         watch.unlooked = 0;
         let watermark = &self.windows.watermark;
         match watch.clock.poll(cx, self.kind.deadline(), |number| watermark.is_waiting(number)) {
-            None | Some(Poll::Pending) => return Next::Return(Poll::Pending),
+            None | Some(Poll::Pending) => return LaneNext::Return(Poll::Pending),
             Some(Poll::Ready(now)) => {
                 self.on_time(now, &mut watch.clock);
                 if self.on_idle(now, &mut watch.clock) {
@@ -370,7 +370,7 @@ where
                 }
             }
         }
-        Next::Pass
+        LaneNext::Pass
     }
 
     /// Fires the triggers that are due by the clock, and calls the kind's `on_time` when its deadline has come.

@@ -92,6 +92,37 @@ fn public_traits_are_sealed_or_for_users() {
     assert_eq!(open, BTreeSet::from(FOR_USERS));
 }
 
+#[test]
+fn no_two_types_share_a_name() {
+    let house = House::open();
+    let mut places = std::collections::BTreeMap::<String, BTreeSet<&str>>::new();
+    let starts = [
+        "struct ",
+        "enum ",
+        "trait ",
+        "pub ",
+        "pub(crate) ",
+        "pub(super) ",
+        "pub(in ",
+        "    struct ",
+        "    enum ",
+    ];
+    for (module, text) in house.files.iter().filter(|(module, _)| !module.ends_with("::model")) {
+        for line in declarations(text, &starts) {
+            let mut words =
+                line.split_whitespace().skip_while(|word| !["struct", "enum", "trait"].contains(word));
+            let name = words.nth(1).and_then(|word| names(word).next());
+            // Not `$name`, which a macro fills in.
+            if let Some(name) = name.filter(|name| name.starts_with(char::is_uppercase)) {
+                places.entry(name.to_owned()).or_default().insert(module);
+            }
+        }
+    }
+    assert!(places.len() > 400, "the types were not found: {}", places.len());
+    let shared: Vec<_> = places.iter().filter(|(_, places)| places.len() > 1).collect();
+    assert!(shared.is_empty(), "{shared:?}");
+}
+
 /// What is named in declarations that users see, of crates other than std: `tokio::Handle`.
 fn foreign(house: &House) -> BTreeSet<String> {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();

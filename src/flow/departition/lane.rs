@@ -43,7 +43,7 @@ pub enum LaneReport<Id, T> {
 
 /// Turns what `E` emits into pieces.
 #[derive(Debug, Clone)]
-pub struct Reporting<E>(pub(in crate::flow) E);
+pub struct ReportingEmit<E>(pub(in crate::flow) E);
 
 /// What comes out of a trigger, in pieces.
 #[derive(Debug)]
@@ -55,9 +55,9 @@ pub struct LaneReports<I, Id> {
     done: Option<usize>,
 }
 
-impl<E> Sealed for Reporting<E> {}
+impl<E> Sealed for ReportingEmit<E> {}
 
-impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for Reporting<E> {
+impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for ReportingEmit<E> {
     type Item = LaneReport<Id, E::Item>;
     type Items = LaneReports<E::Items, Id>;
 
