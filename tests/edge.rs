@@ -221,7 +221,7 @@ enum Act {
     Send(usize),
     Next,
     Batch,
-    Reporting(usize),
+    Pieces(usize),
     Each(usize),
     DropSender,
     Finish,
@@ -233,7 +233,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => (0usize..12).prop_map(Act::Send),
         4 => Just(Act::Next),
         3 => Just(Act::Batch),
-        2 => (1usize..5).prop_map(Act::Reporting),
+        2 => (1usize..5).prop_map(Act::Pieces),
         4 => (1usize..20).prop_map(Act::Each),
         1 => Just(Act::DropSender),
         1 => Just(Act::Finish),
@@ -289,7 +289,7 @@ proptest! {
                         }
                     }
                 }
-                (Act::Reporting(limit), _, Some(receiver)) => {
+                (Act::Pieces(limit), _, Some(receiver)) => {
                     if let Poll::Ready(Some(batch)) = Lane::poll_batch(Pin::new(receiver), &mut cx, limit) {
                         prop_assert!((1..=limit).contains(&batch.len()));
                         taken += batch.len() as u64;
