@@ -42,11 +42,17 @@ pub(crate) fn raise_from(what: &'static str, payload: Box<dyn Any + Send>) -> ! 
     resume_unwind(Box::new(RaisedFrom { what, payload }))
 }
 
-/// What a panic was raised from, if not from its task itself, and the panic.
-pub(crate) fn raised_from(payload: Box<dyn Any + Send>) -> (Option<&'static str>, Box<dyn Any + Send>) {
+/// The panic of a task at `place` as it was where it began, and where that was.
+pub(crate) fn located(
+    place: Option<String>,
+    payload: Box<dyn Any + Send>,
+) -> (Option<String>, Box<dyn Any + Send>) {
     match payload.downcast::<RaisedFrom>() {
-        Ok(raised) => (Some(raised.what), raised.payload),
-        Err(payload) => (None, payload),
+        Ok(raised) => {
+            let of = place.map(|place| format!(" of {place}")).unwrap_or_default();
+            (Some(format!("{}{of}", raised.what)), raised.payload)
+        }
+        Err(payload) => (place, payload),
     }
 }
 
@@ -102,11 +108,7 @@ impl Panic {
 
     /// A panic at a place that is known.
     pub(crate) fn at(place: Option<String>, payload: Box<dyn Any + Send>) -> Self {
-        let (what, payload) = raised_from(payload);
-        let place = match (what, place) {
-            (Some(what), Some(place)) => Some(format!("{what} of {place}")),
-            (what, place) => place.or(what.map(String::from)),
-        };
+        let (place, payload) = located(place, payload);
         let message = message_of(&*payload).into();
         Self(Arc::new(Kept { message, place: place.map(Box::from), payload: Mutex::new(Some(payload)) }))
     }

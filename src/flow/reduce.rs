@@ -3,9 +3,8 @@ use super::flow::Flow;
 use super::plumbing::envelope::{Bare, ClosedLayer};
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
-use crate::reduce::ReduceRules;
 use crate::reduce::{
-    Emit, EmitState, Fold, Items, KeepsState, MergeStates, Never, ReduceLane, Reducer, Spread,
+    Emit, EmitState, Fold, Items, KeepsState, MergeStates, Never, ReduceLane, ReduceRules, Reducer, Spread,
 };
 use crate::sealed::Sealed;
 use std::fmt;

@@ -1,8 +1,7 @@
 use super::open_windows::OpenWindows;
 use super::window::Window;
 use super::windowing::Windowing;
-use crate::reduce::Single;
-use crate::reduce::Slot;
+use crate::reduce::{Single, Slot};
 use std::num::NonZeroUsize;
 
 impl Window<()> {

@@ -3,8 +3,7 @@ use super::row::{Aligned, Lookup};
 use super::spans::{Span, Spans};
 use super::time::{EventTime, whole_millis};
 use super::window::Window;
-use crate::reduce::Single;
-use crate::reduce::Slot;
+use crate::reduce::{Single, Slot};
 use crate::sealed::Sealed;
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 use super::watermark::Watermark;
-use crate::reduce::Trigger;
-use crate::reduce::{Fire, Slot};
+use crate::reduce::{Fire, Slot, Trigger};
 use std::collections::VecDeque;
 
 /// What happened to a window, until the lane passes it on.

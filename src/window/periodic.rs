@@ -3,8 +3,7 @@ use super::open_windows::OpenWindows;
 use super::time::period;
 use super::window::Window;
 use super::windowing::Windowing;
-use crate::reduce::Single;
-use crate::reduce::Slot;
+use crate::reduce::{Single, Slot};
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -204,7 +204,7 @@ where
         ControlFlow::Break(())
     }
 
-    /// Has an item wait behind what came before it.
+    /// Queues an item, after what came before it.
     #[inline(never)]
     fn after_events(&mut self, places: P, item: T) -> ControlFlow<()> {
         self.due = true;

@@ -1,7 +1,6 @@
 use super::clock::later;
 use super::open_windows::OpenWindows;
-use crate::reduce::Slot;
-use crate::reduce::Trigger;
+use crate::reduce::{Slot, Trigger};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;

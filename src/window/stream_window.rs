@@ -4,12 +4,10 @@ use super::trigger::Triggering;
 use super::window::Window;
 use super::windowing::Windowing;
 use crate::lane::StreamLane;
-use crate::reduce::Info;
-use crate::reduce::Spread;
-use crate::reduce::{Emit, EmitState, Items, OnTrigger};
-use crate::reduce::{Fold, KeepsState, Reducer};
-use crate::reduce::{MergeBy, MergeStates, Never};
-use crate::reduce::{ReduceLane, ReduceRules};
+use crate::reduce::{
+    Emit, EmitState, Fold, Info, Items, KeepsState, MergeBy, MergeStates, Never, OnTrigger, ReduceLane,
+    ReduceRules, Reducer, Spread,
+};
 use futures_core::Stream;
 use std::fmt;
 

@@ -1,7 +1,5 @@
 use super::open_windows::OpenWindows;
-use crate::reduce::Slot;
-use crate::reduce::Trigger;
-use crate::reduce::{Places, Spread};
+use crate::reduce::{Places, Slot, Spread, Trigger};
 use crate::sealed::Sealed;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;

@@ -1,6 +1,6 @@
 //! Where in a flow something happens, as its messages say it.
 
-use crate::failure::{message_of, raised_from};
+use crate::failure::{located, message_of};
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -92,11 +92,7 @@ pub(in crate::flow) struct Fallen {
 impl Fallen {
     /// What a task was raised with.
     pub(in crate::flow) fn at(place: Option<&Place>, payload: Payload) -> Self {
-        let (what, payload) = raised_from(payload);
-        let place = place.map(|place| match what {
-            Some(what) => format!("{what} of {place}"),
-            None => place.to_string(),
-        });
+        let (place, payload) = located(place.map(Place::to_string), payload);
         if let Some(place) = &place {
             // A reader gets the payload as it was, and learns the place from here only. A log that panics changes
             // nothing.

@@ -6,6 +6,7 @@ use crate::flow::plumbing::place::{Fallen, Layer, Place};
 use crate::lane::SourceGate;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,7 +35,7 @@ pub struct Tasks {
     set: JoinSet<()>,
     slots: Vec<Arc<Slot>>,
     /// Where each of the tasks is.
-    places: Vec<(Id, Place)>,
+    places: HashMap<Id, Place>,
     stopped: Arc<AtomicBool>,
     losses: Losses,
     /// The tokens that end the sources being built now.
@@ -81,7 +82,7 @@ impl Tasks {
             name: launch.name.clone(),
             set: JoinSet::new(),
             slots: Vec::new(),
-            places: Vec::new(),
+            places: HashMap::new(),
             stopped: Arc::default(),
             losses,
             signals: Vec::new(),
@@ -169,12 +170,12 @@ impl Tasks {
         } else {
             self.set.spawn_on(task.instrument(span), &self.runtime)
         };
-        self.places.push((task.id(), place));
+        self.places.insert(task.id(), place);
     }
 
     /// The failure of a task.
     fn failure_of(&self, error: JoinError) -> Failure {
-        let place = self.places.iter().find(|(id, _)| *id == error.id()).map(|(_, place)| place);
+        let place = self.places.get(&error.id());
         match error.try_into_panic() {
             Ok(payload) => Failure::Panic(Fallen::at(place, payload)),
             // Cancelled: by `stop`, or else by a runtime that is shutting down.
