@@ -48,6 +48,22 @@ async fn an_idle_upstream_holds_nothing_until_it_sends_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upstream_whose_items_all_go_into_one_window_is_not_idle() {
+    for across in [false, true] {
+        let (a, first) = sent();
+        let mut lists = idle!([first], across);
+        assert_eq!(so_far(&mut lists).await, []);
+        for time in 0..5 {
+            a.unbounded_send(time).unwrap();
+            pass(ms(6000)).await;
+            assert_eq!(so_far(&mut lists).await, [], "{across}");
+        }
+        drop(a);
+        assert_eq!(so_far(&mut lists).await, [done(0, vec![0, 1, 2, 3, 4])], "{across}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_upstreams_are_idle_every_open_window_is_done() {
     for across in [false, true] {
         let ((a, first), (b, second)) = (sent(), sent());
