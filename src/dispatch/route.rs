@@ -1,7 +1,6 @@
 use foldhash::SharedSeed;
-use foldhash::quality::{FixedState, FoldHasher};
+use foldhash::quality::FoldHasher;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 /// Says which lane of the next layer an item goes to.
 ///
@@ -42,23 +41,30 @@ pub trait Route<T> {
 /// ```
 #[track_caller]
 pub fn hash_lane<K: Hash + ?Sized>(key: &K, lanes: usize) -> usize {
+    assert!(lanes > 0, "a key needs at least 1 lane to belong to");
     LaneHash::default().lane(key, lanes)
 }
 
 /// The hash that says which lane a key belongs to: the same in all programs, or with a seed of its own.
-#[derive(Clone, Default)]
-pub(crate) struct LaneHash(Option<Arc<Seed>>);
-
-/// All that a hasher starts with: with a part of it the same everywhere, keys could still be chosen that meet.
-struct Seed {
+///
+/// A seed is all that a hasher starts with: with a part of it the same everywhere, keys could still be chosen that meet.
+#[derive(Clone)]
+pub(crate) struct LaneHash {
     own: u64,
     shared: SharedSeed,
+}
+
+impl Default for LaneHash {
+    /// As foldhash's `FixedState` with its default seed.
+    fn default() -> Self {
+        Self { own: 0x082e_fa98_ec4e_6c89, shared: SharedSeed::global_fixed().clone() }
+    }
 }
 
 impl std::fmt::Debug for LaneHash {
     /// Without the seed, which is a secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "LaneHash(seeded)" } else { "LaneHash" })
+        f.debug_struct("LaneHash").finish_non_exhaustive()
     }
 }
 
@@ -66,24 +72,17 @@ impl LaneHash {
     pub(crate) fn seeded(seed: u64) -> Self {
         // Mixed first: taken as they are, seeds of all zeros or all ones give hashes that are alike.
         let draw = |number: u8| BuildHasherDefault::<DefaultHasher>::default().hash_one((seed, number));
-        Self(Some(Arc::new(Seed { own: draw(1), shared: SharedSeed::from_u64(draw(2)) })))
+        Self { own: draw(1), shared: SharedSeed::from_u64(draw(2)) }
     }
 
+    /// The lane of a key, one of `lanes`, which is at least 1.
     #[inline]
-    #[track_caller]
     pub(crate) fn lane<K: Hash + ?Sized>(&self, key: &K, lanes: usize) -> usize {
-        assert!(lanes > 0, "a key needs at least 1 lane to belong to");
-        let hash = match &self.0 {
-            None => FixedState::default().hash_one(key),
-            Some(seed) => {
-                let mut hasher = FoldHasher::with_seed(seed.own, &seed.shared);
-                key.hash(&mut hasher);
-                hasher.finish()
-            }
-        };
+        let mut hasher = FoldHasher::with_seed(self.own, &self.shared);
+        key.hash(&mut hasher);
         // The high bits of the product spread 64 bits of hash over the lanes without a division.
         #[allow(clippy::cast_possible_truncation, reason = "below lanes, a usize")]
-        let lane = ((u128::from(hash) * lanes as u128) >> u64::BITS) as usize;
+        let lane = ((u128::from(hasher.finish()) * lanes as u128) >> u64::BITS) as usize;
         lane
     }
 }

@@ -213,20 +213,25 @@ fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<boo
     if waiting { Poll::Pending } else { Poll::Ready(readers) }
 }
 
-/// Sends a full batch; breaks when nothing more is wanted.
+/// Adds an item for which room has to be made: sends a full batch; breaks when nothing more is wanted. What an outlet
+/// without a reader has is counted.
 ///
-/// Called inside the loop, because breaking off in the middle of a batch costs a copy of its rest. Not inlined, so that
-/// the loop's own code stays short enough to be inlined.
+/// A batch is sent inside the loop, because breaking off in the middle of a batch costs a copy of its rest. Not inlined,
+/// so that the loop's own code stays short enough to be inlined.
 #[inline(never)]
-fn send_full<T>(outlet: &mut Outlet<T>) -> ControlFlow<()> {
+fn add_slowly<T>(outlets: &mut [Outlet<T>], lane: usize, item: T, unread: &mut usize) -> ControlFlow<()> {
+    let outlet = &mut outlets[lane];
+    if outlet.push(item).is_continue() {
+        return ControlFlow::Continue(());
+    }
     outlet.flush(None);
-    if outlet.open() > 0 || outlet.is_closed() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-}
-
-/// Counts an item whose lane has gone; breaks when all lanes have gone.
-#[cold]
-fn count_unread<T>(outlets: &[Outlet<T>], unread: &mut usize) -> ControlFlow<()> {
-    *unread += 1;
+    if outlet.open() > 0 {
+        return ControlFlow::Continue(());
+    }
+    if !outlet.is_closed() {
+        return ControlFlow::Break(());
+    }
+    *unread += outlet.take().len();
     if outlets.iter().all(Outlet::is_closed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
@@ -245,13 +250,13 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
                 let Some(lane) = route.route(&item, lanes) else {
                     return ControlFlow::Continue(());
                 };
-                let outlet = &mut outlets[lane];
-                if outlet.is_closed() {
-                    return count_unread(outlets, &mut unread);
-                }
-                match outlet.push(item) {
-                    ControlFlow::Continue(()) => ControlFlow::Continue(()),
-                    ControlFlow::Break(()) => send_full(outlet),
+                let added = match outlets.get_mut(lane) {
+                    Some(outlet) => outlet.add(item),
+                    None => Err(item),
+                };
+                match added {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(item) => add_slowly(outlets, lane, item, &mut unread),
                 }
             });
             count(this.discarded, unread);

@@ -11,10 +11,10 @@ pub(in crate::flow) struct Outlet<T> {
     /// `None` once the receiver is gone.
     sender: Option<Sender<T>>,
     batch: Vec<T>,
-    /// What the receiver is known to want, less what is in `batch`. It may want more by now.
-    open: usize,
-    /// The batch is sent when it has this many items, at the latest: room is made for them at once.
-    full: usize,
+    /// What the receiver is known to want, with what is in `batch`. It may want more by now.
+    wanted: usize,
+    /// The batch is sent when it has this many items: at most what is wanted, and a full batch.
+    limit: usize,
     rare: Box<Rare>,
 }
 
@@ -39,12 +39,13 @@ const FIRST_MOST: usize = 1 << 14;
 impl<T> Outlet<T> {
     pub(in crate::flow) fn new(sender: Sender<T>, full: usize) -> Self {
         let rare = Rare { watching: None, asked: false, served: false, full, most: FIRST_MOST };
-        let full = full.min(FIRST_MOST);
-        Self { sender: Some(sender), batch: Vec::new(), open: 0, full, rare: Box::new(rare) }
+        Self { sender: Some(sender), batch: Vec::new(), wanted: 0, limit: 0, rare: Box::new(rare) }
     }
 
+    /// How many more items are wanted.
     pub(in crate::flow) fn open(&self) -> usize {
-        self.open
+        // A batch whose receiver is gone stays in hand, and nothing is wanted.
+        self.wanted.saturating_sub(self.batch.len())
     }
 
     pub(in crate::flow) fn has_asked(&self) -> bool {
@@ -61,15 +62,21 @@ impl<T> Outlet<T> {
 
     pub(in crate::flow) fn set_full(&mut self, full: usize) {
         self.rare.full = full;
-        self.full = full.min(self.rare.most);
+        self.set_wanted(self.wanted);
+    }
+
+    fn set_wanted(&mut self, wanted: usize) {
+        self.wanted = wanted;
+        self.limit = wanted.min(self.rare.full).min(self.rare.most);
     }
 
     /// Waits until the receiver wants at least one item more, or is gone.
     pub(in crate::flow) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let open = self.open();
         let Some(sender) = self.sender.as_mut() else {
             return Poll::Ready(());
         };
-        if self.open > 0 {
+        if open > 0 {
             if sender.demand_was_withdrawn() {
                 self.close();
             }
@@ -80,7 +87,7 @@ impl<T> Outlet<T> {
         match sender.poll_ready(cx) {
             Poll::Ready(Ok(open)) => {
                 self.rare.asked = true;
-                self.open = open;
+                self.set_wanted(open);
             }
             Poll::Ready(Err(Closed)) => self.close(),
             Poll::Pending => return Poll::Pending,
@@ -90,15 +97,14 @@ impl<T> Outlet<T> {
 
     /// Returns what is open, or 0 while the receiver has `items` or more that it has not taken.
     pub(in crate::flow) fn poll_open_below(&mut self, cx: &mut Context<'_>, items: usize) -> usize {
-        let Some(sender) = self.sender.as_mut().filter(|_| self.open > 0) else {
-            return self.open;
-        };
-        if sender.poll_taken(cx, items).is_pending() { 0 } else { self.open }
+        let open = self.open();
+        let waits = |sender: &mut Sender<T>| sender.poll_taken(cx, items).is_pending();
+        if open > 0 && self.sender.as_mut().is_some_and(waits) { 0 } else { open }
     }
 
     /// How many items may be added before the batch is to be sent: 0 only while the outlet is closed or waits.
     pub(in crate::flow) fn room(&self) -> usize {
-        self.open.min(self.full.saturating_sub(self.batch.len()))
+        self.limit.saturating_sub(self.batch.len())
     }
 
     /// Lets `add` push items, one by one, until the push breaks: then a full batch was sent.
@@ -110,18 +116,15 @@ impl<T> Outlet<T> {
         waker: Option<&Waker>,
         add: impl FnOnce(&mut Filling<'_, T>) -> R,
     ) -> R {
-        let before = self.batch.len();
-        let full = before + self.room();
+        let room = self.room();
         let mut batch = std::mem::take(&mut self.batch);
-        batch.reserve(full - before);
+        batch.reserve(room);
+        let full = batch.len() + room;
         let mut filling = Filling { batch, full, outlet: self, waker };
         let added = add(&mut filling);
         let batch = filling.batch;
-        if !batch.is_empty() {
-            self.open -= batch.len() - before;
-            self.batch = batch;
-        } else if self.batch.capacity() == 0 {
-            // Nothing was pushed: only the buffer comes back.
+        // Empty after it was sent, or when nothing was pushed: then only the buffer comes back.
+        if !batch.is_empty() || self.batch.capacity() == 0 {
             self.batch = batch;
         }
         added
@@ -133,18 +136,25 @@ impl<T> Outlet<T> {
         self.flush(waker);
     }
 
-    /// Adds one item; breaks when the batch is to be sent. Call it only while there is [`room`](Self::room).
-    #[inline]
-    pub(in crate::flow) fn push(&mut self, item: T) -> ControlFlow<()> {
-        debug_assert!(self.open > 0, "nothing is sent that was not asked for");
-        self.batch.push(item);
-        self.open -= 1;
-        // Not by `room`: this runs for each item.
-        if self.open == 0 || self.batch.len() >= self.full {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+    /// Adds one item if that takes no memory and the batch is not to be sent after it; else the item comes back, for
+    /// [`push`](Self::push).
+    #[inline(always)]
+    pub(in crate::flow) fn add(&mut self, item: T) -> Result<(), T> {
+        // Two tests, so that the compiler leaves out the code for growing.
+        if self.batch.len() + 1 >= self.limit || self.batch.len() >= self.batch.capacity() {
+            return Err(item);
         }
+        self.batch.push(item);
+        Ok(())
+    }
+
+    /// Adds one item; breaks when the batch is to be sent, or [taken](Self::take) back if the receiver is gone.
+    ///
+    /// Call it only while there is [`room`](Self::room), or the outlet is closed.
+    pub(in crate::flow) fn push(&mut self, item: T) -> ControlFlow<()> {
+        debug_assert!(self.room() > 0 || self.is_closed(), "nothing is sent that was not asked for");
+        self.batch.push(item);
+        if self.batch.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     /// Sends the batch. If the receiver is gone, the batch stays here, for [`take`](Self::take).
@@ -161,10 +171,9 @@ impl<T> Outlet<T> {
         self.rare.served = true;
         if self.batch.len() >= self.rare.most {
             self.rare.most = self.rare.most.saturating_mul(2);
-            self.full = self.rare.full.min(self.rare.most);
         }
         match sender.send_and_wait(&mut self.batch, waker) {
-            Ok(open) => self.open = open,
+            Ok(open) => self.set_wanted(open),
             Err(refused) => {
                 debug_assert_eq!(refused.refusal, crate::edge::SendRefusal::Closed);
                 self.close();
@@ -187,7 +196,7 @@ impl<T> Outlet<T> {
 
     fn close(&mut self) {
         self.sender = None;
-        self.open = 0;
+        self.set_wanted(0);
     }
 
     /// Takes the items that could not be sent, as the receiver is gone.
