@@ -69,6 +69,7 @@ const SHORT: u32 = 2;
 
 impl Pace {
     /// A turn begins.
+    #[inline]
     pub(crate) fn begin(&mut self) {
         self.long = self.batches > SHORT;
         self.batches = 0;

@@ -117,6 +117,9 @@ impl<T: Hash> Assign<T> for AssignHash {
     }
 }
 
+/// Up to so many names are compared one by one, which takes less than to hash one.
+const FEW: usize = 8;
+
 /// Names and their places.
 #[derive(Clone)]
 pub(super) struct Names<K> {
@@ -138,10 +141,17 @@ impl<K: Hash + Eq + Clone + Debug> Names<K> {
 
     #[inline]
     fn place(&self, name: &K) -> usize {
-        match self.places.get(name) {
-            Some(place) => *place,
-            None => unknown(name, &self.names),
-        }
+        let found = if self.names.len() <= FEW {
+            // Without leaving the loop early: where it would leave cannot be foreseen.
+            let mut found = None;
+            for (place, each) in self.names.iter().enumerate() {
+                found = if each == name { Some(place) } else { found };
+            }
+            found
+        } else {
+            self.places.get(name).copied()
+        };
+        found.unwrap_or_else(|| unknown(name, &self.names))
     }
 }
 

@@ -74,10 +74,6 @@ fn poll_pick<T>(
     share: Option<usize>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<usize>> {
-    if let [outlet] = &mut outlets[..] {
-        ready!(outlet.poll_open(cx));
-        return Poll::Ready((!outlet.is_closed()).then_some(0));
-    }
     // Every outlet without known demand is asked, so that each of them wakes this task.
     for outlet in outlets.iter_mut() {
         let _ = outlet.poll_open(cx);
@@ -126,18 +122,23 @@ impl<L: Lane> Future for ShareDriver<L> {
         let mut this = self.project();
         this.pace.begin();
         loop {
-            let sharers = this.outlets.len();
-            let left = if sharers > 1 { this.lane.size_hint().1 } else { None };
-            let share = share_of(left, sharers, *this.full);
-            let short = (share < *this.full && !*this.waits).then_some(share);
-            let Some(picked) = ready!(poll_pick(this.outlets, *this.last, this.patience, short, cx)) else {
+            let picked = if let [outlet] = &mut this.outlets[..] {
+                ready!(outlet.poll_open(cx));
+                (!outlet.is_closed()).then_some((0, *this.full))
+            } else {
+                let share = share_of(this.lane.size_hint().1, this.outlets.len(), *this.full);
+                let short = (share < *this.full && !*this.waits).then_some(share);
+                let picked = ready!(poll_pick(this.outlets, *this.last, this.patience, short, cx));
+                picked.map(|picked| (picked, share))
+            };
+            let Some((picked, full)) = picked else {
                 count(this.discarded, this.stranded.len());
                 return Poll::Ready(());
             };
             *this.last = picked;
             let waker = (this.outlets.len() == 1).then(|| cx.waker());
             let outlet = &mut this.outlets[picked];
-            outlet.set_full(share);
+            outlet.set_full(full);
             let polled = if this.stranded.is_empty() {
                 let lane = this.lane.as_mut();
                 outlet.fill(waker, |batch| lane.poll_each(cx, &mut |item| batch.push(item)))

@@ -27,7 +27,7 @@ struct Rare {
     asked: bool,
     /// Whether anything was ever sent.
     served: bool,
-    /// The length of a full batch, without the limit of `most`.
+    /// The length of a full batch.
     full: usize,
     /// The longest batch for now. It is doubled when a batch has got that long.
     most: usize,
@@ -60,9 +60,12 @@ impl<T> Outlet<T> {
         self.sender.is_none()
     }
 
+    #[inline]
     pub(in crate::flow) fn set_full(&mut self, full: usize) {
-        self.rare.full = full;
-        self.set_wanted(self.wanted);
+        if self.rare.full != full {
+            self.rare.full = full;
+            self.set_wanted(self.wanted);
+        }
     }
 
     fn set_wanted(&mut self, wanted: usize) {
@@ -133,7 +136,7 @@ impl<T> Outlet<T> {
     #[inline(never)]
     fn send(&mut self, batch: Vec<T>, waker: Option<&Waker>) {
         self.batch = batch;
-        self.flush(waker);
+        self.flush_batch(waker);
     }
 
     /// Adds one item if that takes no memory and the batch is not to be sent after it; else the item comes back, for
@@ -160,11 +163,15 @@ impl<T> Outlet<T> {
     /// Sends the batch. If the receiver is gone, the batch stays here, for [`take`](Self::take).
     ///
     /// If this uses the demand up, the `waker`, if any, is called when there is demand again.
-    #[inline(never)]
+    #[inline]
     pub(in crate::flow) fn flush(&mut self, waker: Option<&Waker>) {
-        if self.batch.is_empty() {
-            return;
+        if !self.batch.is_empty() {
+            self.flush_batch(waker);
         }
+    }
+
+    #[inline(never)]
+    fn flush_batch(&mut self, waker: Option<&Waker>) {
         let Some(sender) = self.sender.as_mut() else {
             return;
         };
