@@ -4,7 +4,7 @@ use super::ids::SubscriptionId;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::BinaryHeap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use tracing::warn;
@@ -43,8 +43,8 @@ use tracing::warn;
 #[must_use = "a dispatcher does nothing until it is given to a stage"]
 pub struct ByDemand {
     open: HashMap<SubscriptionId, OpenDemand, FixedState>,
-    /// All subscriptions, in the order in which they get items.
-    order: BTreeMap<Place, SubscriptionId>,
+    /// The places of all subscriptions, first the one whose turn it is; and places that were given up.
+    order: BinaryHeap<(Place, SubscriptionId)>,
     /// The turn in the last place that was given out.
     last_turn: u64,
     /// Passed up for subscriptions that have left, and still on its way.
@@ -56,6 +56,9 @@ pub struct ByDemand {
     fair: bool,
 }
 
+/// With fewer places than this that were given up, it is not worth looking for them.
+const MOST_GIVEN_UP: usize = 16;
+
 /// What one subscription wants, and where it stands.
 #[derive(Debug, Clone, Copy)]
 struct OpenDemand {
@@ -64,7 +67,7 @@ struct OpenDemand {
 }
 
 /// Higher levels come first; at the same level, earlier turns do.
-type Place = (Reverse<usize>, u64);
+type Place = (usize, Reverse<u64>);
 
 impl ByDemand {
     /// Starts without subscriptions.
@@ -166,26 +169,36 @@ impl ByDemand {
         }
     }
 
-    /// Puts a subscription behind its equals.
+    /// Puts a subscription behind its equals. Its former place, if it has one, is given up.
     fn place(&mut self, id: SubscriptionId, demand: usize) {
         // When subscriptions take turns, it only matters whether one has demand at all.
         let level = if self.fair { demand.min(1) } else { demand };
         self.last_turn += 1;
-        let place = (Reverse(level), self.last_turn);
-        self.order.insert(place, id);
+        let place = (level, Reverse(self.last_turn));
         self.open.insert(id, OpenDemand { demand, place });
+        self.order.push((place, id));
+        if self.order.len() > 2 * self.open.len() + MOST_GIVEN_UP {
+            let open = &self.open;
+            self.order.retain(|(place, id)| open.get(id).is_some_and(|open| open.place == *place));
+        }
     }
 
     /// The subscription that is next, with its demand; `None` if none has demand.
-    fn first(&self) -> Option<(SubscriptionId, usize)> {
-        let (_, id) = self.order.first_key_value()?;
-        let demand = self.open[id].demand;
-        (demand > 0).then_some((*id, demand))
+    fn first(&mut self) -> Option<(SubscriptionId, usize)> {
+        while let Some((place, id)) = self.order.peek() {
+            match self.open.get(id) {
+                Some(open) if open.place == *place => {
+                    return (open.demand > 0).then_some((*id, open.demand));
+                }
+                _ => _ = self.order.pop(),
+            }
+        }
+        None
     }
 
     /// Puts the subscriptions in random order, those with demand first.
     fn shuffle(&mut self) {
-        let mut ids: Vec<_> = self.order.values().copied().collect();
+        let mut ids: Vec<_> = self.open.keys().copied().collect();
         let random = RandomState::new();
         for last in (1..ids.len()).rev() {
             let chosen = random.hash_one(last) % (last as u64 + 1);
@@ -196,18 +209,18 @@ impl ByDemand {
         for id in ids {
             let Some(open) = self.open.get_mut(&id) else { continue };
             self.last_turn += 1;
-            open.place = (Reverse(open.demand.min(1)), self.last_turn);
-            self.order.insert(open.place, id);
+            open.place = (open.demand.min(1), Reverse(self.last_turn));
+            self.order.push((open.place, id));
         }
     }
 
     /// Sorts the subscriptions by their demand; equals keep their order.
     fn sort(&mut self) {
-        let mut turns: Vec<_> =
-            std::mem::take(&mut self.order).into_iter().map(|((_, turn), id)| (turn, id)).collect();
-        turns.sort_unstable_by_key(|(turn, _)| *turn);
-        for (_, id) in turns {
-            let demand = self.open[&id].demand;
+        let turns = self.open.iter().map(|(id, open)| (open.place.1, *id, open.demand));
+        let mut turns: Vec<_> = turns.collect();
+        turns.sort_unstable_by_key(|(turn, ..)| Reverse(*turn));
+        self.order.clear();
+        for (_, id, demand) in turns {
             self.place(id, demand);
         }
     }
@@ -215,7 +228,7 @@ impl ByDemand {
     /// Fills one subscription after the other, in their order, and puts each behind its equals.
     fn fill<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
         if let Some((id, demand)) = self.first().filter(|(_, demand)| *demand >= items.len()) {
-            self.order.pop_first();
+            self.order.pop();
             self.place(id, demand - items.len());
             out.send(id, items);
             return Vec::new();
@@ -225,7 +238,7 @@ impl ByDemand {
         while let Some((id, demand)) = self.first().filter(|_| items.len() > 0) {
             let piece = demand.min(items.len());
             out.send(id, items.by_ref().take(piece).collect());
-            self.order.pop_first();
+            self.order.pop();
             served.push((id, demand - piece));
         }
         for (id, demand) in served {
@@ -237,8 +250,11 @@ impl ByDemand {
     /// Gives each subscription with demand an equal piece, and one more to those whose turn it is.
     fn spread<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
         // No more subscriptions than there are items: the others would get none.
-        let wanting = self.order.range(..(Reverse(0), 0)).map(|(_, id)| (*id, self.open[id].demand, 0));
-        let mut pieces: Vec<(_, usize, usize)> = wanting.take(items.len()).collect();
+        let mut pieces: Vec<(SubscriptionId, usize, usize)> = Vec::new();
+        while let Some((id, demand)) = self.first().filter(|_| pieces.len() < items.len()) {
+            self.order.pop();
+            pieces.push((id, demand, 0));
+        }
         let mut left = items.len();
         let mut turns = 0;
         loop {
@@ -262,10 +278,10 @@ impl ByDemand {
             out.send(id, items.by_ref().take(piece).collect());
             // A subscription goes last when its turn is over, or when it has all that it asked for.
             if at < turns || piece == demand {
-                self.order.remove(&self.open[&id].place);
                 self.place(id, demand - piece);
             } else if let Some(open) = self.open.get_mut(&id) {
                 open.demand -= piece;
+                self.order.push((open.place, id));
             }
         }
         items.collect()
@@ -285,7 +301,6 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
 
     fn cancel(&mut self, id: SubscriptionId, _: &mut Deliveries<T>) -> usize {
         if let Some(open) = self.open.remove(&id) {
-            self.order.remove(&open.place);
             self.pending += open.demand;
         }
         0
@@ -297,8 +312,7 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
             // It keeps its turn.
             open.demand += demand;
         } else {
-            let OpenDemand { demand: before, place } = *open;
-            self.order.remove(&place);
+            let before = open.demand;
             self.place(id, before + demand);
         }
         self.warn_of_greed(id, demand);

@@ -1,5 +1,6 @@
-use super::ByDemand;
+use super::{ByDemand, MOST_GIVEN_UP};
 use crate::dispatch::{Deliveries, Dispatcher, Subscriber, SubscriptionId};
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex};
 
 type Out = Deliveries<char>;
@@ -26,7 +27,9 @@ fn dispatch(by_demand: &mut ByDemand, items: &str) -> (String, Vec<(Subscription
 }
 
 fn order(by_demand: &ByDemand) -> Vec<(SubscriptionId, usize)> {
-    by_demand.order.values().map(|id| (*id, by_demand.open[id].demand)).collect()
+    let mut open: Vec<_> = by_demand.open.iter().collect();
+    open.sort_by_key(|(_, open)| Reverse(open.place));
+    open.into_iter().map(|(id, open)| (*id, open.demand)).collect()
 }
 
 fn sent<const N: usize>(expected: [(SubscriptionId, &str); N]) -> Vec<(SubscriptionId, String)> {
@@ -299,4 +302,22 @@ fn a_subscriber_is_refused_a_second_time() {
     let again = Dispatcher::<char>::subscribe(&mut by, Subscriber::new(a), (), &mut Out::new());
     assert!(matches!(again, Err(crate::dispatch::Refusal::AlreadySubscribed)));
     assert_eq!((ask(&mut by, a, 1), leave(&mut by, a), order(&by).len()), (1, 0, 0));
+}
+
+#[test]
+fn places_that_were_given_up_are_not_kept_for_ever() {
+    let (mut by_demand, mut out) = (ByDemand::new(), Deliveries::<u32>::new());
+    let ids = [SubscriptionId::next(), SubscriptionId::next(), SubscriptionId::next()];
+    for id in ids {
+        by_demand.subscribe(Subscriber::new(id), (), &mut out).unwrap();
+    }
+    for _ in 0..1000 {
+        // The others ask for nothing, and so stand behind every place that the first one gives up.
+        Dispatcher::<u32>::ask(&mut by_demand, ids[0], 1, &mut out);
+    }
+    assert!(by_demand.order.len() <= 2 * ids.len() + MOST_GIVEN_UP, "{}", by_demand.order.len());
+    Dispatcher::<u32>::cancel(&mut by_demand, ids[0], &mut out);
+    Dispatcher::<u32>::ask(&mut by_demand, ids[2], 1, &mut out);
+    assert_eq!(by_demand.dispatch(vec![1, 2], &mut out), [2]);
+    assert_eq!(out.take_sent(), [(ids[2], vec![1])]);
 }
