@@ -63,6 +63,7 @@
 mod macros;
 
 mod backoff;
+pub mod blocks;
 pub mod coming_from;
 mod coop;
 pub mod demand;

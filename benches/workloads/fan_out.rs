@@ -38,6 +38,7 @@ pub(crate) fn broadcast() -> Workload {
         expected: |items| sum_of_work(items / 4).wrapping_mul(4),
         peers: vec![
             Peer::task("gen_stage", 10_000_000, |items| ours(Broadcast::new(), items / 4, |to, _| to)),
+            Peer::task("gen_stage, read by reference", 10_000_000, by_reference),
             Peer::task("tokio mpsc of shared batches", 10_000_000, shared_batches),
             Peer::task("async-broadcast, one by one", 1_000_000, async_broadcast),
             Peer::task("tokio broadcast, one by one, may lose", 1_000_000, tokio_broadcast),
@@ -108,6 +109,28 @@ fn ours<D: Dispatcher<u64>>(
             consumer.wait().await;
         }
         total.load(Ordering::Relaxed)
+    }
+    .boxed()
+}
+
+/// Four tasks, each with a subscription of its own, read batches that they share.
+fn by_reference(items: u64) -> BoxFuture<'static, u64> {
+    async move {
+        let numbers =
+            from_iter((0..items / 4).map(work)).stage().dispatcher(Broadcast::new()).accumulate().spawn();
+        let mut subscriptions = Vec::new();
+        for _ in 0..CONSUMERS {
+            subscriptions.push(numbers.subscribe().await.expect("it waits for all"));
+        }
+        numbers.forward();
+        total(subscriptions.into_iter().map(|mut subscription| async move {
+            let mut sum = 0;
+            while let Some(batch) = subscription.next_shared().await {
+                sum = batch.iter().copied().fold(sum, u64::wrapping_add);
+            }
+            sum
+        }))
+        .await
     }
     .boxed()
 }

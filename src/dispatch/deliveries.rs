@@ -1,6 +1,6 @@
+use super::body::{Body, SharedPart};
 use super::ids::SubscriptionId;
 use std::fmt;
-use std::sync::Arc;
 
 /// What a dispatcher has decided: which items go to which subscription, and what else its stage has to know.
 ///
@@ -62,8 +62,8 @@ impl<T> Deliveries<T> {
         }
     }
 
-    /// Sends the same batch to several subscriptions, which share it: items are cloned when they are read, and the
-    /// last reader takes them as they are.
+    /// Sends the same batch to several subscriptions, which share it: items are cloned when they are read, unless they
+    /// are read by reference, and the last reader takes them as they are.
     ///
     /// # Examples
     /// See [`Deliveries`].
@@ -74,8 +74,8 @@ impl<T> Deliveries<T> {
         if items.is_empty() {
             return;
         }
-        let items = Arc::new(items);
-        self.sent.extend(to.into_iter().map(|id| (id, Body::Shared(Box::new(Arc::clone(&items))))));
+        let all = SharedPart::of(items);
+        self.sent.extend(to.into_iter().map(|id| (id, Body::Shared(all.clone()))));
     }
 
     /// Asks in the name of a subscription, for items that it should have got and does not get.
@@ -166,52 +166,5 @@ impl<T> fmt::Debug for Deliveries<T> {
             .field("discarded", &self.discarded)
             .field("wanted", &self.wanted)
             .finish()
-    }
-}
-
-/// A batch on its way to one subscription.
-pub(crate) enum Body<T> {
-    Own(Vec<T>),
-    /// Behind a trait, so that only a dispatcher that shares needs items that are `Clone + Send + Sync`.
-    Shared(Box<dyn Share<T> + Send>),
-}
-
-/// A batch that several subscriptions share.
-pub(crate) trait Share<T> {
-    fn len(&self) -> usize;
-    fn into_items(self: Box<Self>) -> Vec<T>;
-}
-
-impl<T: Clone + Send + Sync> Share<T> for Arc<Vec<T>> {
-    fn len(&self) -> usize {
-        Vec::len(self)
-    }
-
-    fn into_items(self: Box<Self>) -> Vec<T> {
-        Arc::unwrap_or_clone(*self)
-    }
-}
-
-impl<T> Body<T> {
-    /// Keeps the first `at` items, and returns the others.
-    pub(crate) fn split_off(&mut self, at: usize) -> Self {
-        let mut items = std::mem::replace(self, Self::Own(Vec::new())).into_items();
-        let rest = items.split_off(at);
-        *self = Self::Own(items);
-        Self::Own(rest)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Own(items) => items.len(),
-            Self::Shared(items) => items.len(),
-        }
-    }
-
-    pub(crate) fn into_items(self) -> Vec<T> {
-        match self {
-            Self::Own(items) => items,
-            Self::Shared(items) => items.into_items(),
-        }
     }
 }

@@ -28,6 +28,7 @@
 //! item goes to the lane that a [`Route`] says.
 
 pub mod adapters;
+mod body;
 mod broadcast;
 mod by_demand;
 mod deliveries;
@@ -39,9 +40,9 @@ mod partition;
 mod route;
 mod share;
 
+pub(crate) use body::{Body, SharedPart};
 pub use broadcast::{Broadcast, Selector};
 pub use by_demand::ByDemand;
-pub(crate) use deliveries::Body;
 pub use deliveries::{Deliveries, Fence};
 pub use dispatcher::{Dispatcher, Refusal, Subscriber};
 pub use ids::{StageId, SubscriptionId};

@@ -3,7 +3,7 @@
 use super::reason::{EndKind, Reason};
 use super::tally::Tally;
 use super::terms::SubscribeError;
-use crate::dispatch::{Body, Refusal, StageId, Subscriber, SubscriptionId};
+use crate::dispatch::{Body, Refusal, SharedPart, StageId, Subscriber, SubscriptionId};
 use std::sync::Arc;
 use std::vec;
 use tokio::sync::oneshot;
@@ -209,8 +209,12 @@ impl<T> Parcel<T> {
     }
 
     pub(crate) fn open(mut self) -> Opened<T> {
-        let items = self.body.take().map_or_else(Vec::new, Body::into_items);
-        Opened { items: items.into_iter(), tally: Arc::clone(&self.tally) }
+        let rest = match self.body.take() {
+            None => Unread::default(),
+            Some(Body::Own(items)) => Unread::Own(items.into_iter()),
+            Some(Body::Shared(part)) => Unread::Shared(part),
+        };
+        Opened { rest, tally: Arc::clone(&self.tally) }
     }
 }
 
@@ -224,30 +228,59 @@ impl<T> Drop for Parcel<T> {
 
 /// The items of a parcel, handed out piece by piece. What is left when it is dropped is counted as undelivered.
 pub(crate) struct Opened<T> {
-    items: vec::IntoIter<T>,
+    rest: Unread<T>,
     tally: Arc<Tally>,
+}
+
+enum Unread<T> {
+    Own(vec::IntoIter<T>),
+    Shared(SharedPart<T>),
+}
+
+impl<T> Default for Unread<T> {
+    fn default() -> Self {
+        Self::Own(vec::IntoIter::default())
+    }
 }
 
 impl<T> Opened<T> {
     pub(crate) fn len(&self) -> usize {
-        self.items.len()
+        match &self.rest {
+            Unread::Own(items) => items.len(),
+            Unread::Shared(part) => part.len(),
+        }
     }
 
-    /// Takes the next items, at most `limit`. Each item is moved once at most, however small the pieces are.
+    /// Takes the next items, at most `limit`. Each item is moved or cloned once at most, however small the pieces are.
     pub(crate) fn piece(&mut self, limit: usize) -> Vec<T> {
-        let count = limit.min(self.items.len());
+        self.rest = match std::mem::take(&mut self.rest) {
+            Unread::Shared(part) => {
+                part.own().map_or_else(Unread::Shared, |items| Unread::Own(items.into_iter()))
+            }
+            own => own,
+        };
+        self.shared_piece(limit).into_items()
+    }
+
+    /// Takes the next items, at most `limit`, without cloning those that are shared.
+    pub(crate) fn shared_piece(&mut self, limit: usize) -> Body<T> {
+        let count = limit.min(self.len());
         self.tally.add_taken(count);
-        if count == self.items.len() {
-            return std::mem::take(&mut self.items).collect();
+        match &mut self.rest {
+            Unread::Own(items) if count < items.len() => Body::Own(items.by_ref().take(count).collect()),
+            Unread::Shared(part) if count < part.len() => Body::Shared(part.split_to(count)),
+            all => match std::mem::take(all) {
+                Unread::Own(items) => Body::Own(items.collect()),
+                Unread::Shared(part) => Body::Shared(part),
+            },
         }
-        self.items.by_ref().take(count).collect()
     }
 }
 
 impl<T> Drop for Opened<T> {
     fn drop(&mut self) {
-        if self.items.len() > 0 {
-            self.tally.add_undelivered(self.items.len());
+        if self.len() > 0 {
+            self.tally.add_undelivered(self.len());
         }
     }
 }

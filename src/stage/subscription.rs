@@ -1,10 +1,11 @@
 use super::ends::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
 use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
+use super::shared_batch::SharedBatch;
 use super::terms::{AskMode, CancelMode, SubscribeError};
 use super::upstream::Upstream;
 use crate::demand::{Demand, Ledger};
-use crate::dispatch::SubscriptionId;
+use crate::dispatch::{Body, SubscriptionId};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::future::poll_fn;
@@ -258,6 +259,48 @@ impl<T: Send + 'static> Subscription<T> {
         })
     }
 
+    /// Takes the next batch to be read by reference: what a [`Broadcast`](crate::dispatch::Broadcast) sends to several
+    /// subscriptions is not cloned.
+    ///
+    /// # Panics
+    /// As reading by items does.
+    ///
+    /// # Cancel safety
+    /// A batch is returned or still there.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::dispatch::Broadcast;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let names = from_iter(["anna".to_string(), "bert".to_string()]);
+    /// let names = names.stage().dispatcher(Broadcast::new()).accumulate().spawn();
+    /// let (mut one, mut other) = (names.subscribe().await?, names.subscribe().await?);
+    /// names.forward();
+    /// let (one, other) = futures::join!(one.next_shared(), other.next_shared());
+    /// let (one, other) = (one.unwrap(), other.unwrap());
+    /// assert_eq!(one.iter().map(String::len).sum::<usize>(), 8);
+    /// assert!(std::ptr::eq(&*one, &*other), "both read the same batch");
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    pub async fn next_shared(&mut self) -> Option<SharedBatch<T>> {
+        poll_fn(|cx| self.poll_shared(cx)).await
+    }
+
+    /// Takes the next batch to be read by reference; see [`next_shared`](Self::next_shared).
+    ///
+    /// # Panics
+    /// As reading by items does.
+    pub fn poll_shared(&mut self, cx: &mut Context<'_>) -> Poll<Option<SharedBatch<T>>> {
+        self.poll_fallible_shared(cx).map(|batch| match batch? {
+            Ok(batch) => Some(batch),
+            Err(reason) => reason.raise(),
+        })
+    }
+
     /// Makes a failure of the producer the last item, instead of a panic.
     ///
     /// # Examples
@@ -286,6 +329,28 @@ impl<T: Send + 'static> Subscription<T> {
         if self.batch.len() > 0 {
             return Poll::Ready(Some(Ok(std::mem::take(&mut self.batch).collect())));
         }
+        Poll::Ready(match ready!(self.poll_list(cx)) {
+            Some(Ok(())) => self.cut(Opened::piece).map(Ok),
+            Some(Err(reason)) => Some(Err(reason)),
+            None => None,
+        })
+    }
+
+    /// The same, to be read by reference.
+    fn poll_fallible_shared(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<SharedBatch<T>, Reason>>> {
+        if self.batch.len() > 0 {
+            let batch = std::mem::take(&mut self.batch).collect();
+            return Poll::Ready(Some(Ok(SharedBatch::new(Body::Own(batch)))));
+        }
+        Poll::Ready(match ready!(self.poll_list(cx)) {
+            Some(Ok(())) => self.cut(Opened::shared_piece).map(|body| Ok(SharedBatch::new(body))),
+            Some(Err(reason)) => Some(Err(reason)),
+            None => None,
+        })
+    }
+
+    /// Waits until there is a list to cut the next batch off or, once, says why there will be none.
+    fn poll_list(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(), Reason>>> {
         if self.over {
             return Poll::Ready(None);
         }
@@ -307,7 +372,7 @@ impl<T: Send + 'static> Subscription<T> {
                 ToReader::End(..) => {}
             }
         }
-        Poll::Ready(self.cut().map(Ok))
+        Poll::Ready(Some(Ok(())))
     }
 
     /// Takes note of the end; returns why reading fails, if it does.
@@ -323,13 +388,14 @@ impl<T: Send + 'static> Subscription<T> {
     }
 
     /// Cuts the next batch off the list.
-    fn cut(&mut self) -> Option<Vec<T>> {
+    fn cut<B>(&mut self, piece: impl FnOnce(&mut Opened<T>, usize) -> B) -> Option<B> {
         let list = self.list.as_mut()?;
         let length = list.len();
         let automatic = self.upstream.mode() == AskMode::Automatic;
-        let batch = list.piece(if automatic { self.ledger.piece(length) } else { length });
+        let limit = if automatic { self.ledger.piece(length) } else { length };
+        let batch = piece(list, limit);
         if self.counts {
-            self.reading = batch.len() - self.upstream.came(batch.len());
+            self.reading = limit - self.upstream.came(limit);
         }
         Some(batch)
     }
@@ -443,6 +509,17 @@ impl<T: Send + 'static> Fallible<Subscription<T>> {
     /// See [`Subscription::fallible`].
     pub async fn next_batch(&mut self) -> Option<Result<Vec<T>, Reason>> {
         poll_fn(|cx| self.inner.poll_fallible(cx)).await
+    }
+
+    /// Takes the next batch to be read by reference, or the failure of the producer, after which there is nothing more.
+    ///
+    /// # Cancel safety
+    /// A batch is returned or still there.
+    ///
+    /// # Examples
+    /// See [`Subscription::next_shared`].
+    pub async fn next_shared(&mut self) -> Option<Result<SharedBatch<T>, Reason>> {
+        poll_fn(|cx| self.inner.poll_fallible_shared(cx)).await
     }
 }
 

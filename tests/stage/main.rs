@@ -8,6 +8,7 @@ mod handle;
 mod into_sink;
 mod reading;
 mod rules;
+mod shared_batch;
 mod sources;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,0 +1,310 @@
+//! Text from files and connections, in blocks of whole lines.
+//!
+//! Lines one by one are too small for a flow: to send a line costs more than to look at it. A [`Block`] is many lines
+//! that were read together and stay where they were read. A lane takes a block and goes over its
+//! [lines](Block::lines) or [words](Block::words), which borrow from it.
+//!
+//! ```
+//! use gen_stage::blocks::{Block, blocks};
+//! use gen_stage::prelude::*;
+//!
+//! # tokio_test::block_on(async {
+//! // What tokio can read: a file, a socket, standard input.
+//! let log = b"GET /a\nPOST /b\nGET /b\n".as_slice();
+//! let gets: Vec<usize> = blocks(log)
+//!     .flow()
+//!     .demand(4, 2) // blocks, not lines
+//!     .map_ok(|block: Block| block.lines().filter(|line| line.starts_with(b"GET ")).count())
+//!     .try_collect()
+//!     .await?;
+//! assert_eq!(gets.iter().sum::<usize>(), 2);
+//! # Ok::<(), std::io::Error>(())
+//! # }).unwrap();
+//! ```
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_core::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::AsyncRead;
+use tokio_util::io::poll_read_buf;
+
+/// Reads `reader` in blocks of whole lines.
+///
+/// Everything that is read comes out, in order, line ends included.
+///
+/// # Demand
+/// A poll reads until a block is full or nothing more is there now. Without polls nothing is read.
+///
+/// # Errors
+/// An error of the reader is the last item, after what was read before it. So is a line that is too
+/// [long](Blocks::longest_line), without what was read of it.
+///
+/// # Cancel safety
+/// Dropping a future that waits for the next block loses nothing.
+///
+/// # Examples
+/// ```
+/// use futures::TryStreamExt;
+/// use gen_stage::blocks::blocks;
+///
+/// # tokio_test::block_on(async {
+/// let text = b"one two\nthree\nfour".as_slice();
+/// let read: Vec<_> = blocks(text).size(8).try_collect().await?;
+/// assert_eq!(read, [b"one two\n".as_slice(), b"three\n", b"four"]);
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
+/// ```
+pub fn blocks<R: AsyncRead>(reader: R) -> Blocks<R> {
+    Blocks {
+        reader,
+        size: SIZE,
+        longest_line: LONGEST_LINE,
+        read: BytesMut::new(),
+        searched: 0,
+        end: ReadState::NotYet,
+    }
+}
+
+const SIZE: usize = 256 * 1024;
+const LONGEST_LINE: usize = 16 * 1024 * 1024;
+
+pin_project! {
+    /// The stream of [`blocks`].
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Blocks<R> {
+        #[pin]
+        reader: R,
+        size: usize,
+        longest_line: usize,
+        // Read, and not yet in a block.
+        read: BytesMut,
+        // So many bytes of it have no line end.
+        searched: usize,
+        end: ReadState,
+    }
+}
+
+#[derive(Debug)]
+enum ReadState {
+    NotYet,
+    /// The last block is still to come, and then this error, if any.
+    Read(Option<io::Error>),
+    Over,
+}
+
+impl<R> Blocks<R> {
+    /// Cuts blocks behind the last line end of `bytes`, at least 1, by default 262 144. A block is longer only if its
+    /// first line is, and shorter where nothing more is there to be read now.
+    ///
+    /// # Panics
+    /// When `bytes` is 0.
+    ///
+    /// # Examples
+    /// See [`blocks`].
+    #[track_caller]
+    pub fn size(self, bytes: usize) -> Self {
+        assert!(bytes > 0, "the size of blocks must be at least 1 byte, given 0");
+        Self { size: bytes, ..self }
+    }
+
+    /// Reads at most `bytes` for a line, at least 1, by default 16 777 216: without line ends a reader would take all
+    /// memory. A line that fits into a block is not looked at, so this counts only above [`size`](Self::size).
+    ///
+    /// # Panics
+    /// When `bytes` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::blocks::blocks;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut read = blocks(b"short\nendless".as_slice()).size(4).longest_line(5);
+    /// assert_eq!(read.next().await.unwrap().unwrap(), b"short\n");
+    /// let refused = read.next().await.unwrap().unwrap_err();
+    /// assert_eq!(refused.to_string(), "a line is longer than longest_line, which is 5 bytes: 7 were read and have no line end");
+    /// assert!(read.next().await.is_none());
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn longest_line(self, bytes: usize) -> Self {
+        assert!(bytes > 0, "longest_line must be at least 1 byte, given 0");
+        Self { longest_line: bytes, ..self }
+    }
+}
+
+/// A line has more bytes than [`Blocks::longest_line`] allows.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a line is longer than longest_line, which is {longest_line} bytes: {read} were read and have no line end"
+)]
+struct LineTooLong {
+    longest_line: usize,
+    read: usize,
+}
+
+/// Takes the whole lines off what was read.
+fn cut(read: &mut BytesMut, searched: &mut usize) -> Option<Block> {
+    let end = read[*searched..].iter().rposition(|byte| *byte == b'\n').map(|at| *searched + at + 1);
+    match end {
+        Some(end) => {
+            *searched = read.len() - end;
+            Some(Block(read.split_to(end).freeze()))
+        }
+        None => {
+            *searched = read.len();
+            None
+        }
+    }
+}
+
+impl<R: AsyncRead> Stream for Blocks<R> {
+    type Item = io::Result<Block>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Block>>> {
+        let mut this = self.project();
+        loop {
+            match this.end {
+                ReadState::NotYet => {}
+                ReadState::Read(_) if !this.read.is_empty() => {
+                    return Poll::Ready(Some(Ok(Block(this.read.split().freeze()))));
+                }
+                ReadState::Read(error) => {
+                    let error = error.take();
+                    *this.end = ReadState::Over;
+                    return Poll::Ready(error.map(Err));
+                }
+                ReadState::Over => return Poll::Ready(None),
+            }
+            if this.read.len() >= *this.size {
+                if let Some(block) = cut(this.read, this.searched) {
+                    return Poll::Ready(Some(Ok(block)));
+                }
+            }
+            if *this.searched > *this.longest_line {
+                let error = LineTooLong { longest_line: *this.longest_line, read: *this.searched };
+                this.read.clear();
+                *this.end = ReadState::Read(Some(io::Error::new(io::ErrorKind::InvalidData, error)));
+                continue;
+            }
+            // Up to the size of a block, or as much again of a line that is longer.
+            let wanted =
+                this.size.checked_sub(this.read.len()).filter(|left| *left > 0).unwrap_or(*this.size);
+            this.read.reserve(wanted);
+            match poll_read_buf(this.reader.as_mut(), cx, &mut this.read.limit(wanted)) {
+                Poll::Ready(Ok(0)) => *this.end = ReadState::Read(None),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => *this.end = ReadState::Read(Some(error)),
+                // Whoever waits at the other end gets what there is.
+                Poll::Pending => {
+                    return cut(this.read, this.searched)
+                        .map_or(Poll::Pending, |block| Poll::Ready(Some(Ok(block))));
+                }
+            }
+        }
+    }
+}
+
+impl<R: AsyncRead> FusedStream for Blocks<R> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.end, ReadState::Over)
+    }
+}
+
+impl<R> fmt::Debug for Blocks<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocks")
+            .field("size", &self.size)
+            .field("longest_line", &self.longest_line)
+            .field("read", &self.read.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whole lines that were read together, as bytes: a slice of them. Only the last block of all may end within a line.
+///
+/// A clone shares the bytes.
+///
+/// # Examples
+/// ```
+/// use gen_stage::blocks::Block;
+///
+/// let block = Block::from("one two\r\n\nthree\n");
+/// assert_eq!(block.lines().collect::<Vec<_>>(), [b"one two".as_slice(), b"", b"three"]);
+/// assert_eq!(block.words().count(), 3);
+/// assert_eq!(block.len(), 16);
+/// ```
+#[derive(Clone, Default, Eq)]
+pub struct Block(Bytes);
+
+impl Block {
+    /// The lines without their ends, `\n` or `\r\n`, as [`str::lines`] has them.
+    ///
+    /// # Examples
+    /// See [`Block`].
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.split_inclusive(|byte| *byte == b'\n').map(|line| match line.strip_suffix(b"\n") {
+            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+            None => line,
+        })
+    }
+
+    /// What lies between white space, as far as that is ASCII: space, tab, and the line ends.
+    ///
+    /// # Examples
+    /// See [`Block`].
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
+        self.split(|byte| matches!(byte, b'\t'..=b'\r' | b' ')).filter(|word| !word.is_empty())
+    }
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// A block is equal to what has the same bytes.
+impl<B: AsRef<[u8]> + ?Sized> PartialEq<B> for Block {
+    fn eq(&self, other: &B) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl From<&'static str> for Block {
+    fn from(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<String> for Block {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Vec<u8>> for Block {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
