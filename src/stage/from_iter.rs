@@ -66,9 +66,9 @@ where
 {
     type Item = I::Item;
 
-    async fn handle_demand(&mut self, demand: usize, out: &mut Output<I::Item>) -> Result<(), StageError> {
+    async fn handle_demand(&mut self, demand: usize, _: &mut Output<I::Item>) -> Result<(), StageError> {
+        // Items are made when all asks that are there have been read: together they are larger batches.
         self.wanted = self.wanted.saturating_add(demand);
-        self.step(out);
         Ok(())
     }
 
