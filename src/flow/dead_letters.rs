@@ -2,7 +2,7 @@ use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::outlet::Outlet;
-use super::plumbing::place::Part;
+use super::plumbing::place::LayerPart;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::sink_driver::SinkDriver;
 use super::plumbing::tasks::Tasks;
@@ -124,7 +124,7 @@ where
             })
             .unzip();
         tasks.spawn(
-            &layer.part(Part::DeadLetters),
+            &layer.part(LayerPart::DeadLetters),
             0,
             SinkDriver::new(Inlet::new(edges, discarded.clone()), self.sink, |error| {
                 panic!("the sink of dead letters failed: {error:?}")

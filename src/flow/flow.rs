@@ -248,7 +248,7 @@ impl<P> Flow<P> {
         self
     }
 
-    /// Makes a monitor that reads the counters of the flow: while it runs, and after it was collected.
+    /// Makes a monitor that looks at the flow: while it runs, and after it was collected. See [`Monitor::stats`].
     ///
     /// A flow that was merged into another, joined with it or made part of its stages is counted with the other.
     ///
@@ -296,6 +296,7 @@ where
                     let mut edges = Vec::new();
                     for (number, lane) in plan.build(tasks).into_iter().enumerate() {
                         let (sender, receiver) = edge(demand);
+                        tasks.show_edge(number, None, &sender);
                         edges.push(receiver);
                         let discarded = tasks.discarded().clone();
                         tasks.spawn(&layer, number, ShareDriver::new(lane, vec![sender], demand, discarded));

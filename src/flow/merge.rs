@@ -101,9 +101,12 @@ where
 {
     type Lane = MergeLane<P::Lane, Q::Lane>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let left = self.left.build(tasks).into_iter().map(|lane| MergeSide::Left { lane }.into());
-        let mut lanes: Vec<Self::Lane> = left.collect();
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let (left, right) = (self.left.settings().layer.clone(), self.right.settings().layer.clone());
+        tasks.show_merged(&left, &self.settings.layer, 0);
+        let lanes = self.left.build(tasks).into_iter().map(|lane| MergeSide::Left { lane }.into());
+        let mut lanes: Vec<Self::Lane> = lanes.collect();
+        tasks.show_merged(&right, &self.settings.layer, lanes.len());
         lanes.extend(self.right.build(tasks).into_iter().map(|lane| MergeSide::Right { lane }.into()));
         match self.settings.lanes_set() {
             Some(wanted) if wanted != lanes.len() => {

@@ -49,7 +49,8 @@
 //! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
-//! | have errors and logs say where, read counters | [`named`](Flow::named), [`label`](Flow::label), [`monitor`](Flow::monitor) |
+//! | have errors and logs say where | [`named`](Flow::named), [`label`](Flow::label) |
+//! | see what it does, and what holds it up | [`monitor`](Flow::monitor), [`Monitor::stats`], [`FlowHandle::stats`], [`FlowStats::bottleneck`] |
 //! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`for_each_async`](Flow::for_each_async), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or [`into_stream`](Flow::into_stream) and any `StreamExt` |
 //! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
 //! | hand to a function, keep in a field, choose by configuration | [`Flowing`], [`InOrder`], [`Readable`]; [`boxed`](Flow::boxed), [`boxed_in_order`](Flow::boxed_in_order) |
@@ -214,6 +215,7 @@ mod stop_when;
 #[allow(clippy::module_inception, reason = "the type of the module; this file only declares")]
 mod flow;
 mod monitor;
+mod stats;
 
 // Ends.
 mod collect;
@@ -253,8 +255,11 @@ pub use into_stages::{FlowSetup, IntoStages};
 pub use into_stream::FlowStream;
 pub use join::mode::{FullOuter, Inner, LeftOuter, RightOuter, Side};
 pub use monitor::Monitor;
+pub use plumbing::gauge::LaneTimes;
+pub use plumbing::place::LayerPart;
 pub use report::{FlowEnd, FlowError, FlowReport};
 pub use retry::Retry;
 pub use start::FlowHandle;
+pub use stats::{Bottleneck, BottleneckKind, FlowStats, LaneStats, LayerStats};
 pub use stream_flow::StreamFlow;
 pub use throttle::Throttle;

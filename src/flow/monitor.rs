@@ -1,29 +1,66 @@
+use super::plumbing::instruments::Instruments;
+use super::stats::FlowStats;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
-/// Reads the counters of a flow; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps nothing
-/// alive.
+/// Looks at a flow from aside; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps counters alive,
+/// and no items.
 ///
 /// # Examples
 /// See [`Flow::monitor`](crate::Flow::monitor).
 #[derive(Clone, Default)]
-pub struct Monitor(Arc<OnceLock<Losses>>);
+pub struct Monitor(Arc<OnceLock<(Losses, Instruments)>>);
 
 impl Monitor {
     /// How many items were dropped before an operator or the reader took them, so far; see
     /// [`Flow::discarded`](crate::Flow::discarded).
     #[must_use]
     pub fn discarded(&self) -> u64 {
-        self.0.get().map_or(0, Losses::discarded)
+        self.0.get().map_or(0, |(losses, _)| losses.discarded())
     }
 
     /// How many items came too late for their windows, or too far ahead, and were dropped, so far; see
     /// [`Flow::late`](crate::Flow::late).
     #[must_use]
     pub fn late(&self) -> u64 {
-        self.0.get().map_or(0, Losses::late)
+        self.0.get().map_or(0, |(losses, _)| losses.late())
+    }
+
+    /// What each lane has taken and sent so far, what waits on its way, and what lanes did with their time since the first
+    /// call of this.
+    ///
+    /// Until somebody looks, nothing is timed. From then on a lane looks at the clock, tokio's, twice each time it is polled,
+    /// which is about once a batch.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut words = Flow::from_iter(["a", "b", "a", "c"])
+    ///     .lanes(1)
+    ///     .label("split")
+    ///     .partition()
+    ///     .lanes(2)
+    ///     .label("count")
+    ///     .count_by(|word| *word);
+    /// let monitor = words.monitor();
+    /// assert_eq!(words.collect::<Vec<_>>().await.len(), 3);
+    ///
+    /// let stats = monitor.stats();
+    /// let [split, count] = &stats.layers[..] else { panic!("two layers") };
+    /// assert_eq!((split.label.as_deref(), split.lanes[0].sent, &split.feeds), (Some("split"), 4, &vec![1]));
+    /// assert_eq!(count.lanes.iter().map(|lane| lane.taken).sum::<u64>(), 4);
+    /// assert_eq!(stats.read, 3);
+    /// println!("{stats}"); // a table
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> FlowStats {
+        let stats = self.0.get().map(|(_, instruments)| FlowStats::read(instruments));
+        FlowStats { discarded: self.discarded(), late: self.late(), ..stats.unwrap_or_default() }
     }
 }
 
@@ -77,11 +114,13 @@ impl Launch {
         }
     }
 
-    /// Shows the counters of the flow to its monitors.
-    pub(super) fn show(&self, losses: &Losses) {
+    /// Shows the counters of the flow to its monitors. Without one, there is nothing to be looked at.
+    pub(super) fn show(&self, losses: &Losses) -> Option<Instruments> {
+        let instruments = (!self.monitors.is_empty()).then(Instruments::default)?;
         for monitor in &self.monitors {
             // Set only once: the monitor was made for this flow alone, and the flow starts once.
-            let _ = monitor.0.set(losses.clone());
+            let _ = monitor.0.set((losses.clone(), instruments.clone()));
         }
+        Some(instruments)
     }
 }

@@ -187,6 +187,7 @@ where
         let demand = settings.demand;
         let edges = uppers.into_iter().enumerate().map(|(number, upper)| {
             let (sender, receiver) = edge(demand);
+            tasks.show_edge(number, Some((&settings.layer, 0)), &sender);
             tasks.spawn(
                 &settings.layer,
                 number,

@@ -1,7 +1,7 @@
 use super::flow::Flow;
 use super::plumbing::envelope::{Bare, Numbered};
 use super::plumbing::exchange::share;
-use super::plumbing::place::{Layer, Part};
+use super::plumbing::place::{Layer, LayerPart};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::sequence::Enumerated;
 use super::plumbing::tasks::Tasks;
@@ -175,7 +175,7 @@ where
             source.start(self.settings.demand, tasks.gate());
         }
         if self.sources.len() < lanes {
-            let layer = self.settings.layer.part(Part::Source);
+            let layer = self.settings.layer.part(LayerPart::Source);
             return share(tasks, (&layer, self.sources), &self.settings)
                 .into_iter()
                 .map(|edges| Fed::Edges { edges }.into())
@@ -211,7 +211,7 @@ where
         if self.settings.lanes_over(1) == 1 {
             return vec![Fed::One { source }.into()];
         }
-        let layer = self.settings.layer.part(Part::Source);
+        let layer = self.settings.layer.part(LayerPart::Source);
         let edges = share(tasks, (&layer, vec![source]), &self.settings);
         edges.into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
     }

@@ -1,12 +1,14 @@
 pub(super) mod shutdown;
 
 use super::flow::Flow;
+use super::monitor::Monitor;
 use super::plumbing::driver::DrainDriver;
 use super::plumbing::envelope::Bare;
 use super::plumbing::plan::{Build, Layered};
 use super::plumbing::tasks::{Failure, Tasks};
 use super::report::{FlowError, FlowReport};
 use super::start::shutdown::{RunClock, or_abort};
+use super::stats::FlowStats;
 use super::stop_when::{Meter, StopWhen};
 use crate::failure::raise_in_drop;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
@@ -54,7 +56,8 @@ impl<P> Flow<P> {
     where
         P: Build<Bare, Lane: Send + 'static>,
     {
-        let (plan, launch) = self.into_plan("started");
+        let (plan, mut launch) = self.into_plan("started");
+        let monitor = launch.monitor();
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let mut plan = StopWhen::metered(plan, stop.clone(), Arc::clone(&meter));
         let mut tasks = Tasks::new(&launch);
@@ -72,6 +75,7 @@ impl<P> Flow<P> {
             watcher: Mutex::new(Waker::noop().clone()),
             aborting: AtomicBool::new(false),
             detached: AtomicBool::new(false),
+            monitor,
             ended,
         });
         runtime.spawn(watch_over(Arc::clone(&running), report));
@@ -215,6 +219,26 @@ impl FlowHandle {
         drop(self.lifeline.0.abort(true));
     }
 
+    /// What the flow is doing, or has done; see [`Monitor::stats`].
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let flow = Flow::from_iter(0..100).lanes(1).shuffle().lanes(2).start();
+    /// flow.wait().await?;
+    /// let stats = flow.stats();
+    /// assert_eq!(stats.layers[0].lanes[0].sent, 100);
+    /// assert_eq!(stats.layers[1].lanes.iter().map(|lane| lane.taken).sum::<u64>(), 100);
+    /// # Ok::<(), gen_stage::flow::FlowError>(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> FlowStats {
+        self.lifeline.0.monitor.stats()
+    }
+
     /// Whether the flow has ended and all of its tasks are gone.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -266,6 +290,7 @@ struct RunningTasks {
     watcher: Mutex<Waker>,
     aborting: AtomicBool,
     detached: AtomicBool,
+    monitor: Monitor,
     ended: watch::Receiver<Option<FlowReport>>,
 }
 

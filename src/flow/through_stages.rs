@@ -1,7 +1,7 @@
 use super::flow::Flow;
 use super::from_stages::FromStage;
 use super::plumbing::envelope::Bare;
-use super::plumbing::place::{Layer, Part};
+use super::plumbing::place::{Layer, LayerPart};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use super::source::{Source, SourceLane};
@@ -172,7 +172,7 @@ fn feed<L>(
         tasks.spawn(layer, number, LaneTask { _producer: producer.clone(), driver, panicked });
         producers.push(producer);
     }
-    tasks.spawn(&layer.part(Part::Subscribing), 0, forward(subscribing, producers));
+    tasks.spawn(&layer.part(LayerPart::Subscribing), 0, forward(subscribing, producers));
 }
 
 /// Ends a lane when all its readers have left. Readers that have not subscribed yet count too.

@@ -17,6 +17,7 @@ mod per_lane;
 mod place;
 mod retry;
 mod skip_errors;
+mod stats;
 #[path = "../support/mod.rs"]
 mod support;
 mod throttle;

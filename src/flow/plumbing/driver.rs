@@ -5,6 +5,7 @@ use crate::demand::Demand;
 use crate::dispatch::adapters::Route;
 use crate::dispatch::{next_in_turn, share_of};
 use crate::edge::Sender;
+use crate::flow::plumbing::gauge::waits_for_demand;
 use crate::flow::plumbing::outlet::Outlet;
 use crate::lane::{Each, Lane};
 use pin_project_lite::pin_project;
@@ -123,12 +124,17 @@ impl<L: Lane> Future for ShareDriver<L> {
         this.pace.begin();
         loop {
             let picked = if let [outlet] = &mut this.outlets[..] {
-                ready!(outlet.poll_open(cx));
+                if outlet.poll_open(cx).is_pending() {
+                    return waits_for_demand();
+                }
                 (!outlet.is_closed()).then_some((0, *this.full))
             } else {
                 let share = share_of(this.lane.size_hint().1, this.outlets.len(), *this.full);
                 let short = (share < *this.full && !*this.waits).then_some(share);
-                let picked = ready!(poll_pick(this.outlets, *this.last, this.patience, short, cx));
+                let Poll::Ready(picked) = poll_pick(this.outlets, *this.last, this.patience, short, cx)
+                else {
+                    return waits_for_demand();
+                };
                 picked.map(|picked| (picked, share))
             };
             let Some((picked, full)) = picked else {
@@ -151,7 +157,7 @@ impl<L: Lane> Future for ShareDriver<L> {
                 take_back(this.stranded, outlet);
             } else if polled == Poll::Ready(Each::Stopped) && waker.is_some() && outlet.open() == 0 {
                 // Sending has registered the waker for the next demand.
-                return Poll::Pending;
+                return waits_for_demand();
             }
             match polled {
                 // Another outlet takes what is stranded; after that, the lane gives the same answer again.
@@ -241,8 +247,10 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
         let mut this = self.project();
         this.pace.begin();
         loop {
-            if !ready!(poll_all_open(this.outlets, cx)) {
-                return Poll::Ready(());
+            match poll_all_open(this.outlets, cx) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(()),
+                Poll::Pending => return waits_for_demand(),
             }
             let (route, outlets) = (&mut *this.route, &mut *this.outlets);
             let lanes = outlets.len();

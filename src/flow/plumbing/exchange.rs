@@ -24,7 +24,7 @@ pub(in crate::flow) fn cross<L, D>(
     driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
 ) -> Vec<Inlet<L::Item>>
 where
-    L: Lane,
+    L: Lane<Item: Send + 'static>,
     D: Future<Output = ()> + Send + 'static,
 {
     cross_by(tasks, uppers, settings, edge, driver)
@@ -52,14 +52,15 @@ fn cross_by<L, D>(
     driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
 ) -> Vec<Inlet<L::Item>>
 where
-    L: Lane,
+    L: Lane<Item: Send + 'static>,
     D: Future<Output = ()> + Send + 'static,
 {
     let mut edges: Vec<Vec<_>> = (0..settings.lanes()).map(|_| Vec::new()).collect();
     for (number, upper) in uppers.into_iter().enumerate() {
         let mut senders = Vec::with_capacity(edges.len());
-        for receivers in &mut edges {
+        for (lane, receivers) in edges.iter_mut().enumerate() {
             let (sender, receiver) = edge(settings.demand);
+            tasks.show_edge(number, Some((&settings.layer, lane)), &sender);
             senders.push(sender);
             receivers.push(receiver);
         }

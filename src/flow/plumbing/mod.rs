@@ -3,6 +3,8 @@
 pub(super) mod driver;
 pub(super) mod envelope;
 pub(super) mod exchange;
+pub(super) mod gauge;
+pub(super) mod instruments;
 pub(super) mod outlet;
 pub(super) mod place;
 pub(super) mod plan;

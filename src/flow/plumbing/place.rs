@@ -5,30 +5,60 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 type Payload = Box<dyn Any + Send>;
 
 /// A layer: its label, and where the code is that opened it.
 #[derive(Debug, Clone)]
 pub(in crate::flow) struct Layer {
+    /// Different for each layer, also where the same code opened both.
+    id: u64,
     label: Option<Arc<str>>,
     opened: &'static Location<'static>,
-    part: Part,
+    part: LayerPart,
 }
 
 /// What of a layer has a task.
+///
+/// # Examples
+/// See [`Monitor::stats`](crate::flow::Monitor::stats).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::flow) enum Part {
+#[non_exhaustive]
+pub enum LayerPart {
+    /// A lane.
     Lane,
+    /// A source that has a task of its own, and feeds the lanes.
     Source,
+    /// The sink of [`dead_letters`](crate::Flow::dead_letters).
     DeadLetters,
+    /// What subscribes the stages of [`through_stages`](crate::Flow::through_stages).
     Subscribing,
 }
 
 impl Layer {
     #[track_caller]
     pub(in crate::flow) fn here() -> Self {
-        Self { label: None, opened: Location::caller(), part: Part::Lane }
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let id = LAST.fetch_add(1, Ordering::Relaxed);
+        Self { id, label: None, opened: Location::caller(), part: LayerPart::Lane }
+    }
+
+    pub(in crate::flow) fn label(&self) -> Option<&Arc<str>> {
+        self.label.as_ref()
+    }
+
+    pub(in crate::flow) fn opened(&self) -> &'static Location<'static> {
+        self.opened
+    }
+
+    pub(in crate::flow) fn its_part(&self) -> LayerPart {
+        self.part
+    }
+
+    /// Whether it is the same part of the same layer.
+    pub(in crate::flow) fn is(&self, other: &Self) -> bool {
+        (self.id, self.part) == (other.id, other.part)
     }
 
     pub(in crate::flow) fn set_label(&mut self, label: Arc<str>) {
@@ -36,7 +66,7 @@ impl Layer {
     }
 
     /// The same layer, for tasks that are not its lanes.
-    pub(in crate::flow) fn part(&self, part: Part) -> Self {
+    pub(in crate::flow) fn part(&self, part: LayerPart) -> Self {
         Self { part, ..self.clone() }
     }
 }
@@ -62,19 +92,25 @@ impl Place {
     }
 }
 
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, line) = (self.opened.file(), self.opened.line());
+        match &self.label {
+            Some(label) => write!(f, "the layer `{label}` ({file}:{line})"),
+            None => write!(f, "the layer at {file}:{line}"),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.layer.part {
-            Part::Lane => write!(f, "lane {}", self.number)?,
-            Part::Source => write!(f, "source {}", self.number)?,
-            Part::DeadLetters => write!(f, "the sink of dead letters")?,
-            Part::Subscribing => write!(f, "a subscription")?,
+            LayerPart::Lane => write!(f, "lane {}", self.number)?,
+            LayerPart::Source => write!(f, "source {}", self.number)?,
+            LayerPart::DeadLetters => write!(f, "the sink of dead letters")?,
+            LayerPart::Subscribing => write!(f, "a subscription")?,
         }
-        let (file, line) = (self.layer.opened.file(), self.layer.opened.line());
-        match &self.layer.label {
-            Some(label) => write!(f, " of the layer `{label}` ({file}:{line})")?,
-            None => write!(f, " of the layer at {file}:{line}")?,
-        }
+        write!(f, " of {}", self.layer)?;
         match &self.flow {
             Some(flow) => write!(f, " of the flow `{flow}`"),
             None => Ok(()),

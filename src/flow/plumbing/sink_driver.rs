@@ -1,4 +1,5 @@
 use crate::coop::{Pace, give_way};
+use crate::flow::plumbing::gauge::waits_for_demand;
 use crate::lane::{Each, Lane};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
@@ -41,7 +42,10 @@ where
         let waker = cx.waker().clone();
         let asking = &mut Context::from_waker(&waker);
         while !*this.closing {
-            ready!(this.sink.as_mut().poll_ready(cx))?;
+            let Poll::Ready(ready) = this.sink.as_mut().poll_ready(cx) else {
+                return waits_for_demand();
+            };
+            ready?;
             let sink = &mut this.sink;
             let mut written = Ok(());
             let polled = this.lane.as_mut().poll_each(cx, &mut |item| {

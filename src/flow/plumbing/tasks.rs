@@ -1,7 +1,9 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
+use crate::edge::Sender;
 use crate::failure::raise_in_drop;
 use crate::flow::monitor::{Launch, Losses};
+use crate::flow::plumbing::instruments::Instruments;
 use crate::flow::plumbing::place::{Fallen, Layer, Place};
 use crate::lane::SourceGate;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
@@ -38,6 +40,8 @@ pub struct Tasks {
     places: HashMap<Id, Place>,
     stopped: Arc<AtomicBool>,
     losses: Losses,
+    /// If somebody may look at this flow.
+    instruments: Option<Instruments>,
     /// The tokens that end the sources being built now.
     signals: Vec<CancellationToken>,
     /// The counters of the items of the sources being built now.
@@ -76,7 +80,7 @@ impl Tasks {
              `#[tokio::main]`, `#[tokio::test]` or `Runtime::block_on`, or name a runtime with `Flow::on`",
         );
         let losses = Losses::default();
-        launch.show(&losses);
+        let instruments = launch.show(&losses);
         Self {
             runtime,
             name: launch.name.clone(),
@@ -85,6 +89,7 @@ impl Tasks {
             places: HashMap::new(),
             stopped: Arc::default(),
             losses,
+            instruments,
             signals: Vec::new(),
             counters: Vec::new(),
             aborted: false,
@@ -146,6 +151,26 @@ impl Tasks {
         SourceGate::new(&self.signals, &self.counters)
     }
 
+    /// Shows an edge to those who look at this flow: from the task with this `number`, which is the next to be started, to
+    /// a lane, or to the reader.
+    pub(in crate::flow) fn show_edge<T: Send + 'static>(
+        &self,
+        number: usize,
+        to: Option<(&Layer, usize)>,
+        sender: &Sender<T>,
+    ) {
+        if let Some(instruments) = &self.instruments {
+            instruments.add_edge(number, to, sender);
+        }
+    }
+
+    /// Says that the lanes of the layer `merged` are run as lanes of the layer `into`, from the number `first` on.
+    pub(in crate::flow) fn show_merged(&self, merged: &Layer, into: &Layer, first: usize) {
+        if let Some(instruments) = &self.instruments {
+            instruments.add_merged(merged, into, first);
+        }
+    }
+
     /// Starts the task of a lane, or of something else, of a layer.
     pub(in crate::flow) fn spawn(
         &mut self,
@@ -163,7 +188,11 @@ impl Tasks {
         let slot: Arc<Slot> = Arc::new(Mutex::new(Some(driver)));
         self.slots.push(Arc::clone(&slot));
         let stopped = Arc::clone(&self.stopped);
-        let task = poll_fn(move |cx| poll_slot(&slot, &stopped, cx));
+        let watched = self.instruments.as_ref().map(|instruments| instruments.add_task(&place));
+        let task = poll_fn(move |cx| match &watched {
+            None => poll_slot(&slot, &stopped, cx),
+            Some(watched) => watched.poll(|| poll_slot(&slot, &stopped, cx)),
+        });
         // A span that no subscriber wants need not be entered with each poll.
         let task = if span.is_disabled() {
             self.set.spawn_on(task, &self.runtime)

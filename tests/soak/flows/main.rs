@@ -9,7 +9,7 @@
 //! A chain is one to four layers, each of any kind of operator, with 1 to 8 lanes and a demand of 1 to 1000, over a source
 //! that is not ready at random; on one thread, or on 1, 2 or 4 workers. It is read in one of eight ways, one of which
 //! stops before the end. What came is compared with the model: number by number where an order is promised. After that,
-//! every item must have been freed, and no task be left.
+//! every item must have been freed, no task be left, and what lanes have sent must be what others have taken.
 
 #[path = "../arguments.rs"]
 mod arguments;
@@ -26,6 +26,7 @@ use crate::model::Model;
 use crate::moody::Moody;
 use crate::random::Random;
 use crate::readers::Read;
+use gen_stage::flow::Monitor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -104,7 +105,8 @@ fn round(seed: u64, runtimes: &mut Runtimes, totals: &mut Totals) -> (String, Op
             totals.items += read.numbers.len() as u64;
             if read.whole {
                 totals.whole += 1;
-                model.differs(read.numbers)
+                let miscounted = model.monitors.iter().find_map(miscounted);
+                model.differs(read.numbers).or(miscounted)
             } else {
                 totals.left += 1;
                 None
@@ -145,6 +147,15 @@ async fn run(random: &mut Random, chain: &Mutex<String>) -> (Read, Model) {
     let (way, read) = readers::read(items, random).await;
     tell(way);
     (read, model)
+}
+
+/// What is wrong with the numbers of a flow that was read to its end.
+fn miscounted(monitor: &Monitor) -> Option<String> {
+    let stats = monitor.stats();
+    let lanes = || stats.layers.iter().flat_map(|layer| &layer.lanes);
+    let sent: u64 = lanes().map(|lane| lane.sent).sum();
+    let arrived: u64 = lanes().map(|lane| lane.taken + lane.discarded).sum::<u64>() + stats.read;
+    (sent != arrived).then(|| format!("{sent} were sent and {arrived} arrived:\n{stats}"))
 }
 
 /// Waits until the tasks and items of a chain are gone, and says what is not.

@@ -1,5 +1,7 @@
 //! What is expected to come out: worked out in a row, by one loop.
 
+use gen_stage::flow::Monitor;
+
 /// The numbers that come out of the layers so far.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -8,11 +10,13 @@ pub(crate) struct Model {
     pub(crate) in_order: bool,
     /// Whether they came so from the layer above: `ordered` brings that back.
     source_in_order: bool,
+    /// One for the flow of each layer.
+    pub(crate) monitors: Vec<Monitor>,
 }
 
 impl Model {
     pub(crate) fn new(numbers: Vec<u64>) -> Self {
-        Self { numbers, in_order: true, source_in_order: true }
+        Self { numbers, in_order: true, source_in_order: true, monitors: Vec::new() }
     }
 
     /// A layer of so many lanes begins.

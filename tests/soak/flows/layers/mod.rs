@@ -96,7 +96,8 @@ pub(crate) fn add(source: Items, random: &mut Random, model: &mut Model) -> (Str
     model.begin(lanes);
     let mut dice = Dice { random, model, lanes };
     let (max, min) = dice.demand();
-    let flow = source.flow().lanes(lanes).demand(max, min);
+    let mut flow = source.flow().lanes(lanes).demand(max, min);
+    dice.model.monitors.push(flow.monitor());
     (format!("{name}({lanes})"), layer(flow, &mut dice))
 }
 

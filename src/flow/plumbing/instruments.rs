@@ -1,0 +1,144 @@
+//! Where a running flow can be looked at: its tasks, and the edges between them.
+
+use crate::edge::{EdgeCounts, Sender};
+use crate::flow::plumbing::gauge::Gauge;
+use crate::flow::plumbing::place::{Layer, Place};
+use crate::sync::unpoisoned;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+
+/// The tasks and edges of one flow, as they were made: those of an upper layer first.
+#[derive(Clone, Default)]
+pub(in crate::flow) struct Instruments(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    looked_at: AtomicBool,
+    parts: Mutex<Instrumented>,
+}
+
+#[derive(Default)]
+pub(in crate::flow) struct Instrumented {
+    pub(in crate::flow) groups: Vec<TaskGroup>,
+    pub(in crate::flow) edges: Vec<WatchedEdge>,
+    /// Layers whose lanes are run as lanes of another layer, and from which number on.
+    merged: Vec<(Layer, Layer, usize)>,
+}
+
+/// The tasks that run the lanes of a layer, or another part of it.
+pub(in crate::flow) struct TaskGroup {
+    pub(in crate::flow) layer: Layer,
+    /// By their numbers.
+    pub(in crate::flow) tasks: Vec<Arc<Gauge>>,
+}
+
+/// An edge from a task to a lane, or to the reader.
+pub(in crate::flow) struct WatchedEdge {
+    /// The group of the task, and its number.
+    pub(in crate::flow) from: (usize, usize),
+    to: Option<(Layer, usize)>,
+    /// Reads the counters, which outlive both ends.
+    pub(in crate::flow) counts: Box<dyn Fn() -> EdgeCounts + Send + Sync>,
+}
+
+impl Instruments {
+    /// Adds a task, and returns what it is to be polled with. Tasks of a group come one after the other, and the first is
+    /// number 0.
+    pub(in crate::flow) fn add_task(&self, place: &Place) -> WatchedTask {
+        let gauge = Arc::new(Gauge::new());
+        let groups = &mut self.parts().groups;
+        if place.number == 0 {
+            groups.push(TaskGroup { layer: place.layer.clone(), tasks: Vec::new() });
+        }
+        if let Some(group) = groups.last_mut() {
+            group.tasks.push(Arc::clone(&gauge));
+        }
+        WatchedTask { all: self.clone(), gauge }
+    }
+
+    /// Adds an edge from the task with this `number`, which is the next to be added.
+    pub(in crate::flow) fn add_edge<T: Send + 'static>(
+        &self,
+        number: usize,
+        to: Option<(&Layer, usize)>,
+        sender: &Sender<T>,
+    ) {
+        let mut parts = self.parts();
+        let group = parts.groups.len() - usize::from(number > 0);
+        parts.edges.push(WatchedEdge {
+            from: (group, number),
+            to: to.map(|(layer, lane)| (layer.clone(), lane)),
+            counts: Box::new(sender.counter()),
+        });
+    }
+
+    /// The lanes of the layer `merged` are run as lanes of the layer `into`, from the number `first` on.
+    pub(in crate::flow) fn add_merged(&self, merged: &Layer, into: &Layer, first: usize) {
+        self.parts().merged.push((merged.clone(), into.clone(), first));
+    }
+
+    /// Looks at all that there is.
+    pub(in crate::flow) fn look(&self) -> MutexGuard<'_, Instrumented> {
+        self.0.looked_at.store(true, Ordering::Relaxed);
+        self.parts()
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Instrumented> {
+        unpoisoned(self.0.parts.lock())
+    }
+}
+
+/// What keeps the time of a task; it is dropped with the task.
+pub(in crate::flow) struct WatchedTask {
+    all: Instruments,
+    gauge: Arc<Gauge>,
+}
+
+impl WatchedTask {
+    /// Polls the task. If somebody has looked, the time is counted.
+    pub(in crate::flow) fn poll(&self, poll: impl FnOnce() -> Poll<()>) -> Poll<()> {
+        self.gauge.poll(self.is_looked_at(), poll)
+    }
+
+    fn is_looked_at(&self) -> bool {
+        self.all.0.looked_at.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for WatchedTask {
+    fn drop(&mut self) {
+        self.gauge.end(self.is_looked_at());
+    }
+}
+
+impl WatchedEdge {
+    pub(in crate::flow) fn is_to_reader(&self) -> bool {
+        self.to.is_none()
+    }
+}
+
+impl Instrumented {
+    /// The group and the number of the lane that an edge leads to; `None` for the reader.
+    pub(in crate::flow) fn end_of(&self, edge: &WatchedEdge) -> Option<(usize, usize)> {
+        let (mut layer, mut lane) = edge.to.as_ref().map(|(layer, lane)| (layer, *lane))?;
+        while let Some((_, into, first)) = self.merged.iter().find(|(merged, ..)| merged.is(layer)) {
+            (layer, lane) = (into, first + lane);
+        }
+        // Lanes are started after what feeds them, which may be a part of the same layer.
+        let below = edge.from.0 + 1;
+        let group = self.groups.iter().skip(below).position(|group| group.layer.is(layer))?;
+        Some((below + group, lane))
+    }
+}
+
+impl fmt::Debug for Instruments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.parts();
+        f.debug_struct("Instruments")
+            .field("groups", &parts.groups.len())
+            .field("edges", &parts.edges.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,191 @@
+//! What a flow says of itself while it runs, and after.
+
+use futures::{StreamExt, sink, stream};
+use gen_stage::flow::{BottleneckKind, FlowStats, Inner, LayerPart, Monitor, Readable};
+use gen_stage::prelude::*;
+use std::time::Duration;
+use tokio::time::sleep;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Reads a flow to its end, and returns what it says after that.
+async fn after<P>(mut flow: Flow<P>) -> FlowStats
+where
+    P: Readable<Item: Send + 'static>,
+{
+    let monitor = flow.monitor();
+    assert!(monitor.stats().layers.is_empty(), "it has not started");
+    let read = flow.collect::<Vec<_>>().await.len();
+    let stats = monitor.stats();
+    assert_eq!(stats.read, read as u64);
+    stats
+}
+
+/// Nothing is lost between the layers, and all tasks have ended.
+fn assert_adds_up(name: &str, stats: &FlowStats) {
+    let lanes = || stats.layers.iter().flat_map(|layer| &layer.lanes);
+    let sent: u64 = lanes().map(|lane| lane.sent).sum();
+    let taken: u64 = lanes().map(|lane| lane.taken + lane.discarded).sum();
+    assert_eq!(sent, taken + stats.read, "{name}:\n{stats}");
+    assert!(lanes().all(|lane| lane.ended && lane.waiting == 0), "{name}:\n{stats}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_was_taken_once_the_flow_has_ended() {
+    let numbers = || Flow::from_iter(0..5000u32);
+    let cases = [
+        ("one lane", after(numbers().lanes(1)).await),
+        ("lanes", after(numbers().lanes(3).filter(|n| n % 2 == 0)).await),
+        ("sources", after(Flow::from_iters([0..70u32, 0..50, 0..9]).lanes(2).map(|n| n)).await),
+        ("partition", after(numbers().lanes(2).partition().lanes(3).map(|n| n)).await),
+        ("reduced", after(numbers().partition_by(|n| n % 7).lanes(3).count_by(|n| n % 7)).await),
+        ("ordered", after(numbers().lanes(3).map_async(4, |n| async move { n }).ordered()).await),
+        ("ordered and shuffled", after(numbers().lanes(3).map(|n| n).ordered().shuffle().lanes(2)).await),
+        ("merged", after(numbers().lanes(2).merge(numbers().lanes(1)).lanes(5)).await),
+        ("joined", after(numbers().bounded_join(Inner, numbers(), |n: &u32| *n, |n: &u32| *n)).await),
+    ];
+    for (name, stats) in &cases {
+        assert_adds_up(name, stats);
+    }
+}
+
+#[tokio::test]
+async fn layers_come_in_the_order_in_which_they_feed_each_other() {
+    let flow = Flow::from_iter(0..100).label("in").lanes(2).partition().lanes(3).label("out").map(|n: u32| n);
+    let stats = after(flow).await;
+    let layers: Vec<_> = stats
+        .layers
+        .iter()
+        .map(|layer| (layer.label.as_deref(), layer.part, layer.lanes.len(), &layer.feeds[..], layer.is_read))
+        .collect();
+    assert_eq!(
+        layers,
+        [
+            (Some("in"), LayerPart::Source, 1, &[1][..], false),
+            (Some("in"), LayerPart::Lane, 2, &[2], false),
+            (Some("out"), LayerPart::Lane, 3, &[], true),
+        ]
+    );
+    assert!(stats.layers.iter().all(|layer| layer.file == file!()));
+    let text = stats.to_string();
+    assert!(text.contains(&format!("the sources of the layer `in` ({}:", file!())), "{text}");
+    assert_eq!(text.matches("ended").count(), 6, "{text}");
+    assert!(text.ends_with("read 100, discarded 0, late 0"), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_reader_that_leaves_did_not_take_is_discarded_and_counted() {
+    let mut flow = Flow::from_iter(0..).lanes(1).map(|n: u64| n);
+    let monitor = flow.monitor();
+    assert_eq!(flow.by_ref().take(10).count().await, 10);
+    drop(flow);
+    tokio::task::yield_now().await;
+    let stats = monitor.stats();
+    assert_eq!(stats.layers[0].lanes[0].sent, stats.read + stats.discarded);
+    assert!(stats.read >= 10 && stats.discarded > 0, "{stats}");
+}
+
+/// What holds a flow up, in 100 ms of the paused clock, after 100 ms to get going.
+async fn bottleneck(monitor: &Monitor) -> (BottleneckKind, Option<String>, Option<usize>, String) {
+    sleep(100 * MS).await;
+    assert!(monitor.stats().bottleneck().is_none(), "the first look starts the clock");
+    sleep(100 * MS).await;
+    let stats = monitor.stats();
+    let found = stats.bottleneck().expect("it was looked at before");
+    let label = found.layer.and_then(|layer| stats.layers[layer].label.as_deref().map(String::from));
+    (found.kind, label, found.lane, found.to_string())
+}
+
+async fn slow<T>(item: T) -> T {
+    sleep(MS).await;
+    item
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_operator_in_the_middle_holds_the_flow_up() {
+    let mut flow = Flow::from_iter(0u64..)
+        .lanes(2)
+        .label("in")
+        .shuffle()
+        .lanes(2)
+        .label("slow")
+        .demand(8, 4)
+        .map_async(2, slow)
+        .shuffle()
+        .lanes(2)
+        .label("out")
+        .map(|n| n);
+    let monitor = flow.monitor();
+    let reading = tokio::spawn(flow.for_each(|_| {}));
+    let (kind, label, lane, text) = bottleneck(&monitor).await;
+    assert_eq!((kind, label.as_deref(), lane), (BottleneckKind::Layer, Some("slow"), None), "{text}");
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lane_that_has_most_of_the_keys_holds_the_flow_up() {
+    let mut flow = Flow::from_iter(0u64..)
+        .lanes(1)
+        .label("in")
+        .partition_with(3, |n| {
+            Some(if n % 10 == 0 {
+                0
+            } else if n % 10 == 1 {
+                1
+            } else {
+                2
+            })
+        })
+        .label("by key")
+        .demand(20, 10)
+        .map_async(1, slow);
+    let monitor = flow.monitor();
+    let reading = tokio::spawn(flow.for_each(|_| {}));
+    let (kind, label, lane, text) = bottleneck(&monitor).await;
+    assert_eq!((kind, label.as_deref(), lane), (BottleneckKind::Lane, Some("by key"), Some(2)), "{text}");
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_sink_holds_the_flow_up() {
+    let slow_sink = || {
+        Box::pin(sink::unfold((), |(), item: u64| async move {
+            slow(item).await;
+            Ok::<_, ()>(())
+        }))
+    };
+    let mut flow = Flow::from_iter(0u64..).lanes(1).label("in").partition().lanes(2).label("out").map(|n| n);
+    let monitor = flow.monitor();
+    let writing = tokio::spawn(flow.into_sinks(vec![slow_sink(), slow_sink()]));
+    let (kind, label, _, text) = bottleneck(&monitor).await;
+    assert_eq!((kind, label.as_deref()), (BottleneckKind::Sink, Some("out")), "{text}");
+    assert!(text.starts_with("the sink of the layer `out` ("), "{text}");
+    writing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_holds_the_flow_up() {
+    let mut flow = Flow::from_iter(0u64..).lanes(2).label("in").partition().lanes(2).label("out").map(|n| n);
+    let monitor = flow.monitor();
+    let reading = tokio::spawn(async move {
+        while let Some(item) = flow.next().await {
+            slow(item).await;
+        }
+    });
+    let (kind, label, _, text) = bottleneck(&monitor).await;
+    assert_eq!((kind, label), (BottleneckKind::Reader, None), "{text}");
+    assert_eq!(text, "the reader of the flow: what feeds it waits for it 100 % of the time");
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_source_holds_the_flow_up() {
+    let source = Box::pin(stream::iter(0u64..).then(slow));
+    let mut flow = source.flow().label("in").lanes(2).map(|n| n).partition().lanes(2).label("out").map(|n| n);
+    let monitor = flow.monitor();
+    let reading = tokio::spawn(flow.for_each(|_| {}));
+    let (kind, label, _, text) = bottleneck(&monitor).await;
+    assert_eq!((kind, label.as_deref()), (BottleneckKind::Source, Some("in")), "{text}");
+    assert!(text.ends_with("): all the rest waits for its source"), "{text}");
+    reading.abort();
+}
