@@ -52,16 +52,16 @@ impl Gauge {
         Self { doing: AtomicU8::new(Doing::Waits as u8), spent: Mutex::new(None) }
     }
 
-    /// Polls a task; `looked_at` says whether its time is counted.
-    pub(in crate::flow) fn poll(&self, looked_at: bool, poll: impl FnOnce() -> Poll<()>) -> Poll<()> {
+    /// The task is about to be polled; `looked_at` says whether its time is counted.
+    pub(in crate::flow) fn begins(&self, looked_at: bool) {
         self.turn_to(Doing::Works, looked_at);
         WAITS_FOR_DEMAND.set(false);
-        let polled = poll();
-        if polled.is_pending() {
-            let for_demand = WAITS_FOR_DEMAND.take();
-            self.turn_to(if for_demand { Doing::WaitsForDemand } else { Doing::Waits }, looked_at);
-        }
-        polled
+    }
+
+    /// It was polled, and has not ended.
+    pub(in crate::flow) fn waits(&self, looked_at: bool) {
+        let for_demand = WAITS_FOR_DEMAND.take();
+        self.turn_to(if for_demand { Doing::WaitsForDemand } else { Doing::Waits }, looked_at);
     }
 
     /// The task is gone.

@@ -7,7 +7,6 @@ use crate::sync::unpoisoned;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Poll;
 
 /// The tasks and edges of one flow, as they were made: those of an upper layer first.
 #[derive(Clone, Default)]
@@ -97,9 +96,14 @@ pub(in crate::flow) struct WatchedTask {
 }
 
 impl WatchedTask {
-    /// Polls the task. If somebody has looked, the time is counted.
-    pub(in crate::flow) fn poll(&self, poll: impl FnOnce() -> Poll<()>) -> Poll<()> {
-        self.gauge.poll(self.is_looked_at(), poll)
+    /// The task is about to be polled. If somebody has looked, the time is counted.
+    pub(in crate::flow) fn begins(&self) {
+        self.gauge.begins(self.is_looked_at());
+    }
+
+    /// It was polled, and has not ended.
+    pub(in crate::flow) fn waits(&self) {
+        self.gauge.waits(self.is_looked_at());
     }
 
     fn is_looked_at(&self) -> bool {

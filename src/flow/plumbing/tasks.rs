@@ -189,9 +189,15 @@ impl Tasks {
         self.slots.push(Arc::clone(&slot));
         let stopped = Arc::clone(&self.stopped);
         let watched = self.instruments.as_ref().map(|instruments| instruments.add_task(&place));
-        let task = poll_fn(move |cx| match &watched {
-            None => poll_slot(&slot, &stopped, cx),
-            Some(watched) => watched.poll(|| poll_slot(&slot, &stopped, cx)),
+        let task = poll_fn(move |cx| {
+            if let Some(watched) = &watched {
+                watched.begins();
+            }
+            let polled = poll_slot(&slot, &stopped, cx);
+            if let (Some(watched), Poll::Pending) = (&watched, polled) {
+                watched.waits();
+            }
+            polled
         });
         // A span that no subscriber wants need not be entered with each poll.
         let task = if span.is_disabled() {
