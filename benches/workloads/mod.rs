@@ -13,6 +13,8 @@ pub(crate) mod windows;
 pub(crate) mod word_count;
 
 use futures::future::BoxFuture;
+use std::cell::Cell;
+use std::rc::Rc;
 use tokio::runtime::Runtime;
 
 /// The lanes, threads and workers of every parallel peer.
@@ -92,6 +94,22 @@ pub(crate) fn runtime() -> Runtime {
         .enable_all()
         .build()
         .expect("a runtime can be built")
+}
+
+/// What a worker of timely adds up.
+pub(crate) type WorkerSum = Rc<Cell<u64>>;
+
+/// Sets up `job` on as many workers of timely as there are lanes, each a thread, runs it to its end, and returns the sum
+/// of their sums.
+pub(crate) fn on_timely(job: impl Fn(&mut timely::worker::Worker, WorkerSum) + Send + Sync + 'static) -> u64 {
+    let workers = timely::execute(timely::Config::process(LANES), move |worker| {
+        let sum = WorkerSum::default();
+        job(worker, Rc::clone(&sum));
+        while worker.step_or_park(None) {}
+        sum.get()
+    });
+    let sums = workers.expect("threads can be started").join().into_iter();
+    sums.map(|sum| sum.expect("a worker does not panic")).fold(0, u64::wrapping_add)
 }
 
 /// The work on one number: little, so that what is measured is the way there.

@@ -1,6 +1,6 @@
 //! Two work on numbers, and send each to the one of two others that its hash says, which sum up.
 
-use super::{BATCH, LANES, Peer, Workload, sum_of_work, work};
+use super::{BATCH, LANES, Peer, Workload, on_timely, sum_of_work, work};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use gen_stage::Flow;
@@ -8,6 +8,9 @@ use gen_stage::dispatch::hash_lane;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::thread;
+use timely::dataflow::InputHandle;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::{Input, Operator};
 use tokio::sync::mpsc;
 
 pub(crate) fn workload() -> Workload {
@@ -20,6 +23,7 @@ pub(crate) fn workload() -> Workload {
             Peer::task("tokio mpsc of batches", 10_000_000, tokio_batches),
             Peer::blocking("threads, std mpsc of batches", 10_000_000, thread_batches),
             Peer::blocking("rayon, no partition", 10_000_000, rayon_fold),
+            Peer::blocking("timely, two workers", 10_000_000, timely_exchange),
             Peer::task("tokio mpsc, one by one", 1_000_000, tokio_items),
         ],
     }
@@ -49,6 +53,24 @@ fn one_loop(items: u64) -> u64 {
         *sum = sum.wrapping_add(n);
     }
     sums.into_iter().fold(0, u64::wrapping_add)
+}
+
+fn timely_exchange(items: u64) -> u64 {
+    on_timely(move |worker, sum| {
+        let mut input = InputHandle::<u64, _>::new();
+        worker.dataflow(|scope| {
+            let by_hash = Exchange::new(|n: &u64| hash_lane(n, LANES) as u64);
+            scope.input_from(&mut input).sink(by_hash, "sum", move |(input, _)| {
+                input.for_each(|_, batch| sum.set(batch.drain(..).fold(sum.get(), u64::wrapping_add)));
+            });
+        });
+        for n in shares(items)[worker.index()].clone() {
+            input.send(work(n));
+            if n % BATCH == 0 {
+                worker.step();
+            }
+        }
+    })
 }
 
 /// Fills a batch per lane, and hands full ones, and at the end all, to `send`.

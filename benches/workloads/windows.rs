@@ -1,7 +1,7 @@
 //! Counts and sums per key in windows of a second of event time, of items that come in order: 1000 keys, 100 items to
 //! a millisecond.
 
-use super::{BATCH, LANES, Peer, Workload, work};
+use super::{BATCH, LANES, Peer, Workload, on_timely, work};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use gen_stage::dispatch::hash_lane;
@@ -9,6 +9,9 @@ use gen_stage::window::Window;
 use gen_stage::{Demand, Flow};
 use std::collections::HashMap;
 use std::time::Duration;
+use timely::dataflow::InputHandle;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::{Input, Operator};
 use tokio::sync::mpsc;
 
 const KEYS: u64 = 1000;
@@ -31,6 +34,7 @@ pub(crate) fn workload() -> Workload {
             Peer::blocking("one loop", 2_000_000, one_loop),
             Peer::task("a task of windows, by hand", 2_000_000, by_hand::<1>),
             Peer::task("two tasks of windows, by hand", 2_000_000, by_hand::<LANES>),
+            Peer::blocking("timely, two workers", 2_000_000, timely_windows),
         ],
     }
 }
@@ -110,6 +114,41 @@ fn one_loop(items: u64) -> u64 {
     (0..items).map(event).for_each(|event| windows.add(event));
     windows.close();
     windows.check
+}
+
+/// One worker makes the items. The time of timely is the start of a window.
+fn timely_windows(items: u64) -> u64 {
+    on_timely(move |worker, checked| {
+        let mut input = InputHandle::<i64, _>::new();
+        worker.dataflow(|scope| {
+            let by_key = Exchange::new(|(_, key, _): &(i64, u64, u64)| hash_lane(key, LANES) as u64);
+            let mut open: HashMap<i64, Sums> = HashMap::new();
+            scope.input_from(&mut input).sink(by_key, "windows", move |(input, frontier)| {
+                input.for_each(|time, batch| {
+                    let Some(start) = time.least() else { return };
+                    let sums = open.entry(*start).or_default();
+                    batch.drain(..).for_each(|(at, key, value)| add(sums, Event { at, key, value }));
+                });
+                open.retain(|start, sums| {
+                    let is_open = frontier.less_equal(start);
+                    if !is_open {
+                        checked.set(checked.get().wrapping_add(check(*start, sums)));
+                    }
+                    is_open
+                });
+            });
+        });
+        if worker.index() > 0 {
+            return;
+        }
+        for (n, event) in (0..items).map(|n| (n, event(n))) {
+            input.advance_to(event.at - event.at % WINDOW);
+            input.send((event.at, event.key, event.value));
+            if n % BATCH == 0 {
+                worker.step();
+            }
+        }
+    })
 }
 
 fn by_hand<const TASKS: usize>(items: u64) -> BoxFuture<'static, u64> {
