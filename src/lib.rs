@@ -40,6 +40,9 @@
 //! | run in the background and end in good order | [`Flow::start`], [`ends`] |
 //! | say how much may be in flight | [`demand`] |
 //! | write a source, a lane or an edge by hand | [`lane`], [`edge`] |
+//! | read text in blocks of whole lines | [`blocks`] |
+//! | see what a flow does, and what holds it up | [`Flow::monitor`], [`flow::FlowStats`] |
+//! | test a pipeline of your own | the module `testing`, with the feature of that name |
 //! | find here what you know from elsewhere | [`coming_from`] |
 //!
 //! # What tokio needs
@@ -79,6 +82,8 @@ mod sealed;
 pub mod stage;
 pub mod supervisor;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod window;
 
 pub use backoff::Backoff;
