@@ -11,38 +11,38 @@
 //! next alarm when everybody waits.
 //!
 //! ```text
-//!   lane        taken         sent  waiting   demand   busy   idle   held
+//!   lane        taken         sent   waiting open demand   busy   idle back-pressured
 //! the layer `camera` (examples/monitor.rs:68)
-//!      0            0          112        0        0      -      -      -
+//!      0            0          112         0           0      -      -              -
 //! the layer `scale` (examples/monitor.rs:71)
-//!      0           46           50       10        0      -      -      -
-//!      1           46           46       10        0      -      -      -
+//!      0           46           50        10           0      -      -              -
+//!      1           46           46        10           0      -      -              -
 //! the layer `write` (examples/monitor.rs:79)
-//!      0           48            0        0       18      -      -      -
-//!      1           48            0        0       13      -      -      -
+//!      0           48            0         0          18      -      -              -
+//!      1           48            0         0          13      -      -              -
 //! read 0, discarded 0, late 0
 //!
-//!   lane        taken         sent  waiting   demand   busy   idle   held
+//!   lane        taken         sent   waiting open demand   busy   idle back-pressured
 //! the layer `camera` (examples/monitor.rs:68)
-//!      0            0          217        0        0    0 %    0 %  100 %
+//!      0            0          217         0           0    0 %    0 %          100 %
 //! the layer `scale` (examples/monitor.rs:71)
-//!      0          101           98       10        0    0 %  100 %    0 %
-//!      1           96           98       10        0    0 %  100 %    0 %
+//!      0          101           98        10           0    0 %  100 %            0 %
+//!      1           96           98        10           0    0 %  100 %            0 %
 //! the layer `write` (examples/monitor.rs:79)
-//!      0           98            0        0       15    0 %  100 %    0 %
-//!      1           98            0        0       15    0 %  100 %    0 %
+//!      0           98            0         0          15    0 %  100 %            0 %
+//!      1           98            0         0          15    0 %  100 %            0 %
 //! read 0, discarded 0, late 0
 //! the layer `scale` (examples/monitor.rs:71): what feeds it waits for it 100 % of the time
 //!
-//!   lane        taken         sent  waiting   demand   busy   idle   held
+//!   lane        taken         sent   waiting open demand   busy   idle back-pressured
 //! the layer `camera` (examples/monitor.rs:68)
-//!      0            0          250        0        0    0 %    0 %  100 %  ended
+//!      0            0          250         0           0    0 %    0 %          100 %  ended
 //! the layer `scale` (examples/monitor.rs:71)
-//!      0          128          128        0        9    0 %  100 %    0 %  ended
-//!      1          122          122        0        9    0 %  100 %    0 %  ended
+//!      0          128          128         0           0    0 %  100 %            0 %  ended
+//!      1          122          122         0           0    0 %  100 %            0 %  ended
 //! the layer `write` (examples/monitor.rs:79)
-//!      0          125            0        0       11    0 %  100 %    0 %  ended
-//!      1          125            0        0       17    0 %  100 %    0 %  ended
+//!      0          125            0         0           0    0 %  100 %            0 %  ended
+//!      1          125            0         0           0    0 %  100 %            0 %  ended
 //! read 0, discarded 0, late 0
 //! ```
 

@@ -22,7 +22,7 @@
 //! # }).unwrap();
 //! ```
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -98,8 +98,10 @@ enum ReadState {
 }
 
 impl<R> Blocks<R> {
-    /// Cuts blocks behind the last line end of `bytes`, at least 1, by default 262 144. A block is longer only if its
-    /// first line is, and shorter where nothing more is there to be read now.
+    /// Reads up to `bytes` for a block, at least 1, by default 262 144, and ends it after its last line end. A block is
+    /// longer only if its first line is, and shorter where nothing more is there to be read now.
+    ///
+    /// A flow has as many blocks in memory as its [demand](crate::Flow::demand) says: set that to a few.
     ///
     /// # Panics
     /// When `bytes` is 0.
@@ -112,8 +114,10 @@ impl<R> Blocks<R> {
         Self { size: bytes, ..self }
     }
 
-    /// Reads at most `bytes` for a line, at least 1, by default 16 777 216: without line ends a reader would take all
-    /// memory. A line that fits into a block is not looked at, so this counts only above [`size`](Self::size).
+    /// Refuses a line when more than `bytes` were read of it without its end, at least 1, by default 16 777 216: without
+    /// line ends a reader would take all memory.
+    ///
+    /// That is looked at after each [`size`](Self::size) that was read: a line of up to that many bytes more may pass.
     ///
     /// # Panics
     /// When `bytes` is 0.
@@ -149,11 +153,17 @@ struct LineTooLong {
 }
 
 /// Takes the whole lines off what was read.
-fn cut(read: &mut BytesMut, searched: &mut usize) -> Option<Block> {
+fn cut(read: &mut BytesMut, searched: &mut usize, size: usize) -> Option<Block> {
     let end = read[*searched..].iter().rposition(|byte| *byte == b'\n').map(|at| *searched + at + 1);
     match end {
         Some(end) => {
             *searched = read.len() - end;
+            if end < size / 2 {
+                // Copied: a block keeps all the memory that it was read into.
+                let block = Bytes::copy_from_slice(&read[..end]);
+                read.advance(end);
+                return Some(Block(block));
+            }
             Some(Block(read.split_to(end).freeze()))
         }
         None => {
@@ -182,15 +192,15 @@ impl<R: AsyncRead> Stream for Blocks<R> {
                 ReadState::Over => return Poll::Ready(None),
             }
             if this.read.len() >= *this.size {
-                if let Some(block) = cut(this.read, this.searched) {
+                if let Some(block) = cut(this.read, this.searched, *this.size) {
                     return Poll::Ready(Some(Ok(block)));
                 }
-            }
-            if *this.searched > *this.longest_line {
-                let error = LineTooLong { longest_line: *this.longest_line, read: *this.searched };
-                this.read.clear();
-                *this.end = ReadState::Read(Some(io::Error::new(io::ErrorKind::InvalidData, error)));
-                continue;
+                if *this.searched > *this.longest_line {
+                    let error = LineTooLong { longest_line: *this.longest_line, read: *this.searched };
+                    this.read.clear();
+                    *this.end = ReadState::Read(Some(io::Error::new(io::ErrorKind::InvalidData, error)));
+                    continue;
+                }
             }
             // Up to the size of a block, or as much again of a line that is longer.
             let wanted =
@@ -202,7 +212,7 @@ impl<R: AsyncRead> Stream for Blocks<R> {
                 Poll::Ready(Err(error)) => *this.end = ReadState::Read(Some(error)),
                 // Whoever waits at the other end gets what there is.
                 Poll::Pending => {
-                    return cut(this.read, this.searched)
+                    return cut(this.read, this.searched, *this.size)
                         .map_or(Poll::Pending, |block| Poll::Ready(Some(Ok(block))));
                 }
             }
@@ -254,7 +264,8 @@ impl Block {
         })
     }
 
-    /// What lies between white space, as far as that is ASCII: space, tab, and the line ends.
+    /// What lies between white space, as far as that is ASCII: space, horizontal and vertical tab, form feed, and the line
+    /// ends.
     ///
     /// # Examples
     /// See [`Block`].

@@ -1,6 +1,7 @@
 //! How tasks take turns: what each may do before others run.
 
 use crate::demand::Demand;
+use std::cell::Cell;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::task::coop;
@@ -92,10 +93,20 @@ impl Pace {
     }
 }
 
+thread_local! {
+    static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Wakes the running task and answers `Pending`, so that others get their turn before it goes on.
 pub(crate) fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
+    GAVE_WAY.set(true);
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// Whether anything on this thread has given way since the last call of this.
+pub(crate) fn has_given_way() -> bool {
+    GAVE_WAY.take()
 }
 
 /// Polls `poll` if the task that is running has budget left, and takes from it when there is an answer.

@@ -15,20 +15,26 @@ fn joined(read: &[Block]) -> Vec<u8> {
     read.iter().flat_map(|block| block.to_vec()).collect()
 }
 
-/// A reader of chunks, as they come from a socket.
+/// A reader of chunks, as they come from a socket: before some of them it has nothing for a while.
 fn reader(chunks: Vec<io::Result<Vec<u8>>>) -> impl tokio::io::AsyncRead {
-    StreamReader::new(stream::iter(chunks).map_ok(io::Cursor::new))
+    let chunks = stream::iter(chunks).then(|chunk| async {
+        if chunk.as_ref().is_ok_and(|chunk| chunk.len() % 2 == 0) {
+            tokio::task::yield_now().await;
+        }
+        chunk
+    });
+    StreamReader::new(Box::pin(chunks.map_ok(io::Cursor::new)))
 }
 
 proptest! {
     #[test]
     fn every_byte_comes_once_in_blocks_that_end_with_a_line(
-        chunks in prop::collection::vec("[a\r\n]{1,12}", 0..12),
+        chunks in prop::collection::vec("[a \t\r\n]{1,12}", 0..12),
         size in 1usize..20,
     ) {
         let text = chunks.concat();
         let reader = reader(chunks.into_iter().map(|chunk| Ok(chunk.into_bytes())).collect());
-        let read = all(blocks(reader).size(size)).now_or_never().expect("all is there");
+        let read = tokio_test::block_on(all(blocks(reader).size(size)));
         prop_assert_eq!(joined(&read), text.as_bytes());
         for (at, block) in read.iter().enumerate() {
             prop_assert!(!block.is_empty());
@@ -75,6 +81,14 @@ async fn a_text_without_line_ends_does_not_take_all_memory() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     let text = error.to_string();
     assert!(text.starts_with("a line is longer than longest_line, which is 100000 bytes: "), "{text}");
+}
+
+#[tokio::test]
+async fn a_line_that_fits_into_a_block_is_taken_whatever_parts_it_comes_in() {
+    for parts in [vec!["1234567\n"], vec!["123456", "7\n"], vec!["1", "23456", "7", "\n"]] {
+        let chunks = parts.iter().map(|part| Ok(part.as_bytes().to_vec())).collect();
+        assert_eq!(all(blocks(reader(chunks)).longest_line(5)).await, ["1234567\n"], "{parts:?}");
+    }
 }
 
 #[tokio::test]

@@ -125,9 +125,9 @@ mod tests {
         let last = first.clone();
         assert_eq!(first.into_items(), items);
         assert!(items.iter().all(|item| Arc::strong_count(item) == 2), "what was cloned is gone again");
+        let at = last.as_slice().as_ptr();
         let moved = last.own().unwrap_or_else(|_| panic!("nobody else shares it"));
-        assert!(items.iter().all(|item| Arc::strong_count(item) == 2), "and was not cloned");
-        assert_eq!(moved, items);
+        assert_eq!((moved.as_ptr(), &moved), (at, &items), "moved, and not cloned");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
-/// Looks at a flow from aside; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps counters alive,
+/// Looks at a flow from outside; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps counters alive,
 /// and no items.
 ///
 /// # Examples
@@ -29,7 +29,7 @@ impl Monitor {
     }
 
     /// What each lane has taken and sent so far, what waits on its way, and what lanes did with their time since the first
-    /// call of this.
+    /// call of this after the flow has started.
     ///
     /// Until somebody looks, nothing is timed. From then on a lane looks at the clock, tokio's, twice each time it is polled,
     /// which is about once a batch.

@@ -12,7 +12,11 @@ use std::time::Duration;
 /// of slightly different moments. Once it has ended, they add up: what a layer has sent is what the lanes that it feeds
 /// have taken and discarded.
 ///
-/// Its text is a table.
+/// Stages that the flow passes through, and the items that go to its [dead letters](super::Flow::dead_letters), are not
+/// seen.
+///
+/// Its text is a table with a line for each lane: its number; items taken, sent, waiting and of open demand; the shares of
+/// time that it was busy, idle and back-pressured; and whether it has ended.
 ///
 /// # Examples
 /// See [`Monitor::stats`](super::Monitor::stats).
@@ -26,7 +30,7 @@ pub struct FlowStats {
     pub read: u64,
     /// How many items were dropped before an operator or the reader took them; see [`Flow::discarded`](super::Flow::discarded).
     pub discarded: u64,
-    /// How many items came too late for their windows; see [`Flow::late`](super::Flow::late).
+    /// How many items came too late for their windows, or too far ahead; see [`Flow::late`](super::Flow::late).
     pub late: u64,
 }
 
@@ -83,7 +87,7 @@ pub struct Bottleneck {
     pub layer: Option<usize>,
     /// The lane, if it is one of several and the others could do more.
     pub lane: Option<usize>,
-    /// The share of time, 0 to 1, for which what feeds it waited for it; 0 for a source.
+    /// The share of time, 0 to 1, for which what feeds it was back-pressured; 0 where nothing feeds it.
     pub waited: f64,
     place: String,
 }
@@ -95,9 +99,9 @@ pub struct Bottleneck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BottleneckKind {
-    /// The source: all the rest waits for it.
+    /// The source, or what the layer of the source awaits, as in `map_async`: the rest waits for it.
     Source,
-    /// A layer: what feeds it waits for it.
+    /// A layer: what feeds it waits for it, or it is busy and the rest waits for it.
     Layer,
     /// One lane of a layer: it has more to do than the others, as when many items have its key.
     Lane,
@@ -115,8 +119,11 @@ impl FlowStats {
         for edge in &parts.edges {
             let counts = (edge.counts)();
             let (from, number) = edge.from;
-            let above = &mut layers[from];
-            above.lanes[number].sent += counts.sent;
+            // While the flow starts, an edge may be there before the tasks at its ends.
+            let Some(above) = layers.get_mut(from) else { continue };
+            let Some(sender) = above.lanes.get_mut(number) else { continue };
+            sender.sent += counts.sent;
+            let sender_ended = sender.ended;
             let Some((to, lane)) = parts.end_of(edge) else {
                 above.is_read |= edge.is_to_reader();
                 read += if edge.is_to_reader() { counts.taken } else { 0 };
@@ -125,19 +132,25 @@ impl FlowStats {
             if !above.feeds.contains(&to) {
                 above.feeds.push(to);
             }
-            let below = &mut layers[to].lanes[lane];
+            let Some(below) = layers.get_mut(to).and_then(|layer| layer.lanes.get_mut(lane)) else {
+                continue;
+            };
             below.taken += counts.taken;
             below.discarded += counts.discarded;
             below.waiting += counts.sent - counts.taken - counts.discarded;
-            below.open_demand += counts.asked - counts.sent;
+            if !sender_ended && !below.ended {
+                below.open_demand += counts.asked - counts.sent;
+            }
         }
         Self { layers, read, ..Self::default() }
     }
 
-    /// What holds the flow up, as far as the time since the first look can tell; `None` at the first look.
+    /// What holds the flow up, as far as the time since the first look can tell. `None` at the first look, before the flow
+    /// has started, and for a flow [through stages](super::Flow::through_stages), which are not seen.
     ///
-    /// A layer whose lanes wait most of the time until their items are wanted is held up by what comes next. Of such layers
-    /// the last counts. Where there is none, the flow is held up by its source.
+    /// What comes after a layer that is back-pressured for half of its time, or more, holds it up; of such layers the last
+    /// counts. Where there is none, a layer that is busy for half of its time, or more, holds up the others, and else the
+    /// source.
     ///
     /// # Examples
     /// ```
@@ -176,11 +189,16 @@ impl FlowStats {
     pub fn bottleneck(&self) -> Option<Bottleneck> {
         let timed = |layer: &&LayerStats| layer.lanes.iter().any(|lane| lane.times.all() > Duration::ZERO);
         self.layers.iter().find(timed)?;
-        let held_up = |layer: &LayerStats| layer.back_pressure() >= HELD_UP;
+        if self.layers.iter().any(|layer| layer.part == LayerPart::Subscribing) {
+            return None;
+        }
+        // What becomes of dead letters is not seen.
+        let held_up =
+            |layer: &LayerStats| layer.part != LayerPart::DeadLetters && layer.back_pressured() >= MOST;
         let Some(above) = self.layers.iter().rposition(held_up) else {
-            return Some(self.found(BottleneckKind::Source, Some(0), None, 0.0));
+            return Some(self.slowest());
         };
-        let waited = self.layers[above].back_pressure();
+        let waited = self.layers[above].back_pressured();
         let by_demand =
             |at: &&usize| self.layers[**at].lanes.iter().map(|lane| lane.open_demand).sum::<u64>();
         let Some(below) = self.layers[above].feeds.iter().min_by_key(by_demand).copied() else {
@@ -191,6 +209,17 @@ impl FlowStats {
         let lane = self.layers[below].busiest();
         let kind = if lane.is_some() { BottleneckKind::Lane } else { BottleneckKind::Layer };
         Some(self.found(kind, Some(below), lane, waited))
+    }
+
+    /// What the others wait for, where none is back-pressured: the busiest layer, or else the first with a source.
+    fn slowest(&self) -> Bottleneck {
+        let busy = self.layers.iter().map(LayerStats::busy).enumerate();
+        match busy.max_by(|(_, a), (_, b)| a.total_cmp(b)) {
+            Some((layer, share)) if share >= MOST => {
+                self.found(BottleneckKind::Layer, Some(layer), None, 0.0)
+            }
+            _ => self.found(BottleneckKind::Source, Some(0), None, 0.0),
+        }
     }
 
     /// A picture of the layers, what they feed and how many items they have sent, in the language of Mermaid, which many
@@ -263,8 +292,8 @@ impl FlowStats {
     }
 }
 
-/// From this share of its time on, a layer that waits until its items are wanted is held up by what comes next.
-const HELD_UP: f64 = 0.5;
+/// From this share of its time on, a layer does something most of the time.
+const MOST: f64 = 0.5;
 
 /// So many times the items of the mean lane are more than chance makes of keys that are spread evenly.
 const SKEWED: f64 = 1.5;
@@ -297,11 +326,21 @@ impl LayerStats {
         (has(most) > SKEWED * mean && most.waiting > most.open_demand).then_some(busiest)
     }
 
-    /// The share of their time, 0 to 1, for which its lanes waited until their items were wanted.
+    /// The mean share of time, 0 to 1, for which its lanes were back-pressured.
     #[must_use]
-    pub fn back_pressure(&self) -> f64 {
-        let running = self.lanes.iter().filter(|lane| lane.times.all() > Duration::ZERO);
-        let shares: Vec<f64> = running.map(|lane| lane.times.share(lane.times.back_pressured)).collect();
+    pub fn back_pressured(&self) -> f64 {
+        self.mean(|times| times.back_pressured)
+    }
+
+    /// The mean share of time, 0 to 1, for which its lanes were busy.
+    #[must_use]
+    pub fn busy(&self) -> f64 {
+        self.mean(|times| times.busy)
+    }
+
+    fn mean(&self, part: fn(&LaneTimes) -> Duration) -> f64 {
+        let timed = self.lanes.iter().filter(|lane| lane.times.all() > Duration::ZERO);
+        let shares: Vec<f64> = timed.map(|lane| lane.times.share(part(&lane.times))).collect();
         if shares.is_empty() { 0.0 } else { shares.iter().sum::<f64>() / shares.len() as f64 }
     }
 }
@@ -326,7 +365,12 @@ impl fmt::Display for Bottleneck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = &self.place;
         match self.kind {
-            BottleneckKind::Source => write!(f, "{place}: all the rest waits for its source"),
+            BottleneckKind::Source => {
+                write!(f, "{place}: the rest waits for its source, or for what it awaits")
+            }
+            BottleneckKind::Layer if self.waited == 0.0 => {
+                write!(f, "{place}: it is busy, and the rest waits for it")
+            }
             _ => write!(f, "{place}: what feeds it waits for it {:.0} % of the time", 100.0 * self.waited),
         }
     }
@@ -337,8 +381,8 @@ impl fmt::Display for FlowStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:>6} {:>12} {:>12} {:>8} {:>8} {:>6} {:>6} {:>6}",
-            "lane", "taken", "sent", "waiting", "demand", "busy", "idle", "held"
+            "{:>6} {:>12} {:>12} {:>9} {:>11} {:>6} {:>6} {:>14}",
+            "lane", "taken", "sent", "waiting", "open demand", "busy", "idle", "back-pressured"
         )?;
         for layer in &self.layers {
             writeln!(f, "{layer}")?;
@@ -346,14 +390,15 @@ impl fmt::Display for FlowStats {
                 let LaneTimes { busy, idle, back_pressured, .. } = lane.times;
                 write!(
                     f,
-                    "{number:>6} {:>12} {:>12} {:>8} {:>8}",
+                    "{number:>6} {:>12} {:>12} {:>9} {:>11}",
                     lane.taken, lane.sent, lane.waiting, lane.open_demand
                 )?;
-                for part in [busy, idle, back_pressured] {
-                    match lane.times.all() {
-                        Duration::ZERO => write!(f, " {:>6}", "-")?,
-                        _ => write!(f, " {:>4.0} %", 100.0 * lane.times.share(part))?,
-                    }
+                for (part, width) in [(busy, 6), (idle, 6), (back_pressured, 14)] {
+                    let share = match lane.times.all() {
+                        Duration::ZERO => "-".to_owned(),
+                        _ => format!("{:.0} %", 100.0 * lane.times.share(part)),
+                    };
+                    write!(f, " {share:>width$}")?;
                 }
                 writeln!(f, "{}", if lane.ended { "  ended" } else { "" })?;
             }

@@ -28,7 +28,7 @@ impl<T> SharedBatch<T> {
         Self(body)
     }
 
-    /// The items as one's own: cloned, unless nobody else has the batch any more.
+    /// The items as one's own: cloned, unless nobody has another part of what was sent with them, nor the subscription.
     ///
     /// # Examples
     /// See [`SharedBatch`].

@@ -1,7 +1,9 @@
 //! What a flow says of itself while it runs, and after.
 
 use futures::{StreamExt, sink, stream};
-use gen_stage::flow::{BottleneckKind, FlowStats, Inner, LayerPart, Monitor, Readable};
+use gen_stage::flow::{
+    BottleneckKind, FlowStats, Inner, LaneStats, LayerPart, LayerStats, Monitor, Readable,
+};
 use gen_stage::prelude::*;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -21,13 +23,23 @@ where
     stats
 }
 
-/// Nothing is lost between the layers, and all tasks have ended.
+/// Nothing is lost between any two layers, and all tasks have ended.
 fn assert_adds_up(name: &str, stats: &FlowStats) {
-    let lanes = || stats.layers.iter().flat_map(|layer| &layer.lanes);
-    let sent: u64 = lanes().map(|lane| lane.sent).sum();
-    let taken: u64 = lanes().map(|lane| lane.taken + lane.discarded).sum();
-    assert_eq!(sent, taken + stats.read, "{name}:\n{stats}");
-    assert!(lanes().all(|lane| lane.ended && lane.waiting == 0), "{name}:\n{stats}");
+    let sum = |layer: &LayerStats, of: fn(&LaneStats) -> u64| layer.lanes.iter().map(of).sum::<u64>();
+    for (at, layer) in stats.layers.iter().enumerate() {
+        let feeding = stats.layers.iter().filter(|above| above.feeds.contains(&at));
+        let fed: u64 = feeding.map(|above| sum(above, |lane| lane.sent)).sum();
+        assert_eq!(fed, sum(layer, |lane| lane.taken + lane.discarded), "{name}, into {layer}:\n{stats}");
+        assert!(
+            layer.lanes.iter().all(|lane| lane.ended && lane.waiting + lane.open_demand == 0),
+            "{name}:\n{stats}"
+        );
+        let targets = layer.feeds.len() + usize::from(layer.is_read);
+        assert_eq!(targets, 1, "{name}, out of {layer}:\n{stats}");
+    }
+    let read: u64 =
+        stats.layers.iter().filter(|layer| layer.is_read).map(|layer| sum(layer, |lane| lane.sent)).sum();
+    assert_eq!(read, stats.read, "{name}:\n{stats}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,10 +54,44 @@ async fn what_was_sent_was_taken_once_the_flow_has_ended() {
         ("ordered", after(numbers().lanes(3).map_async(4, |n| async move { n }).ordered()).await),
         ("ordered and shuffled", after(numbers().lanes(3).map(|n| n).ordered().shuffle().lanes(2)).await),
         ("merged", after(numbers().lanes(2).merge(numbers().lanes(1)).lanes(5)).await),
+        ("merged as they are", after(numbers().lanes(2).merge(numbers().lanes(3)).map(|n| n)).await),
+        ("ordered, merged", after(numbers().lanes(3).map(|n| n).ordered().merge(numbers().lanes(2))).await),
+        (
+            "merged twice",
+            after(numbers().lanes(2).merge(numbers().lanes(1)).lanes(4).merge(numbers().lanes(2))).await,
+        ),
+        (
+            "sorted",
+            after(
+                numbers()
+                    .lanes(3)
+                    .reduce(Vec::new, |all: &mut Vec<u32>, n| all.push(n))
+                    .emit_state()
+                    .take_sort(9),
+            )
+            .await,
+        ),
         ("joined", after(numbers().bounded_join(Inner, numbers(), |n: &u32| *n, |n: &u32| *n)).await),
     ];
     for (name, stats) in &cases {
         assert_adds_up(name, stats);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_while_the_flow_starts_sees_what_is_there_by_then() {
+    for _ in 0..200 {
+        let mut flow = Flow::from_iter(0..100u32).lanes(4).partition().lanes(4).map(|n| n);
+        let monitor = flow.monitor();
+        let looking = tokio::task::spawn_blocking(move || {
+            let mut most = 0;
+            while most < 100 {
+                most = monitor.stats().read;
+            }
+            most
+        });
+        assert_eq!(flow.collect::<Vec<_>>().await.len(), 100);
+        assert_eq!(looking.await.unwrap(), 100);
     }
 }
 
@@ -186,6 +232,23 @@ async fn a_slow_source_holds_the_flow_up() {
     let reading = tokio::spawn(flow.for_each(|_| {}));
     let (kind, label, _, text) = bottleneck(&monitor).await;
     assert_eq!((kind, label.as_deref()), (BottleneckKind::Source, Some("in")), "{text}");
-    assert!(text.ends_with("): all the rest waits for its source"), "{text}");
+    assert!(text.ends_with("): the rest waits for its source, or for what it awaits"), "{text}");
+    reading.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_layer_that_runs_its_source_itself_holds_the_flow_up() {
+    let busy = |n: u64| (0..20_000).fold(n, |sum, more| std::hint::black_box(sum.wrapping_add(more)));
+    let mut flow = Flow::from_iters([0..u64::MAX, 0..u64::MAX]).lanes(2).label("busy").map(busy);
+    let monitor = flow.monitor();
+    let reading = tokio::spawn(flow.for_each(|_| {}));
+    let mut stats = monitor.stats();
+    while stats.layers.iter().all(|layer| layer.busy() < 0.5) {
+        tokio::task::yield_now().await;
+        stats = monitor.stats();
+    }
+    let found = stats.bottleneck().expect("it was looked at before");
+    assert_eq!((found.kind, found.layer), (BottleneckKind::Layer, Some(0)), "{found}");
+    assert!(found.to_string().ends_with("): it is busy, and the rest waits for it"), "{found}");
     reading.abort();
 }

@@ -220,26 +220,24 @@ fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<boo
     if waiting { Poll::Pending } else { Poll::Ready(readers) }
 }
 
-/// Adds an item for which room has to be made: sends a full batch; breaks when nothing more is wanted. What an outlet
-/// without a reader has is counted.
+/// Adds an item for which room has to be made: sends a full batch; breaks when nothing more is wanted. An item whose
+/// reader has gone is counted.
 ///
 /// A batch is sent inside the loop, because breaking off in the middle of a batch costs a copy of its rest. Not inlined,
 /// so that the loop's own code stays short enough to be inlined.
 #[inline(never)]
 fn add_slowly<T>(outlets: &mut [Outlet<T>], lane: usize, item: T, unread: &mut usize) -> ControlFlow<()> {
     let outlet = &mut outlets[lane];
-    if outlet.push(item).is_continue() {
-        return ControlFlow::Continue(());
+    if outlet.is_closed() {
+        *unread += 1;
+    } else if outlet.push(item).is_break() {
+        outlet.flush(None);
     }
-    outlet.flush(None);
     if outlet.open() > 0 {
         return ControlFlow::Continue(());
     }
-    if !outlet.is_closed() {
-        return ControlFlow::Break(());
-    }
-    *unread += outlet.take().len();
-    if outlets.iter().all(Outlet::is_closed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let goes_on = outlet.is_closed() && !outlets.iter().all(Outlet::is_closed);
+    if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
 impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {

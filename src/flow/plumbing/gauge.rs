@@ -1,5 +1,6 @@
 //! What a task of a flow does with its time, for those who look.
 
+use crate::coop::has_given_way;
 use crate::sync::unpoisoned;
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -56,10 +57,15 @@ impl Gauge {
     pub(in crate::flow) fn begins(&self, looked_at: bool) {
         self.turn_to(Doing::Works, looked_at);
         WAITS_FOR_DEMAND.set(false);
+        has_given_way();
     }
 
     /// It was polled, and has not ended.
     pub(in crate::flow) fn waits(&self, looked_at: bool) {
+        // It gave way to others, and has more to do.
+        if has_given_way() {
+            return;
+        }
         let for_demand = WAITS_FOR_DEMAND.take();
         self.turn_to(if for_demand { Doing::WaitsForDemand } else { Doing::Waits }, looked_at);
     }
@@ -102,16 +108,17 @@ impl Gauge {
     }
 }
 
-/// What a lane did with its time since the first call of [`Monitor::stats`](crate::flow::Monitor::stats).
+/// What a lane did with its time since the first call of [`Monitor::stats`](crate::flow::Monitor::stats) after the flow
+/// has started.
 ///
 /// # Examples
 /// See [`Monitor::stats`](crate::flow::Monitor::stats).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneTimes {
-    /// It worked on items.
+    /// It worked on items, or had more to do and let other tasks go first.
     pub busy: Duration,
-    /// It waited for items, for futures of `map_async`, or for a core.
+    /// It waited for items, or for futures of `map_async`.
     pub idle: Duration,
     /// It had items, or could have had, and waited until what comes next wants some.
     pub back_pressured: Duration,

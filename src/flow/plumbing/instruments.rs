@@ -127,13 +127,15 @@ impl Instrumented {
     /// The group and the number of the lane that an edge leads to; `None` for the reader.
     pub(in crate::flow) fn end_of(&self, edge: &WatchedEdge) -> Option<(usize, usize)> {
         let (mut layer, mut lane) = edge.to.as_ref().map(|(layer, lane)| (layer, *lane))?;
-        while let Some((_, into, first)) = self.merged.iter().find(|(merged, ..)| merged.is(layer)) {
-            (layer, lane) = (into, first + lane);
-        }
         // Lanes are started after what feeds them, which may be a part of the same layer.
         let below = edge.from.0 + 1;
-        let group = self.groups.iter().skip(below).position(|group| group.layer.is(layer))?;
-        Some((below + group, lane))
+        loop {
+            if let Some(group) = self.groups.iter().skip(below).position(|group| group.layer.is(layer)) {
+                return Some((below + group, lane));
+            }
+            let (_, into, first) = self.merged.iter().find(|(merged, ..)| merged.is(layer))?;
+            (layer, lane) = (into, first + lane);
+        }
     }
 }
 

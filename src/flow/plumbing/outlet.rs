@@ -151,11 +151,9 @@ impl<T> Outlet<T> {
         Ok(())
     }
 
-    /// Adds one item; breaks when the batch is to be sent, or [taken](Self::take) back if the receiver is gone.
-    ///
-    /// Call it only while there is [`room`](Self::room), or the outlet is closed.
+    /// Adds one item; breaks when the batch is to be sent. Call it only while the outlet is [`open`](Self::open).
     pub(in crate::flow) fn push(&mut self, item: T) -> ControlFlow<()> {
-        debug_assert!(self.room() > 0 || self.is_closed(), "nothing is sent that was not asked for");
+        debug_assert!(self.open() > 0, "nothing is sent that was not asked for");
         self.batch.push(item);
         if self.batch.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }

@@ -30,7 +30,7 @@ pub enum LayerPart {
     Lane,
     /// A source that has a task of its own, and feeds the lanes.
     Source,
-    /// The sink of [`dead_letters`](crate::Flow::dead_letters).
+    /// The sink of [`dead_letters`](crate::Flow::dead_letters). Its items are not counted.
     DeadLetters,
     /// What subscribes the stages of [`through_stages`](crate::Flow::through_stages).
     Subscribing,
