@@ -80,7 +80,7 @@ async fn what_was_sent_was_taken_once_the_flow_has_ended() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_while_the_flow_starts_sees_what_is_there_by_then() {
-    for _ in 0..200 {
+    for _ in 0..50 {
         let mut flow = Flow::from_iter(0..100u32).lanes(4).partition().lanes(4).map(|n| n);
         let monitor = flow.monitor();
         let looking = tokio::task::spawn_blocking(move || {
