@@ -4,7 +4,7 @@ use crate::coop::has_given_way;
 use crate::sync::unpoisoned;
 use std::cell::Cell;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,30 +34,92 @@ enum Doing {
 const KINDS: usize = 4;
 
 /// Keeps what a task does now, and since somebody has looked, how long it did what.
+///
+/// To look at the clock takes as long as to hand over some tens of items. So a task whose turns are short is timed for one
+/// turn in `EACH`, and the others are taken to be like that one. What they took longer than that, the task has waited.
 #[derive(Debug)]
 pub(in crate::flow) struct Gauge {
     doing: AtomicU8,
+    /// So many turns are not timed.
+    untimed: AtomicU32,
     /// `None` until somebody has looked.
     spent: Mutex<Option<Spent>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Spent {
-    /// When the task began what it does now.
+    /// Up to when time is counted.
     since: Instant,
     on: [Duration; KINDS],
+    /// The last turn that was timed: from a poll to the next.
+    turn: [Duration; KINDS],
+    /// Turns since then.
+    turns: u32,
+}
+
+/// Of so many turns, one is timed.
+const EACH: u32 = 128;
+
+/// A turn that takes less, with the wait after it, is short.
+const SHORT: Duration = Duration::from_micros(50);
+
+impl Spent {
+    fn new(now: Instant) -> Self {
+        Self { since: now, on: [Duration::ZERO; KINDS], turn: [Duration::ZERO; KINDS], turns: 0 }
+    }
+
+    /// Counts the time up to `now`, in which the task has come to do this.
+    fn count(&mut self, doing: u8, now: Instant) {
+        // Of two who count at the same time, one may come with a time that is over.
+        let mut left = now.saturating_duration_since(self.since);
+        self.since = self.since.max(now);
+        if self.turns == 0 {
+            self.turn[usize::from(doing)] += left;
+        } else {
+            let known = self.turn.iter().sum::<Duration>() * self.turns;
+            let part = if known > left { left.as_secs_f64() / known.as_secs_f64() } else { 1.0 };
+            for (on, turn) in self.on.iter_mut().zip(self.turn) {
+                let alike = (turn * self.turns).mul_f64(part).min(left);
+                *on += alike;
+                left -= alike;
+            }
+        }
+        self.on[usize::from(doing)] += left;
+    }
 }
 
 impl Gauge {
     pub(in crate::flow) fn new() -> Self {
-        Self { doing: AtomicU8::new(Doing::Waits as u8), spent: Mutex::new(None) }
+        let doing = AtomicU8::new(Doing::Waits as u8);
+        Self { doing, untimed: AtomicU32::new(0), spent: Mutex::new(None) }
     }
 
     /// The task is about to be polled; `looked_at` says whether its time is counted.
     pub(in crate::flow) fn begins(&self, looked_at: bool) {
-        self.turn_to(Doing::Works, looked_at);
+        if looked_at {
+            match self.untimed.load(Ordering::Relaxed) {
+                0 => self.begins_turn(),
+                left => self.untimed.store(left - 1, Ordering::Relaxed),
+            }
+        }
+        self.doing.store(Doing::Works as u8, Ordering::Relaxed);
         WAITS_FOR_DEMAND.set(false);
         has_given_way();
+    }
+
+    /// Counts the time since the last look at the clock, and says whether the turns that follow are timed.
+    fn begins_turn(&self) {
+        let now = Instant::now();
+        let mut spent = unpoisoned(self.spent.lock());
+        let spent = spent.get_or_insert_with(|| Spent::new(now));
+        spent.count(self.doing.load(Ordering::Relaxed), now);
+        let timed = spent.turns == 0 && spent.turn[Doing::Works as usize] > Duration::ZERO;
+        if timed && spent.turn.iter().sum::<Duration>() < SHORT {
+            spent.turns = EACH;
+            self.untimed.store(EACH - 1, Ordering::Relaxed);
+        } else {
+            (spent.turns, spent.turn) = (0, [Duration::ZERO; KINDS]);
+        }
     }
 
     /// It was polled, and has not ended.
@@ -72,11 +134,12 @@ impl Gauge {
 
     /// The task is gone.
     pub(in crate::flow) fn end(&self, looked_at: bool) {
+        self.untimed.store(0, Ordering::Relaxed);
         self.turn_to(Doing::Ended, looked_at);
     }
 
     fn turn_to(&self, doing: Doing, looked_at: bool) {
-        if looked_at {
+        if looked_at && self.untimed.load(Ordering::Relaxed) == 0 {
             self.count(Instant::now());
         }
         self.doing.store(doing as u8, Ordering::Relaxed);
@@ -85,11 +148,8 @@ impl Gauge {
     /// Counts the time up to `now`; from the first call on.
     fn count(&self, now: Instant) -> [Duration; KINDS] {
         let mut spent = unpoisoned(self.spent.lock());
-        let spent = spent.get_or_insert(Spent { since: now, on: [Duration::ZERO; KINDS] });
-        let doing = self.doing.load(Ordering::Relaxed);
-        // Of two who count at the same time, one may come with a time that is over.
-        spent.on[usize::from(doing)] += now.saturating_duration_since(spent.since);
-        spent.since = spent.since.max(now);
+        let spent = spent.get_or_insert_with(|| Spent::new(now));
+        spent.count(self.doing.load(Ordering::Relaxed), now);
         spent.on
     }
 
@@ -133,5 +193,31 @@ impl LaneTimes {
     pub(in crate::flow) fn share(&self, part: Duration) -> f64 {
         let all = self.all().as_secs_f64();
         if all > 0.0 { part.as_secs_f64() / all } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Doing, Spent};
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    #[test]
+    fn turns_that_are_not_timed_are_like_the_one_that_was_and_the_rest_is_a_wait() {
+        let micros = Duration::from_micros;
+        let start = Instant::now();
+        let mut spent = Spent::new(start);
+        let on = |spent: &Spent| {
+            let kinds = [Doing::Works, Doing::Waits, Doing::WaitsForDemand];
+            kinds.map(|kind| spent.on[kind as usize].as_micros())
+        };
+        spent.count(Doing::Works as u8, start + micros(10));
+        spent.count(Doing::Waits as u8, start + micros(15));
+        assert_eq!(on(&spent), [10, 5, 0], "a turn that is timed");
+        spent.turns = 4;
+        spent.count(Doing::WaitsForDemand as u8, start + micros(15 + 4 * 15 + 1000));
+        assert_eq!(on(&spent), [50, 25, 1000], "four like it, and a wait");
+        spent.count(Doing::Waits as u8, start + micros(1075 + 30));
+        assert_eq!(on(&spent), [70, 35, 1000], "four that were shorter");
     }
 }
