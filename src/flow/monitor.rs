@@ -31,8 +31,8 @@ impl Monitor {
     /// What each lane has taken and sent so far, what waits on its way, and what lanes did with their time since the first
     /// call of this after the flow has started.
     ///
-    /// Until somebody looks, nothing is timed. From then on a lane looks at the clock, tokio's, twice each time it is polled,
-    /// which is about once a batch.
+    /// Until somebody looks, nothing is timed. From then on a lane looks at tokio's clock when it is polled; one whose turns
+    /// take less than 50 microseconds does so in one turn of 128, and its times are an estimate.
     ///
     /// # Examples
     /// ```
