@@ -8,7 +8,7 @@
 //! Photos come from a camera that is never tired, are scaled by a service that takes 20 ms for each, and are written to
 //! a disk that takes 1 ms. Every half second the table of the monitor is printed anew. With more photos at once, the
 //! service is fast enough, and what holds the flow up is something else. The clock is a virtual one, which jumps to the
-//! next alarm when everybody waits.
+//! next alarm when everybody waits. Some of the numbers differ from run to run.
 //!
 //! ```text
 //!   lane        taken         sent   waiting open demand   busy   idle back-pressured

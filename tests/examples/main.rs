@@ -4,6 +4,7 @@ mod crawler;
 mod custom_dispatcher;
 mod job_runner;
 mod join;
+mod monitor;
 mod partitioned_workers;
 mod printed;
 mod program;

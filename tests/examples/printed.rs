@@ -16,5 +16,5 @@ macro_rules! prints_what_its_docs_say {
 
 prints_what_its_docs_say! {
     producer_consumer gen_event rate_limiter broadcast_selector partitioned_workers custom_dispatcher fetch_ordered
-    mixing_streams clickstream dynamic_supervisor crawler monitor
+    mixing_streams clickstream dynamic_supervisor crawler
 }
