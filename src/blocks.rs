@@ -83,7 +83,7 @@ pin_project! {
         longest_line: usize,
         // Read, and not yet in a block.
         read: BytesMut,
-        // So many bytes of it have no line end.
+        // How many bytes at its end are known to have no line end.
         searched: usize,
         end: ReadState,
     }
@@ -203,14 +203,14 @@ impl<R: AsyncRead> Stream for Blocks<R> {
                 }
             }
             // Up to the size of a block, or as much again of a line that is longer.
-            let wanted =
-                this.size.checked_sub(this.read.len()).filter(|left| *left > 0).unwrap_or(*this.size);
+            let fits = this.read.len() < *this.size;
+            let wanted = if fits { *this.size - this.read.len() } else { *this.size };
             this.read.reserve(wanted);
             match poll_read_buf(this.reader.as_mut(), cx, &mut this.read.limit(wanted)) {
                 Poll::Ready(Ok(0)) => *this.end = ReadState::Read(None),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => *this.end = ReadState::Read(Some(error)),
-                // Whoever waits at the other end gets what there is.
+                // The reader of the blocks need not wait for lines that are there.
                 Poll::Pending => {
                     return cut(this.read, this.searched, *this.size)
                         .map_or(Poll::Pending, |block| Poll::Ready(Some(Ok(block))));
@@ -317,5 +317,21 @@ impl From<Vec<u8>> for Block {
 impl fmt::Debug for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+    use bytes::BytesMut;
+
+    #[test]
+    fn a_short_block_keeps_only_its_own_memory() {
+        let mut read = BytesMut::with_capacity(4096);
+        read.extend_from_slice(b"short\nmore");
+        let block = cut(&mut read, &mut 0, 4096).expect("there is a line");
+        let memory = block.0.try_into_mut().expect("nobody shares it");
+        assert_eq!((&memory[..], &read[..]), (&b"short\n"[..], &b"more"[..]));
+        assert!(memory.capacity() < 64, "{}", memory.capacity());
     }
 }

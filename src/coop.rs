@@ -94,6 +94,7 @@ impl Pace {
 }
 
 thread_local! {
+    /// For those who time tasks: a task that gave way is not idle.
     static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -105,7 +106,7 @@ pub(crate) fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
 }
 
 /// Whether anything on this thread has given way since the last call of this.
-pub(crate) fn has_given_way() -> bool {
+pub(crate) fn take_gave_way() -> bool {
     GAVE_WAY.take()
 }
 

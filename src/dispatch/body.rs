@@ -69,12 +69,12 @@ impl<T> SharedPart<T> {
         Self { batch: Arc::clone(&self.batch), part: from..from + at }
     }
 
-    /// The items without cloning them, if nobody else shares the batch any more.
+    /// The items, which are moved and not cloned, if no other part of the batch is left.
     pub(crate) fn own(self) -> Result<Vec<T>, Self> {
         if Arc::strong_count(&self.batch) == 1 { Ok(self.into_items()) } else { Err(self) }
     }
 
-    /// The items, cloned unless nobody else shares the batch any more.
+    /// The items: moved if no other part of the batch is left, and cloned otherwise.
     pub(crate) fn into_items(self) -> Vec<T> {
         self.batch.take(self.part)
     }

@@ -56,7 +56,7 @@ pub struct ByDemand {
     fair: bool,
 }
 
-/// With fewer places than this that were given up, it is not worth looking for them.
+/// Places that were given up are dropped when they outnumber the subscriptions by this.
 const MOST_GIVEN_UP: usize = 16;
 
 /// What one subscription wants, and where it stands.
@@ -169,7 +169,7 @@ impl ByDemand {
         }
     }
 
-    /// Puts a subscription behind its equals. Its former place, if it has one, is given up.
+    /// Puts a subscription after its equals. Its former place, if it has one, is given up.
     fn place(&mut self, id: SubscriptionId, demand: usize) {
         // When subscriptions take turns, it only matters whether one has demand at all.
         let level = if self.fair { demand.min(1) } else { demand };
@@ -225,7 +225,7 @@ impl ByDemand {
         }
     }
 
-    /// Fills one subscription after the other, in their order, and puts each behind its equals.
+    /// Fills one subscription after the other, in their order, and puts each after its equals.
     fn fill<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
         if let Some((id, demand)) = self.first().filter(|(_, demand)| *demand >= items.len()) {
             self.order.pop();

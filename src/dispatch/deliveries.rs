@@ -63,7 +63,7 @@ impl<T> Deliveries<T> {
     }
 
     /// Sends the same batch to several subscriptions, which share it: items are cloned when they are read, unless they
-    /// are read by reference. They are moved to a reader when nobody else has a part of the batch any more.
+    /// are read by reference. They are moved if no other part of the batch is left.
     ///
     /// # Examples
     /// See [`Deliveries`].

@@ -59,7 +59,7 @@ impl Monitor {
     /// ```
     #[must_use]
     pub fn stats(&self) -> FlowStats {
-        let stats = self.0.get().map(|(_, instruments)| FlowStats::read(instruments));
+        let stats = self.0.get().map(|(_, instruments)| FlowStats::of(instruments));
         FlowStats { discarded: self.discarded(), late: self.late(), ..stats.unwrap_or_default() }
     }
 }

@@ -4,7 +4,7 @@ pub use bottleneck::{Bottleneck, BottleneckKind};
 
 use super::plumbing::gauge::LaneTimes;
 use super::plumbing::instruments::{Instruments, TaskGroup};
-use super::plumbing::place::LayerPart;
+use super::plumbing::place::{Layer, LayerPart};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub struct FlowStats {
     /// The parts that have tasks: layers, and sources that feed one. What feeds others comes first. Empty until the flow
     /// has started.
     pub layers: Vec<LayerStats>,
-    /// How many items the reader has taken; 0 where nobody reads the flow.
+    /// How many items the reader has taken; 0 for a flow without one, as after [`for_each`](super::Flow::for_each).
     pub read: u64,
     /// How many items were dropped before an operator or the reader took them; see [`Flow::discarded`](super::Flow::discarded).
     pub discarded: u64,
@@ -56,6 +56,7 @@ pub struct LayerStats {
     pub feeds: Vec<usize>,
     /// Whether it sends its items to the reader.
     pub is_read: bool,
+    layer: Layer,
 }
 
 /// What a lane is doing.
@@ -79,7 +80,7 @@ pub struct LaneStats {
 }
 
 impl FlowStats {
-    pub(super) fn read(instruments: &Instruments) -> Self {
+    pub(super) fn of(instruments: &Instruments) -> Self {
         let parts = instruments.look();
         let mut layers: Vec<LayerStats> = parts.groups.iter().map(LayerStats::of).collect();
         let mut read = 0;
@@ -146,12 +147,7 @@ impl FlowStats {
                 Some(label) => label.replace('"', "#quot;"),
                 None => format!("{}:{}", layer.file, layer.line),
             };
-            let part = match layer.part {
-                LayerPart::Lane => "lane",
-                LayerPart::Source => "source",
-                LayerPart::DeadLetters => "sink of dead letters",
-                LayerPart::Subscribing => "subscriber",
-            };
+            let part = layer.part.word();
             let (tasks, sent) = (layer.lanes.len(), layer.lanes.iter().map(|lane| lane.sent).sum::<u64>());
             let plural = if tasks == 1 { "" } else { "s" };
             lines.push(format!("  layer{at}[\"{name}<br>{tasks} {part}{plural}\"]"));
@@ -181,6 +177,7 @@ impl LayerStats {
             lanes: lanes.collect(),
             feeds: Vec::new(),
             is_read: false,
+            layer: group.layer.clone(),
         }
     }
 
@@ -207,14 +204,8 @@ impl LayerStats {
 impl fmt::Display for LayerStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.part {
-            LayerPart::Lane => {}
-            LayerPart::Source => f.write_str("the sources of ")?,
-            LayerPart::DeadLetters => f.write_str("the sink of dead letters of ")?,
-            LayerPart::Subscribing => f.write_str("the subscriptions of ")?,
-        }
-        match &self.label {
-            Some(label) => write!(f, "the layer `{label}` ({}:{})", self.file, self.line),
-            None => write!(f, "the layer at {}:{}", self.file, self.line),
+            LayerPart::Lane => write!(f, "{}", self.layer),
+            part => write!(f, "the {}s of {}", part.word(), self.layer),
         }
     }
 }

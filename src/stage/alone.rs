@@ -1,7 +1,8 @@
 use super::driver::Driver;
+use super::fallible::{Fallible, failing};
 use super::reason::Reason;
 use super::request::Request;
-use super::subscription::{Fallible, Subscription, failing};
+use super::subscription::Subscription;
 use crate::demand::Demand;
 use futures_core::{FusedStream, Stream};
 use std::fmt;

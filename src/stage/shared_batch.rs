@@ -28,7 +28,7 @@ impl<T> SharedBatch<T> {
         Self(body)
     }
 
-    /// The items as one's own: cloned, unless nobody has another part of what was sent with them, nor the subscription.
+    /// The items as one's own: moved if no other part is left of what was sent with them, and cloned otherwise.
     ///
     /// # Examples
     /// See [`SharedBatch`].

@@ -1,4 +1,7 @@
+mod read_fallibly;
+
 use super::ends::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
+use super::fallible::Fallible;
 use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
 use super::shared_batch::SharedBatch;
@@ -321,29 +324,32 @@ impl<T: Send + 'static> Subscription<T> {
     /// # });
     /// ```
     pub fn fallible(self) -> Fallible<Self> {
-        Fallible { inner: self }
+        Fallible::new(self)
     }
 
     /// Takes the next batch or, once, the reason why there will be none.
     pub(crate) fn poll_fallible(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<T>, Reason>>> {
-        if self.batch.len() > 0 {
-            return Poll::Ready(Some(Ok(std::mem::take(&mut self.batch).collect())));
-        }
-        Poll::Ready(match ready!(self.poll_list(cx)) {
-            Some(Ok(())) => self.cut(Opened::piece).map(Ok),
-            Some(Err(reason)) => Some(Err(reason)),
-            None => None,
-        })
+        self.poll_piece(cx, |batch| batch, Opened::piece)
     }
 
     /// The same, to be read by reference.
     fn poll_fallible_shared(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<SharedBatch<T>, Reason>>> {
+        let shared = |list: &mut Opened<T>, limit| SharedBatch::new(list.shared_piece(limit));
+        self.poll_piece(cx, |batch| SharedBatch::new(Body::Own(batch)), shared)
+    }
+
+    /// Takes the rest of a batch partly read, or the next `piece` of a list.
+    fn poll_piece<B>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rest: impl FnOnce(Vec<T>) -> B,
+        piece: impl FnOnce(&mut Opened<T>, usize) -> B,
+    ) -> Poll<Option<Result<B, Reason>>> {
         if self.batch.len() > 0 {
-            let batch = std::mem::take(&mut self.batch).collect();
-            return Poll::Ready(Some(Ok(SharedBatch::new(Body::Own(batch)))));
+            return Poll::Ready(Some(Ok(rest(std::mem::take(&mut self.batch).collect()))));
         }
         Poll::Ready(match ready!(self.poll_list(cx)) {
-            Some(Ok(())) => self.cut(Opened::shared_piece).map(|body| Ok(SharedBatch::new(body))),
+            Some(Ok(())) => self.cut(piece).map(Ok),
             Some(Err(reason)) => Some(Err(reason)),
             None => None,
         })
@@ -474,74 +480,4 @@ impl<T> fmt::Debug for Subscription<T> {
             .field("end", &self.end)
             .finish_non_exhaustive()
     }
-}
-
-/// Reads a subscription, or a producer alone, with the failure of the producer as the last item.
-///
-/// Made by [`Subscription::fallible`] and [`IntoStream::fallible`](super::IntoStream::fallible).
-///
-/// # Examples
-/// See [`Subscription::fallible`].
-#[must_use = "streams do nothing until they are polled"]
-#[derive(Debug)]
-pub struct Fallible<S> {
-    pub(super) inner: S,
-}
-
-impl<S> Fallible<S> {
-    pub(super) fn new(inner: S) -> Self {
-        Self { inner }
-    }
-
-    /// What is read, for example to see the reason of a clean end.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-}
-
-impl<T: Send + 'static> Fallible<Subscription<T>> {
-    /// Takes the next batch, or the failure of the producer, after which there is nothing more.
-    ///
-    /// # Cancel safety
-    /// A batch is returned or still there.
-    ///
-    /// # Examples
-    /// See [`Subscription::fallible`].
-    pub async fn next_batch(&mut self) -> Option<Result<Vec<T>, Reason>> {
-        poll_fn(|cx| self.inner.poll_fallible(cx)).await
-    }
-
-    /// Takes the next batch to be read by reference, or the failure of the producer, after which there is nothing more.
-    ///
-    /// # Cancel safety
-    /// A batch is returned or still there.
-    ///
-    /// # Examples
-    /// See [`Subscription::next_shared`].
-    pub async fn next_shared(&mut self) -> Option<Result<SharedBatch<T>, Reason>> {
-        poll_fn(|cx| self.inner.poll_fallible_shared(cx)).await
-    }
-}
-
-impl<T: Send + 'static> Stream for Fallible<Subscription<T>> {
-    type Item = Result<T, Reason>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.inner.poll_item(cx)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        failing(self.inner.size_hint(), self.inner.is_terminated())
-    }
-}
-
-impl<T: Send + 'static> FusedStream for Fallible<Subscription<T>> {
-    fn is_terminated(&self) -> bool {
-        self.inner.is_terminated()
-    }
-}
-
-/// A size hint with room for a failure, which comes as one more item.
-pub(super) fn failing((lower, upper): (usize, Option<usize>), over: bool) -> (usize, Option<usize>) {
-    (lower, if over { upper } else { upper.and_then(|upper| upper.checked_add(1)) })
 }

@@ -40,6 +40,7 @@
 //! # });
 //! ```
 
+mod link;
 mod sink;
 mod source;
 

@@ -1,15 +1,12 @@
 use super::PATIENCE;
-use crate::sync::{keep_waker, unpoisoned};
+use super::link::{ProbeLink, Seen};
 use futures_sink::Sink;
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// Makes a sink that takes what its probe asks for, and not an item more.
 ///
@@ -31,16 +28,14 @@ use tokio::time::timeout;
 /// # });
 /// ```
 pub fn test_sink<T>() -> (TestSink<T>, SinkProbe<T>) {
-    let shared = Arc::new(SharedSink(Mutex::new(ProbedSink {
+    let shared = ProbeLink::new(ProbedSink {
         items: VecDeque::new(),
         requested: 0,
         closed: false,
         cancelled: false,
         dropped: false,
-        writer: None,
-        probe: None,
-    })));
-    (TestSink(Arc::clone(&shared)), SinkProbe { shared, patience: PATIENCE })
+    });
+    (TestSink(shared.clone()), SinkProbe { shared, patience: PATIENCE })
 }
 
 /// The sink of [`test_sink`].
@@ -51,7 +46,7 @@ pub fn test_sink<T>() -> (TestSink<T>, SinkProbe<T>) {
 /// # Examples
 /// See [`test_sink`].
 #[must_use = "sinks do nothing unless polled"]
-pub struct TestSink<T>(Arc<SharedSink<T>>);
+pub struct TestSink<T>(ProbeLink<ProbedSink<T>>);
 
 /// Asks a [`TestSink`] for items, and looks at those that come.
 ///
@@ -62,7 +57,7 @@ pub struct TestSink<T>(Arc<SharedSink<T>>);
 /// See [`test_sink`].
 #[must_use = "a sink whose probe is dropped is cancelled"]
 pub struct SinkProbe<T> {
-    shared: Arc<SharedSink<T>>,
+    shared: ProbeLink<ProbedSink<T>>,
     patience: Duration,
 }
 
@@ -74,8 +69,6 @@ pub struct SinkProbe<T> {
 #[error("the test sink was cancelled")]
 pub struct SinkCancelled;
 
-struct SharedSink<T>(Mutex<ProbedSink<T>>);
-
 struct ProbedSink<T> {
     /// Written, and not looked at yet.
     items: VecDeque<T>,
@@ -84,43 +77,16 @@ struct ProbedSink<T> {
     closed: bool,
     cancelled: bool,
     dropped: bool,
-    writer: Option<Waker>,
-    probe: Option<Waker>,
-}
-
-impl<T> SharedSink<T> {
-    fn lock(&self) -> MutexGuard<'_, ProbedSink<T>> {
-        unpoisoned(self.0.lock())
-    }
-
-    /// Changes the state, and wakes the writer.
-    fn tell_writer(&self, change: impl FnOnce(&mut ProbedSink<T>)) {
-        let mut state = self.lock();
-        change(&mut state);
-        let writer = state.writer.take();
-        drop(state);
-        if let Some(waker) = writer {
-            waker.wake();
-        }
-    }
-
-    /// Changes the state, and wakes the probe.
-    fn tell_probe(&self, change: impl FnOnce(&mut ProbedSink<T>)) {
-        let mut state = self.lock();
-        change(&mut state);
-        let probe = state.probe.take();
-        drop(state);
-        if let Some(waker) = probe {
-            waker.wake();
-        }
-    }
 }
 
 impl<T> ProbedSink<T> {
-    fn is_over(&self) -> bool {
-        self.closed || self.dropped
+    /// Whether an item has come, or none will.
+    fn has_come(&self) -> bool {
+        !self.items.is_empty() || self.closed || self.dropped
     }
+}
 
+impl<T> Seen for ProbedSink<T> {
     fn seen(&self) -> String {
         let end = match self {
             Self { closed: true, .. } => ", and it was closed",
@@ -152,7 +118,7 @@ impl<T> SinkProbe<T> {
     /// # Examples
     /// See [`test_sink`].
     pub fn request(&self, items: usize) {
-        self.shared.tell_writer(|state| state.requested = state.requested.saturating_add(items));
+        self.shared.tell_other(|state| state.requested = state.requested.saturating_add(items));
     }
 
     /// Waits for the next item. It has to be [asked for](Self::request).
@@ -180,16 +146,10 @@ impl<T> SinkProbe<T> {
     pub fn expect_item(&mut self) -> impl Future<Output = T> {
         let caller = Location::caller();
         async move {
-            let come = timeout(
-                self.patience,
-                until(&self.shared, |state| !state.items.is_empty() || state.is_over()),
-            );
-            // The state says what has come, and if the time is over, that it has not.
-            let _ = come.await;
-            let mut state = self.shared.lock();
-            let (item, seen) = (state.items.pop_front(), state.seen());
-            drop(state);
-            item.unwrap_or_else(|| panic!("{caller} waited for an item, up to {:?}: {seen}", self.patience))
+            self.shared.comes_within(self.patience, ProbedSink::has_come).await;
+            let item = self.shared.lock().state.items.pop_front();
+            let (patience, seen) = (self.patience, self.shared.seen());
+            item.unwrap_or_else(|| panic!("{caller} waited for an item, up to {patience:?}: {seen}"))
         }
     }
 
@@ -230,10 +190,8 @@ impl<T> SinkProbe<T> {
     pub fn expect_none_for(&mut self, time: Duration) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
-            let come = timeout(time, until(&self.shared, |state| !state.items.is_empty() || state.is_over()));
-            let none = come.await.is_err();
-            let seen = self.shared.lock().seen();
-            assert!(none, "{caller} expected nothing for {time:?}: {seen}");
+            let came = self.shared.comes_within(time, ProbedSink::has_come).await;
+            assert!(!came, "{caller} expected nothing for {time:?}: {}", self.shared.seen());
         }
     }
 
@@ -254,16 +212,10 @@ impl<T> SinkProbe<T> {
     pub fn expect_end(&mut self) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
-            let come = timeout(
-                self.patience,
-                until(&self.shared, |state| !state.items.is_empty() || state.is_over()),
-            );
-            // As above.
-            let _ = come.await;
-            let state = self.shared.lock();
-            let (ended, seen) = (state.closed && state.items.is_empty(), state.seen());
-            drop(state);
-            assert!(ended, "{caller} waited for the end, up to {:?}: {seen}", self.patience);
+            self.shared.comes_within(self.patience, ProbedSink::has_come).await;
+            let ended = matches!(&self.shared.lock().state, state if state.closed && state.items.is_empty());
+            let (patience, seen) = (self.patience, self.shared.seen());
+            assert!(ended, "{caller} waited for the end, up to {patience:?}: {seen}");
         }
     }
 
@@ -285,45 +237,26 @@ impl<T> SinkProbe<T> {
     }
 }
 
-/// Waits for a state of the sink.
-async fn until<T>(shared: &SharedSink<T>, reached: impl Fn(&ProbedSink<T>) -> bool) {
-    poll_fn(|cx| {
-        let state = shared.lock();
-        if reached(&state) {
-            return Poll::Ready(());
-        }
-        keep_waker(state, |state| &mut state.probe, cx.waker());
-        Poll::Pending
-    })
-    .await;
-}
-
 impl<T> Sink<T> for TestSink<T> {
     type Error = SinkCancelled;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkCancelled>> {
-        let state = self.0.lock();
-        if state.cancelled {
-            return Poll::Ready(Err(SinkCancelled));
+        let ends = self.0.lock();
+        match &ends.state {
+            ProbedSink { cancelled: true, .. } => Poll::Ready(Err(SinkCancelled)),
+            ProbedSink { requested: 1.., .. } => Poll::Ready(Ok(())),
+            _ => ProbeLink::wait(ends, cx),
         }
-        if state.requested > 0 {
-            return Poll::Ready(Ok(()));
-        }
-        keep_waker(state, |state| &mut state.writer, cx.waker());
-        Poll::Pending
     }
 
     fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), SinkCancelled> {
-        let state = self.0.lock();
-        if state.cancelled {
+        let ends = self.0.lock();
+        let (cancelled, requested) = (ends.state.cancelled, ends.state.requested);
+        drop(ends);
+        if cancelled {
             return Err(SinkCancelled);
         }
-        assert!(
-            state.requested > 0,
-            "an item was sent into a test sink that was not ready: {}",
-            state.seen()
-        );
-        drop(state);
+        assert!(requested > 0, "an item was sent into a test sink that was not ready: {}", self.0.seen());
         self.0.tell_probe(|state| {
             state.requested -= 1;
             state.items.push_back(item);
@@ -332,7 +265,7 @@ impl<T> Sink<T> for TestSink<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SinkCancelled>> {
-        Poll::Ready(if self.0.lock().cancelled { Err(SinkCancelled) } else { Ok(()) })
+        Poll::Ready(if self.0.lock().state.cancelled { Err(SinkCancelled) } else { Ok(()) })
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkCancelled>> {
@@ -349,18 +282,18 @@ impl<T> Drop for TestSink<T> {
 
 impl<T> Drop for SinkProbe<T> {
     fn drop(&mut self) {
-        self.shared.tell_writer(|state| state.cancelled = true);
+        self.shared.tell_other(|state| state.cancelled = true);
     }
 }
 
 impl<T> fmt::Debug for TestSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TestSink({})", self.0.lock().seen())
+        write!(f, "TestSink({})", self.0.seen())
     }
 }
 
 impl<T> fmt::Debug for SinkProbe<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SinkProbe({})", self.shared.lock().seen())
+        write!(f, "SinkProbe({})", self.shared.seen())
     }
 }

@@ -1,15 +1,12 @@
 use super::PATIENCE;
-use crate::sync::{keep_waker, unpoisoned};
+use super::link::{ProbeLink, Seen};
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// Makes a source that yields what its probe sends.
 ///
@@ -27,16 +24,14 @@ use tokio::time::timeout;
 /// # });
 /// ```
 pub fn test_source<T>() -> (TestSource<T>, SourceProbe<T>) {
-    let shared = Arc::new(SharedSource(Mutex::new(ProbedSource {
+    let shared = ProbeLink::new(ProbedSource {
         items: VecDeque::new(),
         end: None,
         waits: false,
         taken: 0,
         dropped: false,
-        reader: None,
-        probe: None,
-    })));
-    (TestSource(Arc::clone(&shared)), SourceProbe { shared, patience: PATIENCE })
+    });
+    (TestSource(shared.clone()), SourceProbe { shared, patience: PATIENCE })
 }
 
 /// The stream of [`test_source`].
@@ -47,7 +42,7 @@ pub fn test_source<T>() -> (TestSource<T>, SourceProbe<T>) {
 /// # Examples
 /// See [`test_source`].
 #[must_use = "streams do nothing unless polled"]
-pub struct TestSource<T>(Arc<SharedSource<T>>);
+pub struct TestSource<T>(ProbeLink<ProbedSource<T>>);
 
 /// Sends what a [`TestSource`] yields, and sees whether that is wanted.
 ///
@@ -58,11 +53,9 @@ pub struct TestSource<T>(Arc<SharedSource<T>>);
 /// See [`test_source`].
 #[must_use = "a source whose probe is dropped panics, unless it was ended"]
 pub struct SourceProbe<T> {
-    shared: Arc<SharedSource<T>>,
+    shared: ProbeLink<ProbedSource<T>>,
     patience: Duration,
 }
-
-struct SharedSource<T>(Mutex<ProbedSource<T>>);
 
 struct ProbedSource<T> {
     items: VecDeque<T>,
@@ -71,8 +64,6 @@ struct ProbedSource<T> {
     waits: bool,
     taken: usize,
     dropped: bool,
-    reader: Option<Waker>,
-    probe: Option<Waker>,
 }
 
 enum SourceEnd {
@@ -80,25 +71,7 @@ enum SourceEnd {
     Failed(String),
 }
 
-impl<T> SharedSource<T> {
-    fn lock(&self) -> MutexGuard<'_, ProbedSource<T>> {
-        unpoisoned(self.0.lock())
-    }
-
-    /// Changes the state, and wakes the reader.
-    fn tell_reader(&self, change: impl FnOnce(&mut ProbedSource<T>)) {
-        let mut state = self.lock();
-        change(&mut state);
-        state.waits = false;
-        let reader = state.reader.take();
-        drop(state);
-        if let Some(waker) = reader {
-            waker.wake();
-        }
-    }
-}
-
-impl<T> ProbedSource<T> {
+impl<T> Seen for ProbedSource<T> {
     fn seen(&self) -> String {
         let Self { taken, items, dropped, .. } = self;
         let gone = if *dropped { ", and it was dropped" } else { "" };
@@ -127,7 +100,10 @@ impl<T> SourceProbe<T> {
     /// # Examples
     /// See [`test_source`].
     pub fn send(&self, item: T) {
-        self.shared.tell_reader(|state| state.items.push_back(item));
+        self.shared.tell_other(|state| {
+            state.waits = false;
+            state.items.push_back(item);
+        });
     }
 
     /// Ends the source after what was sent.
@@ -135,7 +111,7 @@ impl<T> SourceProbe<T> {
     /// # Examples
     /// See [`test_source`].
     pub fn end(self) {
-        self.shared.tell_reader(|state| state.end = Some(SourceEnd::Finished));
+        self.shared.tell_other(|state| state.end = Some(SourceEnd::Finished));
     }
 
     /// Has the source panic with `message`, after what was sent.
@@ -155,7 +131,7 @@ impl<T> SourceProbe<T> {
     /// # });
     /// ```
     pub fn fail(self, message: impl Into<String>) {
-        self.shared.tell_reader(|state| state.end = Some(SourceEnd::Failed(message.into())));
+        self.shared.tell_other(|state| state.end = Some(SourceEnd::Failed(message.into())));
     }
 
     /// Whether the source was polled and has nothing to yield: an item is wanted.
@@ -172,7 +148,7 @@ impl<T> SourceProbe<T> {
     /// ```
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.shared.lock().waits
+        self.shared.lock().state.waits
     }
 
     /// How many items were taken from the source.
@@ -190,7 +166,7 @@ impl<T> SourceProbe<T> {
     /// ```
     #[must_use]
     pub fn taken(&self) -> usize {
-        self.shared.lock().taken
+        self.shared.lock().state.taken
     }
 
     /// Waits until an item is wanted.
@@ -259,9 +235,8 @@ impl<T> SourceProbe<T> {
     pub fn expect_no_demand_for(&mut self, time: Duration) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
-            let wanted = timeout(time, until(&self.shared, |state| state.waits)).await.is_ok();
-            let seen = self.shared.lock().seen();
-            assert!(!wanted, "{caller} expected no demand for {time:?}: {seen}");
+            let wanted = self.shared.comes_within(time, |state| state.waits).await;
+            assert!(!wanted, "{caller} expected no demand for {time:?}: {}", self.shared.seen());
         }
     }
 
@@ -275,71 +250,49 @@ impl<T> SourceProbe<T> {
     ) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
-            let come = timeout(self.patience, until(&self.shared, move |state| there(state) || never(state)));
-            let in_time = come.await.is_ok();
-            let state = self.shared.lock();
-            let seen = state.seen();
-            let met = in_time && there(&state);
-            drop(state);
-            assert!(met, "{caller} waited for {what}, up to {:?}: {seen}", self.patience);
+            self.shared.comes_within(self.patience, |state| there(state) || never(state)).await;
+            let met = there(&self.shared.lock().state);
+            let (patience, seen) = (self.patience, self.shared.seen());
+            assert!(met, "{caller} waited for {what}, up to {patience:?}: {seen}");
         }
     }
-}
-
-/// Waits for a state of the source.
-async fn until<T>(shared: &SharedSource<T>, reached: impl Fn(&ProbedSource<T>) -> bool) {
-    poll_fn(|cx| {
-        let state = shared.lock();
-        if reached(&state) {
-            return Poll::Ready(());
-        }
-        keep_waker(state, |state| &mut state.probe, cx.waker());
-        Poll::Pending
-    })
-    .await;
 }
 
 impl<T> Stream for TestSource<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut state = self.0.lock();
+        let mut ends = self.0.lock();
+        let state = &mut ends.state;
         if let Some(item) = state.items.pop_front() {
             state.taken += 1;
             return Poll::Ready(Some(item));
         }
         match &state.end {
+            None => state.waits = true,
             Some(SourceEnd::Finished) => return Poll::Ready(None),
             Some(SourceEnd::Failed(message)) => {
                 let message = message.clone();
-                drop(state);
+                drop(ends);
                 panic!("{message}");
             }
-            None => state.waits = true,
         }
-        let probe = state.probe.take();
-        keep_waker(state, |state| &mut state.reader, cx.waker());
-        if let Some(waker) = probe {
-            waker.wake();
-        }
-        Poll::Pending
+        ProbeLink::wait(ends, cx)
     }
 }
 
 impl<T> Drop for TestSource<T> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.dropped = true;
-        state.waits = false;
-        let wakers = [state.probe.take(), state.reader.take()];
-        drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        self.0.tell_probe(|state| {
+            state.dropped = true;
+            state.waits = false;
+        });
     }
 }
 
 impl<T> Drop for SourceProbe<T> {
     fn drop(&mut self) {
-        self.shared.tell_reader(|state| {
+        self.shared.tell_other(|state| {
             let end = || SourceEnd::Failed("the probe of a test source was dropped without `end`".into());
             state.end.get_or_insert_with(end);
         });
@@ -348,12 +301,12 @@ impl<T> Drop for SourceProbe<T> {
 
 impl<T> fmt::Debug for TestSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TestSource({})", self.0.lock().seen())
+        write!(f, "TestSource({})", self.0.seen())
     }
 }
 
 impl<T> fmt::Debug for SourceProbe<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SourceProbe({})", self.shared.lock().seen())
+        write!(f, "SourceProbe({})", self.shared.seen())
     }
 }

@@ -252,3 +252,42 @@ async fn a_busy_layer_that_runs_its_source_itself_holds_the_flow_up() {
     assert!(found.to_string().ends_with("): it is busy, and the rest waits for it"), "{found}");
     reading.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_sink_of_dead_letters_is_not_blamed_while_no_error_waits_for_it() {
+    let never_ready = sink::unfold((), |(), _: String| std::future::pending::<Result<(), ()>>());
+    let mut flow = Flow::from_iter(0u64..)
+        .lanes(1)
+        .label("in")
+        .shuffle()
+        .lanes(2)
+        .label("slow")
+        .demand(8, 4)
+        .map(Ok::<u64, String>)
+        .dead_letters(Box::pin(never_ready))
+        .map_async(2, slow);
+    let monitor = flow.monitor();
+    let reading = tokio::spawn(flow.for_each(|_| {}));
+    let (kind, label, _, text) = bottleneck(&monitor).await;
+    assert_eq!((kind, label.as_deref()), (BottleneckKind::Layer, Some("slow")), "{text}");
+    reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_of_a_flow_through_stages_which_are_not_seen() {
+    let stage = crate::support::stages::identity().stage().spawn();
+    let mut flow = Flow::from_iter(0u64..100).lanes(1).map(|n| n).through_stages([stage]).lanes(1).map(|n| n);
+    let monitor = flow.monitor();
+    let reading = tokio::spawn(async move {
+        while let Some(item) = flow.next().await {
+            slow(item).await;
+        }
+    });
+    sleep(10 * MS).await;
+    let _ = monitor.stats();
+    sleep(10 * MS).await;
+    let stats = monitor.stats();
+    assert!(stats.layers.iter().any(|layer| layer.part == LayerPart::Subscribing), "{stats}");
+    assert!(stats.bottleneck().is_none(), "{stats}");
+    reading.abort();
+}

@@ -117,7 +117,7 @@ impl<T: Hash> Assign<T> for AssignHash {
     }
 }
 
-/// Up to so many names are compared one by one, which takes less than to hash one.
+/// Up to this many names are compared one by one, which takes less time than a hash.
 const FEW: usize = 8;
 
 /// Names and their places.
@@ -233,3 +233,16 @@ macro_rules! debug_names {
 }
 
 debug_names!(AssignKey AssignBy);
+
+#[cfg(test)]
+mod tests {
+    use super::{FEW, Names};
+
+    #[test]
+    fn few_names_and_many_have_the_places_that_they_were_given() {
+        for count in [1, FEW, FEW + 1, 3 * FEW] {
+            let names = Names::new((0..count).map(|name| 7 * name));
+            assert!((0..count).all(|place| names.place(&(7 * place)) == place), "{count}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a task of a flow does with its time, for those who look.
 
-use crate::coop::has_given_way;
+use crate::coop::take_gave_way;
 use crate::sync::unpoisoned;
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ thread_local! {
     static WAITS_FOR_DEMAND: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Says that the driver being polled answers `Pending` because nobody wants its items.
+/// Answers `Pending` for a driver whose items are not wanted.
 pub(in crate::flow) fn waits_for_demand<T>() -> Poll<T> {
     WAITS_FOR_DEMAND.set(true);
     Poll::Pending
@@ -35,12 +35,12 @@ const KINDS: usize = 4;
 
 /// Keeps what a task does now, and since somebody has looked, how long it did what.
 ///
-/// To look at the clock takes as long as to hand over some tens of items. So a task whose turns are short is timed for one
-/// turn in `EACH`, and the others are taken to be like that one. What they took longer than that, the task has waited.
+/// A look at the clock takes as long as some tens of items. So a task whose turns are short is timed for one turn in
+/// `EACH`. The others are taken to be like that one, and what they took longer to be a wait.
 #[derive(Debug)]
 pub(in crate::flow) struct Gauge {
     doing: AtomicU8,
-    /// So many turns are not timed.
+    /// How many of the turns to come are not timed.
     untimed: AtomicU32,
     /// `None` until somebody has looked.
     spent: Mutex<Option<Spent>>,
@@ -57,7 +57,7 @@ struct Spent {
     turns: u32,
 }
 
-/// Of so many turns, one is timed.
+/// One turn in this many is timed.
 const EACH: u32 = 128;
 
 /// A turn that takes less, with the wait after it, is short.
@@ -96,15 +96,12 @@ impl Gauge {
 
     /// The task is about to be polled; `looked_at` says whether its time is counted.
     pub(in crate::flow) fn begins(&self, looked_at: bool) {
-        if looked_at {
-            match self.untimed.load(Ordering::Relaxed) {
-                0 => self.begins_turn(),
-                left => self.untimed.store(left - 1, Ordering::Relaxed),
-            }
+        if looked_at && self.untimed.load(Ordering::Relaxed) == 0 {
+            self.begins_turn();
         }
         self.doing.store(Doing::Works as u8, Ordering::Relaxed);
         WAITS_FOR_DEMAND.set(false);
-        has_given_way();
+        take_gave_way();
     }
 
     /// Counts the time since the last look at the clock, and says whether the turns that follow are timed.
@@ -116,7 +113,7 @@ impl Gauge {
         let timed = spent.turns == 0 && spent.turn[Doing::Works as usize] > Duration::ZERO;
         if timed && spent.turn.iter().sum::<Duration>() < SHORT {
             spent.turns = EACH;
-            self.untimed.store(EACH - 1, Ordering::Relaxed);
+            self.untimed.store(EACH, Ordering::Relaxed);
         } else {
             (spent.turns, spent.turn) = (0, [Duration::ZERO; KINDS]);
         }
@@ -125,7 +122,7 @@ impl Gauge {
     /// It was polled, and has not ended.
     pub(in crate::flow) fn waits(&self, looked_at: bool) {
         // It gave way to others, and has more to do.
-        if has_given_way() {
+        if take_gave_way() {
             return;
         }
         let for_demand = WAITS_FOR_DEMAND.take();
@@ -139,8 +136,11 @@ impl Gauge {
     }
 
     fn turn_to(&self, doing: Doing, looked_at: bool) {
-        if looked_at && self.untimed.load(Ordering::Relaxed) == 0 {
-            self.count(Instant::now());
+        if looked_at {
+            match self.untimed.load(Ordering::Relaxed) {
+                0 => _ = self.count(Instant::now()),
+                left => self.untimed.store(left - 1, Ordering::Relaxed),
+            }
         }
         self.doing.store(doing as u8, Ordering::Relaxed);
     }
@@ -198,9 +198,9 @@ impl LaneTimes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Doing, Spent};
+    use super::{Doing, EACH, Gauge, Spent, waits_for_demand};
     use std::time::Duration;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, advance};
 
     #[test]
     fn turns_that_are_not_timed_are_like_the_one_that_was_and_the_rest_is_a_wait() {
@@ -219,5 +219,25 @@ mod tests {
         assert_eq!(on(&spent), [50, 25, 1000], "four like it, and a wait");
         spent.count(Doing::Waits as u8, start + micros(1075 + 30));
         assert_eq!(on(&spent), [70, 35, 1000], "four that were shorter");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_task_of_short_turns_is_timed_now_and_then_and_its_long_waits_are_seen() {
+        let micros = Duration::from_micros;
+        let gauge = Gauge::new();
+        let turn = async |work, wait| {
+            gauge.begins(true);
+            advance(micros(work)).await;
+            let _ = waits_for_demand::<()>();
+            gauge.waits(true);
+            advance(micros(wait)).await;
+        };
+        for number in 0..10 * EACH {
+            // One long wait, in a turn that is not timed.
+            turn(3, if number == 5 * EACH + 7 { 1_000_000 } else { 1 }).await;
+        }
+        let times = gauge.times();
+        let turns = u64::from(10 * EACH);
+        assert_eq!(times.busy, micros(3 * turns));
+        assert_eq!((times.back_pressured, times.idle), (micros(turns - 1 + 1_000_000), Duration::ZERO));
     }
 }

@@ -36,6 +36,18 @@ pub enum LayerPart {
     Subscribing,
 }
 
+impl LayerPart {
+    /// What one of its tasks is.
+    pub(in crate::flow) fn word(self) -> &'static str {
+        match self {
+            Self::Lane => "lane",
+            Self::Source => "source",
+            Self::DeadLetters => "dead-letter sink",
+            Self::Subscribing => "subscription",
+        }
+    }
+}
+
 impl Layer {
     #[track_caller]
     pub(in crate::flow) fn here() -> Self {
@@ -105,8 +117,7 @@ impl fmt::Display for Layer {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.layer.part {
-            LayerPart::Lane => write!(f, "lane {}", self.number)?,
-            LayerPart::Source => write!(f, "source {}", self.number)?,
+            part @ (LayerPart::Lane | LayerPart::Source) => write!(f, "{} {}", part.word(), self.number)?,
             LayerPart::DeadLetters => write!(f, "the sink of dead letters")?,
             LayerPart::Subscribing => write!(f, "a subscription")?,
         }
