@@ -82,6 +82,11 @@ impl SupervisorShared {
         self.with(|registry| registry.admit(intake, &self.rules))
     }
 
+    /// What a child that has come to its end is to do.
+    pub(super) fn completed(self: &Arc<Self>, id: ChildId) -> Next {
+        self.with(|registry| registry.completed(id, &self.rules))
+    }
+
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
         // Before its end, which takes the name away. A child that completes has none to be told.

@@ -266,35 +266,42 @@ where
         }
     }
 
-    /// Starts the supervisor, unless it has started already.
+    /// What runs. Starts the supervisor, unless it has started already.
+    #[inline]
     #[track_caller]
     pub(super) fn running(&mut self) -> (&Arc<Starter<T, S>>, &AbortOnDrop) {
-        if let SinkState::Planned(plan) = &mut self.state {
-            // Before anything is moved: without a runtime this panics, and the plan stays as it is.
-            let runtime = plan.runtime.take().unwrap_or_else(Handle::current);
-            if let SinkState::Planned(plan) = std::mem::replace(&mut self.state, SinkState::Moving) {
-                let SupervisorPlan {
-                    spec,
-                    options,
-                    restart,
-                    intensity,
-                    restarts_per_child,
-                    backoff,
-                    shutdown,
-                    max_children,
-                    ..
-                } = *plan;
-                let pauses = backoff.map(Backoff::start);
-                let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children };
-                let shared = SupervisorShared::new(rules, runtime);
-                let owner = AbortOnDrop(Arc::clone(&shared));
-                self.state = SinkState::Running { core: Arc::new(Starter { shared, spec, options }), owner };
-            }
+        if let SinkState::Planned(_) = self.state {
+            self.launch();
         }
         match &self.state {
             SinkState::Running { core, owner } => (core, owner),
             SinkState::Planned(_) | SinkState::Moving => unreachable!("it was started above"),
         }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn launch(&mut self) {
+        let SinkState::Planned(plan) = &mut self.state else { return };
+        // Before anything is moved: without a runtime this panics, and the plan stays as it is.
+        let runtime = plan.runtime.take().unwrap_or_else(Handle::current);
+        let SinkState::Planned(plan) = std::mem::replace(&mut self.state, SinkState::Moving) else { return };
+        let SupervisorPlan {
+            spec,
+            options,
+            restart,
+            intensity,
+            restarts_per_child,
+            backoff,
+            shutdown,
+            max_children,
+            ..
+        } = *plan;
+        let pauses = backoff.map(Backoff::start);
+        let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children };
+        let shared = SupervisorShared::new(rules, runtime);
+        let owner = AbortOnDrop(Arc::clone(&shared));
+        self.state = SinkState::Running { core: Arc::new(Starter { shared, spec, options }), owner };
     }
 
     /// Waits for a place, or the end.

@@ -78,8 +78,9 @@ where
         let mut this = self.project();
         let next = match this.poll_event(cx) {
             Poll::Pending => return Poll::Pending,
+            Poll::Ready(ChildEvent::Completed) => this.complete(),
             Poll::Ready(ChildEvent::Killed) => this.abort(),
-            Poll::Ready(ChildEvent::Ended(outcome)) => this.end(outcome),
+            Poll::Ready(ChildEvent::Failed(outcome)) => this.fail(&outcome),
             Poll::Ready(ChildEvent::PauseOver) => match this.restart() {
                 Some(next) => next,
                 // Not polled in this turn: a child that always fails at once keeps no others waiting.
@@ -106,8 +107,10 @@ where
 enum ChildEvent {
     /// It is to be dropped in the middle of what it does.
     Killed,
-    /// Its attempt has come to an end, and is still to be dropped.
-    Ended(Outcome),
+    /// Its attempt has come to its end, and is still to be dropped.
+    Completed,
+    /// The same for an attempt that failed or panicked.
+    Failed(Outcome),
     /// The next attempt is to begin.
     PauseOver,
 }
@@ -124,7 +127,7 @@ where
             return Poll::Ready(ChildEvent::Killed);
         }
         let polled = match (self.attempt.as_mut().as_pin_mut(), &mut *self.pause) {
-            (Some(attempt), _) => poll_attempt(attempt, cx).map(ChildEvent::Ended),
+            (Some(attempt), _) => poll_attempt(attempt, cx),
             (None, Some(pause)) => pause.as_mut().poll(cx).map(|()| ChildEvent::PauseOver),
             (None, None) => Poll::Ready(ChildEvent::PauseOver),
         };
@@ -154,13 +157,19 @@ where
         self.core.shared.ended(*self.id, &outcome)
     }
 
-    fn end(&mut self, outcome: Outcome) -> Next {
-        // If dropping it panics after it returned, it did not come to its end.
-        let outcome = match (outcome, drop_attempt(self.attempt.as_mut())) {
-            (Outcome::Completed, Outcome::Panicked(panic)) => Outcome::Panicked(panic),
-            (outcome, _) => outcome,
-        };
-        self.core.shared.ended(*self.id, &outcome)
+    #[inline]
+    fn complete(&mut self) -> Next {
+        match drop_attempt(self.attempt.as_mut()) {
+            // It did not come to its end if dropping it panics after it returned.
+            Outcome::Panicked(panic) => self.core.shared.ended(*self.id, &Outcome::Panicked(panic)),
+            _ => self.core.shared.completed(*self.id),
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, outcome: &Outcome) -> Next {
+        drop_attempt(self.attempt.as_mut());
+        self.core.shared.ended(*self.id, outcome)
     }
 
     /// Makes the next attempt. `None`: it is there, and is polled next.
@@ -200,14 +209,17 @@ fn drop_attempt<F>(mut attempt: Pin<&mut Option<F>>) -> Outcome {
 }
 
 #[inline]
-fn poll_attempt<F: Future<Output: ChildOutput>>(attempt: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Outcome> {
+fn poll_attempt<F>(attempt: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<ChildEvent>
+where
+    F: Future<Output: ChildOutput>,
+{
     // `into_result` is called in here too: converting the error runs the user's code.
     let polled =
         catch_unwind(AssertUnwindSafe(|| attempt.poll(cx).map(|output| ChildOutput::into_result(output))));
     Poll::Ready(match polled {
         Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(Ok(()))) => Outcome::Completed,
-        Ok(Poll::Ready(Err(error))) => Outcome::Failed(Arc::from(error)),
-        Err(payload) => Outcome::Panicked(Panic::new(payload)),
+        Ok(Poll::Ready(Ok(()))) => ChildEvent::Completed,
+        Ok(Poll::Ready(Err(error))) => ChildEvent::Failed(Outcome::Failed(Arc::from(error))),
+        Err(payload) => ChildEvent::Failed(Outcome::Panicked(Panic::new(payload))),
     })
 }

@@ -6,7 +6,7 @@ use crate::supervisor::end::{GivenUp, SupervisorEnd};
 use crate::supervisor::event::EventKind;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::report::Stopped;
-use crate::supervisor::restart::Intensity;
+use crate::supervisor::restart::{Intensity, Restart};
 use crate::supervisor::rules::Rules;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -59,6 +59,20 @@ impl Registry {
         self.counts.restarts += 1;
         self.tell(id, EventKind::Restarted { restarts });
         true
+    }
+
+    /// A child has come to its end. Most children of most supervisors are gone with that, and nobody is to be told.
+    #[inline]
+    pub(in crate::supervisor) fn completed(&mut self, id: ChildId, rules: &Rules) -> Next {
+        let plain = self.listeners.is_empty() && self.get(id).is_some_and(|slot| slot.is_plain());
+        if plain && rules.restart != Restart::Permanent {
+            self.counts.completed += 1;
+            self.note_full(id);
+            self.vacate(id);
+            self.check_over();
+            return Next::Gone;
+        }
+        self.ended(id, &Outcome::Completed, rules)
     }
 
     pub(in crate::supervisor) fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
@@ -156,13 +170,19 @@ impl Registry {
         self.check_over();
     }
 
+    /// Before a child leaves: the sink may not have been polled while all its places were taken.
+    #[inline]
+    fn note_full(&mut self, id: ChildId) {
+        let of_sink = self.slots[id.slot as usize].intake as usize == SINK;
+        self.sink_full |= of_sink && self.sink.running >= self.sink_max;
+    }
+
     #[inline]
     pub(super) fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
-        let Some(slot) = self.get(id) else { return };
-        if slot.intake as usize == SINK && self.sink.running >= self.sink_max {
-            // The sink may not have been polled while all its places were taken.
-            self.sink_full = true;
+        if self.get(id).is_none() {
+            return;
         }
+        self.note_full(id);
         self.counts.ended(outcome);
         let slot = self.vacate(id);
         if slot.reported {

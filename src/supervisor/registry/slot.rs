@@ -70,6 +70,13 @@ impl ChildSlot {
         }
     }
 
+    /// Nothing but its name is known of it: it runs, and nobody has asked anything of it.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        let asked = self.killed | self.wanted | self.reported;
+        self.rare.is_none() && self.state == ChildState::Running && !asked
+    }
+
     pub(super) fn rare(&mut self) -> &mut ChildExtras {
         self.rare.get_or_insert_default()
     }
