@@ -76,6 +76,7 @@ pub mod ends;
 mod failure;
 pub mod flow;
 pub mod lane;
+mod meter;
 pub mod prelude;
 mod reduce;
 mod sealed;

@@ -14,6 +14,7 @@ use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, poll_one};
+use crate::meter::LaneMeter;
 use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
@@ -174,12 +175,14 @@ where
 {
     type Lane = MapAsyncLane<P::Lane, Fut, F>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let limit = Limit::new(self.n);
+        let layer = self.settings().layer.clone();
         let lanes = self.upstream.build(tasks).into_iter().enumerate();
         lanes
             .map(|(at, lane)| {
-                MapAsyncLane::new(lane, self.f.clone(), self.n, LanePermits::new(Arc::clone(&limit), at))
+                let (gate, meter) = (LanePermits::new(Arc::clone(&limit), at), tasks.meter(&layer, at));
+                MapAsyncLane::new(lane, self.f.clone(), self.n, gate, meter)
             })
             .collect()
     }
@@ -195,12 +198,12 @@ where
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let limit = Limit::new(self.n);
-        let dropped = self.settings().demand.max();
+        let Settings { demand, layer, .. } = self.settings().clone();
         let lanes = self.upstream.build(tasks).into_iter().enumerate();
         lanes
             .map(|(at, lane)| {
-                let gate = LanePermits::new(Arc::clone(&limit), at);
-                MapAsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, dropped)
+                let (gate, meter) = (LanePermits::new(Arc::clone(&limit), at), tasks.meter(&layer, at));
+                MapAsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, demand.max(), meter)
             })
             .collect()
     }
@@ -226,8 +229,8 @@ where
     Fut: Future<Output: Send> + Send + 'static,
 {
     /// To be called in the context of the runtime of the lanes.
-    fn new(upstream: L, f: F, n: usize, gate: LanePermits) -> Self {
-        Self { upstream, ended: false, f, n, gate, jobs: Jobs::new(Handle::current()) }
+    fn new(upstream: L, f: F, n: usize, gate: LanePermits, meter: LaneMeter) -> Self {
+        Self { upstream, ended: false, f, n, gate, jobs: Jobs::new(Handle::current(), meter) }
     }
 }
 

@@ -5,6 +5,7 @@ pub use bottleneck::{Bottleneck, BottleneckKind};
 use super::plumbing::gauge::LaneTimes;
 use super::plumbing::instruments::{Instruments, TaskGroup};
 use super::plumbing::place::{Layer, LayerPart};
+use crate::meter::MeterReading;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use std::time::Duration;
 /// seen.
 ///
 /// Its text is a table with a line for each lane: its number; items taken, sent, waiting and of open demand; the shares of
-/// time that it was busy, idle and back-pressured; and whether it has ended.
+/// time that it was busy, idle and back-pressured; whether it has ended; and its futures, open windows and watermark, if
+/// it has any.
 ///
 /// # Examples
 /// See [`Monitor::stats`](super::Monitor::stats).
@@ -36,6 +38,8 @@ pub struct FlowStats {
     pub discarded: u64,
     /// How many items came too late for their windows, or too far ahead; see [`Flow::late`](super::Flow::late).
     pub late: u64,
+    /// Why the flow failed, and where, if it did.
+    pub failure: Option<Arc<str>>,
 }
 
 /// What the lanes of a layer are doing, or other tasks of it.
@@ -73,6 +77,15 @@ pub struct LaneStats {
     pub open_demand: u64,
     /// Items that were sent to it and dropped with it.
     pub discarded: u64,
+    /// Futures of [`map_async`](super::Flow::map_async) and its like that it has begun, and whose results it has not passed
+    /// on; only those that were not ready at once.
+    pub futures: u64,
+    /// Windows that are open.
+    pub windows: u64,
+    /// How far its [windows of event time](crate::window#time) have got, in the milliseconds of the items' times; `None`
+    /// without such windows, or before it is known. Where these times are those of a clock, the watermark lags by what that
+    /// clock shows less this.
+    pub watermark: Option<i64>,
     /// What it did with its time since the first look.
     pub times: LaneTimes,
     /// Whether its task is gone: it has come to its end, or was stopped.
@@ -83,6 +96,11 @@ impl FlowStats {
     pub(super) fn of(instruments: &Instruments) -> Self {
         let parts = instruments.look();
         let mut layers: Vec<LayerStats> = parts.groups.iter().map(LayerStats::of).collect();
+        for (layer, lane, reading) in parts.readings() {
+            if let Some(lane) = layers.get_mut(layer).and_then(|layer| layer.lanes.get_mut(lane)) {
+                lane.read(reading);
+            }
+        }
         let mut read = 0;
         for edge in &parts.edges {
             let counts = (edge.counts)();
@@ -110,7 +128,7 @@ impl FlowStats {
                 below.open_demand += counts.asked - counts.sent;
             }
         }
-        Self { layers, read, ..Self::default() }
+        Self { layers, read, failure: parts.failure.clone(), ..Self::default() }
     }
 
     /// A picture of the layers, what they feed and how many items they have sent, in the language of Mermaid, which many
@@ -187,6 +205,37 @@ impl LayerStats {
         self.mean(|times| times.back_pressured)
     }
 
+    /// How far its windows of event time have got: the [watermark](LaneStats::watermark) of the lane that is furthest back.
+    /// Lanes without one, and those that have ended while others go on, hold nothing back.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::StreamExt;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let times = futures::stream::iter([0u64, 800, 2500]).chain(futures::stream::pending());
+    /// let mut sums = times
+    ///     .flow()
+    ///     .lanes(1)
+    ///     .window(Window::fixed(Duration::from_secs(1), |at: &u64| *at))
+    ///     .reduce(|| 0, |sum, at| *sum += at)
+    ///     .emit_state();
+    /// let monitor = sums.monitor();
+    /// assert_eq!(sums.next().await, Some(800)); // the first second
+    /// let layer = &monitor.stats().layers[0];
+    /// assert_eq!((layer.lanes[0].windows, layer.watermark()), (1, Some(2500)));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn watermark(&self) -> Option<i64> {
+        let all_ended = self.lanes.iter().all(|lane| lane.ended);
+        let counting = self.lanes.iter().filter(|lane| all_ended || !lane.ended);
+        counting.filter_map(|lane| lane.watermark).min()
+    }
+
     /// The mean share of time, 0 to 1, for which its lanes were busy.
     #[must_use]
     pub fn busy(&self) -> f64 {
@@ -197,6 +246,17 @@ impl LayerStats {
         let timed = self.lanes.iter().filter(|lane| lane.times.all() > Duration::ZERO);
         let shares: Vec<f64> = timed.map(|lane| lane.times.share(part(&lane.times))).collect();
         if shares.is_empty() { 0.0 } else { shares.iter().sum::<f64>() / shares.len() as f64 }
+    }
+}
+
+impl LaneStats {
+    /// Takes in what a part of the lane says. What has ended has let go of all that it had.
+    fn read(&mut self, said: MeterReading) {
+        if !self.ended {
+            self.futures += said.futures;
+            self.windows += said.windows;
+        }
+        self.watermark = self.watermark.or(said.watermark);
     }
 }
 
@@ -234,9 +294,25 @@ impl fmt::Display for FlowStats {
                     };
                     write!(f, " {share:>width$}")?;
                 }
-                writeln!(f, "{}", if lane.ended { "  ended" } else { "" })?;
+                if lane.ended {
+                    write!(f, "  ended")?;
+                }
+                if lane.futures > 0 {
+                    write!(f, "  {} futures", lane.futures)?;
+                }
+                if lane.windows > 0 {
+                    write!(f, "  {} windows", lane.windows)?;
+                }
+                if let Some(watermark) = lane.watermark {
+                    write!(f, "  watermark {watermark}")?;
+                }
+                writeln!(f)?;
             }
         }
-        write!(f, "read {}, discarded {}, late {}", self.read, self.discarded, self.late)
+        write!(f, "read {}, discarded {}, late {}", self.read, self.discarded, self.late)?;
+        match &self.failure {
+            Some(failure) => write!(f, "\nfailed: {failure}"),
+            None => Ok(()),
+        }
     }
 }

@@ -119,8 +119,10 @@ where
 
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         self.window.late.count_in(tasks.late());
-        let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|lane| InWindowsLane::new(lane, self.window.clone())).collect()
+        let layer = self.settings().layer.clone();
+        let lanes = self.upstream.build(tasks).into_iter().enumerate();
+        let in_windows = |(at, lane)| InWindowsLane::new(lane, self.window.clone(), tasks.meter(&layer, at));
+        lanes.map(in_windows).collect()
     }
 }
 

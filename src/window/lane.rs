@@ -5,13 +5,14 @@ use super::window::Window;
 use super::windowing::Windowing;
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, poll_one};
+use crate::meter::LaneMeter;
 use crate::reduce::{Places, Signal};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 pin_project! {
     /// A lane that puts items into windows, and says when these emit.
@@ -21,6 +22,7 @@ pin_project! {
         upstream: L,
         placing: Placing<K, C, O, T, P, Id>,
         watch: WindowWatch,
+        meter: LaneMeter,
     }
 }
 
@@ -30,9 +32,9 @@ where
     K: Windowing<T, Id = Id, Places = P>,
     Id: Clone,
 {
-    pub(crate) fn new(upstream: L, window: Window<K, C, O>) -> Self {
+    pub(crate) fn new(upstream: L, window: Window<K, C, O>, meter: LaneMeter) -> Self {
         let (placing, watch) = placed(window);
-        Self { upstream, placing, watch }
+        Self { upstream, placing, watch, meter }
     }
 }
 
@@ -55,17 +57,19 @@ where
         if watch.begin() {
             placing.start(watch, this.upstream.as_mut().origins());
         }
-        loop {
+        let polled = loop {
             match placing.pass(each) {
                 Passed::All => {}
-                Passed::Stopped => return Poll::Ready(Each::Stopped),
-                Passed::CallTurn => return give_way(cx),
+                Passed::Stopped => break Poll::Ready(Each::Stopped),
+                Passed::CallTurn => break give_way(cx),
             }
-            ready!(placing.poll_late(cx));
+            if placing.poll_late(cx).is_pending() {
+                break Poll::Pending;
+            }
             match placing.look(watch, cx) {
                 LaneNext::Read => {}
                 LaneNext::Pass => continue,
-                LaneNext::Return(answer) => return answer,
+                LaneNext::Return(answer) => break answer,
             }
             let mut passed = ControlFlow::Continue(());
             let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
@@ -75,9 +79,11 @@ where
                 })
             });
             if let LaneNext::Return(answer) = placing.has_read(watch, polled, passed.is_break(), cx) {
-                return answer;
+                break answer;
             }
-        }
+        };
+        placing.show(this.meter);
+        polled
     }
 }
 

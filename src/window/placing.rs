@@ -8,6 +8,7 @@ use super::window::Window;
 use super::windowing::{Sought, Windowing};
 use crate::coop::{Pace, give_way};
 use crate::lane::{Each, Origins};
+use crate::meter::LaneMeter;
 use crate::reduce::{Fire, Places, Signal, Trigger};
 use std::collections::VecDeque;
 use std::fmt;
@@ -314,6 +315,12 @@ where
         watch.stage = Stage::Ended;
         self.late.close();
         LaneNext::Return(Poll::Ready(Each::Ended))
+    }
+
+    /// Shows what is open to those who look.
+    #[inline]
+    pub(super) fn show(&self, meter: &LaneMeter) {
+        meter.show_windows(self.windows.len(), self.windows.watermark());
     }
 
     /// Looks after what the upstream answered; `stopped` when the reader had enough.

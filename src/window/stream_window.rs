@@ -4,6 +4,7 @@ use super::trigger::Triggering;
 use super::window::Window;
 use super::windowing::Windowing;
 use crate::lane::StreamLane;
+use crate::meter::LaneMeter;
 use crate::reduce::{
     Emit, EmitState, Fold, Info, Items, KeepsState, MergeBy, MergeStates, Never, OnTrigger, ReduceLane,
     ReduceRules, Reducer, Spread,
@@ -170,7 +171,7 @@ where
         K::Id,
     > {
         let Self { stream, window, reducer, emit, merge } = self;
-        let windowed = InWindowsLane::new(StreamLane::of(stream), window);
+        let windowed = InWindowsLane::new(StreamLane::of(stream), window, LaneMeter::default());
         ReduceLane::new(windowed, ReduceRules { reducer, emit, merge, lane: (0, 1) })
     }
 }

@@ -5,6 +5,7 @@ use gen_stage::flow::{
     BottleneckKind, FlowStats, Inner, LaneStats, LayerPart, LayerStats, Monitor, Readable,
 };
 use gen_stage::prelude::*;
+use gen_stage::window::Window;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -290,4 +291,62 @@ async fn nothing_is_said_of_a_flow_through_stages_which_are_not_seen() {
     assert!(stats.layers.iter().any(|layer| layer.part == LayerPart::Subscribing), "{stats}");
     assert!(stats.bottleneck().is_none(), "{stats}");
     reading.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_shows_the_futures_that_run() {
+    let mut flow = Flow::from_iter(0..10u32).lanes(2).map(|n| n).map_async(3, |n| async move {
+        sleep(100 * MS).await;
+        n
+    });
+    let monitor = flow.monitor();
+    let reader = tokio::spawn(flow.collect::<Vec<_>>());
+    sleep(50 * MS).await;
+    let stats = monitor.stats();
+    let layer = stats.layers.iter().find(|layer| layer.part == LayerPart::Lane).unwrap();
+    assert_eq!(layer.lanes.iter().map(|lane| lane.futures).sum::<u64>(), 3, "{stats}");
+    assert!(stats.to_string().contains(" futures"), "{stats}");
+    assert_eq!(reader.await.unwrap().len(), 10);
+    assert!(monitor.stats().layers.iter().flat_map(|layer| &layer.lanes).all(|lane| lane.futures == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_shows_its_open_windows_and_the_watermark_of_the_lane_that_is_furthest_back() {
+    let seconds = Window::fixed(1000 * MS, |(_, at): &(usize, u64)| *at).allowed_lateness(2000 * MS);
+    let items = [(0, 100), (0, 1100), (0, 5000), (1, 200), (1, 2400)];
+    let mut flow = stream::iter(items)
+        .chain(stream::pending())
+        .flow()
+        .lanes(1)
+        .partition_with(2, |(lane, _): &(usize, u64)| Some(*lane))
+        .window(seconds)
+        .reduce(|| 0u64, |n, _| *n += 1)
+        .emit_state();
+    let monitor = flow.monitor();
+    let reader = tokio::spawn(async move { while flow.next().await.is_some() {} });
+    sleep(50 * MS).await;
+    let stats = monitor.stats();
+    let layer = stats.layers.last().unwrap();
+    let lanes: Vec<_> = layer.lanes.iter().map(|lane| (lane.windows, lane.watermark)).collect();
+    assert_eq!(lanes, [(1, Some(5000)), (2, Some(2400))], "{stats}");
+    assert_eq!(layer.watermark(), Some(2400));
+    assert!(stats.to_string().contains("2 windows  watermark 2400"), "{stats}");
+    reader.abort();
+}
+
+#[tokio::test]
+async fn a_flow_that_failed_says_why_and_where() {
+    let mut flow = Flow::from_iter([2, 1, 0]).lanes(1).label("divide").map(|n| 2 / n);
+    let monitor = flow.monitor();
+    assert_eq!(monitor.stats().failure, None);
+    let read = tokio::spawn(flow.collect::<Vec<u32>>()).await;
+    assert!(read.unwrap_err().is_panic());
+    let failure = monitor.stats().failure.unwrap();
+    assert!(failure.starts_with("lane 0 of the layer `divide` (tests/flow/stats.rs:"), "{failure}");
+    assert!(failure.ends_with(") panicked: attempt to divide by zero"), "{failure}");
+    assert!(monitor.stats().to_string().ends_with(&format!("failed: {failure}")));
+
+    let handle = Flow::from_iter(0..).lanes(1).map(|n: u64| 7 / (50 - n)).start();
+    let error = handle.wait().await.unwrap_err();
+    assert_eq!(*handle.stats().failure.unwrap(), *error.to_string());
 }

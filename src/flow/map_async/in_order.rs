@@ -5,6 +5,7 @@ use crate::flow::map_async::round::{Round, Then};
 use crate::flow::plumbing::envelope::{Envelope, Numbered};
 use crate::flow::plumbing::sequence::Tagged;
 use crate::lane::{Each, Lane, poll_one};
+use crate::meter::LaneMeter;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -127,7 +128,14 @@ where
 {
     /// To be called in the context of the runtime of the lanes. `turn` is also how many entries the line may have
     /// beyond `n`.
-    pub(in crate::flow) fn new(upstream: L, f: F, n: usize, gate: LanePermits, turn: usize) -> Self {
+    pub(in crate::flow) fn new(
+        upstream: L,
+        f: F,
+        n: usize,
+        gate: LanePermits,
+        turn: usize,
+        meter: LaneMeter,
+    ) -> Self {
         let line = Line {
             queue: VecDeque::new(),
             passed: 0,
@@ -136,7 +144,7 @@ where
             items: 0,
             length: n.saturating_add(turn),
         };
-        let jobs = Jobs::new(Handle::current());
+        let jobs = Jobs::new(Handle::current(), meter);
         Self { upstream, ended: false, f, gate, jobs, line, turn: Turn::new(turn) }
     }
 }

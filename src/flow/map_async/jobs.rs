@@ -2,6 +2,7 @@
 
 use crate::failure::raise_from;
 use crate::flow::map_async::limit::Permit;
+use crate::meter::LaneMeter;
 use crate::sync::keep_waker;
 use pin_project_lite::pin_project;
 use std::any::Any;
@@ -31,6 +32,7 @@ pub(in crate::flow) struct Jobs<Fut: Future> {
     /// Taken out of `finished`, and not yet read.
     unread: VecDeque<(usize, JobOutcome<Fut::Output>)>,
     runtime: Handle,
+    meter: LaneMeter,
 }
 
 struct Job<Fut> {
@@ -112,7 +114,7 @@ impl<Fut> Jobs<Fut>
 where
     Fut: Future<Output: Send> + Send + 'static,
 {
-    pub(in crate::flow) fn new(runtime: Handle) -> Self {
+    pub(in crate::flow) fn new(runtime: Handle, meter: LaneMeter) -> Self {
         let state = Mutex::new(FinishedState { queue: VecDeque::new(), lane: None });
         Self {
             place: JobSlot::empty(),
@@ -121,6 +123,7 @@ where
             finished: Arc::new(Finished { state }),
             unread: VecDeque::new(),
             runtime,
+            meter,
         }
     }
 
@@ -153,6 +156,7 @@ where
         drop(seated);
         let (seat, finished) = (Arc::clone(&job.seat), Some(Arc::clone(&self.finished)));
         job.task = Some(self.runtime.spawn(JobTask { at, seat, finished }));
+        self.meter.show_futures(self.outstanding());
         at
     }
 
@@ -172,6 +176,7 @@ where
             match outcome {
                 JobOutcome::Done(output) => {
                     self.idle.push(at);
+                    self.meter.show_futures(self.outstanding());
                     return Some((at, output));
                 }
                 JobOutcome::Panicked(payload) => raise_from("a future", payload),
@@ -297,7 +302,7 @@ impl<Fut: Future> fmt::Debug for Jobs<Fut> {
 #[cfg(test)]
 mod tests {
     use super::super::limit::{LanePermits, Limit};
-    use super::Jobs;
+    use super::{Jobs, LaneMeter};
     use futures::future::{BoxFuture, FutureExt, pending, ready};
     use std::future::poll_fn;
     use tokio::runtime::{Builder, Handle};
@@ -306,7 +311,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_is_used_again() {
-        let mut jobs = Numbers::new(Handle::current());
+        let mut jobs = Numbers::new(Handle::current(), LaneMeter::default());
         assert!(jobs.begin(ready(1).boxed()).is_ready());
         assert_eq!(jobs.outstanding(), 0);
         for round in 0..3 {
@@ -330,7 +335,7 @@ mod tests {
     #[test]
     fn what_a_runtime_dropped_never_looks_done_and_gives_its_permit_back() {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let mut jobs = Numbers::new(runtime.handle().clone());
+        let mut jobs = Numbers::new(runtime.handle().clone(), LaneMeter::default());
         let mut gate = LanePermits::new(Limit::new(1), 0);
         assert!(jobs.begin(pending().boxed()).is_pending());
         jobs.spawn(gate.try_permit());

@@ -3,6 +3,7 @@
 use crate::edge::{EdgeCounts, Sender};
 use crate::flow::plumbing::gauge::Gauge;
 use crate::flow::plumbing::place::{Layer, Place};
+use crate::meter::{LaneMeter, MeterReading};
 use crate::sync::unpoisoned;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,10 @@ struct Shared {
 pub(in crate::flow) struct Instrumented {
     pub(in crate::flow) groups: Vec<TaskGroup>,
     pub(in crate::flow) edges: Vec<WatchedEdge>,
+    /// What parts of lanes say of themselves: a lane may have several, or none.
+    meters: Vec<(Layer, usize, LaneMeter)>,
+    /// Why the flow failed.
+    pub(in crate::flow) failure: Option<Arc<str>>,
     /// Layers whose lanes are run as lanes of another layer, and from which number on.
     merged: Vec<(Layer, Layer, usize)>,
 }
@@ -73,9 +78,21 @@ impl Instruments {
         });
     }
 
+    /// Adds a meter for a part of a lane.
+    pub(in crate::flow) fn add_meter(&self, layer: &Layer, lane: usize) -> LaneMeter {
+        let meter = LaneMeter::new();
+        self.parts().meters.push((layer.clone(), lane, meter.clone()));
+        meter
+    }
+
     /// The lanes of the layer `merged` are run as lanes of the layer `into`, from the number `first` on.
     pub(in crate::flow) fn add_merged(&self, merged: &Layer, into: &Layer, first: usize) {
         self.parts().merged.push((merged.clone(), into.clone(), first));
+    }
+
+    /// The flow fails, with what it fails with in the end.
+    pub(in crate::flow) fn fail(&self, why: &str) {
+        self.parts().failure = Some(why.into());
     }
 
     /// Looks at all that there is.
@@ -126,15 +143,29 @@ impl WatchedEdge {
 impl Instrumented {
     /// The group and the number of the lane that an edge leads to; `None` for the reader.
     pub(in crate::flow) fn end_of(&self, edge: &WatchedEdge) -> Option<(usize, usize)> {
-        let (mut layer, mut lane) = edge.to.as_ref().map(|(layer, lane)| (layer, *lane))?;
-        // Lanes are started after what feeds them, which may be a part of the same layer.
-        let below = edge.from.0 + 1;
+        let (layer, lane) = edge.to.as_ref().map(|(layer, lane)| (layer, *lane))?;
+        // Lanes are started after what feeds them.
+        self.lane_of(layer, lane, edge.from.0 + 1)
+    }
+
+    /// What is said of which group and lane. A lane whose task was not started yet has nothing to say.
+    pub(in crate::flow) fn readings(&self) -> impl Iterator<Item = (usize, usize, MeterReading)> {
+        let read = |(layer, lane, meter): &(Layer, usize, LaneMeter)| {
+            let (group, lane) = self.lane_of(layer, *lane, 0)?;
+            Some((group, lane, meter.read()))
+        };
+        self.meters.iter().filter_map(read)
+    }
+
+    /// The group that runs a lane of this layer, from the group `first` on, and the number that the lane has there.
+    fn lane_of(&self, layer: &Layer, lane: usize, first: usize) -> Option<(usize, usize)> {
+        let (mut layer, mut lane) = (layer, lane);
         loop {
-            if let Some(group) = self.groups.iter().skip(below).position(|group| group.layer.is(layer)) {
-                return Some((below + group, lane));
+            if let Some(group) = self.groups.iter().skip(first).position(|group| group.layer.is(layer)) {
+                return Some((first + group, lane));
             }
-            let (_, into, first) = self.merged.iter().find(|(merged, ..)| merged.is(layer))?;
-            (layer, lane) = (into, first + lane);
+            let (_, into, offset) = self.merged.iter().find(|(merged, ..)| merged.is(layer))?;
+            (layer, lane) = (into, offset + lane);
         }
     }
 }

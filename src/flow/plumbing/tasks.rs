@@ -1,11 +1,12 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
 use crate::edge::Sender;
-use crate::failure::raise_in_drop;
+use crate::failure::{message_of, raise_in_drop};
 use crate::flow::monitor::{Launch, Losses};
 use crate::flow::plumbing::instruments::Instruments;
 use crate::flow::plumbing::place::{Fallen, Layer, Place};
 use crate::lane::SourceGate;
+use crate::meter::LaneMeter;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
 use std::any::Any;
 use std::collections::HashMap;
@@ -64,8 +65,20 @@ impl Failure {
     pub(in crate::flow) fn raise(self) -> ! {
         match self {
             Self::Panic(fallen) => resume_unwind(fallen.payload),
+            gone @ Self::RuntimeGone => panic!("{gone}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panic(Fallen { place, payload }) => {
+                let place = place.as_deref().unwrap_or("a lane of the flow");
+                write!(f, "{place} panicked: {}", message_of(&**payload))
+            }
             Self::RuntimeGone => {
-                panic!("the runtime of the flow was shut down before the flow came to its end")
+                f.write_str("the runtime of the flow was shut down before the flow came to its end")
             }
         }
     }
@@ -171,6 +184,13 @@ impl Tasks {
         }
     }
 
+    /// Where a part of a lane of a layer says what it has, if somebody may look at this flow.
+    pub(in crate::flow) fn meter(&self, layer: &Layer, lane: usize) -> LaneMeter {
+        self.instruments
+            .as_ref()
+            .map_or_else(LaneMeter::default, |instruments| instruments.add_meter(layer, lane))
+    }
+
     /// Starts the task of a lane, or of something else, of a layer.
     pub(in crate::flow) fn spawn(
         &mut self,
@@ -240,6 +260,7 @@ impl Tasks {
             let failure = self.failure_of(error);
             let hides_nothing = matches!(self.failure, Some(Failure::RuntimeGone));
             if self.failure.is_none() || (hides_nothing && matches!(failure, Failure::Panic(_))) {
+                self.show_failure(&failure);
                 self.failure = Some(failure);
                 // The first failure is raised; a panic from dropping the rest would hide it.
                 let _ = self.stop();
@@ -259,7 +280,14 @@ impl Tasks {
                 failure.get_or_insert(fallen);
             }
         }
+        failure.iter().for_each(|failure| self.show_failure(failure));
         failure.map_or(Ok(()), Err)
+    }
+
+    fn show_failure(&self, failure: &Failure) {
+        if let Some(instruments) = &self.instruments {
+            instruments.fail(&failure.to_string());
+        }
     }
 
     /// Stops what has not ended. If a drop panics, that is the failure if `keep_panic` is set, else it is returned.
@@ -275,6 +303,7 @@ impl Tasks {
         }
         if self.failure.is_none() {
             self.failure = panicked.map(|payload| Failure::Panic(Fallen::in_drop(payload)));
+            self.failure.iter().for_each(|failure| self.show_failure(failure));
         }
         None
     }
