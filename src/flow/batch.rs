@@ -58,7 +58,7 @@ impl<P> Flow<P> {
         P: OpenLayer,
     {
         assert!(size > 0, "batch needs a size of at least 1 item, given 0");
-        self.batches(size as u64, OneEach)
+        self.batches("batch", size as u64, OneEach)
     }
 
     /// Gathers items into vectors with a total weight of at most `max`, at least 1, in each lane; `weigh` says what an
@@ -97,15 +97,15 @@ impl<P> Flow<P> {
         F: FnMut(&P::Item) -> u64 + Clone,
     {
         assert!(max > 0, "batch_by_weight needs a weight of at least 1, given 0");
-        self.batches(max, WeighedBy(weigh))
+        self.batches("batch_by_weight", max, WeighedBy(weigh))
     }
 
     #[track_caller]
-    fn batches<W>(self, max: u64, weigh: W) -> Flow<Batch<P, W>>
+    fn batches<W>(self, name: &'static str, max: u64, weigh: W) -> Flow<Batch<P, W>>
     where
         P: OpenLayer,
     {
-        self.then(|upstream| Batch { upstream, max, timeout: None, weigh })
+        self.then(name, |upstream| Batch { upstream, max, timeout: None, weigh })
     }
 }
 

@@ -75,7 +75,7 @@ impl<P> Flow<P> {
     where
         P: Readable,
     {
-        self.then(|plan| Boxed { plan: Box::new(plan) })
+        self.wrap(|plan| Boxed { plan: Box::new(plan) })
     }
 
     /// Takes the operators out of the flow's type; the order of the source can still be restored.
@@ -105,7 +105,7 @@ impl<P> Flow<P> {
     where
         P: InOrder,
     {
-        self.then(|plan| BoxedInOrder { plan: Box::new(plan) })
+        self.wrap(|plan| BoxedInOrder { plan: Box::new(plan) })
     }
 }
 

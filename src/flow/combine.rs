@@ -6,7 +6,6 @@ use super::flow::Flow;
 use super::plumbing::driver::RouteDriver;
 use super::plumbing::envelope::{Bare, ClosedLayer};
 use super::plumbing::exchange::cross;
-use super::plumbing::place::Layer;
 use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
@@ -84,8 +83,7 @@ impl<P> Flow<P> {
         M: FnMut(&mut V, V) + Clone,
     {
         assert!(max_keys > 0, "max_keys must be at least 1, given 0");
-        let layer = Layer::here();
-        self.then(|upstream| Combine {
+        self.open("combine", |upstream, layer| Combine {
             local: Local {
                 upstream,
                 fill,

@@ -77,7 +77,7 @@ where
         Si: Sink<X, Error: fmt::Debug> + Send + 'static,
         X: Send + 'static,
     {
-        self.then(|upstream| DeadLetters { upstream, sink })
+        self.then("dead_letters", |upstream| DeadLetters { upstream, sink })
     }
 }
 

@@ -81,14 +81,14 @@ where
         F: FnMut(&mut A, T),
         D: FnMut(A, P::Id) -> V,
     {
-        self.gathered(ByFns { init, merge, done })
+        self.gathered("departition", ByFns { init, merge, done })
     }
 }
 
 impl<P, R, E, M> Flow<Reduce<P, R, E, M>> {
     #[track_caller]
-    pub(super) fn gathered<G>(self, gather: G) -> Flow<Departition<P, R, E, M, G>> {
-        self.then(|reduce| Departition { reduce, gather })
+    pub(super) fn gathered<G>(self, name: &'static str, gather: G) -> Flow<Departition<P, R, E, M, G>> {
+        self.then(name, |reduce| Departition { reduce, gather })
     }
 }
 

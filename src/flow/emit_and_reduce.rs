@@ -47,7 +47,7 @@ impl<P> Flow<P> {
         I: FnMut() -> S + Clone,
         F: FnMut(&mut S, P::Item) -> V + Clone,
     {
-        self.reduce_by(EmitAndFold { init, f })
+        self.reduce_by("emit_and_reduce", EmitAndFold { init, f })
     }
 }
 
@@ -74,6 +74,6 @@ impl<P: Reducible, I, F> Flow<Reduce<P, EmitAndFold<I, F>>> {
     where
         EmitAndFold<I, F>: Reducer<P::Item, U>,
     {
-        self.emit_by(Nothing(PhantomData))
+        self.emit_by("emit_nothing", Nothing(PhantomData))
     }
 }

@@ -30,7 +30,7 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(P::Item) -> Option<U> + Clone,
     {
-        self.then(|plan| Stepped::new(plan, FilterMap(f)))
+        self.then("filter_map", |plan| Stepped::new(plan, FilterMap(f)))
     }
 }
 

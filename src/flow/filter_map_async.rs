@@ -40,7 +40,7 @@ impl<P> Flow<P> {
         Fut: Future<Output = Option<U>> + Send + 'static,
         U: Send,
     {
-        self.map_async_named("filter_map_async", n, f).then(|plan| Stepped::new(plan, Present))
+        self.map_async_named("filter_map_async", n, f).wrap(|plan| Stepped::new(plan, Present))
     }
 }
 

@@ -52,7 +52,13 @@ impl<P> Flow<P> {
         U: IntoIterator,
         F: FnMut(P::Item) -> U + Clone,
     {
-        self.then(|upstream| FlatMap { upstream, f: ByFn(f) })
+        self.then("flat_map", |upstream| FlatMap::by(f, upstream))
+    }
+}
+
+impl<P, F> FlatMap<P, ByFn<F>> {
+    pub(super) fn by(f: F, upstream: P) -> Self {
+        Self { upstream, f: ByFn(f) }
     }
 }
 

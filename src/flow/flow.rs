@@ -1,8 +1,10 @@
 use super::monitor::{Launch, Losses, Monitor};
 use super::plumbing::driver::ShareDriver;
 use super::plumbing::envelope::Bare;
+use super::plumbing::place::Layer;
 use super::plumbing::plan::{Build, Settings};
 use super::plumbing::tasks::{Failure, Tasks};
+use super::topology::Topology;
 use crate::coop::poll_budgeted;
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane};
@@ -89,27 +91,54 @@ impl RunningFlow {
 
 /// # The flow as a whole
 impl<P> Flow<P> {
-    /// Starts from a plan for a first layer.
-    pub(super) fn new(plan: P) -> Self {
-        Self { state: FlowState::Planned(plan), launch: Launch::default() }
+    /// Starts with the layer of a source, as the method `name` does.
+    #[track_caller]
+    pub(super) fn source(name: &'static str, plan: impl FnOnce(Layer) -> P) -> Self {
+        let (layer, mut launch) = (Layer::here(), Launch::default());
+        launch.topology.open_source(name, &layer);
+        Self { state: FlowState::Planned(plan(layer)), launch }
     }
 
-    /// Puts an operator on top of the plan.
+    /// Puts an operator on top of the plan: that of the method `name`.
     ///
     /// # Panics
     /// When the flow is running: that takes a caller that polled it in place and then went on building.
     #[track_caller]
-    pub(super) fn then<Q>(self, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
-        let (plan, launch) = self.into_plan("extended");
-        Flow { launch, ..Flow::new(wrap(plan)) }
+    pub(super) fn then<Q>(mut self, name: &'static str, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
+        self.launch.topology.add(name);
+        self.wrap(wrap)
     }
 
-    /// Puts an operator on top of this plan and another.
+    /// The same for something that users do not call an operator.
     #[track_caller]
-    pub(super) fn then_with<O, Q>(self, other: Flow<O>, wrap: impl FnOnce(P, O) -> Q) -> Flow<Q> {
+    pub(super) fn wrap<Q>(self, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
+        let (plan, launch) = self.into_plan("extended");
+        Flow { state: FlowState::Planned(wrap(plan)), launch }
+    }
+
+    /// Opens a layer on top of the plan, as the method `name` does.
+    #[track_caller]
+    pub(super) fn open<Q>(mut self, name: &'static str, wrap: impl FnOnce(P, Layer) -> Q) -> Flow<Q> {
+        let layer = Layer::here();
+        self.launch.topology.open_next(name, &layer);
+        self.wrap(|plan| wrap(plan, layer))
+    }
+
+    /// Opens a layer on top of this plan and another.
+    #[track_caller]
+    pub(super) fn open_over<O, Q>(
+        self,
+        name: &'static str,
+        other: Flow<O>,
+        wrap: impl FnOnce(P, O, Layer) -> Q,
+    ) -> Flow<Q> {
+        let layer = Layer::here();
         let (left, launch) = self.into_plan("extended");
-        let (right, other) = other.into_plan("merged");
-        Flow { launch: launch.with(other), ..Flow::new(wrap(left, right)) }
+        let (right, mut other) = other.into_plan("merged");
+        let added = std::mem::take(&mut other.topology);
+        let mut launch = launch.with(other);
+        launch.topology.open_over(name, &layer, added);
+        Flow { state: FlowState::Planned(wrap(left, right, layer)), launch }
     }
 
     #[track_caller]
@@ -246,6 +275,44 @@ impl<P> Flow<P> {
         self.plan_mut("another name");
         self.launch.name = Some(name.into());
         self
+    }
+
+    /// Says what the flow is made of so far: its layers, the operators in each, and where in the code they are.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// let clicks = Flow::from_iter([(1, "a"), (2, "b"), (1, "c")])
+    ///     .label("read")
+    ///     .filter(|(_, page)| *page != "b")
+    ///     .partition_by(|(user, _)| *user)
+    ///     .label("count")
+    ///     .lanes(2)
+    ///     .demand(100, 50)
+    ///     .count_by(|(user, _)| *user)
+    ///     .named("clicks");
+    /// let topology = clicks.describe();
+    /// let [read, count] = &topology.layers[..] else { panic!("two layers") };
+    /// assert_eq!((read.opened_by.name, read.operators[0].name), ("from_iter", "filter"));
+    /// assert_eq!((count.opened_by.name, count.lanes, &count.fed_by), ("partition_by", Some(2), &vec![0]));
+    /// println!("{topology}");
+    /// # let (file, text) = (file!(), topology.to_string());
+    /// # let lines = text.lines().map(|line| line.split(&format!(" ({file}:")).next().unwrap()).collect::<Vec<_>>();
+    /// # assert_eq!(lines, ["the flow `clicks`", "the layer `read`", "  filter", "the layer `count`", "  count_by"]);
+    /// # assert!(text.contains("): partition_by, 2 lanes, demand 50 to 100\n"), "{text}");
+    /// ```
+    /// That prints:
+    /// ```text
+    /// the flow `clicks`
+    /// the layer `read` (src/main.rs:3): from_iter, a lane for each core
+    ///   filter (src/main.rs:5)
+    /// the layer `count` (src/main.rs:6): partition_by, 2 lanes, demand 50 to 100
+    ///   count_by (src/main.rs:10)
+    /// ```
+    #[must_use]
+    pub fn describe(&self) -> Topology {
+        self.launch.describe()
     }
 
     /// Makes a monitor that looks at the flow: while it runs, and after it was collected. See [`Monitor::stats`].

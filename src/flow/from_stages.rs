@@ -65,7 +65,7 @@ impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     {
         let sources: Vec<_> = producers.into_iter().map(FromStage::new).collect();
         assert!(!sources.is_empty(), "from_stages needs at least 1 producer, given 0");
-        Flow::new(Source::new(sources))
+        Flow::source("from_stages", |layer| Source::new(sources, layer))
     }
 }
 

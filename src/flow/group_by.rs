@@ -38,7 +38,7 @@ impl<P> Flow<P> {
         K: Hash + Eq,
         F: FnMut(&P::Item) -> K + Clone,
     {
-        self.reduce_by(Grouping { key, kept: PhantomData })
+        self.reduce_by("group_by", Grouping { key, kept: PhantomData })
     }
 
     /// Gathers the values of each key in a vector, oldest first: for items that are pairs of key and value.
@@ -64,7 +64,7 @@ impl<P> Flow<P> {
         P: Reducible<Item = (K, V)>,
         K: Hash + Eq,
     {
-        self.reduce_by(GroupingPairs(PhantomData))
+        self.reduce_by("group_by_key", GroupingPairs(PhantomData))
     }
 
     /// Counts the items of each key.
@@ -89,7 +89,7 @@ impl<P> Flow<P> {
         K: Hash + Eq,
         F: FnMut(&P::Item) -> K + Clone,
     {
-        self.reduce_by(Summing { pair: PairWith1(key), sums: PhantomData })
+        self.reduce_by("count_by", Summing { pair: PairWith1(key), sums: PhantomData })
     }
 
     /// Adds up the values of each key: `pair` makes key and value of an item.
@@ -116,7 +116,7 @@ impl<P> Flow<P> {
         V: Default + AddAssign,
         F: FnMut(P::Item) -> (K, V) + Clone,
     {
-        self.reduce_by(Summing { pair: Pair(pair), sums: PhantomData })
+        self.reduce_by("sum_by", Summing { pair: Pair(pair), sums: PhantomData })
     }
 }
 

@@ -57,7 +57,7 @@ impl<P> Flow<P> {
         let runtime = self.launch.runtime.clone();
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let idle = NotStarted { stop: stop.clone(), meter: Arc::clone(&meter) };
-        let flow = self.then(|plan| StopWhen::metered(plan, stop.clone(), Arc::clone(&meter)));
+        let flow = self.wrap(|plan| StopWhen::metered(plan, stop.clone(), Arc::clone(&meter)));
         let mut setup = FromLane::new(flow, idle).stage().label("flow");
         if let Some(runtime) = runtime {
             setup = setup.on(runtime);

@@ -9,7 +9,6 @@ use super::join::mode::{JoinMode, Side};
 use super::merge::Merge;
 use super::plumbing::envelope::{Bare, InWindow};
 use super::plumbing::exchange::{Exchange, Routed};
-use super::plumbing::place::Layer;
 use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
 use super::plumbing::step::{Step, Stepped};
 use super::plumbing::tasks::Tasks;
@@ -95,7 +94,7 @@ impl<P> Flow<P> {
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
     {
         let keys = Keys { left: left_key, right: right_key };
-        self.sides(right, keys.clone()).then(|upstream| Join::new(upstream, mode, keys))
+        self.sides("bounded_join", right, keys.clone()).wrap(|upstream| Join::new(upstream, mode, keys))
     }
 
     /// Makes a row of every pair of items, one of each flow, with equal keys and in one window.
@@ -164,11 +163,18 @@ impl<P> Flow<P> {
         O: LateItems<Side<P::Item, Q::Item>> + Clone,
     {
         let keys = Keys { left: left_key, right: right_key };
-        self.sides(right, keys.clone()).window(window).then(|upstream| Join::new(upstream, mode, keys))
+        self.sides("window_join", right, keys.clone())
+            .window(window)
+            .wrap(|upstream| Join::new(upstream, mode, keys))
     }
 
     #[track_caller]
-    fn sides<Q, K, F, G>(self, right: Flow<Q>, keys: Keys<F, G>) -> Flow<Sides<P, Q, F, G>>
+    fn sides<Q, K, F, G>(
+        self,
+        name: &'static str,
+        right: Flow<Q>,
+        keys: Keys<F, G>,
+    ) -> Flow<Sides<P, Q, F, G>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         Q: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
@@ -176,8 +182,7 @@ impl<P> Flow<P> {
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
     {
-        let layer = Layer::here();
-        self.then_with(right, |mut left, mut right| {
+        self.open_over(name, right, |mut left, mut right, layer| {
             // The task that partitions the items marks them too.
             left.pass_through();
             right.pass_through();

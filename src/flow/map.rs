@@ -33,7 +33,17 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(P::Item) -> U + Clone,
     {
-        self.then(|plan| Stepped::new(plan, Map(f)))
+        self.mapped("map", f)
+    }
+
+    /// As [`map`](Flow::map), in the name of another method.
+    #[track_caller]
+    pub(super) fn mapped<U, F>(self, name: &'static str, f: F) -> Flow<Stepped<P, Map<F>>>
+    where
+        P: Open,
+        F: FnMut(P::Item) -> U,
+    {
+        self.then(name, |plan| Stepped::new(plan, Map(f)))
     }
 }
 

@@ -126,14 +126,19 @@ impl<P> Flow<P> {
 
     /// [`map_async`](Self::map_async), with the `name` that the panic about a bad `n` gives.
     #[track_caller]
-    pub(super) fn map_async_named<Fut, F>(self, name: &str, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
+    pub(super) fn map_async_named<Fut, F>(
+        self,
+        name: &'static str,
+        n: usize,
+        f: F,
+    ) -> Flow<MapAsync<P, Fut, F>>
     where
         P: OpenLayer,
         F: FnMut(P::Item) -> Fut + Clone,
         Fut: Future<Output: Send> + Send + 'static,
     {
         assert!(n > 0, "{name} needs room for at least 1 future in flight, given 0");
-        self.then(|upstream| MapAsync { upstream, n, f, future: PhantomData })
+        self.then(name, |upstream| MapAsync { upstream, n, f, future: PhantomData })
     }
 }
 

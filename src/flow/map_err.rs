@@ -32,7 +32,7 @@ where
     where
         F: FnMut(E) -> G + Clone,
     {
-        self.then(|plan| Stepped::new(plan, MapErr(f)))
+        self.then("map_err", |plan| Stepped::new(plan, MapErr(f)))
     }
 }
 

@@ -32,7 +32,7 @@ where
     where
         F: FnMut(V) -> U + Clone,
     {
-        self.then(|plan| Stepped::new(plan, MapValues(f)))
+        self.then("map_values", |plan| Stepped::new(plan, MapValues(f)))
     }
 }
 

@@ -46,8 +46,7 @@ impl<P> Flow<P> {
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         Q: Build<Bare, Lane: Send + 'static, Item = P::Item>,
     {
-        let layer = Layer::here();
-        self.then_with(other, |left, right| Merge::new(left, right, layer))
+        self.open_over("merge", other, Merge::new)
     }
 }
 

@@ -50,6 +50,7 @@
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
 //! | have errors and logs say where | [`named`](Flow::named), [`label`](Flow::label) |
+//! | see what it is made of | [`describe`](Flow::describe), [`Monitor::topology`], [`FlowHandle::topology`] |
 //! | see what it does, and what holds it up | [`monitor`](Flow::monitor), [`Monitor::stats`], [`FlowHandle::stats`], [`FlowStats::bottleneck`] |
 //! | finish | [`collect`](Flow::collect), [`for_each`](Flow::for_each), [`for_each_async`](Flow::for_each_async), [`run`](Flow::run), [`forward`](Flow::forward), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum), [`min_by_key`](Flow::min_by_key), [`max_by_key`](Flow::max_by_key), or [`into_stream`](Flow::into_stream) and any `StreamExt` |
 //! | run in the background, shut down | [`start`](Flow::start), [`stop_when`](Flow::stop_when) |
@@ -216,6 +217,7 @@ mod stop_when;
 mod flow;
 mod monitor;
 mod stats;
+mod topology;
 
 // Ends.
 mod collect;
@@ -263,3 +265,4 @@ pub use start::FlowHandle;
 pub use stats::{Bottleneck, BottleneckKind, FlowStats, LaneStats, LayerStats};
 pub use stream_flow::StreamFlow;
 pub use throttle::Throttle;
+pub use topology::{Operator, Topology, TopologyLayer};

@@ -1,5 +1,6 @@
 use super::plumbing::instruments::Instruments;
 use super::stats::FlowStats;
+use super::topology::Topology;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,21 +12,28 @@ use tokio::runtime::Handle;
 /// # Examples
 /// See [`Flow::monitor`](crate::Flow::monitor).
 #[derive(Clone, Default)]
-pub struct Monitor(Arc<OnceLock<(Losses, Instruments)>>);
+pub struct Monitor(Arc<OnceLock<Shown>>);
+
+/// What a flow that has started shows.
+struct Shown {
+    losses: Losses,
+    instruments: Instruments,
+    topology: Topology,
+}
 
 impl Monitor {
     /// How many items were dropped before an operator or the reader took them, so far; see
     /// [`Flow::discarded`](crate::Flow::discarded).
     #[must_use]
     pub fn discarded(&self) -> u64 {
-        self.0.get().map_or(0, |(losses, _)| losses.discarded())
+        self.0.get().map_or(0, |shown| shown.losses.discarded())
     }
 
     /// How many items came too late for their windows, or too far ahead, and were dropped, so far; see
     /// [`Flow::late`](crate::Flow::late).
     #[must_use]
     pub fn late(&self) -> u64 {
-        self.0.get().map_or(0, |(losses, _)| losses.late())
+        self.0.get().map_or(0, |shown| shown.losses.late())
     }
 
     /// What each lane has taken and sent so far, what waits on its way, and what lanes did with their time since the first
@@ -59,8 +67,30 @@ impl Monitor {
     /// ```
     #[must_use]
     pub fn stats(&self) -> FlowStats {
-        let stats = self.0.get().map(|(_, instruments)| FlowStats::of(instruments));
+        let stats = self.0.get().map(|shown| FlowStats::of(&shown.instruments, &shown.topology));
         FlowStats { discarded: self.discarded(), late: self.late(), ..stats.unwrap_or_default() }
+    }
+}
+
+impl Monitor {
+    /// What the flow is made of, once it has started; nothing before. See [`Flow::describe`](crate::Flow::describe).
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut flow = Flow::from_iter(0..3).map(|n: u32| n * 2);
+    /// let monitor = flow.monitor();
+    /// assert!(monitor.topology().layers.is_empty());
+    /// let total = flow.filter(|n| *n > 0).sum::<u32>().await;
+    /// let operators = &monitor.topology().layers[0].operators;
+    /// assert_eq!((total, operators[0].name, operators[1].name), (6, "map", "filter"));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn topology(&self) -> Topology {
+        self.0.get().map_or_else(Topology::default, |shown| shown.topology.clone())
     }
 }
 
@@ -92,6 +122,8 @@ impl Losses {
 pub(super) struct Launch {
     pub(super) runtime: Option<Handle>,
     pub(super) name: Option<Arc<str>>,
+    /// What the flow is made of, except for its name.
+    pub(super) topology: Topology,
     monitors: Vec<Monitor>,
 }
 
@@ -103,13 +135,19 @@ impl Launch {
         monitor
     }
 
-    /// The launch of two flows that have become one. If both name a runtime, or themselves, that of
+    /// What the flow is made of.
+    pub(super) fn describe(&self) -> Topology {
+        Topology { name: self.name.clone(), ..self.topology.clone() }
+    }
+
+    /// The launch of two flows that have become one, with the topology of the first. If both name a runtime, or themselves, that of
     /// `self` counts.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.monitors.extend(other.monitors);
         Self {
             runtime: self.runtime.or(other.runtime),
             name: self.name.or(other.name),
+            topology: self.topology,
             monitors: self.monitors,
         }
     }
@@ -119,7 +157,8 @@ impl Launch {
         let instruments = (!self.monitors.is_empty()).then(Instruments::default)?;
         for monitor in &self.monitors {
             // Set only once: the monitor was made for this flow alone, and the flow starts once.
-            let _ = monitor.0.set((losses.clone(), instruments.clone()));
+            let (losses, instruments) = (losses.clone(), instruments.clone());
+            let _ = monitor.0.set(Shown { losses, instruments, topology: self.describe() });
         }
         Some(instruments)
     }

@@ -48,7 +48,7 @@ where
         U: IntoIterator,
         F: FnMut(&mut R::State, Info<P::Id>) -> U + Clone,
     {
-        self.emit_by(OnTrigger(f))
+        self.emit_by("on_trigger", OnTrigger(f))
     }
 }
 
@@ -98,7 +98,7 @@ where
     where
         F: FnMut(&mut R::State, R::State) + Clone,
     {
-        self.then(|reduce| Reduce {
+        self.then("merge_states", |reduce| Reduce {
             upstream: reduce.upstream,
             reducer: reduce.reducer,
             emit: reduce.emit,

@@ -98,7 +98,7 @@ impl<P> Flow<P> {
     where
         P: Build<Numbered>,
     {
-        self.then(|mut upstream| {
+        self.then("ordered", |mut upstream| {
             upstream.pass_through();
             Ordered { upstream }
         })

@@ -1,7 +1,6 @@
 use super::flow::Flow;
 use super::plumbing::envelope::Bare;
 use super::plumbing::exchange::{Exchange, Routed};
-use super::plumbing::place::Layer;
 use super::plumbing::plan::Build;
 use crate::dispatch::adapters::{ByHash, ByKey, ByKeyRef, ByRouter};
 use std::hash::Hash;
@@ -51,8 +50,7 @@ impl<P> Flow<P> {
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         P::Item: Hash,
     {
-        let layer = Layer::here();
-        self.then(|plan| Exchange::new(plan, Routed(ByHash::default()), layer))
+        self.open("partition", |plan, layer| Exchange::new(plan, Routed(ByHash::default()), layer))
     }
 
     /// Sends each item to the lane that the hash of its key says, so that items with equal keys meet in one lane.
@@ -85,8 +83,7 @@ impl<P> Flow<P> {
         K: Hash,
         F: FnMut(&P::Item) -> K + Clone + Send + 'static,
     {
-        let layer = Layer::here();
-        self.then(|plan| Exchange::new(plan, Routed(ByKey::new(key)), layer))
+        self.open("partition_by", |plan, layer| Exchange::new(plan, Routed(ByKey::new(key)), layer))
     }
 
     /// Like [`partition_by`](Flow::partition_by), with a key that is a part of the item and is not cloned.
@@ -123,8 +120,7 @@ impl<P> Flow<P> {
         K: Hash + ?Sized,
         F: FnMut(&P::Item) -> &K + Clone + Send + 'static,
     {
-        let layer = Layer::here();
-        self.then(|plan| Exchange::new(plan, Routed(ByKeyRef::new(key)), layer))
+        self.open("partition_by_ref", |plan, layer| Exchange::new(plan, Routed(ByKeyRef::new(key)), layer))
     }
 
     /// Sends each item to the lane that `router` says, 0 to `lanes - 1`; `None` drops the item.
@@ -159,7 +155,7 @@ impl<P> Flow<P> {
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         F: FnMut(&P::Item) -> Option<usize> + Clone + Send + 'static,
     {
-        let layer = Layer::here();
-        self.then(|plan| Exchange::new(plan, Routed(ByRouter::new(router)), layer)).lanes(lanes)
+        self.open("partition_with", |plan, layer| Exchange::new(plan, Routed(ByRouter::new(router)), layer))
+            .lanes(lanes)
     }
 }

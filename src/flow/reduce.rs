@@ -62,16 +62,16 @@ impl<P> Flow<P> {
         I: FnMut() -> S + Clone,
         F: FnMut(&mut S, P::Item) + Clone,
     {
-        self.reduce_by(Fold { init, f })
+        self.reduce_by("reduce", Fold { init, f })
     }
 
     /// Puts a reducer at the end of the layer.
     #[track_caller]
-    pub(super) fn reduce_by<R: KeepsState>(self, reducer: R) -> Flow<Reduce<P, R>>
+    pub(super) fn reduce_by<R: KeepsState>(self, name: &'static str, reducer: R) -> Flow<Reduce<P, R>>
     where
         P: Reducible,
     {
-        self.then(|upstream| Reduce { upstream, reducer, emit: Items, merge: Never })
+        self.then(name, |upstream| Reduce { upstream, reducer, emit: Items, merge: Never })
     }
 }
 
@@ -94,13 +94,13 @@ impl<P, R, M> Flow<Reduce<P, R, Items, M>> {
     /// `Flow.emit(:state)`.
     #[track_caller]
     pub fn emit_state(self) -> Flow<Reduce<P, R, EmitState, M>> {
-        self.emit_by(EmitState)
+        self.emit_by("emit_state", EmitState)
     }
 
     /// Says what comes out at triggers.
     #[track_caller]
-    pub(super) fn emit_by<E>(self, emit: E) -> Flow<Reduce<P, R, E, M>> {
-        self.then(|reduce| Reduce {
+    pub(super) fn emit_by<E>(self, name: &'static str, emit: E) -> Flow<Reduce<P, R, E, M>> {
+        self.then(name, |reduce| Reduce {
             upstream: reduce.upstream,
             reducer: reduce.reducer,
             emit,

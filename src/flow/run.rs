@@ -68,12 +68,13 @@ impl<P> Flow<P> {
     ///
     /// # Source
     /// `Flow.each/2` and `Flow.run/2`.
-    pub async fn for_each<F>(self, f: F)
+    #[track_caller]
+    pub fn for_each<F>(self, f: F) -> impl Future<Output = ()>
     where
         P: Build<Bare, Lane: Send + 'static>,
         P: OpenLayer<Item: 'static>,
         F: FnMut(P::Item) + Clone + Send + 'static,
     {
-        self.map(f).run().await;
+        self.mapped("for_each", f).run()
     }
 }

@@ -41,6 +41,7 @@ impl<P> Flow<P> {
         P: Layered,
     {
         self.plan_mut("other lanes").settings().set_lanes(lanes);
+        self.launch.topology.last(|layer| layer.lanes = Some(lanes));
         self
     }
 
@@ -77,7 +78,9 @@ impl<P> Flow<P> {
     where
         P: Layered,
     {
-        self.plan_mut("another label").settings().layer.set_label(label.into());
+        let label = label.into();
+        self.plan_mut("another label").settings().layer.set_label(Arc::clone(&label));
+        self.launch.topology.last(|layer| layer.label = Some(label));
         self
     }
 
@@ -174,6 +177,7 @@ impl<P> Flow<P> {
         P: Layered,
     {
         self.plan_mut("another demand").settings().demand = demand;
+        self.launch.topology.last(|layer| layer.demand = demand);
         self
     }
 }

@@ -1,7 +1,6 @@
 use super::flow::Flow;
 use super::plumbing::envelope::Bare;
 use super::plumbing::exchange::{Exchange, Shuffle};
-use super::plumbing::place::Layer;
 use super::plumbing::plan::Build;
 
 impl<P> Flow<P> {
@@ -34,7 +33,6 @@ impl<P> Flow<P> {
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
     {
-        let layer = Layer::here();
-        self.then(|plan| Exchange::new(plan, Shuffle, layer))
+        self.open("shuffle", |plan, layer| Exchange::new(plan, Shuffle, layer))
     }
 }

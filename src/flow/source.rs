@@ -48,7 +48,7 @@ where
     )]
     #[track_caller]
     pub fn from_iter(iter: impl IntoIterator<IntoIter = I>) -> Self {
-        Flow::new(Source::new(vec![Iter::of(iter.into_iter())]))
+        Flow::source("from_iter", |layer| Source::new(vec![Iter::of(iter.into_iter())], layer))
     }
 
     /// Spreads the items of many iterators over lanes that run on all cores.
@@ -84,7 +84,7 @@ where
     pub fn from_iters<T: IntoIterator<IntoIter = I>>(iters: impl IntoIterator<Item = T>) -> Self {
         let iters: Vec<_> = iters.into_iter().map(|iter| Iter::of(iter.into_iter())).collect();
         assert!(!iters.is_empty(), "from_iters needs at least 1 iterator, given 0");
-        Flow::new(Source::new(iters))
+        Flow::source("from_iters", |layer| Source::new(iters, layer))
     }
 }
 
@@ -121,7 +121,7 @@ where
     pub fn from_streams(streams: impl IntoIterator<Item = S>) -> Self {
         let streams: Vec<_> = streams.into_iter().map(StreamLane::of).collect();
         assert!(!streams.is_empty(), "from_streams needs at least 1 stream, given 0");
-        Flow::new(Source::new(streams))
+        Flow::source("from_streams", |layer| Source::new(streams, layer))
     }
 }
 
@@ -135,9 +135,8 @@ pub struct Source<L> {
 }
 
 impl<L: Lane> Source<L> {
-    #[track_caller]
-    pub(super) fn new(sources: Vec<L>) -> Self {
-        Self { sources, settings: Settings::of(Layer::here()) }
+    pub(super) fn new(sources: Vec<L>, layer: Layer) -> Self {
+        Self { sources, settings: Settings::of(layer) }
     }
 }
 

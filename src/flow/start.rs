@@ -10,6 +10,7 @@ use super::report::{FlowError, FlowReport};
 use super::start::shutdown::{RunClock, or_abort};
 use super::stats::FlowStats;
 use super::stop_when::{Meter, StopWhen};
+use super::topology::Topology;
 use crate::failure::raise_in_drop;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
 use std::any::Any;
@@ -237,6 +238,23 @@ impl FlowHandle {
     #[must_use]
     pub fn stats(&self) -> FlowStats {
         self.lifeline.0.monitor.stats()
+    }
+
+    /// What the flow is made of; see [`Flow::describe`](super::Flow::describe).
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let flow = Flow::from_iter(0..100).map(|n: u32| n / 2).named("halves").start();
+    /// let topology = flow.topology();
+    /// assert_eq!((topology.name.as_deref(), topology.layers[0].operators[0].name), (Some("halves"), "map"));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn topology(&self) -> Topology {
+        self.lifeline.0.monitor.topology()
     }
 
     /// Whether the flow has ended and all of its tasks are gone.

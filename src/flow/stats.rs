@@ -5,6 +5,7 @@ pub use bottleneck::{Bottleneck, BottleneckKind};
 use super::plumbing::gauge::LaneTimes;
 use super::plumbing::instruments::{Instruments, TaskGroup};
 use super::plumbing::place::{Layer, LayerPart};
+use super::topology::{Operator, Topology};
 use crate::meter::MeterReading;
 use std::fmt;
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub struct LayerStats {
     pub line: u32,
     /// What of the layer this is.
     pub part: LayerPart,
+    /// What its lanes do with their items, in this order.
+    pub operators: Vec<Operator>,
     /// Its tasks, by their numbers.
     pub lanes: Vec<LaneStats>,
     /// What it sends its items to, as indexes of [`FlowStats::layers`].
@@ -93,9 +96,10 @@ pub struct LaneStats {
 }
 
 impl FlowStats {
-    pub(super) fn of(instruments: &Instruments) -> Self {
+    pub(super) fn of(instruments: &Instruments, topology: &Topology) -> Self {
         let parts = instruments.look();
-        let mut layers: Vec<LayerStats> = parts.groups.iter().map(LayerStats::of).collect();
+        let mut layers: Vec<LayerStats> =
+            parts.groups.iter().map(|group| LayerStats::of(group, topology)).collect();
         for (layer, lane, reading) in parts.readings() {
             if let Some(lane) = layers.get_mut(layer).and_then(|layer| layer.lanes.get_mut(lane)) {
                 lane.read(reading);
@@ -180,7 +184,7 @@ impl FlowStats {
 }
 
 impl LayerStats {
-    fn of(group: &TaskGroup) -> Self {
+    fn of(group: &TaskGroup, topology: &Topology) -> Self {
         let opened = group.layer.opened();
         let lanes = group.tasks.iter().map(|task| LaneStats {
             times: task.times(),
@@ -192,6 +196,7 @@ impl LayerStats {
             file: opened.file(),
             line: opened.line(),
             part: group.layer.its_part(),
+            operators: topology.operators_of(&group.layer).to_vec(),
             lanes: lanes.collect(),
             feeds: Vec::new(),
             is_read: false,

@@ -57,7 +57,7 @@ impl<P> Flow<P> {
     where
         P: Plan,
     {
-        self.then(|upstream| StopWhen { upstream, token, meter: None })
+        self.then("stop_when", |upstream| StopWhen { upstream, token, meter: None })
     }
 }
 

@@ -51,7 +51,7 @@ pub trait StreamFlow: Stream + Sized {
         Self: Send + 'static,
         Self::Item: Send + 'static,
     {
-        Flow::new(Source::new(vec![StreamLane::of(self)]))
+        Flow::source("flow", |layer| Source::new(vec![StreamLane::of(self)], layer))
     }
 }
 

@@ -96,7 +96,7 @@ where
             emit: Least { emit: reduce.emit, n, compare },
             merge: reduce.merge,
         };
-        self.then(of_each).gathered(all)
+        self.wrap(of_each).gathered("take_sort", all)
     }
 }
 

@@ -81,7 +81,7 @@ impl<P> Flow<P> {
     where
         P: Open,
     {
-        self.then(|upstream| Throttled { upstream, throttle, cost: OneEach })
+        self.then("throttle", |upstream| Throttled { upstream, throttle, cost: OneEach })
     }
 }
 
@@ -113,7 +113,7 @@ impl<P: Open> Flow<Throttled<P, OneEach>> {
     where
         F: FnMut(&P::Item) -> u64 + Clone,
     {
-        self.then(|plan| Throttled {
+        self.wrap(|plan| Throttled {
             upstream: plan.upstream,
             throttle: plan.throttle,
             cost: WeighedBy(cost),

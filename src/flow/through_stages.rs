@@ -93,8 +93,10 @@ impl<P> Flow<P> {
             sources.push(FromStage::new(stage));
         }
         assert!(!sources.is_empty(), "through_stages needs at least 1 stage, given 0");
-        let source = Source::new(sources);
-        self.then(|upstream| ThroughStages { upstream, readers, source })
+        self.open("through_stages", |upstream, layer| {
+            let source = Source::new(sources, layer);
+            ThroughStages { upstream, readers, source }
+        })
     }
 }
 

@@ -76,7 +76,7 @@ impl<P> Flow<P> {
         P: OpenLayer,
         K: Windowing<P::Item>,
     {
-        self.then(|upstream| InWindows { upstream, window })
+        self.then("window", |upstream| InWindows { upstream, window })
     }
 }
 

@@ -21,6 +21,7 @@ mod stats;
 #[path = "../support/mod.rs"]
 mod support;
 mod throttle;
+mod topology;
 mod try_filter_map;
 mod try_map;
 mod uniq;
