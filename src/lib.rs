@@ -42,6 +42,7 @@
 //! | write a source, a lane or an edge by hand | [`lane`], [`edge`] |
 //! | read text in blocks of whole lines | [`blocks`] |
 //! | see what a flow does, and what holds it up | [`Flow::monitor`], [`flow::FlowStats`] |
+//! | see what is logged, and the spans that your code runs in | [`logs`] |
 //! | test a pipeline of your own | the module `testing`, with the feature of that name |
 //! | find here what you know from elsewhere | [`coming_from`] |
 //!
@@ -76,10 +77,12 @@ pub mod ends;
 mod failure;
 pub mod flow;
 pub mod lane;
+pub mod logs;
 mod meter;
 pub mod prelude;
 mod reduce;
 mod sealed;
+mod span;
 pub mod stage;
 pub mod supervisor;
 mod sync;

@@ -3,6 +3,7 @@ use super::core::StageCore;
 use super::reason::Reason;
 use crate::dispatch::Dispatcher;
 use crate::failure::Panic;
+use crate::span::TaskSpan;
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -20,11 +21,16 @@ use tokio_util::sync::CancellationToken;
 /// # Drop
 /// Aborts the stage.
 #[must_use = "a stage does nothing until its driver is polled"]
-pub struct Driver(Pin<Box<dyn Future<Output = ()> + Send>>);
+pub struct Driver {
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    span: TaskSpan,
+}
 
 impl Driver {
-    pub(super) fn new(future: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(Box::pin(future))
+    /// The driver of the stage with this label.
+    pub(super) fn new(label: &str, future: impl Future<Output = ()> + Send + 'static) -> Self {
+        let span = TaskSpan::debug(|| tracing::debug_span!("stage", stage = label));
+        Self { future: Box::pin(future), span }
     }
 }
 
@@ -32,7 +38,9 @@ impl Future for Driver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
+        let this = &mut *self;
+        let _entered = this.span.enter();
+        this.future.as_mut().poll(cx)
     }
 }
 

@@ -356,7 +356,7 @@ where
             subscribe_to,
             stop_when_alone,
         });
-        let driver = Driver::new(drive(end, token.clone(), core));
+        let driver = Driver::new(&label, drive(end, token.clone(), core));
         let mailbox = Box::new(mailbox);
         (Handle::new(RunningStage { id, label, mailbox, address, token, ended, tally }), driver)
     }

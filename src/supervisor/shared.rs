@@ -7,6 +7,7 @@ use super::outcome::Outcome;
 use super::registry::{Deferred, Kill, Next, Phase, Refused, Registry};
 use super::report::SupervisorReport;
 use super::rules::Rules;
+use crate::span::TaskSpan;
 use crate::sync::unpoisoned;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,6 +81,15 @@ impl SupervisorShared {
     /// Takes in a child that is to be started.
     pub(super) fn admit(self: &Arc<Self>, intake: usize) -> Result<ChildId, Refused> {
         self.with(|registry| registry.admit(intake, &self.rules))
+    }
+
+    /// The span of a child that starts.
+    #[inline]
+    pub(super) fn span_of(self: &Arc<Self>, id: ChildId) -> TaskSpan {
+        TaskSpan::debug(|| {
+            let label = self.with(|registry| registry.label_of(id));
+            tracing::debug_span!("child", child = %id, label = label.as_deref())
+        })
     }
 
     /// What a child that has come to its end is to do.

@@ -5,6 +5,7 @@ use super::registry::Next;
 use super::spec::{ChildOutput, ChildSpec, Starting};
 use crate::coop::give_way;
 use crate::failure::Panic;
+use crate::span::TaskSpan;
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +38,7 @@ pin_project! {
         waiting: bool,
         // The registry knows that it has ended.
         gone: bool,
+        span: TaskSpan,
     }
 
     impl<T, S> PinnedDrop for ChildTask<T, S>
@@ -62,8 +64,19 @@ where
     S: ChildSpec<T>,
 {
     pub(super) fn new(core: Arc<Starter<T, S>>, id: ChildId, item: Option<T>, attempt: S::Future) -> Self {
-        let attempt = Some(attempt);
-        Self { core, id, item, restarts: 0, attempt, pause: None, waiting: false, gone: false }
+        let (attempt, span) = (Some(attempt), core.shared.span_of(id));
+        Self { core, id, item, restarts: 0, attempt, pause: None, waiting: false, gone: false, span }
+    }
+
+    /// Polls it in its span, which is not there meanwhile.
+    #[cold]
+    fn poll_in_span(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let span = std::mem::take(self.as_mut().project().span);
+        let entered = span.enter();
+        let polled = self.as_mut().poll(cx);
+        drop(entered);
+        *self.project().span = span;
+        polled
     }
 }
 
@@ -75,6 +88,9 @@ where
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.span.is_none() {
+            return self.poll_in_span(cx);
+        }
         let mut this = self.project();
         let next = match this.poll_event(cx) {
             Poll::Pending => return Poll::Pending,

@@ -179,3 +179,22 @@ fn a_flow_that_is_being_read_takes_no_name() {
     runtime.block_on(async { futures::StreamExt::next(&mut flow).await });
     let _ = flow.named("late");
 }
+
+#[tokio::test(start_paused = true)]
+async fn futures_run_in_the_span_of_their_lane_wherever_they_are_polled() {
+    let lines = Lines::listen();
+    let within = lines.within();
+    let flow = Flow::from_iter(0..2u32).lanes(1).label("ask").map_async(2, move |_| {
+        let within = within.clone();
+        async move {
+            let at_first = within();
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            (at_first, within())
+        }
+    });
+    for (at_first, later) in flow.collect::<Vec<_>>().await {
+        assert_eq!(at_first, later);
+        let [lane] = &later[..] else { panic!("{later:?}") };
+        assert!(lane.starts_with("DEBUG lane layer=\"ask\" opened="), "{lane}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What runs a stage: a runtime, a driver polled by hand, or nothing at all.
 
 use super::into_sink::Basket;
+use crate::support::Lines;
 use crate::support::stages::{collect, count, double, identity};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::prelude::*;
@@ -54,4 +55,15 @@ async fn dropping_a_driver_that_was_never_polled_ends_its_stage() {
     assert!(subscribing.await.is_err());
     assert!(matches!(numbers.wait().await, Reason::Aborted));
     assert!(numbers.status().await.is_err());
+}
+
+#[tokio::test]
+async fn callbacks_run_in_the_span_of_their_stage() {
+    let lines = Lines::listen();
+    let within = lines.within();
+    let numbers = from_iter((0..3).map(move |_| within())).stage().label("numbers").spawn();
+    for spans in numbers.subscribe().await.unwrap().collect::<Vec<_>>().await {
+        assert_eq!(spans, ["DEBUG stage stage=\"numbers\""]);
+    }
+    assert!(lines.within()().is_empty());
 }

@@ -7,8 +7,8 @@ use gen_stage::Backoff;
 use gen_stage::prelude::*;
 use gen_stage::stage::from_iter;
 use gen_stage::supervisor::{
-    Child, DynamicSupervisor, EventKind, Outcome, Restart, Shutdown, StartError, SupervisorEnd,
-    SupervisorHandle,
+    Child, DynamicSupervisor, EventKind, Outcome, Restart, Shutdown, StartError, StreamSupervised,
+    SupervisorEnd, SupervisorHandle,
 };
 use std::error::Error;
 use std::fmt;
@@ -369,4 +369,41 @@ async fn handles_that_were_downgraded_keep_nothing_and_hand_the_item_back_in_the
     }
     let refused = weak.start_child(3).unwrap_err();
     assert!(matches!(refused, StartError::Ended { end: SupervisorEnd::Aborted, item: 3 }), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_runs_in_a_span_of_its_own_in_all_its_attempts() {
+    let lines = Lines::listen();
+    let within = lines.within();
+    let (seen, attempts) = tokio::sync::mpsc::unbounded_channel();
+    let mut supervisor = DynamicSupervisor::with_child(move |name: &'static str, child: Child| {
+        let (within, seen) = (within.clone(), seen.clone());
+        async move {
+            seen.send(within()).unwrap();
+            tokio::task::yield_now().await;
+            seen.send(within()).unwrap();
+            if name == "a" && child.restarts() == 0 { Err("once more") } else { Ok(()) }
+        }
+    })
+    .restart(Restart::Transient)
+    .label_by(|name| (*name).to_owned());
+    supervisor.send("a").await.unwrap();
+    supervisor.close().await.unwrap();
+    drop(supervisor);
+    let attempts: Vec<_> = tokio_stream::wrappers::UnboundedReceiverStream::new(attempts).collect().await;
+    assert_eq!(attempts, vec![["DEBUG child child=#1 label=\"a\""]; 4]);
+    assert!(lines.within()().is_empty());
+}
+
+#[tokio::test]
+async fn a_task_of_an_item_runs_in_a_span() {
+    let lines = Lines::listen();
+    let within = lines.within();
+    let tasks = futures::stream::iter(0..3).supervised(2, move |_: u32| {
+        let within = within.clone();
+        async move { within() }
+    });
+    for (_, spans) in tasks.collect::<Vec<_>>().await {
+        assert_eq!(spans.unwrap(), ["DEBUG task"]);
+    }
 }

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
+use tracing_core::span::Current;
 
 /// The lines that this thread logs while this is alive, level first.
 pub(crate) struct Lines {
     lines: Arc<Mutex<Vec<String>>>,
     spans: Arc<Mutex<Vec<String>>>,
+    entered: Arc<Mutex<Vec<u64>>>,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
@@ -19,7 +21,17 @@ impl Lines {
         ALWAYS.get_or_init(|| tracing::Dispatch::new(Ears::default()));
         let ears = Ears::default();
         let (lines, spans) = (Arc::clone(&ears.lines), Arc::clone(&ears.spans));
-        Self { lines, spans, _guard: tracing::subscriber::set_default(ears) }
+        let entered = Arc::clone(&ears.entered);
+        Self { lines, spans, entered, _guard: tracing::subscriber::set_default(ears) }
+    }
+
+    /// Says which spans the caller of the answer is in, the innermost last.
+    pub(crate) fn within(&self) -> impl Fn() -> Vec<String> + Clone + Send + Sync + 'static {
+        let (spans, entered) = (Arc::clone(&self.spans), Arc::clone(&self.entered));
+        move || {
+            let spans = spans.lock().unwrap();
+            entered.lock().unwrap().iter().map(|id| spans[*id as usize - 1].clone()).collect()
+        }
     }
 
     /// All spans: level, name and fields of each.
@@ -42,6 +54,9 @@ impl Lines {
 struct Ears {
     lines: Arc<Mutex<Vec<String>>>,
     spans: Arc<Mutex<Vec<String>>>,
+    entered: Arc<Mutex<Vec<u64>>>,
+    /// What each span was made by.
+    kinds: Mutex<Vec<&'static tracing::Metadata<'static>>>,
 }
 
 /// The fields of a line or a span.
@@ -61,8 +76,10 @@ impl tracing::Subscriber for Ears {
     fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
         let mut fields = Fields(format!("{} {}", span.metadata().level(), span.metadata().name()));
         span.record(&mut fields);
-        self.spans.lock().unwrap().push(fields.0);
-        tracing::span::Id::from_u64(1)
+        let mut spans = self.spans.lock().unwrap();
+        spans.push(fields.0);
+        self.kinds.lock().unwrap().push(span.metadata());
+        tracing::span::Id::from_u64(spans.len() as u64)
     }
 
     fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
@@ -75,7 +92,16 @@ impl tracing::Subscriber for Ears {
         self.lines.lock().unwrap().push(fields.0);
     }
 
-    fn enter(&self, _: &tracing::span::Id) {}
+    fn current_span(&self) -> Current {
+        let Some(id) = self.entered.lock().unwrap().last().copied() else { return Current::none() };
+        Current::new(tracing::span::Id::from_u64(id), self.kinds.lock().unwrap()[id as usize - 1])
+    }
 
-    fn exit(&self, _: &tracing::span::Id) {}
+    fn enter(&self, id: &tracing::span::Id) {
+        self.entered.lock().unwrap().push(id.into_u64());
+    }
+
+    fn exit(&self, id: &tracing::span::Id) {
+        assert_eq!(self.entered.lock().unwrap().pop(), Some(id.into_u64()), "spans are left in turn");
+    }
 }

@@ -3,6 +3,7 @@
 use crate::failure::raise_from;
 use crate::flow::map_async::limit::Permit;
 use crate::meter::LaneMeter;
+use crate::span::TaskSpan;
 use crate::sync::keep_waker;
 use pin_project_lite::pin_project;
 use std::any::Any;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tracing::Span;
 
 type Payload = Box<dyn Any + Send>;
 
@@ -155,7 +157,8 @@ where
         seated.permit = permit;
         drop(seated);
         let (seat, finished) = (Arc::clone(&job.seat), Some(Arc::clone(&self.finished)));
-        job.task = Some(self.runtime.spawn(JobTask { at, seat, finished }));
+        job.task =
+            Some(self.runtime.spawn(JobTask { at, seat, finished, span: TaskSpan::debug(Span::current) }));
         self.meter.show_futures(self.outstanding());
         at
     }
@@ -241,6 +244,8 @@ struct JobTask<Fut: Future> {
     seat: Arc<Seat<Fut>>,
     /// `None` once the outcome was reported.
     finished: Option<Arc<Finished<Fut::Output>>>,
+    /// That of the lane.
+    span: TaskSpan,
 }
 
 impl<Fut: Future> JobTask<Fut> {
@@ -265,6 +270,7 @@ impl<Fut: Future> Future for JobTask<Fut> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let entered = this.span.enter();
         let mut seated = this.seat.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = match catch_unwind(AssertUnwindSafe(|| seated.place.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -277,6 +283,7 @@ impl<Fut: Future> Future for JobTask<Fut> {
         };
         let permit = seated.permit.take();
         drop(seated);
+        drop(entered);
         this.report(outcome, permit);
         Poll::Ready(())
     }

@@ -2,6 +2,7 @@
 
 use super::results::Results;
 use crate::failure::Panic;
+use crate::span::TaskSpan;
 use crate::supervisor::ChildError;
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -20,6 +21,7 @@ pin_project! {
         limit: TimeLimit,
         // After the future, so that a future dropped with its task is gone before its result is told.
         teller: Teller<Fut::Output>,
+        span: TaskSpan,
     }
 }
 
@@ -40,7 +42,19 @@ pub(super) struct Teller<O> {
 
 impl<Fut: Future> TaskRun<Fut> {
     pub(super) fn new(future: Fut, limit: Option<Duration>, teller: Teller<Fut::Output>) -> Self {
-        Self { future: Some(future), limit: limit.map_or(TimeLimit::None, TimeLimit::For), teller }
+        let limit = limit.map_or(TimeLimit::None, TimeLimit::For);
+        Self { future: Some(future), limit, teller, span: TaskSpan::debug(|| tracing::debug_span!("task")) }
+    }
+
+    /// Polls it in its span, which is not there meanwhile.
+    #[cold]
+    fn poll_in_span(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let span = std::mem::take(self.as_mut().project().span);
+        let entered = span.enter();
+        let polled = self.as_mut().poll(cx);
+        drop(entered);
+        *self.project().span = span;
+        polled
     }
 }
 
@@ -78,6 +92,9 @@ impl<Fut: Future> Future for TaskRun<Fut> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.span.is_none() {
+            return self.poll_in_span(cx);
+        }
         let mut this = self.project();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let Some(future) = this.future.as_mut().as_pin_mut() else {
