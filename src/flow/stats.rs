@@ -1,4 +1,6 @@
 mod bottleneck;
+#[cfg(feature = "metrics")]
+mod metrics;
 
 pub use bottleneck::{Bottleneck, BottleneckKind};
 

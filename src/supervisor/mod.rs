@@ -90,6 +90,8 @@ mod end;
 mod event;
 mod events;
 mod handle;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod options;
 mod outcome;
 mod reader;

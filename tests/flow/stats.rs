@@ -1,5 +1,6 @@
 //! What a flow says of itself while it runs, and after.
 
+use crate::support::MetricsBoard;
 use futures::{StreamExt, sink, stream};
 use gen_stage::flow::{
     BottleneckKind, FlowStats, Inner, LaneStats, LayerPart, LayerStats, Monitor, Readable,
@@ -349,4 +350,36 @@ async fn a_flow_that_failed_says_why_and_where() {
     let handle = Flow::from_iter(0..).lanes(1).map(|n: u64| 7 / (50 - n)).start();
     let error = handle.wait().await.unwrap_err();
     assert_eq!(*handle.stats().failure.unwrap(), *error.to_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_numbers_go_to_metrics_under_their_names() {
+    let mut flow = Flow::from_iter(0..7u64)
+        .label("in")
+        .lanes(1)
+        .partition_with(1, |_| Some(0))
+        .window(Window::fixed(1000 * MS, |n: &u64| *n))
+        .reduce(|| 0u64, |n, _| *n += 1)
+        .emit_state();
+    let monitor = flow.monitor();
+    assert!(MetricsBoard::of(|| monitor.stats().record_metrics("f")).values().all(|number| *number == 0.0));
+    assert_eq!(flow.by_ref().collect::<Vec<_>>().await, [7]);
+    let stats = monitor.stats();
+    let numbers = MetricsBoard::of(|| stats.record_metrics("f"));
+    let below = format!("layer={}:{},part=lane,lane=0", file!(), stats.layers[1].line);
+    let expected = [
+        ("gen_stage_flow_discarded_total{flow=f}".to_owned(), 0.0),
+        ("gen_stage_flow_failed{flow=f}".into(), 0.0),
+        ("gen_stage_flow_late_total{flow=f}".into(), 0.0),
+        ("gen_stage_flow_read_total{flow=f}".into(), 1.0),
+        ("gen_stage_flow_sent_total{flow=f,layer=in,part=lane,lane=0}".into(), 7.0),
+        (format!("gen_stage_flow_taken_total{{flow=f,{below}}}"), 7.0),
+        (format!("gen_stage_flow_watermark_milliseconds{{flow=f,{below}}}"), 6.0),
+        (format!("gen_stage_flow_waiting{{flow=f,{below}}}"), 0.0),
+    ];
+    for (name, number) in expected {
+        assert_eq!(numbers.get(&name), Some(&number), "{name} of {numbers:#?}");
+    }
+    // Nine numbers for each lane, one watermark, and four for the flow.
+    assert_eq!(numbers.len(), 2 * 9 + 1 + 4, "{numbers:#?}");
 }

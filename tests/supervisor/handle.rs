@@ -2,7 +2,7 @@
 
 use super::SECOND;
 use crate::support::children::{Children, End, Start};
-use crate::support::settle;
+use crate::support::{MetricsBoard, settle};
 use futures::{FutureExt, SinkExt};
 use gen_stage::Backoff;
 use gen_stage::supervisor::{
@@ -400,4 +400,27 @@ async fn the_last_handle_of_a_supervisor_without_a_sink_aborts_it() {
     let report = waiting.await;
     assert!(matches!(report.end, SupervisorEnd::Aborted));
     assert_eq!((children.alive(), report.stopped.len()), (0, 1));
+}
+
+#[tokio::test]
+async fn its_counts_go_to_metrics_under_their_names() {
+    let mut supervisor =
+        DynamicSupervisor::new(|n: u32| async move { if n < 2 { Ok(()) } else { Err("no") } });
+    let handle = supervisor.handle();
+    for n in 0..5 {
+        supervisor.send(n).await.unwrap();
+    }
+    let numbers = MetricsBoard::of(|| handle.count_children().record_metrics("jobs"));
+    assert_eq!(numbers["gen_stage_supervisor_children{supervisor=jobs,state=active}"], 5.0);
+    supervisor.close().await.unwrap();
+    let numbers = MetricsBoard::of(|| handle.count_children().record_metrics("jobs"));
+    let some: Vec<_> =
+        numbers.iter().filter(|(_, number)| **number > 0.0).map(|(name, n)| (&name[..], *n)).collect();
+    let expected = [
+        ("gen_stage_supervisor_ended_total{supervisor=jobs,outcome=completed}", 2.0),
+        ("gen_stage_supervisor_ended_total{supervisor=jobs,outcome=failed}", 3.0),
+        ("gen_stage_supervisor_started_total{supervisor=jobs}", 5.0),
+    ];
+    assert_eq!(some, expected);
+    assert_eq!(numbers.len(), 2 + 2 + 5 + 3, "{numbers:#?}");
 }

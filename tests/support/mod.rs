@@ -5,6 +5,7 @@
 pub(crate) mod children;
 pub(crate) mod finisher_suite;
 mod lines;
+mod metrics_board;
 pub(crate) mod operator_suite;
 pub(crate) mod shapes;
 pub(crate) mod slate;
@@ -12,6 +13,7 @@ pub(crate) mod stages;
 
 pub(crate) use finisher_suite::finisher_suite;
 pub(crate) use lines::Lines;
+pub(crate) use metrics_board::MetricsBoard;
 pub(crate) use operator_suite::operator_suite;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt};
