@@ -22,7 +22,7 @@
 //! | a flow was aborted | debug | |
 //! | an item came too late for its windows, or too far ahead, and was dropped | debug | |
 //!
-//! A flow [in the background](crate::Flow::start) logs how it ended. Of others, their readers know.
+//! A flow [in the background](crate::Flow::start) logs how it ended; any other tells that to its reader.
 //!
 //! # Events of stages
 //!

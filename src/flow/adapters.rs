@@ -26,6 +26,7 @@ pub use super::map::Map;
 pub use super::map_async::in_order::MapAsyncLaneInOrder;
 pub use super::map_async::{MapAsync, MapAsyncLane};
 pub use super::map_batch::Batches;
+pub use super::map_blocking::Blocking;
 pub use super::map_err::MapErr;
 pub use super::map_ok::MapOk;
 pub use super::map_values::MapValues;

@@ -37,6 +37,7 @@
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
 //! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by) |
 //! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`try_map_async`](Flow::try_map_async) |
+//! | block a thread for each item | [`map_blocking`](Flow::map_blocking) |
 //! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
 //! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
@@ -156,11 +157,13 @@ mod uniq;
 mod map_async;
 
 mod filter_map_async;
+mod map_blocking;
 mod ordered;
 
 // Results.
 mod map_ok;
 
+mod map_blocking;
 mod map_err;
 mod try_filter_map;
 mod try_map;

@@ -47,6 +47,7 @@ fn operators_are_listed_by_the_names_of_their_methods_in_the_order_of_the_calls(
         .inspect(|_| {})
         .map_async(2, |n| async move { n })
         .filter_map_async(2, |n| async move { Some(n) })
+        .map_blocking(2, |n| n)
         .throttle(Throttle::per_second(9))
         .cost(|n| u64::from(*n))
         .uniq()
@@ -65,6 +66,7 @@ fn operators_are_listed_by_the_names_of_their_methods_in_the_order_of_the_calls(
         "inspect",
         "map_async",
         "filter_map_async",
+        "map_blocking",
         "throttle",
         "uniq",
         "uniq_by",

@@ -3,6 +3,7 @@
 mod filter_map_async;
 mod in_order;
 mod map_async;
+mod map_blocking;
 mod ordered;
 #[path = "../support/mod.rs"]
 mod support;
