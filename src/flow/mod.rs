@@ -163,7 +163,6 @@ mod ordered;
 // Results.
 mod map_ok;
 
-mod map_blocking;
 mod map_err;
 mod try_filter_map;
 mod try_map;

@@ -8,5 +8,6 @@ mod monitor;
 mod partitioned_workers;
 mod printed;
 mod program;
+mod progress;
 mod windows;
 mod word_count;
