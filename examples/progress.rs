@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! ███████████████████████████████████████████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  67/120  56 %  about 1s left
-//! the layer `scale` (examples/progress.rs:54): what feeds it waits for it 100 % of the time
+//! the layer `scale` (examples/progress.rs:52): what feeds it waits for it 100 % of the time
 //! ```
 
 use clap::Parser;
