@@ -10,6 +10,8 @@ use thiserror::Error;
 /// around it keeps the buffer.
 ///
 /// # Contract
+/// With the feature `testing`, `check_dispatcher` of the module of that name tells whether yours keeps it.
+///
 /// - A subscription is never sent more than it asked for.
 /// - [`dispatch`](Self::dispatch) hands back the items that no subscription has asked for, in order. The stage puts
 ///   them in its buffer.

@@ -1,5 +1,5 @@
 //! Probes for tests of your own pipelines: a source that yields what the test sends, and a sink that takes what the test
-//! asks for. Needs the feature `testing`.
+//! asks for; and a check of your own dispatchers. Needs the feature `testing`.
 //!
 //! # Testing your pipeline
 //! Put the part that you want to test into a function from a flow to a flow, or from a stream to a stream; see "a flow in
@@ -40,10 +40,12 @@
 //! # });
 //! ```
 
+mod check_dispatcher;
 mod link;
 mod sink;
 mod source;
 
+pub use check_dispatcher::check_dispatcher;
 pub use sink::{SinkCancelled, SinkProbe, TestSink, test_sink};
 pub use source::{SourceProbe, TestSource, test_source};
 
