@@ -208,7 +208,13 @@ impl Registry {
         if gone.killed {
             self.uncount_killed();
         }
-        let at = gone.intake as usize;
+        self.leaves(gone.intake as usize);
+        vacated
+    }
+
+    /// Counts one child less for its intake.
+    #[inline]
+    fn leaves(&mut self, at: usize) {
         let mut last = false;
         if let Some(intake) = self.intake(at) {
             intake.running -= 1;
@@ -222,7 +228,6 @@ impl Registry {
         if last {
             self.forget_intake(at);
         }
-        vacated
     }
 
     fn tell_end(&mut self, id: ChildId, outcome: &Outcome) {

@@ -64,15 +64,20 @@ impl Registry {
     /// A child has come to its end. Most children of most supervisors are gone with that, and nobody is to be told.
     #[inline]
     pub(in crate::supervisor) fn completed(&mut self, id: ChildId, rules: &Rules) -> Next {
-        let plain = self.listeners.is_empty() && self.get(id).is_some_and(|slot| slot.is_plain());
-        if plain && rules.restart != Restart::Permanent {
-            self.counts.completed += 1;
-            self.note_full(id);
-            self.vacate(id);
-            self.check_over();
-            return Next::Gone;
-        }
-        self.ended(id, &Outcome::Completed, rules)
+        let goes = rules.restart != Restart::Permanent && self.listeners.is_empty();
+        let free = self.free;
+        let Some(slot) = self.get(id).filter(|slot| goes && slot.is_plain()) else {
+            return self.ended(id, &Outcome::Completed, rules);
+        };
+        let at = slot.intake as usize;
+        slot.empty_plain(free);
+        self.free = id.slot;
+        self.alive -= 1;
+        self.counts.completed += 1;
+        self.note_full(at);
+        self.leaves(at);
+        self.check_over();
+        Next::Gone
     }
 
     pub(in crate::supervisor) fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
@@ -172,17 +177,15 @@ impl Registry {
 
     /// Before a child leaves: the sink may not have been polled while all its places were taken.
     #[inline]
-    fn note_full(&mut self, id: ChildId) {
-        let of_sink = self.slots[id.slot as usize].intake as usize == SINK;
-        self.sink_full |= of_sink && self.sink.running >= self.sink_max;
+    fn note_full(&mut self, intake: usize) {
+        self.sink_full |= intake == SINK && self.sink.running >= self.sink_max;
     }
 
     #[inline]
     pub(super) fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
-        if self.get(id).is_none() {
-            return;
-        }
-        self.note_full(id);
+        let Some(slot) = self.get(id) else { return };
+        let at = slot.intake as usize;
+        self.note_full(at);
         self.counts.ended(outcome);
         let slot = self.vacate(id);
         if slot.reported {
