@@ -1,0 +1,176 @@
+//! The page, in a browser: `cargo test -p gen_stage_dashboard --features browser-tests`. Needs `chromium` and
+//! `chromedriver`.
+
+mod driver;
+
+use driver::Browser;
+use futures::sink;
+use gen_stage::flow::Monitor;
+use gen_stage::prelude::*;
+use gen_stage_dashboard::Dashboard;
+use std::convert::Infallible;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+const ANY_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+/// A flow whose sinks take ten items each and no more.
+fn stalled() -> (Monitor, JoinHandle<()>) {
+    let mut photos = Flow::from_iter(0_u64..)
+        .lanes(1)
+        .label("camera")
+        .partition_by(|n| n % 4)
+        .lanes(2)
+        .demand(20, 10)
+        .label("scale <b>x</b>")
+        .partition_by(|n| n % 3)
+        .lanes(2)
+        .demand(20, 10)
+        .label("write");
+    let monitor = photos.monitor();
+    let sink = || {
+        Box::pin(sink::unfold(0, |taken, _photo: u64| async move {
+            if taken == 10 { pending().await } else { Ok::<_, Infallible>(taken + 1) }
+        }))
+    };
+    let writing = async move {
+        let Ok(()) = photos.into_sinks(vec![sink(), sink()]).await;
+    };
+    (monitor, tokio::spawn(writing))
+}
+
+async fn served(addr: impl Into<SocketAddr>, monitor: &Monitor) -> (SocketAddr, JoinHandle<()>) {
+    let jobs =
+        DynamicSupervisor::new(|_: u64| pending::<()>()).label_by(|n| format!("job {n}")).into_handle();
+    jobs.start_child(7).unwrap();
+    let dashboard = Dashboard::new()
+        .every(Duration::from_millis(200))
+        .watch("photos", monitor)
+        .watch_supervisor("jobs", &jobs)
+        .bind(addr)
+        .await
+        .unwrap();
+    let addr = dashboard.local_addr();
+    let serving = tokio::spawn(async move {
+        let _jobs = jobs;
+        dashboard.serve().await.unwrap();
+    });
+    (addr, serving)
+}
+
+/// The text of the card of a layer.
+fn card(name: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.card')].find(card => card.querySelector('h3').textContent === '{name}')"
+    )
+}
+
+/// The share of its time that a card says a layer is back-pressured, as soon as that is known.
+fn back_pressured(name: &str) -> String {
+    let times = format!("[...({})?.querySelectorAll('.times div') ?? []]", card(name));
+    let words = format!("{times}.find(part => part.querySelector('dt').textContent === 'back-pressured')");
+    format!("({words})?.querySelector('dd').textContent.match(/^(\\d+) %$/)?.[1]")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_which_layers_wait_and_what_holds_the_flow_up() {
+    let (monitor, flow) = stalled();
+    let (addr, _serving) = served(ANY_PORT, &monitor).await;
+    let browser = Browser::start();
+    browser.open(&format!("http://{addr}/"));
+
+    browser.wait_for("document.querySelector('.held[data-held=true]')?.textContent.includes('the sink of')");
+    let said = browser.run("return document.querySelector('.held').textContent");
+    let said = said.as_str().unwrap();
+    assert!(said.starts_with("Held up by the sink of the layer `write` ("), "{said}");
+    assert!(said.contains("waits for it"), "{said}");
+    for layer in ["camera", "scale <b>x</b>", "write"] {
+        let share = browser.wait_for(&back_pressured(layer));
+        let share: u32 = share.as_str().unwrap().parse().unwrap();
+        assert!(share >= 90, "{layer} is back-pressured for {share} %");
+    }
+    let flags = "return [...document.querySelectorAll('.card[data-held=true]')].map(card => card.innerText)";
+    let flagged = browser.run(flags);
+    assert_eq!(flagged.as_array().unwrap().len(), 1, "{flagged}");
+    let flagged = flagged[0].as_str().unwrap();
+    assert!(flagged.contains("write") && flagged.contains("▲ bottleneck: its sink"), "{flagged}");
+    let bold = browser.run("return document.querySelectorAll('main b').length");
+    assert_eq!(bold, 0, "a label is text, whatever is in it");
+
+    let arrows = browser.run("return document.querySelector('.arrows').getAttribute('aria-label')");
+    assert_eq!(arrows, "camera to scale <b>x</b>; scale <b>x</b> to write", "nothing moves any more");
+    let children = browser.run("return document.querySelector('.children tbody').innerText");
+    assert!(children.as_str().unwrap().contains("job 7\trunning"), "{children}");
+    flow.abort();
+}
+
+/// Three proofs: the log of the network, of which every entry is of this server; the console, where a request that the
+/// policy of the page keeps from being sent is an error; and such a request, made on purpose, which is refused. Besides,
+/// no other host has an address in this browser.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_goes_elsewhere() {
+    let (monitor, flow) = stalled();
+    let (addr, _serving) = served(ANY_PORT, &monitor).await;
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let browser = Browser::start();
+    browser.open(&format!("http://{addr}/"));
+    browser.wait_for("document.querySelector('#link[data-state=live]') && document.querySelector('.card')");
+
+    let own = format!("http://{addr}/");
+    let requests = browser.requests();
+    for file in ["", "app.css", "app.js", "dom.js", "flow.js", "events"] {
+        assert!(requests.contains(&format!("{own}{file}")), "{file} is not in {requests:?}");
+    }
+    let others = requests.iter().filter(|url| !url.starts_with(&own) && !url.starts_with("data:"));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(browser.errors(), Vec::<String>::new());
+
+    let other = elsewhere.local_addr().unwrap();
+    let fetched = format!("await fetch('http://{other}/').then(() => 'sent', error => String(error))");
+    let refused = browser.run(&format!("return (async () => {fetched})()"));
+    assert_eq!(refused, "TypeError: Failed to fetch");
+    assert!(browser.errors().iter().any(|error| error.contains("Content Security Policy")));
+    let connected = elsewhere.accept().map(|_| ());
+    assert_eq!(connected.unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody has come");
+    flow.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_is_told_and_found_again() {
+    let (monitor, flow) = stalled();
+    let (addr, serving) = served(ANY_PORT, &monitor).await;
+    let browser = Browser::start();
+    browser.open(&format!("http://{addr}/"));
+    browser.wait_for("document.querySelector('#link[data-state=live]')");
+    serving.abort();
+    let lost = browser.wait_for("document.querySelector('#link[data-state=lost]')?.textContent");
+    assert!(lost.as_str().unwrap().starts_with("Connection lost"), "{lost}");
+    let cards = browser.run("return document.querySelectorAll('.card').length");
+    assert_eq!(cards, 3, "the last numbers stay");
+    let (_, _serving) = served(addr, &monitor).await;
+    let found = browser.wait_for("document.querySelector('#link[data-state=live]')?.textContent");
+    assert_eq!(found, "Live");
+    flow.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_the_graph_moves_sideways_and_the_page_does_not() {
+    let (monitor, flow) = stalled();
+    let (addr, _serving) = served(ANY_PORT, &monitor).await;
+    let browser = Browser::start();
+    browser.narrow(380);
+    browser.open(&format!("http://{addr}/"));
+    browser.wait_for("document.querySelectorAll('.card').length === 3");
+    let widths = browser.run(
+        "const graph = document.querySelector('.wide');
+         return [innerWidth, document.documentElement.scrollWidth, graph.clientWidth, graph.scrollWidth]",
+    );
+    let widths: Vec<u64> = serde_json::from_value(widths).unwrap();
+    let [window, page, graph, inside] = widths[..] else { panic!("four widths") };
+    assert_eq!((window, page), (380, 380));
+    assert!(graph < 380 && inside > 2 * graph, "{graph} of {inside}");
+    flow.abort();
+}

@@ -1,0 +1,5 @@
+//! The server, by what comes over the wire.
+
+mod api;
+mod client;
+mod events;
