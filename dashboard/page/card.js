@@ -1,6 +1,6 @@
 // The card of a layer: what it is, what it does with its time, and how many items go in and out.
 
-import { attributes, count, el, percent, plural, rate, say } from "./dom.js";
+import { attributes, count, el, moment, percent, plural, rate, say } from "./dom.js";
 
 const PARTS = [
   ["busy", "busy", "it works on items"],
@@ -42,6 +42,7 @@ export function card() {
   const name = el("h3", "name");
   const flag = el("span", "flag");
   const what = el("p", "what");
+  const operators = el("p", "operators");
   const stripes = bar();
   const times = PARTS.map(([part, word, means]) => {
     const [dt, dd] = [el("dt", "", el("span", `swatch ${part}`), word), el("dd")];
@@ -56,6 +57,7 @@ export function card() {
     "card",
     el("header", "", name, flag),
     what,
+    operators,
     stripes.element,
     el("dl", "times", ...times.map((time) => time.element)),
     items,
@@ -73,6 +75,8 @@ export function card() {
     say(flag, `▲ bottleneck${which(bottleneck)}`);
     say(what, plural(layer.lanes.length, layer.part) + (layer.label === null ? "" : ` · ${at}`));
     attributes(what, { title: `${layer.file}:${layer.line}` });
+    say(operators, layer.operators.join(" → "));
+    attributes(operators, { title: layer.operators.join(" → ") });
     stripes.update(all.shares);
     const most = all.shares && Math.max(...Object.values(all.shares));
     PARTS.forEach(([part], at) => {
@@ -86,7 +90,13 @@ export function card() {
     say(queue, fed ? `${count(all.waiting)} waiting · ${count(all.open_demand)} wanted` : "");
     const lanes = layer.lanes.length;
     const ended = layer.ended === lanes ? "ended" : `${layer.ended} of ${lanes} ended`;
-    const told = [layer.ended > 0 && ended, all.discarded > 0 && `${count(all.discarded)} discarded`];
+    const told = [
+      layer.ended > 0 && ended,
+      all.discarded > 0 && `${count(all.discarded)} discarded`,
+      all.futures > 0 && plural(all.futures, "future"),
+      all.windows > 0 && plural(all.windows, "window"),
+      all.watermark !== null && `watermark ${moment(all.watermark)}`,
+    ];
     say(notes, told.filter(Boolean).join(" · "));
   }
   return { element, update };

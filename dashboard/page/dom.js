@@ -69,6 +69,15 @@ export function duration(ms) {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor(seconds / 3600) % 24} h`;
 }
 
+/** Between these, milliseconds are taken for a time since 1970: the years 2000 to 2100. */
+const [FIRST, LAST] = [Date.UTC(2000), Date.UTC(2100)];
+
+/** A watermark: a time of day where it is one, and else a number. */
+export function moment(ms) {
+  if (ms < FIRST || ms > LAST) return `${count(ms)} ms`;
+  return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
 export function plural(number, word) {
   return `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,6 @@
 // A flow: its name, what holds it up, how fast it is, its layers as a graph, and its lanes as a table.
 
-import { attributes, count, el, head, percent, plural, rate, say, svg, wide } from "./dom.js";
+import { attributes, count, el, head, moment, percent, plural, rate, say, svg, wide } from "./dom.js";
 import { Graph } from "./graph.js";
 
 /** So many readings are in the line. */
@@ -8,7 +8,7 @@ const SAMPLES = 60;
 
 const COLUMNS = [
   "Lane", "#Taken", "#Sent", "#In", "#Out", "#Waiting", "#Wanted", "#Busy", "#Idle", "#Back-pressured", "#Discarded",
-  "State",
+  "#Futures", "#Windows", "#Watermark", "State",
 ];
 
 /** What comes out of a flow: what its reader takes, or what its last layers do. */
@@ -114,7 +114,8 @@ export class FlowSection {
   }
 
   /** What holds the flow up, in words. */
-  says({ state, bottleneck, window_ms }) {
+  says({ state, bottleneck, window_ms, failure }) {
+    if (state === "failed") return `It has failed: ${failure}.`;
     if (state === "planned") return "It has not started: there are no layers yet.";
     if (bottleneck === null) {
       return state === "ended" ? "It has come to its end." : "What holds it up is known at the next reading.";
@@ -149,6 +150,9 @@ function laneRow(lane, number, held) {
     percent(lane.shares && lane.shares.idle),
     percent(lane.shares && lane.shares.back_pressured),
     count(lane.discarded),
+    count(lane.futures),
+    count(lane.windows),
+    lane.watermark === null ? "–" : moment(lane.watermark),
   ];
   const head = attributes(el("th", "", held ? `▲ ${number}` : String(number)), { scope: "row" });
   const state = el("td", "", lane.ended ? "ended" : "running");

@@ -74,8 +74,8 @@ impl Dashboard {
 
     /// Shows a flow under a name, which nothing else that is watched may have.
     ///
-    /// The flow need not have started. When it has ended, its last numbers stay. A flow that is
-    /// [started](gen_stage::Flow::start) is watched by the monitor that was made of it before.
+    /// The flow need not have started. When it has ended, its last numbers stay. A flow that was
+    /// [started](gen_stage::Flow::start) is watched by the [monitor](gen_stage::flow::FlowHandle::monitor) of its handle.
     ///
     /// # Examples
     /// See [`Dashboard`].

@@ -14,6 +14,7 @@ pub(crate) struct FlowView {
     read_per_second: Option<f64>,
     discarded: u64,
     late: u64,
+    failure: Option<String>,
     bottleneck: Option<BottleneckView>,
     layers: Vec<LayerView>,
 }
@@ -34,6 +35,7 @@ struct LayerView {
     file: &'static str,
     line: u32,
     part: &'static str,
+    operators: Vec<&'static str>,
     feeds: Vec<usize>,
     is_read: bool,
     ended: usize,
@@ -51,6 +53,9 @@ struct LaneView {
     waiting: u64,
     open_demand: u64,
     discarded: u64,
+    futures: u64,
+    windows: u64,
+    watermark: Option<i64>,
     shares: Option<Shares>,
     ended: bool,
 }
@@ -68,6 +73,7 @@ impl FlowView {
     pub(crate) fn of(name: &str, stats: &FlowStats, recent: &Recent) -> Self {
         let ended = !stats.layers.is_empty() && stats.layers.iter().all(has_ended);
         let state = match (stats.layers.is_empty(), ended) {
+            _ if stats.failure.is_some() => "failed",
             (true, _) => "planned",
             (_, true) => "ended",
             (_, false) => "running",
@@ -83,6 +89,7 @@ impl FlowView {
             read_per_second: per_second(recent.stats.read, recent.window),
             discarded: stats.discarded,
             late: stats.late,
+            failure: stats.failure.as_deref().map(String::from),
             bottleneck: bottleneck.as_ref().map(BottleneckView::of),
             layers: layers.map(|(layer, lately)| LayerView::of(layer, lately, recent.window)).collect(),
         }
@@ -127,10 +134,11 @@ impl LayerView {
             file: layer.file,
             line: layer.line,
             part,
+            operators: layer.operators.iter().map(|operator| operator.name).collect(),
             feeds: layer.feeds.clone(),
             is_read: layer.is_read,
             ended: lanes.iter().filter(|lane| lane.ended).count(),
-            all: LaneView::sum(&lanes),
+            all: LaneView { watermark: layer.watermark(), ..LaneView::sum(&lanes) },
             lanes,
         }
     }
@@ -146,6 +154,9 @@ impl LaneView {
             waiting: lane.waiting,
             open_demand: lane.open_demand,
             discarded: lane.discarded,
+            futures: lane.futures,
+            windows: lane.windows,
+            watermark: lane.watermark,
             // A lane that has ended some time ago did nothing lately.
             shares: shares(&lately.times).or_else(|| shares(&lane.times)),
             ended: lane.ended,
@@ -164,6 +175,10 @@ impl LaneView {
             waiting: lanes.iter().map(|lane| lane.waiting).sum(),
             open_demand: lanes.iter().map(|lane| lane.open_demand).sum(),
             discarded: lanes.iter().map(|lane| lane.discarded).sum(),
+            futures: lanes.iter().map(|lane| lane.futures).sum(),
+            windows: lanes.iter().map(|lane| lane.windows).sum(),
+            // That of the layer is no sum.
+            watermark: None,
             shares: (!timed.is_empty()).then(|| Shares {
                 busy: mean(|shares| shares.busy),
                 idle: mean(|shares| shares.idle),

@@ -47,10 +47,11 @@
 //! | of a flow | |
 //! |---|---|
 //! | `name` | under which it is watched |
-//! | `state` | `planned` until it has started, `running`, or `ended` when all lanes have |
+//! | `state` | `planned` until it has started, `running`, `ended` when all lanes have, or `failed` |
 //! | `window_ms` | for how long rates and shares are: up to 10 s or two intervals; 0 if there is nothing to compare with |
 //! | `read`, `read_per_second` | items that the reader has taken |
 //! | `discarded`, `late` | as in [`FlowStats`](gen_stage::flow::FlowStats) |
+//! | `failure` | `null`, or why it failed, and where |
 //! | `bottleneck` | `null`, or the [`Bottleneck`](gen_stage::flow::Bottleneck) of the window, of the whole time when the flow has ended: `text`, `kind` (`source`, `layer`, `lane`, `sink`, `reader`), `layer`, `lane`, `waited` |
 //! | `layers` | as below; what feeds others comes first |
 //!
@@ -59,15 +60,16 @@
 //! | `name` | its label, or its file and line |
 //! | `label`, `file`, `line` | `label` may be `null` |
 //! | `part` | what its lanes are: `lane`, `source`, `dead-letter sink`, `subscription` |
+//! | `operators` | the names of its operators, in their order |
 //! | `feeds` | the numbers of the layers that it sends its items to |
 //! | `is_read` | whether the reader takes its items |
 //! | `ended` | how many of its lanes have |
-//! | `all` | like a lane: the sums of counts and rates, the means of shares |
+//! | `all` | like a lane: the sums of counts and rates, the means of shares, the [watermark](gen_stage::flow::LayerStats::watermark) of the layer |
 //! | `lanes` | as below |
 //!
 //! | of a lane | |
 //! |---|---|
-//! | `taken`, `sent`, `waiting`, `open_demand`, `discarded`, `ended` | as in [`LaneStats`](gen_stage::flow::LaneStats) |
+//! | `taken`, `sent`, `waiting`, `open_demand`, `discarded`, `futures`, `windows`, `watermark`, `ended` | as in [`LaneStats`](gen_stage::flow::LaneStats) |
 //! | `taken_per_second`, `sent_per_second` | `null` if there is nothing to compare with |
 //! | `shares` | `null` before there is time to tell of, or `busy`, `idle` and `back_pressured`, 0 to 1 each; of the whole time if it ended before the window |
 //!
@@ -107,22 +109,23 @@
 //! let lane = |taken, sent| {
 //!     json!({
 //!         "taken": taken, "sent": sent, "waiting": 0, "open_demand": 0, "discarded": 0, "ended": true,
+//!         "futures": 0, "windows": 0, "watermark": null,
 //!         "taken_per_second": null, "sent_per_second": null, "shares": null,
 //!     })
 //! };
-//! let layer = |label, line: &Value, lane: Value, feeds: &[usize], is_read| {
+//! let layer = |label, line: &Value, operators: &[&str], lane: Value, feeds: &[usize], is_read| {
 //!     json!({
 //!         "name": label, "label": label, "file": file!(), "line": line, "part": "lane",
-//!         "feeds": feeds, "is_read": is_read, "ended": 1, "all": lane, "lanes": [lane],
+//!         "operators": operators, "feeds": feeds, "is_read": is_read, "ended": 1, "all": lane, "lanes": [lane],
 //!     })
 //! };
 //! let lines = [&flow["layers"][0]["line"], &flow["layers"][1]["line"]];
 //! let expected = json!({
 //!     "name": "numbers", "state": "ended", "window_ms": 0, "read": 3, "read_per_second": null,
-//!     "discarded": 0, "late": 0, "bottleneck": null,
+//!     "discarded": 0, "late": 0, "failure": null, "bottleneck": null,
 //!     "layers": [
-//!         layer("numbers", lines[0], lane(0, 6), &[1], false),
-//!         layer("even", lines[1], lane(6, 3), &[], true),
+//!         layer("numbers", lines[0], &[], lane(0, 6), &[1], false),
+//!         layer("even", lines[1], &["filter"], lane(6, 3), &[], true),
 //!     ],
 //! });
 //! assert_eq!(*flow, expected);

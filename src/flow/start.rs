@@ -240,6 +240,26 @@ impl FlowHandle {
         self.lifeline.0.monitor.stats()
     }
 
+    /// A monitor that looks at the flow, whatever becomes of its handles.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let flow = Flow::from_iter(0..100).lanes(1).shuffle().start();
+    /// let monitor = flow.monitor();
+    /// flow.wait().await?;
+    /// drop(flow);
+    /// assert_eq!(monitor.stats().layers[0].lanes[0].sent, 100);
+    /// # Ok::<(), gen_stage::flow::FlowError>(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        self.lifeline.0.monitor.clone()
+    }
+
     /// What the flow is made of; see [`Flow::describe`](super::Flow::describe).
     ///
     /// # Examples

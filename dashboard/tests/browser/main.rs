@@ -25,6 +25,8 @@ fn stalled() -> (Monitor, JoinHandle<()>) {
         .lanes(2)
         .demand(20, 10)
         .label("scale <b>x</b>")
+        .filter(|_| true)
+        .map(|n| n)
         .partition_by(|n| n % 3)
         .lanes(2)
         .demand(20, 10)
@@ -99,6 +101,8 @@ async fn the_page_says_which_layers_wait_and_what_holds_the_flow_up() {
     let bold = browser.run("return document.querySelectorAll('main b').length");
     assert_eq!(bold, 0, "a label is text, whatever is in it");
 
+    let operators = format!("return ({}).querySelector('.operators').textContent", card("scale <b>x</b>"));
+    assert_eq!(browser.run(&operators), "filter → map");
     let arrows = browser.run("return document.querySelector('.arrows').getAttribute('aria-label')");
     assert_eq!(arrows, "camera to scale <b>x</b>; scale <b>x</b> to write", "nothing moves any more");
     let children = browser.run("return document.querySelector('.children tbody').innerText");
@@ -173,4 +177,19 @@ async fn on_a_phone_the_graph_moves_sideways_and_the_page_does_not() {
     assert_eq!((window, page), (380, 380));
     assert!(graph < 380 && inside > 2 * graph, "{graph} of {inside}");
     flow.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flow_that_failed_says_why_and_where() {
+    let mut flow = Flow::from_iter([1, 0]).lanes(1).label("divide").map(|n| 1 / n);
+    let monitor = flow.monitor();
+    assert!(tokio::spawn(flow.collect::<Vec<u32>>()).await.unwrap_err().is_panic());
+    let (addr, _serving) = served(ANY_PORT, &monitor).await;
+    let browser = Browser::start();
+    browser.open(&format!("http://{addr}/"));
+    browser.wait_for("document.querySelector('.state[data-state=failed]')?.textContent");
+    let said = browser.run("return document.querySelector('.held').textContent");
+    let said = said.as_str().unwrap();
+    assert!(said.starts_with("It has failed: lane 0 of the layer `divide` ("), "{said}");
+    assert!(said.ends_with(" panicked: attempt to divide by zero."), "{said}");
 }

@@ -211,3 +211,45 @@ fn intervals_out_of_range_are_refused_with_the_bounds_and_the_value() {
     }
     drop(Dashboard::new().every(Duration::from_millis(100)).every(Duration::from_secs(60)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_lanes_have_is_told_and_why_a_flow_failed() {
+    let second = Window::fixed(Duration::from_secs(1), |at: &u64| *at);
+    let mut flow = futures::stream::iter([100_u64, 1100, 1200])
+        .chain(futures::stream::pending())
+        .flow()
+        .lanes(1)
+        .label("ask")
+        .map(|n| n)
+        .map_async(2, |n| async move {
+            // The last one never comes.
+            if n == 1200 { pending().await } else { n }
+        })
+        .shuffle()
+        .lanes(1)
+        .window(second)
+        .reduce(|| 0, |n, _| *n += 1)
+        .emit_state();
+    let mut failing = Flow::from_iter([1, 0]).lanes(1).label("divide").map(|n| 1 / n);
+    let dashboard = Dashboard::new().watch("clicks", &flow.monitor()).watch("failing", &failing.monitor());
+    let (addr, _serving) = serve(dashboard.bind(ANY_PORT).await.unwrap());
+    let reader = tokio::spawn(flow.collect::<Vec<u32>>());
+    let failed = tokio::spawn(failing.collect::<Vec<u32>>()).await;
+    assert!(failed.unwrap_err().is_panic());
+    sleep(Duration::from_millis(100)).await;
+    let snapshot = api(addr).await;
+    reader.abort();
+
+    let [clicks, failing] = [&snapshot["flows"][0], &snapshot["flows"][1]];
+    let [ask, windows] = [&clicks["layers"][0], &clicks["layers"][1]];
+    assert_eq!(ask["operators"], json!(["map", "map_async"]));
+    assert_eq!((&ask["all"]["futures"], &ask["lanes"][0]["futures"]), (&json!(1), &json!(1)));
+    assert_eq!(windows["operators"], json!(["window", "reduce", "emit_state"]));
+    assert_eq!((&windows["all"]["windows"], &windows["all"]["watermark"]), (&json!(1), &json!(1100)));
+    assert_eq!(clicks["failure"], Value::Null);
+
+    assert_eq!(failing["state"], "failed");
+    let failure = failing["failure"].as_str().unwrap();
+    assert!(failure.starts_with("lane 0 of the layer `divide` ("), "{failure}");
+    assert!(failure.ends_with(") panicked: attempt to divide by zero"), "{failure}");
+}
