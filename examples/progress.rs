@@ -30,13 +30,14 @@ struct Args {
     lanes: u8,
 }
 
-/// Moves a bar to where the layer with this label is, until the flow has ended.
+/// Moves a bar to where the layer with this label is, again and again.
 async fn show(monitor: Monitor, label: &str, bar: ProgressBar) {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let stats = monitor.stats();
         let layer = stats.layers.iter().find(|layer| layer.label.as_deref() == Some(label));
-        let done = |lane: &LaneStats| lane.taken - lane.futures;
+        // Both are read by themselves, one after the other.
+        let done = |lane: &LaneStats| lane.taken.saturating_sub(lane.futures);
         let done = layer.map_or(0, |layer| layer.lanes.iter().map(done).sum());
         bar.set_position(done);
         bar.set_message(stats.bottleneck().map_or_else(String::new, |bottleneck| bottleneck.to_string()));

@@ -1,13 +1,14 @@
 //! What is logged by `tracing`: the spans that your code runs in, and the events.
 //!
 //! Without a subscriber none of it costs more than a look at a number. Every span is under the one in which its flow, stage
-//! or child was started, so that what you log in a closure is found under the request that caused it.
+//! or child was started, so that what you log in a closure is found under the request that caused it. Spans are of level
+//! debug: a subscriber that takes only what is more important has none of them, and what closures log is then under no span.
 //!
 //! # Spans
 //!
 //! | span | level | what runs in it | fields |
 //! |---|---|---|---|
-//! | `lane` | debug | the operators of one lane of a flow, and the futures of its [`map_async`](crate::Flow::map_async) | `flow`: its [name](crate::Flow::named); `layer`: its [label](crate::Flow::label); `opened`: the file and line that opened the layer; `lane`: a number |
+//! | `lane` | debug | the operators of one lane of a flow, and what it makes of items by [`map_async`](crate::Flow::map_async) and [`map_blocking`](crate::Flow::map_blocking) | `flow`: its [name](crate::Flow::named); `layer`: its [label](crate::Flow::label); `opened`: the file and line that opened the layer; `lane`: a number |
 //! | `stage` | debug | the callbacks of a stage | `stage`: its [label](crate::stage::Setup::label) |
 //! | `child` | debug | a child of a [`DynamicSupervisor`](crate::supervisor::DynamicSupervisor), in all its attempts | `child`: its name; `label`: what [`label_by`](crate::supervisor::DynamicSupervisor::label_by) calls it |
 //! | `task` | debug | the future of an item of a [`TaskSupervisor`](crate::supervisor::TaskSupervisor), or of [`supervised`](crate::supervisor::StreamSupervised::supervised) | |

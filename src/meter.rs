@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// Where a part of a lane says what it has: open windows, futures. Without anybody who may look, it keeps nothing.
+/// Where a part of a lane says what it has: open windows, futures. A flow without a monitor keeps nothing here.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LaneMeter(Option<Arc<MeterCounts>>);
 

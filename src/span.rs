@@ -1,6 +1,9 @@
 //! The span that a task works in.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 use tracing::span::Entered;
@@ -20,7 +23,7 @@ impl TaskSpan {
         Self((!span.is_disabled()).then(|| Box::new(span)))
     }
 
-    /// Whether nobody wants it.
+    /// Whether there is none.
     #[inline]
     pub(crate) fn is_none(&self) -> bool {
         self.0.is_none()
@@ -31,6 +34,21 @@ impl TaskSpan {
     pub(crate) fn enter(&self) -> Option<Entered<'_>> {
         self.0.as_deref().map(Span::enter)
     }
+}
+
+/// Polls a future in its span, which `span` finds in it and which is not there meanwhile. Out of the way of those without.
+#[cold]
+pub(crate) fn poll_in_span<F: Future>(
+    mut future: Pin<&mut F>,
+    span: fn(Pin<&mut F>) -> &mut TaskSpan,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let taken = std::mem::take(span(future.as_mut()));
+    let entered = taken.enter();
+    let polled = future.as_mut().poll(cx);
+    drop(entered);
+    *span(future) = taken;
+    polled
 }
 
 impl fmt::Debug for TaskSpan {

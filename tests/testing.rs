@@ -254,6 +254,8 @@ mod dispatchers {
         PassesDemandTwice,
         AsksForEver,
         KeepsFences,
+        NeverAsks,
+        SwallowsDemandOfThoseWhoLeave,
     }
 
     /// One by demand, but for its fault.
@@ -295,7 +297,12 @@ mod dispatchers {
 
         fn ask(&mut self, id: SubscriptionId, demand: usize, out: &mut Deliveries<u64>) -> usize {
             let passed = self.inner().ask(id, demand, out);
-            if self.fault == Fault::PassesDemandTwice { 2 * passed } else { passed }
+            match self.fault {
+                Fault::PassesDemandTwice => 2 * passed,
+                Fault::NeverAsks => 0,
+                Fault::SwallowsDemandOfThoseWhoLeave if self.left.is_some() => 0,
+                _ => passed,
+            }
         }
 
         fn dispatch(&mut self, mut items: Vec<u64>, out: &mut Deliveries<u64>) -> Vec<u64> {
@@ -342,6 +349,8 @@ mod dispatchers {
             (Fault::PassesDemandTwice, " were asked of the producer, and "),
             (Fault::AsksForEver, "again and again"),
             (Fault::KeepsFences, "a fence never passes"),
+            (Fault::NeverAsks, "no demand is passed up"),
+            (Fault::SwallowsDemandOfThoseWhoLeave, "no demand is passed up"),
         ];
         for (fault, told) in faults {
             let checked = catch_unwind(AssertUnwindSafe(|| check_dispatcher(|| Faulty::new(fault), |_| ())));
@@ -351,5 +360,48 @@ mod dispatchers {
             assert!(text.contains(told), "{fault:?}: {text}");
             assert!(text.contains("; story "), "{fault:?}: {text}");
         }
+    }
+
+    /// Partitions with queues, that let fences pass at once.
+    struct Hasty(Partition<u64, gen_stage::dispatch::adapters::AssignHash>);
+
+    impl Dispatcher<u64> for Hasty {
+        type Options = PartitionName<usize>;
+
+        fn subscribe(
+            &mut self,
+            new: Subscriber,
+            name: PartitionName<usize>,
+            out: &mut Deliveries<u64>,
+        ) -> Result<usize, Refusal> {
+            self.0.subscribe(new, name, out)
+        }
+
+        fn cancel(&mut self, id: SubscriptionId, out: &mut Deliveries<u64>) -> usize {
+            self.0.cancel(id, out)
+        }
+
+        fn ask(&mut self, id: SubscriptionId, demand: usize, out: &mut Deliveries<u64>) -> usize {
+            self.0.ask(id, demand, out)
+        }
+
+        fn dispatch(&mut self, items: Vec<u64>, out: &mut Deliveries<u64>) -> Vec<u64> {
+            self.0.dispatch(items, out)
+        }
+
+        fn held(&self) -> usize {
+            self.0.held()
+        }
+    }
+
+    #[test]
+    fn a_fence_that_passes_what_is_held_is_found() {
+        let hasty = || Hasty(Partition::hash(2));
+        let checked = catch_unwind(AssertUnwindSafe(|| {
+            check_dispatcher(hasty, |number| PartitionName::new(number % 2));
+        }));
+        let payload = checked.expect_err("it is found");
+        let text = payload.downcast_ref::<String>().unwrap();
+        assert!(text.contains(": a fence passes, and ") && text.contains(" are held; story "), "{text}");
     }
 }

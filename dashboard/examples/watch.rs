@@ -89,7 +89,7 @@ async fn main() -> Result<(), DashboardError> {
         .await?;
     println!("look at http://{}", dashboard.local_addr());
     tokio::select! {
-        served = dashboard.serve() => return served,
+        never = dashboard.serve() => match never {},
         () = writing => {}
         () = counting => {}
         () = start_jobs(&jobs) => {}

@@ -84,7 +84,8 @@ export function card() {
       say(times[at].dd, percent(share));
       attributes(times[at].element, { "data-most": share !== null && share === most });
     });
-    taken.say(fed, all.taken, all.taken_per_second, "own source");
+    const own = layer.part === "lane" || layer.part === "source";
+    taken.say(fed, all.taken, all.taken_per_second, own ? "own source" : "not counted");
     const counted = layer.feeds.length > 0 || layer.is_read;
     sent.say(counted, all.sent, all.sent_per_second, "not counted");
     say(queue, fed ? `${count(all.waiting)} waiting · ${count(all.open_demand)} wanted` : "");

@@ -1,6 +1,6 @@
-use crate::error::DashboardError;
 use crate::sampler::Sampler;
 use crate::server::router;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -54,29 +54,25 @@ impl BoundDashboard {
         self.sampler.snapshot().to_string()
     }
 
-    /// Serves the page until it is dropped, which ends all its connections.
-    ///
-    /// # Errors
-    /// [`DashboardError::Serve`], when no more connections can be accepted.
+    /// Serves the page until it is dropped, which ends all its connections; one in the middle of an answer ends with that.
     ///
     /// # Cancel safety
     /// To drop the future is the way to end it.
     ///
     /// # Examples
     /// See [`BoundDashboard`].
-    pub async fn serve(self) -> Result<(), DashboardError> {
-        let Self { addr, listener, sampler, hosts } = self;
+    pub async fn serve(self) -> Infallible {
+        let Self { listener, sampler, hosts, .. } = self;
         // Connections are tasks, and outlive this future if nobody tells them that it is gone.
         let end = EndOnDrop(Arc::clone(&sampler));
         let (here, gone) = oneshot::channel::<()>();
         let router = router(Arc::clone(&sampler), hosts);
         let serving = axum::serve(listener, router).with_graceful_shutdown(async { _ = gone.await });
-        let served = tokio::select! {
-            served = serving => served.map_err(|source| DashboardError::Serve { addr, source }),
-            () = sampler.run() => unreachable!("it reads for ever"),
-        };
-        drop((here, end));
-        served
+        let _alive = (here, end);
+        tokio::select! {
+            _ = serving => unreachable!("it accepts connections for ever"),
+            never = sampler.run() => never,
+        }
     }
 }
 

@@ -170,7 +170,7 @@ impl Dashboard {
         self
     }
 
-    /// Serves the page at an address until it is dropped, which ends all its connections.
+    /// Serves the page at an address until it is dropped, as [`BoundDashboard::serve`] does.
     ///
     /// # Errors
     /// [`DashboardError`]: when two things have one name, or the address cannot be listened on.
@@ -181,7 +181,7 @@ impl Dashboard {
     /// # Examples
     /// See [`Dashboard`].
     pub async fn serve(self, addr: impl Into<SocketAddr>) -> Result<(), DashboardError> {
-        self.bind(addr).await?.serve().await
+        match self.bind(addr).await?.serve().await {}
     }
 
     /// Listens at an address, and serves nothing yet; with port 0, at a port that is free.

@@ -26,18 +26,10 @@ pub enum DashboardError {
         /// The name.
         name: String,
     },
-    /// The address cannot be listened on, as when something else does.
+    /// The address cannot be listened on, when something else listens there, for example.
     #[error("the dashboard cannot listen on {addr}: {source}")]
     Bind {
         /// The address.
-        addr: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Connections cannot be accepted any more.
-    #[error("the dashboard at {addr} cannot serve: {source}")]
-    Serve {
-        /// Its address.
         addr: SocketAddr,
         /// Why not.
         source: io::Error,

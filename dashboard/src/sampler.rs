@@ -1,10 +1,11 @@
-//! Reads all that is watched, at most once per interval, whoever asks.
+//! Reads all that is watched, at most once per interval, however many ask.
 
 use crate::flow_view::{FlowView, millis};
 use crate::history::History;
 use crate::supervisor_view::SupervisorView;
 use gen_stage::flow::Monitor;
 use serde::Serialize;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -104,7 +105,7 @@ impl Sampler {
     }
 
     /// Reads once per interval while somebody subscribes; for ever.
-    pub(crate) async fn run(&self) {
+    pub(crate) async fn run(&self) -> Infallible {
         loop {
             while self.newest.receiver_count() == 0 {
                 self.joined.notified().await;

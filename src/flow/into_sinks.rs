@@ -68,6 +68,7 @@ impl<P> Flow<P> {
                 sinks.len()
             ),
         }
+        self.launch.topology.last(|layer| layer.lanes = Some(sinks.len()));
         async move {
             let mut sinks = sinks.into_iter();
             let writing = Reporting::start(self, "written", |lane, errors: Reporter<Si::Error>| {

@@ -164,7 +164,7 @@ impl<P> Flow<P> {
     {
         let keys = Keys { left: left_key, right: right_key };
         self.sides("window_join", right, keys.clone())
-            .window(window)
+            .wrap(|sides| InWindows::new(sides, window))
             .wrap(|upstream| Join::new(upstream, mode, keys))
     }
 

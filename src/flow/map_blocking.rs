@@ -1,12 +1,14 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::map_async::MapAsync;
+use crate::span::TaskSpan;
 use std::fmt;
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::task::{JoinHandle, spawn_blocking};
+use tracing::Span;
 
 impl<P: OpenLayer> Flow<P> {
     /// Makes one item of each item with an `f` that blocks its thread, on tokio's threads for that, at most `n` at a time.
@@ -23,8 +25,9 @@ impl<P: OpenLayer> Flow<P> {
     /// When `n` is 0. A panic in `f` ends the flow with that panic.
     ///
     /// # Drop
-    /// Dropping the flow does not stop an `f` that has begun: nothing can. It comes to its end, and its result is dropped.
-    /// A flow that is [shut down](super::FlowHandle::shutdown) waits for it, up to the deadline.
+    /// Dropping the flow does not stop an `f` that has begun: nothing can. It comes to its end, and its result is dropped;
+    /// a runtime that is dropped waits for that. A flow that is [shut down](super::FlowHandle::shutdown) waits for it up to
+    /// the deadline. An item that waits for a thread is dropped, and its `f` not called, when a thread gets to it.
     ///
     /// # Examples
     /// ```
@@ -41,7 +44,7 @@ impl<P: OpenLayer> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// Nothing in Flow: processes of Erlang block nobody but themselves.
+    /// Flow has no such operator: a process of Erlang that blocks holds up no other process.
     #[track_caller]
     pub fn map_blocking<U, F>(
         self,
@@ -55,7 +58,12 @@ impl<P: OpenLayer> Flow<P> {
     {
         self.map_async_named("map_blocking", n, move |item| {
             let f = f.clone();
-            Blocking { running: spawn_blocking(move || f(item)) }
+            let span = TaskSpan::debug(Span::current);
+            let run = move || {
+                let _entered = span.enter();
+                f(item)
+            };
+            Blocking { running: spawn_blocking(run) }
         })
     }
 }

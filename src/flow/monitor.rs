@@ -70,9 +70,14 @@ impl Monitor {
         let stats = self.0.get().map(|shown| FlowStats::of(&shown.instruments, &shown.topology));
         FlowStats { discarded: self.discarded(), late: self.late(), ..stats.unwrap_or_default() }
     }
-}
 
-impl Monitor {
+    /// Shows a failure that the tasks of the flow do not know of.
+    pub(super) fn show_failure(&self, failure: &str) {
+        if let Some(shown) = self.0.get() {
+            shown.instruments.fail(failure);
+        }
+    }
+
     /// What the flow is made of, once it has started; nothing before. See [`Flow::describe`](crate::Flow::describe).
     ///
     /// # Examples

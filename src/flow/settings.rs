@@ -80,7 +80,7 @@ impl<P> Flow<P> {
     {
         let label = label.into();
         self.plan_mut("another label").settings().layer.set_label(Arc::clone(&label));
-        self.launch.topology.last(|layer| layer.label = Some(label));
+        self.launch.topology.last(|layer| layer.set_label(label));
         self
     }
 

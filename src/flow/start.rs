@@ -340,7 +340,10 @@ impl RunningTasks {
             // The task of `watch_over` was dropped.
             Err(_) => None,
         };
-        report.unwrap_or_else(|| self.run_clock.report(Err(FlowError::RuntimeGone)))
+        report.unwrap_or_else(|| {
+            self.monitor.show_failure(&FlowError::RuntimeGone.to_string());
+            self.run_clock.report(Err(FlowError::RuntimeGone))
+        })
     }
 
     /// Drops the lanes. If dropping one panics, the panic goes into the report if `report` is set, else it is returned.

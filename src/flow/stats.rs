@@ -41,7 +41,8 @@ pub struct FlowStats {
     pub discarded: u64,
     /// How many items came too late for their windows, or too far ahead; see [`Flow::late`](super::Flow::late).
     pub late: u64,
-    /// Why the flow failed, and where, if it did.
+    /// The panic that ended the flow, and where it was, or that its runtime was shut down. It is there as soon as the reader
+    /// or the handle of the flow has learned of it. The error of a sink or of an item goes to the caller only.
     pub failure: Option<Arc<str>>,
 }
 
@@ -57,7 +58,8 @@ pub struct LayerStats {
     pub line: u32,
     /// What of the layer this is.
     pub part: LayerPart,
-    /// What its lanes do with their items, in this order.
+    /// What its lanes do with their items, in this order. Of lanes that a [merge](super::Flow::merge) runs as they are, only
+    /// what comes after the merge.
     pub operators: Vec<Operator>,
     /// Its tasks, by their numbers.
     pub lanes: Vec<LaneStats>,
@@ -82,8 +84,8 @@ pub struct LaneStats {
     pub open_demand: u64,
     /// Items that were sent to it and dropped with it.
     pub discarded: u64,
-    /// Futures of [`map_async`](super::Flow::map_async) and its like that it has begun, and whose results it has not passed
-    /// on; only those that were not ready at once.
+    /// Futures of [`map_async`](super::Flow::map_async) and its like that run, or whose results it has not taken up. Those
+    /// that were ready at once are not counted, nor are results that wait for their turn before [`ordered`](super::Flow::ordered).
     pub futures: u64,
     /// Windows that are open.
     pub windows: u64,
@@ -167,10 +169,7 @@ impl FlowStats {
     pub fn to_mermaid(&self) -> String {
         let mut lines = vec!["flowchart LR".to_owned()];
         for (at, layer) in self.layers.iter().enumerate() {
-            let name = match &layer.label {
-                Some(label) => label.replace('"', "#quot;"),
-                None => format!("{}:{}", layer.file, layer.line),
-            };
+            let name = layer.layer.name().replace('"', "#quot;");
             let part = layer.part.word();
             let (tasks, sent) = (layer.lanes.len(), layer.lanes.iter().map(|lane| lane.sent).sum::<u64>());
             let plural = if tasks == 1 { "" } else { "s" };
@@ -277,6 +276,35 @@ impl fmt::Display for LayerStats {
     }
 }
 
+/// Its numbers, as in the table of the flow.
+impl fmt::Display for LaneStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LaneTimes { busy, idle, back_pressured, .. } = self.times;
+        let LaneStats { taken, sent, waiting, open_demand, .. } = self;
+        write!(f, " {taken:>12} {sent:>12} {waiting:>9} {open_demand:>11}")?;
+        for (part, width) in [(busy, 6), (idle, 6), (back_pressured, 14)] {
+            let share = match self.times.all() {
+                Duration::ZERO => "-".to_owned(),
+                _ => format!("{:.0} %", 100.0 * self.times.share(part)),
+            };
+            write!(f, " {share:>width$}")?;
+        }
+        if self.ended {
+            write!(f, "  ended")?;
+        }
+        if self.futures > 0 {
+            write!(f, "  {} futures", self.futures)?;
+        }
+        if self.windows > 0 {
+            write!(f, "  {} windows", self.windows)?;
+        }
+        if let Some(watermark) = self.watermark {
+            write!(f, "  watermark {watermark}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A line for each lane, under the name of its layer.
 impl fmt::Display for FlowStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -288,31 +316,7 @@ impl fmt::Display for FlowStats {
         for layer in &self.layers {
             writeln!(f, "{layer}")?;
             for (number, lane) in layer.lanes.iter().enumerate() {
-                let LaneTimes { busy, idle, back_pressured, .. } = lane.times;
-                write!(
-                    f,
-                    "{number:>6} {:>12} {:>12} {:>9} {:>11}",
-                    lane.taken, lane.sent, lane.waiting, lane.open_demand
-                )?;
-                for (part, width) in [(busy, 6), (idle, 6), (back_pressured, 14)] {
-                    let share = match lane.times.all() {
-                        Duration::ZERO => "-".to_owned(),
-                        _ => format!("{:.0} %", 100.0 * lane.times.share(part)),
-                    };
-                    write!(f, " {share:>width$}")?;
-                }
-                if lane.ended {
-                    write!(f, "  ended")?;
-                }
-                if lane.futures > 0 {
-                    write!(f, "  {} futures", lane.futures)?;
-                }
-                if lane.windows > 0 {
-                    write!(f, "  {} windows", lane.windows)?;
-                }
-                if let Some(watermark) = lane.watermark {
-                    write!(f, "  watermark {watermark}")?;
-                }
+                write!(f, "{number:>6}{lane}")?;
                 writeln!(f)?;
             }
         }

@@ -184,22 +184,21 @@ impl Topology {
 }
 
 impl TopologyLayer {
+    pub(super) fn set_label(&mut self, label: Arc<str>) {
+        self.layer.set_label(Arc::clone(&label));
+        self.label = Some(label);
+    }
+
     /// What is written into its box: its name, then its operators.
     fn picture_lines(&self) -> impl Iterator<Item = String> {
-        let Operator { file, line, .. } = self.opened_by;
-        let name = self.label.as_ref().map_or_else(|| format!("{file}:{line}"), ToString::to_string);
-        [name].into_iter().chain(self.operators.iter().map(|operator| operator.name.to_owned()))
+        [self.layer.name()].into_iter().chain(self.operators.iter().map(|operator| operator.name.to_owned()))
     }
 }
 
 /// Its name, as in messages.
 impl fmt::Display for TopologyLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Operator { file, line, .. } = self.opened_by;
-        match &self.label {
-            Some(label) => write!(f, "the layer `{label}` ({file}:{line})"),
-            None => write!(f, "the layer at {file}:{line}"),
-        }
+        self.layer.fmt(f)
     }
 }
 

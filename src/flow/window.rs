@@ -76,7 +76,7 @@ impl<P> Flow<P> {
         P: OpenLayer,
         K: Windowing<P::Item>,
     {
-        self.then("window", |upstream| InWindows { upstream, window })
+        self.then("window", |upstream| InWindows::new(upstream, window))
     }
 }
 
@@ -85,6 +85,12 @@ impl<P> Flow<P> {
 pub struct InWindows<P, K, C, O> {
     upstream: P,
     window: Window<K, C, O>,
+}
+
+impl<P, K, C, O> InWindows<P, K, C, O> {
+    pub(super) fn new(upstream: P, window: Window<K, C, O>) -> Self {
+        Self { upstream, window }
+    }
 }
 
 impl<P, K, C, O> Sealed for InWindows<P, K, C, O> {}

@@ -5,7 +5,7 @@ use super::registry::Next;
 use super::spec::{ChildOutput, ChildSpec, Starting};
 use crate::coop::give_way;
 use crate::failure::Panic;
-use crate::span::TaskSpan;
+use crate::span::{TaskSpan, poll_in_span};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,19 +64,12 @@ where
     S: ChildSpec<T>,
 {
     pub(super) fn new(core: Arc<Starter<T, S>>, id: ChildId, item: Option<T>, attempt: S::Future) -> Self {
-        let (attempt, span) = (Some(attempt), core.shared.span_of(id));
-        Self { core, id, item, restarts: 0, attempt, pause: None, waiting: false, gone: false, span }
-    }
-
-    /// Polls it in its span, which is not there meanwhile.
-    #[cold]
-    fn poll_in_span(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let span = std::mem::take(self.as_mut().project().span);
-        let entered = span.enter();
-        let polled = self.as_mut().poll(cx);
-        drop(entered);
-        *self.project().span = span;
-        polled
+        let (attempt, span) = (Some(attempt), TaskSpan::default());
+        let mut task =
+            Self { core, id, item, restarts: 0, attempt, pause: None, waiting: false, gone: false, span };
+        // When the task is there: a subscriber that panics here drops it, and the end of the child is known.
+        task.span = task.core.shared.span_of(id);
+        task
     }
 }
 
@@ -89,7 +82,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if !self.span.is_none() {
-            return self.poll_in_span(cx);
+            return poll_in_span(self, |task| task.project().span, cx);
         }
         let mut this = self.project();
         let next = match this.poll_event(cx) {

@@ -44,6 +44,7 @@ mod check_dispatcher;
 mod link;
 mod sink;
 mod source;
+mod story;
 
 pub use check_dispatcher::check_dispatcher;
 pub use sink::{SinkCancelled, SinkProbe, TestSink, test_sink};

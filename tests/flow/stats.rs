@@ -383,3 +383,63 @@ async fn its_numbers_go_to_metrics_under_their_names() {
     // Nine numbers for each lane, one watermark, and four for the flow.
     assert_eq!(numbers.len(), 2 * 9 + 1 + 4, "{numbers:#?}");
 }
+
+#[tokio::test]
+async fn a_flow_that_was_aborted_has_not_failed() {
+    let endless = || {
+        Flow::from_iter(0..).lanes(1).map_async(1, |n: u64| async move {
+            sleep(MS).await;
+            n
+        })
+    };
+    let handle = endless().start();
+    let monitor = handle.monitor();
+    handle.abort();
+    assert!(handle.wait().await.is_err());
+    assert_eq!(monitor.stats().failure, None);
+    let handle = endless().start();
+    let monitor = handle.monitor();
+    drop(handle);
+    tokio::task::yield_now().await;
+    assert_eq!(monitor.stats().failure, None);
+}
+
+#[test]
+fn a_flow_whose_runtime_is_gone_says_so_to_those_who_look() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let flow = stream::pending::<u32>().flow().lanes(1).map(|n| n).on(runtime.handle().clone()).start();
+    drop(runtime);
+    let error = futures::executor::block_on(flow.wait()).unwrap_err();
+    assert_eq!(*flow.stats().failure.unwrap(), *error.to_string());
+}
+
+#[tokio::test]
+async fn a_flow_that_cannot_start_says_why() {
+    let mut flow = Flow::from_iter(0..3u32).lanes(1).per_lane(|lane| {
+        assert!(std::env::var_os("GEN_STAGE_HAS_NO_SUCH_LANE").is_some(), "no such lane");
+        lane
+    });
+    let monitor = flow.monitor();
+    assert!(tokio::spawn(flow.collect::<Vec<_>>()).await.unwrap_err().is_panic());
+    let failure = monitor.stats().failure.unwrap();
+    assert!(failure.starts_with("the start of the flow panicked: "), "{failure}");
+    assert!(failure.contains("no such lane"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lanes_have_is_shown_at_the_lanes_where_others_of_the_layer_feed_them() {
+    let numbers = || Flow::from_iter(0..30u32).lanes(1).map(|n| n);
+    let mut flow = numbers().merge(numbers()).lanes(3).map_async(6, |n| async move {
+        sleep(100 * MS).await;
+        n
+    });
+    let monitor = flow.monitor();
+    let reader = tokio::spawn(flow.collect::<Vec<_>>());
+    sleep(50 * MS).await;
+    let stats = monitor.stats();
+    let futures = |layer: &LayerStats| layer.lanes.iter().map(|lane| lane.futures).sum::<u64>();
+    let (last, others) = stats.layers.split_last().unwrap();
+    assert_eq!((last.lanes.len(), futures(last)), (3, 6), "{stats}");
+    assert_eq!(others.iter().map(futures).sum::<u64>(), 0, "{stats}");
+    reader.abort();
+}

@@ -1,30 +1,14 @@
 //! What a flow says it is made of.
 
+use crate::support::stages::double;
 use futures::{sink, stream};
-use gen_stage::flow::{Inner, Retry, Throttle, Topology};
+use gen_stage::flow::{Inner, Retry, Side, Throttle, Topology};
 use gen_stage::prelude::*;
-use gen_stage::stage::{Output, ProducerConsumer, StageError, Upstream, from_iter};
+use gen_stage::stage::from_iter;
 use gen_stage::window::Window;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-struct Double;
-
-impl ProducerConsumer for Double {
-    type Input = u32;
-    type Item = u32;
-
-    async fn handle_items(
-        &mut self,
-        items: Vec<u32>,
-        _: &Upstream,
-        out: &mut Output<u32>,
-    ) -> Result<(), StageError> {
-        out.extend(items.into_iter().map(|n| 2 * n));
-        Ok(())
-    }
-}
 
 /// The names of what is in each layer, with what opened it first.
 fn names(topology: &Topology) -> Vec<Vec<&'static str>> {
@@ -145,8 +129,8 @@ fn flows_that_become_one_keep_their_layers_and_both_feed_the_new_one() {
 
 #[tokio::test]
 async fn a_flow_that_runs_is_made_of_what_it_was_described_by() {
-    let stages = [from_iter(0..10u32).stage().spawn()];
-    let doubled = Double.stage().stop_when_alone().spawn();
+    let stages = [from_iter(0..10u64).stage().spawn()];
+    let doubled = double().stage().stop_when_alone().spawn();
     let mut flow = Flow::from_stages(stages)
         .label("in")
         .lanes(1)
@@ -161,7 +145,7 @@ async fn a_flow_that_runs_is_made_of_what_it_was_described_by() {
     let monitor = flow.monitor();
     let described = flow.describe();
     assert_eq!(names(&described), [["from_stages", "map"], ["through_stages", "filter"]]);
-    assert_eq!(flow.collect::<Vec<_>>().await.len(), 9);
+    assert_eq!(flow.collect::<Vec<_>>().await.len(), 18);
     assert_eq!(monitor.topology().to_string(), described.to_string());
     let stats = monitor.stats();
     let of_lanes = |label| {
@@ -176,6 +160,58 @@ async fn a_flow_that_runs_is_made_of_what_it_was_described_by() {
     let monitor = flow.monitor();
     flow.for_each(|_| {}).await;
     assert_eq!(names(&monitor.topology()), [["from_iter", "for_each"]]);
+}
+
+#[tokio::test]
+async fn the_other_operators_are_listed_by_their_names_too() {
+    let second = || Window::fixed(Duration::from_secs(1), |n: &u64| *n);
+    let pairs = || Flow::from_iter(0..9u64).map(|n| (n, n));
+    let cases = [
+        (names(&pairs().map_values(|n| n).describe()), vec!["from_iter", "map", "map_values"]),
+        (names(&pairs().group_by(|(n, _)| *n).describe()), vec!["from_iter", "map", "group_by"]),
+        (names(&pairs().group_by_key().describe()), vec!["from_iter", "map", "group_by_key"]),
+        (
+            names(&Flow::from_iter(0..9u64).batch_by_weight(5, |n| *n).describe()),
+            vec!["from_iter", "batch_by_weight"],
+        ),
+        (
+            names(&Flow::from_iter(0..9u64).emit_and_reduce(|| 0, |_, n| Some(n)).emit_nothing().describe()),
+            vec!["from_iter", "emit_and_reduce", "emit_nothing"],
+        ),
+        (
+            names(
+                &Flow::from_iter(0..9u64)
+                    .window(second())
+                    .reduce(|| 0, |sum: &mut u64, n| *sum += n)
+                    .emit_state()
+                    .departition(|| 0, |all: &mut u64, n| *all += n, |all, _| all)
+                    .describe(),
+            ),
+            vec!["from_iter", "window", "reduce", "emit_state", "departition"],
+        ),
+    ];
+    for (found, expected) in cases {
+        assert_eq!(found, [expected]);
+    }
+
+    let words = || Flow::from_iter(0..9u64).partition_by(|n| *n);
+    let either = Window::fixed(Duration::from_secs(1), |side: &Side<u64, u64>| match side {
+        Side::Left(n) | Side::Right(n) => *n,
+    });
+    let joined = words().window_join(Inner, words(), either, |n| *n, |n| *n);
+    let expected: [&[&str]; 5] =
+        [&["from_iter"], &["partition_by"], &["from_iter"], &["partition_by"], &["window_join"]];
+    assert_eq!(names(&joined.describe()), expected);
+
+    let mut each = Flow::from_iter(0..9u64).partition().lanes(2);
+    let monitor = each.monitor();
+    each.for_each_async(2, |_| async {}).await;
+    assert_eq!(names(&monitor.topology()), [vec!["from_iter"], vec!["partition", "for_each_async"]]);
+
+    let mut written = Flow::from_iter(0..9u64);
+    let monitor = written.monitor();
+    written.into_sinks(vec![sink::drain(), sink::drain()]).await.unwrap();
+    assert_eq!(monitor.topology().layers[0].lanes, Some(2));
 }
 
 #[test]

@@ -14,7 +14,7 @@ operator_suite!(
     }),
 );
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn it_blocks_no_worker_and_at_most_n_run_at_a_time() {
     for (lanes, n) in [(1, 1), (1, 3), (4, 2), (3, 8)] {
         let running = Arc::new(AtomicUsize::new(0));

@@ -57,7 +57,7 @@ async fn served(addr: impl Into<SocketAddr>, monitor: &Monitor) -> (SocketAddr, 
     let addr = dashboard.local_addr();
     let serving = tokio::spawn(async move {
         let _jobs = jobs;
-        dashboard.serve().await.unwrap();
+        dashboard.serve().await;
     });
     (addr, serving)
 }

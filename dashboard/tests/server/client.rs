@@ -1,7 +1,8 @@
 //! A client that sees what comes over the wire, as it comes.
 
-use gen_stage_dashboard::{BoundDashboard, DashboardError};
+use gen_stage_dashboard::BoundDashboard;
 use serde_json::Value;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -15,7 +16,7 @@ pub(crate) const ANY_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 pub(crate) const STUCK: Duration = Duration::from_secs(20);
 
 /// Serves, and tells where.
-pub(crate) fn serve(dashboard: BoundDashboard) -> (SocketAddr, JoinHandle<Result<(), DashboardError>>) {
+pub(crate) fn serve(dashboard: BoundDashboard) -> (SocketAddr, JoinHandle<Infallible>) {
     (dashboard.local_addr(), tokio::spawn(dashboard.serve()))
 }
 

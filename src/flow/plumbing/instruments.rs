@@ -24,11 +24,20 @@ pub(in crate::flow) struct Instrumented {
     pub(in crate::flow) groups: Vec<TaskGroup>,
     pub(in crate::flow) edges: Vec<WatchedEdge>,
     /// What parts of lanes say of themselves: a lane may have several, or none.
-    meters: Vec<(Layer, usize, LaneMeter)>,
+    meters: Vec<PlacedMeter>,
     /// Why the flow failed.
     pub(in crate::flow) failure: Option<Arc<str>>,
     /// Layers whose lanes are run as lanes of another layer, and from which number on.
     merged: Vec<(Layer, Layer, usize)>,
+}
+
+/// The meter of a part of a lane.
+struct PlacedMeter {
+    layer: Layer,
+    lane: usize,
+    /// How many groups there were. The lane is started after these, of which one may have the same layer.
+    after: usize,
+    meter: LaneMeter,
 }
 
 /// The tasks that run the lanes of a layer, or another part of it.
@@ -81,7 +90,9 @@ impl Instruments {
     /// Adds a meter for a part of a lane.
     pub(in crate::flow) fn add_meter(&self, layer: &Layer, lane: usize) -> LaneMeter {
         let meter = LaneMeter::new();
-        self.parts().meters.push((layer.clone(), lane, meter.clone()));
+        let mut parts = self.parts();
+        let after = parts.groups.len();
+        parts.meters.push(PlacedMeter { layer: layer.clone(), lane, after, meter: meter.clone() });
         meter
     }
 
@@ -144,17 +155,16 @@ impl Instrumented {
     /// The group and the number of the lane that an edge leads to; `None` for the reader.
     pub(in crate::flow) fn end_of(&self, edge: &WatchedEdge) -> Option<(usize, usize)> {
         let (layer, lane) = edge.to.as_ref().map(|(layer, lane)| (layer, *lane))?;
-        // Lanes are started after what feeds them.
+        // Lanes are started after what feeds them, which may be a part of the same layer.
         self.lane_of(layer, lane, edge.from.0 + 1)
     }
 
     /// What is said of which group and lane. A lane whose task was not started yet has nothing to say.
     pub(in crate::flow) fn readings(&self) -> impl Iterator<Item = (usize, usize, MeterReading)> {
-        let read = |(layer, lane, meter): &(Layer, usize, LaneMeter)| {
-            let (group, lane) = self.lane_of(layer, *lane, 0)?;
-            Some((group, lane, meter.read()))
-        };
-        self.meters.iter().filter_map(read)
+        self.meters.iter().filter_map(|placed| {
+            let (group, lane) = self.lane_of(&placed.layer, placed.lane, placed.after)?;
+            Some((group, lane, placed.meter.read()))
+        })
     }
 
     /// The group that runs a lane of this layer, from the group `first` on, and the number that the lane has there.

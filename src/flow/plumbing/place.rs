@@ -60,6 +60,14 @@ impl Layer {
         self.label.as_ref()
     }
 
+    /// Its label, or else the place where it was opened.
+    pub(in crate::flow) fn name(&self) -> String {
+        match &self.label {
+            Some(label) => label.to_string(),
+            None => format!("{}:{}", self.opened.file(), self.opened.line()),
+        }
+    }
+
     pub(in crate::flow) fn opened(&self) -> &'static Location<'static> {
         self.opened
     }

@@ -12,7 +12,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -60,12 +60,14 @@ pub(in crate::flow) enum Failure {
     RuntimeGone,
 }
 
+const RUNTIME_GONE: &str = "the runtime of the flow was shut down before the flow came to its end";
+
 impl Failure {
     /// Raises the panic of the lane in the task that reads the flow.
     pub(in crate::flow) fn raise(self) -> ! {
         match self {
             Self::Panic(fallen) => resume_unwind(fallen.payload),
-            gone @ Self::RuntimeGone => panic!("{gone}"),
+            Self::RuntimeGone => panic_any(RUNTIME_GONE),
         }
     }
 }
@@ -77,9 +79,7 @@ impl fmt::Display for Failure {
                 let place = place.as_deref().unwrap_or("a lane of the flow");
                 write!(f, "{place} panicked: {}", message_of(&**payload))
             }
-            Self::RuntimeGone => {
-                f.write_str("the runtime of the flow was shut down before the flow came to its end")
-            }
+            Self::RuntimeGone => f.write_str(RUNTIME_GONE),
         }
     }
 }
@@ -114,7 +114,16 @@ impl Tasks {
     pub(in crate::flow) fn building<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
         let runtime = self.runtime.clone();
         let _context = runtime.enter();
-        build(self)
+        // Code of users runs while lanes are built: that of `per_lane`, for example.
+        match catch_unwind(AssertUnwindSafe(|| build(self))) {
+            Ok(built) => built,
+            Err(payload) => {
+                let place = Some("the start of the flow".into());
+                let failure = Failure::Panic(Fallen { place, payload });
+                self.show_failure(&failure);
+                failure.raise()
+            }
+        }
     }
 
     pub(in crate::flow) fn runtime(&self) -> &Handle {
@@ -284,8 +293,10 @@ impl Tasks {
         failure.map_or(Ok(()), Err)
     }
 
+    /// Shows a failure to those who look. Tasks of an aborted flow were cancelled, and did not fail.
     fn show_failure(&self, failure: &Failure) {
-        if let Some(instruments) = &self.instruments {
+        let was_cancelled = self.aborted && matches!(failure, Failure::RuntimeGone);
+        if let Some(instruments) = self.instruments.as_ref().filter(|_| !was_cancelled) {
             instruments.fail(&failure.to_string());
         }
     }

@@ -1,7 +1,7 @@
 //! The numbers of a flow for the crate `metrics`.
 
 use super::{FlowStats, LaneStats, LayerStats};
-use metrics::{Label, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Label, Unit, counter, describe_counter, describe_gauge, gauge};
 use std::sync::Arc;
 
 impl FlowStats {
@@ -27,7 +27,8 @@ impl FlowStats {
     ///
     /// All have the label `flow`, with the name given here. Those of lanes have also `layer`, its [label](crate::Flow::label)
     /// or the file and line that opened it; `part`, `lane` or `source` for example; and `lane`, a number. The three times
-    /// only grow. Two flows need two names, and so do two layers: numbers of the same labels replace each other.
+    /// only grow. Two flows need two names, and so do two layers: numbers of the same labels replace each other. A flow that
+    /// is run anew needs another name too, for a counter keeps the highest number that it had.
     ///
     /// # Examples
     /// ```
@@ -44,7 +45,7 @@ impl FlowStats {
     pub fn record_metrics(&self, name: impl Into<Arc<str>>) {
         describe();
         let flow = Label::new("flow", name.into());
-        let of_flow = || [flow.clone()].into_iter().collect::<Vec<_>>();
+        let of_flow = || vec![flow.clone()];
         for layer in &self.layers {
             for (number, lane) in layer.lanes.iter().enumerate() {
                 record_lane(lane, &labels(&flow, layer, number));
@@ -58,9 +59,8 @@ impl FlowStats {
 }
 
 fn labels(flow: &Label, layer: &LayerStats, lane: usize) -> Vec<Label> {
-    let name = layer.label.clone().unwrap_or_else(|| format!("{}:{}", layer.file, layer.line).into());
     let lane = Label::new("lane", lane.to_string());
-    vec![flow.clone(), Label::new("layer", name), Label::new("part", layer.part.word()), lane]
+    vec![flow.clone(), Label::new("layer", layer.layer.name()), Label::new("part", layer.part.word()), lane]
 }
 
 fn record_lane(lane: &LaneStats, labels: &[Label]) {
@@ -85,12 +85,24 @@ fn describe() {
     describe_counter!("gen_stage_flow_sent_total", "Items sent by a lane.");
     describe_gauge!("gen_stage_flow_waiting", "Items sent to a lane, and not taken yet.");
     describe_gauge!("gen_stage_flow_open_demand", "Items asked for by a lane, and not sent yet.");
-    describe_gauge!("gen_stage_flow_busy_seconds", "Seconds in which a lane worked.");
-    describe_gauge!("gen_stage_flow_idle_seconds", "Seconds in which a lane waited for items or futures.");
-    describe_gauge!("gen_stage_flow_back_pressured_seconds", "Seconds in which a lane waited for demand.");
+    describe_gauge!("gen_stage_flow_busy_seconds", Unit::Seconds, "Seconds in which a lane worked.");
+    describe_gauge!(
+        "gen_stage_flow_idle_seconds",
+        Unit::Seconds,
+        "Seconds in which a lane waited for items or futures."
+    );
+    describe_gauge!(
+        "gen_stage_flow_back_pressured_seconds",
+        Unit::Seconds,
+        "Seconds in which a lane waited for demand."
+    );
     describe_gauge!("gen_stage_flow_futures", "Futures that a lane has begun.");
     describe_gauge!("gen_stage_flow_windows", "Windows that a lane has open.");
-    describe_gauge!("gen_stage_flow_watermark_milliseconds", "How far the event time of a lane has got.");
+    describe_gauge!(
+        "gen_stage_flow_watermark_milliseconds",
+        Unit::Milliseconds,
+        "How far the event time of a lane has got."
+    );
     describe_counter!("gen_stage_flow_read_total", "Items taken by the reader of the flow.");
     describe_counter!("gen_stage_flow_discarded_total", "Items dropped before anything took them.");
     describe_counter!("gen_stage_flow_late_total", "Items too late for their windows, or too far ahead.");

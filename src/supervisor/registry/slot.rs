@@ -80,7 +80,7 @@ impl ChildSlot {
     /// Empties the slot of a child of which [nothing is known](Self::is_plain): the rest of it is as in an empty slot.
     #[inline]
     pub(super) fn empty_plain(&mut self, next_free: u32) {
-        debug_assert!(self.is_plain() && self.restarts == 0, "whoever was restarted has more than that");
+        debug_assert!(self.is_plain() && self.restarts == 0, "a child that was restarted is not plain");
         (self.number, self.next_free) = (0, next_free);
         (self.began, self.waker) = (None, None);
     }

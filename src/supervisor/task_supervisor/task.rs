@@ -2,7 +2,7 @@
 
 use super::results::Results;
 use crate::failure::Panic;
-use crate::span::TaskSpan;
+use crate::span::{TaskSpan, poll_in_span};
 use crate::supervisor::ChildError;
 use pin_project_lite::pin_project;
 use std::future::Future;
@@ -45,17 +45,6 @@ impl<Fut: Future> TaskRun<Fut> {
         let limit = limit.map_or(TimeLimit::None, TimeLimit::For);
         Self { future: Some(future), limit, teller, span: TaskSpan::debug(|| tracing::debug_span!("task")) }
     }
-
-    /// Polls it in its span, which is not there meanwhile.
-    #[cold]
-    fn poll_in_span(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let span = std::mem::take(self.as_mut().project().span);
-        let entered = span.enter();
-        let polled = self.as_mut().poll(cx);
-        drop(entered);
-        *self.project().span = span;
-        polled
-    }
 }
 
 impl TimeLimit {
@@ -93,7 +82,7 @@ impl<Fut: Future> Future for TaskRun<Fut> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if !self.span.is_none() {
-            return self.poll_in_span(cx);
+            return poll_in_span(self, |task| task.project().span, cx);
         }
         let mut this = self.project();
         let polled = catch_unwind(AssertUnwindSafe(|| {
