@@ -33,7 +33,7 @@ const EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::f
 ///
 /// // It shows the flow for as long as the flow runs. `tokio::spawn(dashboard.serve())` does for good.
 /// tokio::select! {
-///     served = dashboard.serve() => served?,
+///     never = dashboard.serve() => match never {},
 ///     squares = squares.collect::<Vec<_>>() => assert_eq!(squares.len(), 1000),
 /// }
 /// # Ok::<(), gen_stage_dashboard::DashboardError>(())
