@@ -110,7 +110,7 @@ pub trait Dispatcher<T>: Send + 'static {
     /// Gives `items`, at least one, to the subscriptions they are for; returns those at the end that none asked for.
     fn dispatch(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T>;
 
-    /// How many items the dispatcher holds, for all subscriptions together; by default none.
+    /// How many items the dispatcher holds, for all subscriptions together, each item once; by default none.
     ///
     /// When the stage ends they are dropped and counted as discarded.
     fn held(&self) -> usize {
