@@ -2,7 +2,7 @@
 //!
 //! Without a subscriber none of it costs more than a look at a number. Every span is under the one in which its flow, stage
 //! or child was started, so that what you log in a closure is found under the request that caused it. Spans are of level
-//! debug: a subscriber that takes only what is more important has none of them, and what closures log is then under no span.
+//! debug: a subscriber for more important levels only has none of them, and what closures log is then under no span.
 //!
 //! # Spans
 //!

@@ -13,7 +13,7 @@ use tracing::span::Entered;
 pub(crate) struct TaskSpan(Option<Box<Span>>);
 
 impl TaskSpan {
-    /// The span that `make` makes, of level debug. Where nobody wants that level, it is not made.
+    /// The span that `make` makes, of level debug. Where no subscriber wants that level, it is not made.
     #[inline]
     pub(crate) fn debug(make: impl FnOnce() -> Span) -> Self {
         if LevelFilter::current() < LevelFilter::DEBUG {

@@ -72,7 +72,7 @@ impl<D: Dispatcher<u64>> Story<D> {
         usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("below a usize")
     }
 
-    /// Takes so many steps, each drawn at random.
+    /// Takes `steps` steps, each drawn at random.
     pub(super) fn tell(&mut self, steps: u64, options: impl Fn(usize) -> D::Options) -> Kept {
         for _ in 0..steps {
             match self.draw(20) {

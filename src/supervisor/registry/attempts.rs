@@ -61,7 +61,7 @@ impl Registry {
         true
     }
 
-    /// A child has come to its end. Most children of most supervisors are gone with that, and nobody is to be told.
+    /// A child has come to its end. With that, most children of most supervisors are gone: there is nothing to tell.
     #[inline]
     pub(in crate::supervisor) fn completed(&mut self, id: ChildId, rules: &Rules) -> Next {
         let goes = rules.restart != Restart::Permanent && self.listeners.is_empty();

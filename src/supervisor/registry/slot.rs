@@ -70,7 +70,7 @@ impl ChildSlot {
         }
     }
 
-    /// Nothing but its name is known of it: it runs, and nobody has asked anything of it.
+    /// Only its name is known: it runs, and no request for it waits.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         let asked = self.killed | self.wanted | self.reported;
