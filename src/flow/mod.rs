@@ -220,6 +220,7 @@ mod flow;
 mod monitor;
 mod stats;
 mod topology;
+mod whole;
 
 // Ends.
 mod collect;
