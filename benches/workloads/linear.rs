@@ -16,6 +16,7 @@ pub(crate) fn workload() -> Workload {
         peers: vec![
             Peer::task("gen_stage", 10_000_000, ours),
             Peer::task("gen_stage, read by next()", 10_000_000, ours_by_next),
+            Peer::task("gen_stage, read by next() of into_stream()", 10_000_000, ours_by_next_of_stream),
             Peer::blocking("one loop", 10_000_000, sum_of_work),
             Peer::task("tokio mpsc of batches", 10_000_000, tokio_batches),
             Peer::blocking("threads, std mpsc of batches", 10_000_000, thread_batches),
@@ -45,6 +46,18 @@ fn ours_by_next(items: u64) -> BoxFuture<'static, u64> {
     async move {
         let mut sum = 0u64;
         while let Some(n) = flow.next().await {
+            sum = sum.wrapping_add(n);
+        }
+        sum
+    }
+    .boxed()
+}
+
+fn ours_by_next_of_stream(items: u64) -> BoxFuture<'static, u64> {
+    let mut stream = Flow::from_iter(0..items).lanes(1).shuffle().lanes(1).map(work).into_stream();
+    async move {
+        let mut sum = 0u64;
+        while let Some(n) = stream.next().await {
             sum = sum.wrapping_add(n);
         }
         sum

@@ -159,6 +159,13 @@ impl<P> Flow<P> {
         !matches!(self.state, FlowState::Planned(_))
     }
 
+    /// Counts items that were taken from it and not read.
+    pub(super) fn count_unread(&self, items: usize) {
+        if let Some(losses) = self.losses() {
+            losses.discard(items);
+        }
+    }
+
     /// Stops all lanes, and waits until they and the source are gone. Fails when one of them failed.
     pub(super) async fn stopped(self) -> Result<(), Failure> {
         match self.state {

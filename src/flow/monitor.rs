@@ -117,6 +117,10 @@ impl Losses {
         self.discarded.load(Ordering::Relaxed)
     }
 
+    pub(super) fn discard(&self, items: usize) {
+        self.discarded.fetch_add(items as u64, Ordering::Relaxed);
+    }
+
     pub(super) fn late(&self) -> u64 {
         self.late.load(Ordering::Relaxed)
     }
