@@ -44,6 +44,7 @@
 //! | see what a flow does, and what holds it up | [`Flow::monitor`], [`flow::FlowStats`] |
 //! | see what is logged, and the spans that your code runs in | [`logs`] |
 //! | test a pipeline of your own | the module `testing`, with the feature of that name |
+//! | get from a task to the operator, and to a program to copy | [`choosing`] |
 //! | find here what you know from elsewhere | [`coming_from`] |
 //!
 //! # What tokio needs
@@ -68,6 +69,7 @@ mod macros;
 
 mod backoff;
 pub mod blocks;
+pub mod choosing;
 pub mod coming_from;
 mod coop;
 pub mod demand;

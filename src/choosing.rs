@@ -1,0 +1,154 @@
+//! From a task to what does it: a flow, a stage or a supervisor, then the operator, then a program to copy.
+//!
+//! # Flow, stage or supervisor
+//!
+//! | what you have | take |
+//! |---|---|
+//! | one stream of items, and the same work for each of them | a [flow](crate::flow) |
+//! | several readers of the same items, or readers that come and go while it runs | [stages](crate::stage) |
+//! | work that keeps a state of its own, and is asked for it while it runs | a [stage](crate::stage) |
+//! | a job for each item, which may fail alone, be tried again, or be stopped alone | a [`DynamicSupervisor`](crate::supervisor::DynamicSupervisor) |
+//! | a job for each item, whose result is wanted | [`supervised`](crate::supervisor::StreamSupervised::supervised); [`map_async`](crate::Flow::map_async) if a panic in one of them is to end all |
+//!
+//! They go together: a flow [reads stages](crate::Flow::from_stages), [becomes one](crate::Flow::into_stage), or
+//! [passes through some](crate::Flow::through_stages); a supervisor is a `Sink` for any stream, also for a flow.
+//!
+//! Two tasks need none of them. A few futures at a time in one task are `buffer_unordered` of `futures`. A slice in
+//! memory, with work that never waits, is for rayon.
+//!
+//! # The same work for each item
+//! What the work does says which operator it is. All of them run on every lane, and a lane is a task.
+//!
+//! | the work | operator |
+//! |---|---|
+//! | computes | [`map`](crate::Flow::map), [`filter_map`](crate::Flow::filter_map), [`flat_map`](crate::Flow::flat_map) |
+//! | awaits | [`map_async`](crate::Flow::map_async), with at most so many in flight |
+//! | blocks its thread: a database without async, a system call, long compression | [`map_blocking`](crate::Flow::map_blocking) |
+//! | may fail | [`try_map`](crate::Flow::try_map), [`try_map_async`](crate::Flow::try_map_async), and then [`try_collect`](crate::Flow::try_collect), [`dead_letters`](crate::Flow::dead_letters) or [`skip_errors`](crate::Flow::skip_errors) |
+//! | may fail, and succeed when it is tried again | [`Retry`](crate::flow::Retry) |
+//! | is an adapter of another crate | [`per_lane`](crate::Flow::per_lane) |
+//! ```
+//! use gen_stage::prelude::*;
+//!
+//! async fn price_of(article: u32) -> Result<u64, String> {
+//!     if article == 3 { Err(format!("no article {article}")) } else { Ok(u64::from(article) * 100) }
+//! }
+//!
+//! # tokio_test::block_on(async {
+//! let failed = std::sync::Arc::default();
+//! let prices = Flow::from_iter(1..=4)
+//!     .map_async(8, price_of) // at most 8 at a time
+//!     .skip_errors(&failed)
+//!     .map(|cents| cents / 100);
+//! assert_eq!(prices.sum::<u64>().await, 1 + 2 + 4);
+//! assert_eq!(failed.load(std::sync::atomic::Ordering::Relaxed), 1);
+//! # });
+//! ```
+//!
+//! # In which order
+//! Items come out as lanes are done with them. If the order matters,
+//!
+//! | to whom | then |
+//! |---|---|
+//! | the reader | [`ordered`](crate::Flow::ordered): all of the work runs in parallel, and comes out as it went in |
+//! | each user, account or device, and not across them | [`partition_by`](crate::Flow::partition_by) right after the source, and the work after that |
+//! | everything, at every step | [`lanes(1)`](crate::Flow::lanes), and `map_async` followed by `ordered` if the work awaits |
+//! ```
+//! use gen_stage::prelude::*;
+//!
+//! # tokio_test::block_on(async {
+//! let pages = Flow::from_iter(1..=4).map_async(4, async |page: u32| format!("page {page}")).ordered();
+//! assert_eq!(pages.collect::<Vec<_>>().await, ["page 1", "page 2", "page 3", "page 4"]);
+//! # });
+//! ```
+//!
+//! # By key
+//!
+//! | what is wanted for each key | operator |
+//! |---|---|
+//! | a number or a sum | [`count_by`](crate::Flow::count_by), [`sum_by`](crate::Flow::sum_by), after [`partition_by`](crate::Flow::partition_by) |
+//! | the same, with few keys or large items | [`combine`](crate::Flow::combine), which brings together before anything crosses to another task |
+//! | all items | [`group_by`](crate::Flow::group_by) |
+//! | a state of your own | [`reduce`](crate::Flow::reduce) with a map in it; [`emit_and_reduce`](crate::Flow::emit_and_reduce) if each item is to give something at once |
+//! | each item once | [`uniq_by`](crate::Flow::uniq_by) |
+//! | the items of another flow with the same key | [`bounded_join`](crate::Flow::bounded_join), or [`window_join`](crate::Flow::window_join) without an end |
+//! ```
+//! use gen_stage::prelude::*;
+//!
+//! # tokio_test::block_on(async {
+//! let visits = Flow::from_iter([("anna", "/"), ("bert", "/"), ("anna", "/about")]);
+//! let mut pages: Vec<(&str, u64)> =
+//!     visits.partition_by(|(user, _page)| *user).count_by(|(user, _page)| *user).collect().await;
+//! pages.sort();
+//! assert_eq!(pages, [("anna", 2), ("bert", 1)]);
+//! # });
+//! ```
+//!
+//! # By time
+//! A stream without an end is brought together in [windows](crate::window): so much time by the clock, or by a time that
+//! items carry, so many items, or as long as a user is active.
+//! ```
+//! use gen_stage::prelude::*;
+//! use std::time::Duration;
+//!
+//! # tokio_test::block_on(async {
+//! let minute = Window::fixed(Duration::from_secs(60), |(at, _bytes): &(i64, u64)| *at);
+//! let bytes = Flow::from_iter([(0, 10), (59_999, 5), (60_000, 1)])
+//!     .lanes(1)
+//!     .window(minute)
+//!     .reduce(|| 0, |sum, (_at, bytes)| *sum += bytes)
+//!     .on_trigger(|sum, info| info.is_done().then_some((info.window.start, *sum)));
+//! assert_eq!(bytes.collect::<Vec<_>>().await, [(0, 15), (60_000, 1)]);
+//! # });
+//! ```
+//!
+//! # How fast, and how much at a time
+//!
+//! | to limit | set |
+//! |---|---|
+//! | what is on its way between two tasks | [`demand`](crate::Flow::demand): 1000 items unless set; few if each takes long |
+//! | futures in flight | the number given to [`map_async`](crate::Flow::map_async) |
+//! | how many items pass in a second | [`throttle`](crate::Flow::throttle), with [`cost`](crate::Flow::cost) if they count differently |
+//! | what a database gets in one go | [`batch`](crate::Flow::batch), [`within`](crate::Flow::within) a time |
+//! | what a server accepts | a bounded channel as the source: what does not fit is refused at the door |
+//!
+//! # Several readers
+//! A stage gives each item to one of its readers, to all, or to the one that its key says: the [dispatcher](crate::dispatch)
+//! decides. Readers subscribe at any time, and leave at any time.
+//! ```
+//! use futures::StreamExt;
+//! use gen_stage::dispatch::Broadcast;
+//! use gen_stage::stage::{Producer, from_iter};
+//!
+//! # tokio_test::block_on(async {
+//! let prices = from_iter([10, 12, 11]).stage().dispatcher(Broadcast::new()).accumulate().spawn();
+//! let (shop, chart) = (prices.subscribe().await?, prices.subscribe().await?);
+//! prices.forward(); // both are there: none misses the first price
+//! let (shop, chart) = futures::join!(shop.collect::<Vec<_>>(), chart.collect::<Vec<_>>());
+//! assert_eq!((shop, chart), (vec![10, 12, 11], vec![10, 12, 11]));
+//! # Ok::<(), gen_stage::stage::SubscribeError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # A job for each item
+//! ```
+//! use futures::{SinkExt, StreamExt, stream};
+//! use gen_stage::supervisor::DynamicSupervisor;
+//!
+//! # tokio_test::block_on(async {
+//! let mails = stream::iter(["anna", "bert"]);
+//! let mut sending = DynamicSupervisor::new(|to: &str| async move { assert!(!to.is_empty()) }).max_children(100);
+//! sending.send_all(&mut mails.map(Ok)).await.unwrap();
+//! sending.close().await.unwrap();
+//! # });
+//! ```
+//! See [`supervisor`](crate::supervisor) for restarts, deadlines, events and reports.
+//!
+//! # To the end
+//! [`start`](crate::Flow::start) runs a flow in the background. Its handle, like those of stages and supervisors, drains
+//! it, shuts it down or aborts it: [`ends`](crate::ends) has all words in one table, and what to do about channels.
+//! [`stop_when`](crate::Flow::stop_when) ends it by a token, for Ctrl-C.
+//!
+//! # And then
+//! See it run by a [monitor](crate::Flow::monitor). Test it with the module `testing`, of the feature of that name. What
+//! you know from elsewhere has its own pages: [`coming_from`](crate::coming_from).
