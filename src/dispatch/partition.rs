@@ -265,6 +265,7 @@ impl<T, A> Partition<T, A> {
     /// // When there is room again, demand for those two is passed up, and they come out of the buffer.
     /// let odd = SubscriptionId::next();
     /// partition.subscribe(Subscriber::new(odd), PartitionName::new(1), &mut out).unwrap();
+    /// assert_eq!((partition.held_for(even), partition.held_for(odd)), (0, 2));
     /// assert_eq!(partition.ask(odd, 3, &mut out), 3 + 2);
     /// assert!(partition.dispatch(vec![4, 5], &mut out).is_empty());
     /// let sent = [(even, vec![2]), (odd, vec![1, 3]), (even, vec![4]), (odd, vec![5])];
@@ -431,6 +432,10 @@ impl<T: Send + 'static, A: Assign<T>> Dispatcher<T> for Partition<T, A> {
 
     fn held(&self) -> usize {
         self.lanes.iter().map(|lane| lane.queue.len()).sum()
+    }
+
+    fn held_for(&self, id: SubscriptionId) -> usize {
+        self.lane_of(id).map_or(0, |at| self.lanes[at].queue.len())
     }
 
     fn fence(&mut self, fence: Fence, out: &mut Deliveries<T>) {

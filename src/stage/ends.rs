@@ -1,8 +1,9 @@
 //! The two ends of a subscription, and what goes from one to the other.
 
 use super::reason::{EndKind, Reason};
-use super::tally::Tally;
-use super::terms::SubscribeError;
+use super::status::{ConsumerStatus, StageRef};
+use super::tally::SubscriptionTally;
+use super::terms::{SubscribeError, Terms};
 use crate::dispatch::{Body, Refusal, SharedPart, StageId, Subscriber, SubscriptionId};
 use std::sync::Arc;
 use std::vec;
@@ -14,7 +15,6 @@ pub(crate) type Replaced = (SubscriptionId, Reason);
 
 /// A subscription on its way to its producer.
 pub(crate) struct Opening<T, O> {
-    pub(crate) subscriber: Subscriber,
     pub(crate) port: Port<T>,
     pub(crate) options: O,
     pub(crate) replaces: Option<Replaced>,
@@ -83,15 +83,32 @@ pub(crate) trait Target<T, O>: Send + Sync {
 /// However it is dropped, the consumer hears that its producer is gone.
 pub(crate) struct Port<T> {
     id: SubscriptionId,
+    terms: Terms,
+    tally: Arc<SubscriptionTally>,
+    /// The stage that reads; `None`: it is read as a stream.
+    reader: Option<StageRef>,
     consumer: Box<dyn Downward<T>>,
     /// What the consumer is told when the port is dropped; `None`: nothing, it knows.
     farewell: Option<Reason>,
 }
 
 impl<T> Port<T> {
-    pub(crate) fn new(id: SubscriptionId, consumer: Box<dyn Downward<T>>) -> Self {
+    pub(crate) fn new(
+        id: SubscriptionId,
+        (terms, tally): (Terms, Arc<SubscriptionTally>),
+        reader: Option<StageRef>,
+        consumer: Box<dyn Downward<T>>,
+    ) -> Self {
         // Until the producer accepts the port, it can only be dropped with the mailbox of a stage that has ended.
-        Self { id, consumer, farewell: Some(Reason::Gone) }
+        Self { id, terms, tally, reader, consumer, farewell: Some(Reason::Gone) }
+    }
+
+    pub(crate) fn subscriber(&self) -> Subscriber {
+        let subscriber = Subscriber::new(self.id);
+        match &self.reader {
+            Some(stage) => subscriber.of_stage(stage.id()),
+            None => subscriber,
+        }
     }
 
     /// The producer has taken the subscription.
@@ -99,8 +116,18 @@ impl<T> Port<T> {
         self.farewell = Some(Reason::Aborted);
     }
 
-    pub(crate) fn send(&self, items: Parcel<T>) {
-        self.consumer.items(self.id, items);
+    pub(crate) fn send(&self, items: Body<T>) {
+        self.consumer.items(self.id, Parcel::new(items, &self.tally));
+    }
+
+    /// Drops items that are not sent any more, and counts them as undelivered.
+    pub(crate) fn lose(&self, items: Body<T>) {
+        drop(Parcel::new(items, &self.tally));
+    }
+
+    /// What is known of the subscription here. What its producer knows is added to it.
+    pub(crate) fn status(&self) -> ConsumerStatus {
+        ConsumerStatus::new(self.id, self.terms, self.reader.clone(), &self.tally)
     }
 
     pub(crate) fn end(mut self, how: EndKind, reason: Reason) {
@@ -195,11 +222,11 @@ impl Drop for Link {
 /// undelivered.
 pub(crate) struct Parcel<T> {
     body: Option<Body<T>>,
-    tally: Arc<Tally>,
+    tally: Arc<SubscriptionTally>,
 }
 
 impl<T> Parcel<T> {
-    pub(crate) fn new(body: Body<T>, tally: &Arc<Tally>) -> Self {
+    fn new(body: Body<T>, tally: &Arc<SubscriptionTally>) -> Self {
         tally.add_sent(body.len());
         Self { body: Some(body), tally: Arc::clone(tally) }
     }
@@ -229,7 +256,7 @@ impl<T> Drop for Parcel<T> {
 /// The items of a parcel, handed out piece by piece. What is left when it is dropped is counted as undelivered.
 pub(crate) struct Opened<T> {
     rest: Unread<T>,
-    tally: Arc<Tally>,
+    tally: Arc<SubscriptionTally>,
 }
 
 enum Unread<T> {

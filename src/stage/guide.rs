@@ -133,6 +133,37 @@
 //! # }
 //! ```
 //!
+//! # Looking at stages
+//!
+//! [`Handle::graph`](super::Handle::graph) shows what is connected, and how: where a pipeline stands still, look for the
+//! subscription that wants nothing, the stage that has much buffered, and the one that is silent.
+//!
+//! ```
+//! use gen_stage::dispatch::Broadcast;
+//! use gen_stage::prelude::*;
+//! use gen_stage::stage::from_iter;
+//! use std::time::Duration;
+//!
+//! # tokio_test::block_on(async {
+//! let numbers = from_iter(0..).stage().label("numbers").dispatcher(Broadcast::new()).spawn();
+//! let mut reads = numbers.subscribe().demand(10, 5).await?;
+//! let forgotten = numbers.subscribe().temporary().await?;
+//! assert!(tokio::time::timeout(Duration::from_millis(1), reads.next_batch()).await.is_err());
+//!
+//! // The first wants ten, and gets none as long as the second wants nothing.
+//! let text = "\
+//! 1 stage
+//! `numbers`: producer, Broadcast
+//!   a stream, demand 5 to 10 (wants 10)
+//!   a stream, temporary";
+//! assert_eq!(numbers.graph(Duration::from_secs(1)).await.to_string(), text);
+//! # Ok::<(), gen_stage::stage::SubscribeError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! [`Handle::status`](super::Handle::status) has the numbers of one stage, and [`Handle::counts`](super::Handle::counts)
+//! those that it takes no answer to read.
+//!
 //! # Ending
 //!
 //! - A producer that has no more items calls [`finish`](super::Control::finish): all it has emitted goes out, then it

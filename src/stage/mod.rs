@@ -15,7 +15,7 @@
 //! - **Alone**, without a task, they are a stream ([`Producer::into_stream`]), a stream after a stream
 //!   ([`ProducerConsumer::through`]), or a sink ([`Consumer::into_sink`]).
 //! - **As tasks** ([`Setup::spawn`]) they have a [`Handle`]: others [subscribe](Handle::subscribe) to them at any time,
-//!   send them messages, ask for their status, and end them.
+//!   send them messages, ask for their status, [look at all that is connected](Handle::graph), and end them.
 //! - Every stream is a producer ([`from_stream`], [`from_iter`]), every sink a consumer ([`from_sink`]), and every
 //!   [`Subscription`] a stream, for any crate of streams, or as the source of a flow.
 //!
@@ -85,6 +85,7 @@ mod from_iter;
 mod from_lane;
 mod from_sink;
 mod from_stream;
+mod graph;
 pub mod guide;
 mod into_sink;
 mod letter;
@@ -106,6 +107,7 @@ mod tally;
 mod terms;
 mod through;
 mod upstream;
+mod walk;
 mod weak;
 mod wrappers;
 
@@ -120,7 +122,8 @@ pub use from_iter::from_iter;
 pub(crate) use from_lane::{FromLane, Watch};
 pub use from_sink::from_sink;
 pub use from_stream::from_stream;
-pub use handle::{ConsumerHandle, Ended, Handle, ProducerConsumerHandle, ProducerHandle};
+pub use graph::{GraphStage, GraphSubscription, StageGraph};
+pub use handle::{ConsumerHandle, Handle, ProducerConsumerHandle, ProducerHandle};
 pub use into_sink::IntoSink;
 pub use output::{Control, Output};
 pub use producer::Producer;
@@ -130,12 +133,13 @@ pub use reason::{Cancellation, Reason};
 pub use role::{Consumes, Produces, Role};
 pub use setup::Setup;
 pub use shared_batch::SharedBatch;
-pub use status::{ConsumerStatus, ProducerStatus, StageKind, Status};
+pub use status::{ConsumerStatus, Ended, ProducerStatus, StageKind, StageRef, Status};
 pub use subscribe::Subscribe;
 pub use subscription::Subscription;
 pub use tally::Counts;
 pub use terms::{AskMode, CancelMode, DemandMode, SubscribeError};
 pub use upstream::Upstream;
+pub use walk::StageState;
 pub use weak::WeakHandle;
 
 #[doc(hidden)]

@@ -33,8 +33,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
                 }
             }
         }
-        let port = Port::new(upstream.id(), Box::new(self.mailbox.clone()));
-        open(port, Some(self.id), replaces, answer.map(Answer::for_producer));
+        let (mailbox, reader) = (Box::new(self.mailbox.clone()), Some(self.itself.clone()));
+        let port = Port::new(upstream.id(), upstream.terms_and_tally(), reader, mailbox);
+        open(port, replaces, answer.map(Answer::for_producer));
         let (mode, ledger) = (upstream.mode(), Ledger::new(upstream.demand()));
         let entry = Entry { upstream: upstream.clone(), link, mode, ledger, at_start, replaced: false };
         self.entries.push(entry);
@@ -111,6 +112,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
                     (length, 0)
                 }
             };
+            self.tally.add_received(piece);
             let handled = self.behaviour.items(list.piece(piece), from, &mut self.out).await;
             self.take_output(handled)?;
             if let Some(entry) = self.entry(from.id()) {

@@ -1,10 +1,12 @@
 use super::ends::{Answer, Lifeline, Link, Opening, Target, Upward};
 use super::request::{Request, taken};
+use super::status::StageRef;
 use super::subscription::Subscription;
-use super::terms::{AskMode, CancelMode, SubscribeError};
+use super::tally::{SubscriptionTally, Tally};
+use super::terms::{AskMode, CancelMode, SubscribeError, Terms};
 use super::upstream::Upstream;
 use crate::demand::Demand;
-use crate::dispatch::{PartitionName, Selector, StageId, Subscriber, SubscriptionId};
+use crate::dispatch::{PartitionName, Selector, SubscriptionId};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -13,21 +15,23 @@ use tokio::sync::oneshot;
 
 /// A producer, as its subscribers see it.
 pub(super) struct ProducerEnd<T, O> {
-    pub(super) stage: StageId,
+    pub(super) stage: StageRef,
     pub(super) target: Arc<dyn Target<T, O>>,
     pub(super) producer: Arc<dyn Upward>,
     pub(super) lifeline: Lifeline,
     pub(super) label: Arc<str>,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl<T, O> Clone for ProducerEnd<T, O> {
     fn clone(&self) -> Self {
         Self {
-            stage: self.stage,
+            stage: self.stage.clone(),
             target: Arc::clone(&self.target),
             producer: Arc::clone(&self.producer),
             lifeline: Arc::clone(&self.lifeline),
             label: Arc::clone(&self.label),
+            tally: Arc::clone(&self.tally),
         }
     }
 }
@@ -59,9 +63,7 @@ impl<T, O> Clone for ProducerEnd<T, O> {
 #[must_use = "nothing is subscribed until this is awaited or given to a stage"]
 pub struct Subscribe<T, O = ()> {
     source: ProducerEnd<T, O>,
-    demand: Demand,
-    cancel: CancelMode,
-    mode: AskMode,
+    terms: Terms,
     options: O,
 }
 
@@ -70,8 +72,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     where
         O: Default,
     {
-        let (demand, cancel, mode) = (Demand::default(), CancelMode::default(), AskMode::default());
-        Self { source, demand, cancel, mode, options: O::default() }
+        Self { source, terms: Terms::default(), options: O::default() }
     }
 
     /// Sets the bounds of the demand, in items: `max` at least 1, `min` below `max`; by default 1000 and 500.
@@ -89,7 +90,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
 
     /// Sets the demand; see [`demand`](Self::demand).
     pub fn with_demand(self, demand: Demand) -> Self {
-        Self { demand, ..self }
+        Self { terms: Terms { bounds: demand, ..self.terms }, ..self }
     }
 
     /// Sets what the producer's end means for the consumer; by default [`CancelMode::Permanent`].
@@ -97,7 +98,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     /// # Examples
     /// See [`CancelMode`].
     pub fn cancel(self, cancel: CancelMode) -> Self {
-        Self { cancel, ..self }
+        Self { terms: Terms { cancel, ..self.terms }, ..self }
     }
 
     /// The consumer ends with its producer, unless the reason is clean: [`CancelMode::Transient`].
@@ -118,7 +119,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     /// # Examples
     /// See [`Subscription::ask`](super::Subscription::ask).
     pub fn manual(self) -> Self {
-        Self { mode: AskMode::Manual, ..self }
+        Self { terms: Terms { mode: AskMode::Manual, ..self.terms }, ..self }
     }
 
     /// Sets the options for the producer's dispatcher.
@@ -129,16 +130,13 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     /// Makes the subscription for a stage, which does not know the options of its producer's dispatcher.
     pub(crate) fn into_request(self) -> Request<T> {
         let id = SubscriptionId::next();
-        let Self { source, demand, cancel, mode, options } = self;
-        let ProducerEnd { stage: from, target, producer, lifeline, label } = source;
-        let upstream = Upstream::new(id, label, (demand, mode, cancel), Arc::clone(&producer));
-        let link = Link::new(id, from, producer, Some(lifeline));
-        let open = Box::new(move |port, stage: Option<StageId>, replaces, answer| {
-            let subscriber = match stage {
-                Some(stage) => Subscriber::new(id).of_stage(stage),
-                None => Subscriber::new(id),
-            };
-            target.open(Opening { subscriber, port, options, replaces, answer });
+        let Self { source, terms, options } = self;
+        let ProducerEnd { stage, target, producer, lifeline, label, tally } = source;
+        let link = Link::new(id, stage.id(), Arc::clone(&producer), Some(lifeline));
+        let upstream =
+            Upstream::new(id, label, terms, (producer, Some(stage)), SubscriptionTally::new(&tally));
+        let open = Box::new(move |port, replaces, answer| {
+            target.open(Opening { port, options, replaces, answer });
         });
         Request { upstream, link, open }
     }
@@ -183,9 +181,9 @@ impl<T, O: fmt::Debug> fmt::Debug for Subscribe<T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscribe")
             .field("to", &self.source.label)
-            .field("demand", &self.demand)
-            .field("cancel", &self.cancel)
-            .field("mode", &self.mode)
+            .field("demand", &self.terms.bounds)
+            .field("cancel", &self.terms.cancel)
+            .field("mode", &self.terms.mode)
             .field("options", &self.options)
             .finish()
     }

@@ -5,6 +5,7 @@ use super::fallible::Fallible;
 use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
 use super::shared_batch::SharedBatch;
+use super::status::ProducerStatus;
 use super::terms::{AskMode, CancelMode, SubscribeError};
 use super::upstream::Upstream;
 use crate::demand::{Demand, Ledger};
@@ -155,6 +156,32 @@ impl<T: Send + 'static> Subscription<T> {
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
         self.upstream.id()
+    }
+
+    /// What is known of the subscription here: its producer, its terms, and what came. It does not ask the producer,
+    /// and works after the end too.
+    ///
+    /// Items of a batch that is being read item by item are taken.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().label("numbers").spawn();
+    /// let mut read = numbers.subscribe().demand(10, 6).await?;
+    /// assert_eq!(read.next_batch().await, Some(vec![0, 1, 2, 3]));
+    ///
+    /// let status = read.status();
+    /// assert_eq!((&*status.label, status.bounds.max(), status.demand), ("numbers", 10, 10));
+    /// assert_eq!((status.sent, status.taken, status.undelivered), (10, 4, 0));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> ProducerStatus {
+        self.upstream.status(self.upstream.mode(), self.ledger.wanted())
     }
 
     pub(crate) fn demand(&self) -> Demand {
@@ -440,7 +467,11 @@ fn connect<T: Send + 'static>(
     let Request { upstream, mut link, open } = request;
     // A reader that goes has not failed: it has read enough.
     link.on_drop(EndKind::Cancelled, Reason::Normal);
-    open(Port::new(upstream.id(), Box::new(door.clone())), None, replaces, answer);
+    open(
+        Port::new(upstream.id(), upstream.terms_and_tally(), None, Box::new(door.clone())),
+        replaces,
+        answer,
+    );
     (upstream, link)
 }
 

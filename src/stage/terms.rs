@@ -1,7 +1,9 @@
 //! What can be said of a subscription, and what becomes of one that is made.
 
 use super::reason::Reason;
+use crate::demand::Demand;
 use crate::dispatch::Refusal;
+use std::fmt;
 use thiserror::Error;
 
 /// What the end of a producer means for its consumer, set per subscription.
@@ -53,6 +55,16 @@ impl CancelMode {
     }
 }
 
+impl fmt::Display for CancelMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Permanent => "permanent",
+            Self::Transient => "transient",
+            Self::Temporary => "temporary",
+        })
+    }
+}
+
 /// Whether a stage or its code asks for the items of a subscription.
 ///
 /// # Examples
@@ -71,6 +83,14 @@ pub enum AskMode {
     /// The stage's code asks, by [`Upstream::ask`](super::Upstream::ask), within bounds of its own. Batches come whole,
     /// as they were sent.
     Manual,
+}
+
+/// What was said of a subscription when it was made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    pub(crate) bounds: Demand,
+    pub(crate) mode: AskMode,
+    pub(crate) cancel: CancelMode,
 }
 
 /// What a producer does with demand.

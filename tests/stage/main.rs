@@ -4,11 +4,13 @@ mod address;
 mod driver;
 mod failures;
 mod from_sink;
+mod graph;
 mod handle;
 mod into_sink;
 mod reading;
 mod rules;
 mod shared_batch;
 mod sources;
+mod status;
 #[path = "../support/mod.rs"]
 mod support;

@@ -193,6 +193,7 @@ impl State {
                 format!("subscription {}: a batch of {length} with a demand of {demand:?}", sub.id)
             });
         }
+        self.book.got.fetch_add(length as u64, SeqCst);
         items.iter().for_each(|item| sub.receive(&self.world, item));
     }
 

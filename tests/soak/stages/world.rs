@@ -214,6 +214,8 @@ pub(crate) struct Book {
     pub(crate) made: AtomicU64,
     /// What was asked of it.
     pub(crate) asked: AtomicU64,
+    /// How many items came to its callbacks.
+    pub(crate) got: AtomicU64,
     /// Of the items made, handed out by the dispatcher for good.
     pub(crate) gone: AtomicU64,
     /// Of those, thrown away by the buffer, as the stage was told.
@@ -255,6 +257,7 @@ impl Book {
             split,
             made: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            got: AtomicU64::new(0),
             gone: AtomicU64::new(0),
             thrown: AtomicU64::new(0),
             read: AtomicU64::new(0),
