@@ -171,6 +171,11 @@ impl<T> Deliveries<T> {
         std::mem::take(&mut self.dropped_for)
     }
 
+    /// Whether anything was dropped for single subscriptions, which is seldom.
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped_for.is_empty()
+    }
+
     /// Takes out what was sent, without cloning what is shared, and keeps the memory for it.
     pub(crate) fn drain_sent(&mut self) -> impl Iterator<Item = (SubscriptionId, Body<T>)> {
         self.sent.drain(..)

@@ -321,9 +321,11 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             }
         }
         self.tally.add_discarded(self.deliveries.take_discarded());
-        for (id, items) in self.deliveries.take_dropped_for() {
-            if let Some(consumer) = self.consumers.get_mut(&id) {
-                consumer.dropped += items as u64;
+        if self.deliveries.has_dropped() {
+            for (id, items) in self.deliveries.take_dropped_for() {
+                if let Some(consumer) = self.consumers.get_mut(&id) {
+                    consumer.dropped += items as u64;
+                }
             }
         }
         for fence in self.deliveries.take_passed() {
