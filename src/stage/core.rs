@@ -2,12 +2,13 @@
 
 use super::behaviour::Behaviour;
 use super::downstream::{Downstream, Todo};
-use super::ends::{Lifeline, Opening, Parcel};
+use super::ends::{Lifeline, Opening};
 use super::entry::Entry;
 use super::letter::Mark;
 use super::letter::{Letter, Letters, Mailbox};
 use super::output::{Output, Stop};
 use super::overflow::Overflow;
+use super::parcel::Parcel;
 use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
 use super::status::{StageKind, StageRef, Status};
@@ -335,7 +336,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         }
     }
 
-    fn to_itself(&self, letter: LetterOf<B, D>) -> Step {
+    pub(super) fn to_itself(&self, letter: LetterOf<B, D>) -> Step {
         // Cannot fail: the stage is running.
         let _ = self.mailbox.post(letter);
         Ok(())

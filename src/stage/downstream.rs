@@ -8,7 +8,7 @@ use super::reason::{EndKind, Reason};
 use super::status::ConsumerStatus;
 use super::tally::Tally;
 use super::terms::DemandMode;
-use crate::demand::MOST;
+use crate::demand::{Demand, MOST};
 use crate::dispatch::{Body, Deliveries, Dispatcher, Fence, SubscriptionId};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -145,7 +145,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         match taken {
             Ok(demand) => {
                 port.accept();
-                let consumer = Reached { port, demand: 0, beyond: 0, surplus: VecDeque::new(), dropped: 0 };
+                let mut consumer =
+                    Reached { port, demand: 0, beyond: 0, surplus: VecDeque::new(), dropped: 0 };
+                if consumer.port.may_lose() {
+                    // It wants all there is, so much at a time.
+                    (consumer.demand, consumer.beyond) = (Demand::default().max(), usize::MAX);
+                    self.todo.push_back(Todo::AskFor(subscriber.id(), consumer.demand));
+                }
                 self.consumers.insert(subscriber.id(), consumer);
                 Some(demand)
             }
@@ -177,6 +183,10 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     pub(super) fn ask(&mut self, id: SubscriptionId, demand: usize) {
         // An unknown subscription was cancelled: its consumer was told, or will be.
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
+        if consumer.port.may_lose() {
+            consumer.port.ask_shelf(demand);
+            return;
+        }
         let mut demand = demand;
         while let Some(body) = consumer.surplus.front_mut().filter(|_| demand > 0) {
             let rest = (body.len() > demand).then(|| body.split_off(demand));
@@ -414,7 +424,8 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         let for_all = if self.dispatcher.sends_to_all() { self.buffered() + self.held_back() } else { 0 };
         let status = |(id, consumer): (&SubscriptionId, &Reached<T>)| {
             let mut status = consumer.port.status();
-            (status.demand, status.dropped) = (consumer.demand, consumer.dropped);
+            status.demand = consumer.port.asked().unwrap_or(consumer.demand);
+            status.dropped += consumer.dropped;
             status.buffered = self.dispatcher.held_for(*id) + consumer.surplus();
             status.lag = status.buffered + for_all;
             status

@@ -2,8 +2,10 @@
 
 use super::behaviour::Behaviour;
 use super::core::{Incoming, StageCore, Step};
-use super::ends::{Answer, Opened, Parcel, Port, Replaced};
+use super::ends::{Answer, Port, Replaced};
 use super::entry::Entry;
+use super::letter::Letter;
+use super::parcel::{Opened, Parcel};
 use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
 use super::status::StageKind;
@@ -98,8 +100,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
 
     /// Handles a received list, batch by batch, and asks for more after each.
     pub(super) async fn handle_items(&mut self, from: &Upstream, mut list: Opened<B::Input>) -> Step {
-        while list.len() > 0 && self.finishing.is_none() {
-            let length = list.len();
+        // More may come onto a shelf all the time: that waits for its turn, as letters do.
+        let mut length = list.len();
+        while length > 0 && self.finishing.is_none() {
             // If the subscription has ended, or the stage's code asks for it, the list is handled whole.
             let (piece, ask) = match self.entry(from.id()) {
                 Some(entry) if entry.mode == AskMode::Automatic => {
@@ -118,9 +121,13 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
             if let Some(entry) = self.entry(from.id()) {
                 entry.link.ask(ask);
             }
-            if list.len() > 0 {
+            length -= piece;
+            if length > 0 {
                 self.give_way_when_due().await;
             }
+        }
+        if self.finishing.is_none() && !list.is_read() {
+            self.to_itself(Letter::Items(from.id(), list.close()))?;
         }
         Ok(())
     }

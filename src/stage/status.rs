@@ -103,6 +103,9 @@ pub struct ProducerStatus {
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
+    /// Of those undelivered, the ones that made room for others: see
+    /// [`keep_newest`](super::Subscribe::keep_newest).
+    pub dropped: u64,
     peer: Option<StageRef>,
 }
 
@@ -155,7 +158,8 @@ pub struct ConsumerStatus {
     /// Items kept for it until it asks, as in the queue of its [partition](crate::dispatch::Partition).
     pub buffered: usize,
     /// Items that it was to get and did not: its [selector](crate::dispatch::Selector) left them out, or a dispatcher
-    /// of yours [dropped](crate::dispatch::Deliveries::drop_for) them, as for a reader that is slow.
+    /// of yours [dropped](crate::dispatch::Deliveries::drop_for) them, as for a reader that is slow, or they made room
+    /// for others because it [may lose items](super::Subscribe::keep_newest): these count as `undelivered` too.
     pub dropped: u64,
     /// Items emitted that it has not been sent yet, as far as they are known to be for it: those `buffered` for it, and,
     /// where each item is sent to all, those in the buffer of the stage. Items that may as well go to another
@@ -192,16 +196,16 @@ impl ProducerStatus {
     pub(super) fn new(
         id: SubscriptionId,
         label: &str,
-        Terms { bounds, mode, cancel }: Terms,
+        Terms { bounds, mode, cancel, .. }: Terms,
         peer: Option<StageRef>,
         tally: &SubscriptionTally,
         demand: usize,
     ) -> Self {
         // What was sent is read last, so that it is not less than what became of it.
-        let (taken, undelivered) = (tally.taken(), tally.undelivered());
+        let (taken, dropped, undelivered) = (tally.taken(), tally.dropped(), tally.undelivered());
         let stage = peer.as_ref().map(StageRef::id);
         let (label, sent) = (label.to_owned(), tally.sent());
-        Self { id, stage, label, bounds, demand, mode, cancel, sent, taken, undelivered, peer }
+        Self { id, stage, label, bounds, demand, mode, cancel, sent, taken, undelivered, dropped, peer }
     }
 
     /// The stage that is read from, to ask it in its turn.
@@ -215,10 +219,10 @@ impl ProducerStatus {
 }
 
 impl ConsumerStatus {
-    /// With no demand, and nothing buffered or dropped.
+    /// With no demand, and nothing buffered or dropped by the dispatcher.
     pub(super) fn new(
         id: SubscriptionId,
-        Terms { bounds, mode, cancel }: Terms,
+        Terms { bounds, mode, cancel, .. }: Terms,
         peer: Option<StageRef>,
         tally: &SubscriptionTally,
     ) -> Self {
@@ -235,7 +239,7 @@ impl ConsumerStatus {
             taken,
             undelivered,
             buffered: 0,
-            dropped: 0,
+            dropped: tally.dropped(),
             lag: 0,
             peer,
         }

@@ -1,9 +1,10 @@
+use super::buffer::BufferKeep;
 use super::ends::{Answer, Lifeline, Link, Opening, Target, Upward};
 use super::request::{Request, taken};
 use super::status::StageRef;
 use super::subscription::Subscription;
 use super::tally::{SubscriptionTally, Tally};
-use super::terms::{AskMode, CancelMode, SubscribeError, Terms};
+use super::terms::{AskMode, CancelMode, Keeps, SubscribeError, Terms};
 use super::upstream::Upstream;
 use crate::demand::Demand;
 use crate::dispatch::{PartitionName, Selector, SubscriptionId};
@@ -120,6 +121,89 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     /// See [`Subscription::ask`](super::Subscription::ask).
     pub fn manual(self) -> Self {
         Self { terms: Terms { mode: AskMode::Manual, ..self.terms }, ..self }
+    }
+
+    /// Lets this subscription lose items instead of holding others up: at most `items` wait for it, and when more come,
+    /// the oldest are dropped.
+    ///
+    /// # Demand
+    /// The producer sends it all there is, whether or not it asks. Of what waits it gets as much as it asks for, at the
+    /// moment when it reads: with `keep_newest(1)` that is the last item, as from tokio's `watch`. Without other
+    /// subscriptions that ask, the producer runs as fast as it can.
+    ///
+    /// Meant for a [`Broadcast`](crate::dispatch::Broadcast), or a [`Partition`](crate::dispatch::Partition). By demand,
+    /// it gets items that others would have asked for later.
+    ///
+    /// # Ordering
+    /// Items come in order, with gaps.
+    ///
+    /// # Errors
+    /// What is dropped is counted: as `dropped` in the [status](super::ConsumerStatus) of the subscription, and as
+    /// [`undelivered`](super::Counts::undelivered).
+    ///
+    /// # Panics
+    /// When `items` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::dispatch::Broadcast;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let prices = from_iter(1..=100).stage().dispatcher(Broadcast::new()).accumulate().spawn();
+    /// let all = prices.subscribe().demand(10, 5).await?;
+    /// let mut last = prices.subscribe().keep_newest(1).await?;
+    /// prices.forward();
+    /// // Reads nothing meanwhile, and holds nothing up.
+    /// assert_eq!(futures::StreamExt::count(all).await, 100);
+    /// assert_eq!(last.next_batch().await, Some(vec![100]));
+    /// assert_eq!(last.status().dropped, 99);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Source
+    /// Nothing in GenStage.
+    #[track_caller]
+    pub fn keep_newest(self, items: usize) -> Self {
+        assert!(items > 0, "keep_newest must be at least 1 item, given 0");
+        self.keep(items, BufferKeep::Last)
+    }
+
+    /// Lets this subscription lose items instead of holding others up: at most `items` wait for it, and what comes when
+    /// that many are there is dropped.
+    ///
+    /// Otherwise as [`keep_newest`](Self::keep_newest).
+    ///
+    /// # Panics
+    /// When `items` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::dispatch::Broadcast;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let prices = from_iter(1..=100).stage().dispatcher(Broadcast::new()).accumulate().spawn();
+    /// let all = prices.subscribe().demand(10, 5).await?;
+    /// let mut first = prices.subscribe().keep_oldest(3).await?;
+    /// prices.forward();
+    /// assert_eq!(futures::StreamExt::count(all).await, 100);
+    /// assert_eq!(first.next_batch().await, Some(vec![1, 2, 3]));
+    /// assert_eq!(first.status().dropped, 97);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn keep_oldest(self, items: usize) -> Self {
+        assert!(items > 0, "keep_oldest must be at least 1 item, given 0");
+        self.keep(items, BufferKeep::First)
+    }
+
+    fn keep(self, items: usize, which: BufferKeep) -> Self {
+        Self { terms: Terms { keeps: Some(Keeps { items, which }), ..self.terms }, ..self }
     }
 
     /// Sets the options for the producer's dispatcher.

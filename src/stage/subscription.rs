@@ -1,7 +1,8 @@
 mod read_fallibly;
 
-use super::ends::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
+use super::ends::{Answer, Downward, Link, Port, Replaced};
 use super::fallible::Fallible;
+use super::parcel::{Opened, Parcel};
 use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
 use super::shared_batch::SharedBatch;
@@ -28,7 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 /// to `min_demand`. At most `max_demand` items are on their way and in the batch being read.
 ///
 /// A subscription that is not polled does not ask. Under a [`Broadcast`](crate::dispatch::Broadcast), all others wait
-/// for it.
+/// for it, unless it [may lose items](super::Subscribe::keep_newest).
 ///
 /// # Ordering
 /// Items come in the order in which the producer's dispatcher gave them to this subscription.
@@ -388,7 +389,7 @@ impl<T: Send + 'static> Subscription<T> {
             return Poll::Ready(None);
         }
         self.ask_again();
-        while self.list.as_ref().is_none_or(|list| list.len() == 0) {
+        while self.list.as_ref().is_none_or(Opened::is_read) {
             self.list = None;
             let Some(letter) = ready!(self.inbox.poll_recv(cx)) else {
                 unreachable!("the subscription itself holds a sender");

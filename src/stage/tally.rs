@@ -119,12 +119,19 @@ pub(crate) struct SubscriptionTally {
     sent: AtomicU64,
     taken: AtomicU64,
     undelivered: AtomicU64,
+    dropped: AtomicU64,
 }
 
 impl SubscriptionTally {
     pub(crate) fn new(of_stage: &Arc<Tally>) -> Self {
         let zero = || AtomicU64::new(0);
-        Self { of_stage: Arc::clone(of_stage), sent: zero(), taken: zero(), undelivered: zero() }
+        Self {
+            of_stage: Arc::clone(of_stage),
+            sent: zero(),
+            taken: zero(),
+            undelivered: zero(),
+            dropped: zero(),
+        }
     }
 
     pub(crate) fn sent(&self) -> u64 {
@@ -137,6 +144,11 @@ impl SubscriptionTally {
 
     pub(crate) fn undelivered(&self) -> u64 {
         read(&self.undelivered)
+    }
+
+    /// Of the undelivered, those that made room for others.
+    pub(crate) fn dropped(&self) -> u64 {
+        read(&self.dropped)
     }
 
     /// The task of the stage that sends alone calls this.
@@ -154,6 +166,15 @@ impl SubscriptionTally {
     pub(crate) fn add_undelivered(&self, items: usize) {
         add(&self.undelivered, items);
         add(&self.of_stage.undelivered, items);
+    }
+
+    /// Counts items that made room for others; they are undelivered too. The task of the stage that sends alone calls
+    /// this.
+    pub(crate) fn add_dropped(&self, items: usize) {
+        if items > 0 {
+            add_alone(&self.dropped, items);
+            self.add_undelivered(items);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be said of a subscription, and what becomes of one that is made.
 
+use super::buffer::BufferKeep;
 use super::reason::Reason;
 use crate::demand::Demand;
 use crate::dispatch::Refusal;
@@ -91,6 +92,15 @@ pub(crate) struct Terms {
     pub(crate) bounds: Demand,
     pub(crate) mode: AskMode,
     pub(crate) cancel: CancelMode,
+    /// `Some`: the subscription loses items before it holds others up.
+    pub(crate) keeps: Option<Keeps>,
+}
+
+/// How many items wait for a subscription that may lose some, and which are dropped when more come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keeps {
+    pub(crate) items: usize,
+    pub(crate) which: BufferKeep,
 }
 
 /// What a producer does with demand.

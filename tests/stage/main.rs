@@ -7,6 +7,7 @@ mod from_sink;
 mod graph;
 mod handle;
 mod into_sink;
+mod keeping;
 mod reading;
 mod rules;
 mod shared_batch;

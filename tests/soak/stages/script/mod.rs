@@ -266,6 +266,12 @@ impl Script {
         let by_hand = self.random.chance(15);
         let to = to.demand(max, min).cancel(cancel).options(wants);
         let (to, max) = if by_hand { (to.manual(), usize::MAX) } else { (to, max) };
+        let to = match (self.world.kind, self.random.below(20)) {
+            // In gentle rounds, everything arrives.
+            (Kind::Rough, 0) => to.keep_newest(self.random.between(1, 20)),
+            (Kind::Rough, 1) => to.keep_oldest(self.random.between(1, 20)),
+            _ => to,
+        };
         Some(Terms { to, max, cancel, by_hand })
     }
 
