@@ -1,7 +1,7 @@
 //! The stages of a round: sources, stages in the middle, and consumers.
 
 use crate::random::Random;
-use crate::world::{Book, FAULTS, Fault, Info, Item, Kind, Live, World, expected_end};
+use crate::world::{Book, FAULTS, Fault, Info, Item, Kind, Live, MAY_LOSE, World, expected_end};
 use gen_stage::dispatch::Subscriber;
 use gen_stage::prelude::*;
 use gen_stage::stage::{AskMode, Cancellation, Control, Output, Reason, Reply, StageError, Upstream};
@@ -170,7 +170,7 @@ impl State {
     }
 
     async fn subscribed(&mut self, to: &Upstream) -> Result<AskMode, StageError> {
-        if to.mode() == AskMode::Automatic {
+        if to.mode() == AskMode::Automatic && to.demand().max() != MAY_LOSE.0 {
             self.world.sub(to.id()).max.store(to.demand().max(), SeqCst);
         }
         self.ups.push(to.clone());

@@ -72,6 +72,9 @@ pub(crate) enum Fault {
     PanicWithout,
 }
 
+/// The demand of subscriptions that may lose items, by which they are told: what is sent to them has no bound.
+pub(crate) const MAY_LOSE: (usize, usize) = (20, 10);
+
 pub(crate) const FAULTS: [Fault; 4] = [Fault::Error, Fault::Panic, Fault::PanicWithText, Fault::PanicWithout];
 /// What all texts of failures begin with that this test makes on purpose.
 pub(crate) const INJECTED: &str = "injected";

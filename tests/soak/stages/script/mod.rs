@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::readers::Plan;
 use crate::stages::{Answer, Last, Middle, Msg, Source, State, Style};
 use crate::watched::Watched;
-use crate::world::{Book, Info, Item, Kind, Lanes, Split, Wants, World, lock};
+use crate::world::{Book, Info, Item, Kind, Lanes, MAY_LOSE, Split, Wants, World, lock};
 use futures::FutureExt;
 use gen_stage::dispatch::SubscriptionId;
 use gen_stage::prelude::*;
@@ -266,12 +266,14 @@ impl Script {
         let by_hand = self.random.chance(15);
         let to = to.demand(max, min).cancel(cancel).options(wants);
         let (to, max) = if by_hand { (to.manual(), usize::MAX) } else { (to, max) };
-        let to = match (self.world.kind, self.random.below(20)) {
-            // In gentle rounds, everything arrives.
-            (Kind::Rough, 0) => to.keep_newest(self.random.between(1, 20)),
-            (Kind::Rough, 1) => to.keep_oldest(self.random.between(1, 20)),
-            _ => to,
-        };
+        // In gentle rounds, everything arrives.
+        let may_lose = self.world.kind == Kind::Rough && self.random.chance(10);
+        if !may_lose {
+            return Some(Terms { to, max, cancel, by_hand });
+        }
+        let (to, items) = (to.demand(MAY_LOSE.0, MAY_LOSE.1), self.random.between(1, 20));
+        let to = if self.random.chance(50) { to.keep_newest(items) } else { to.keep_oldest(items) };
+        let max = usize::MAX;
         Some(Terms { to, max, cancel, by_hand })
     }
 
