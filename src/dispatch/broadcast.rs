@@ -9,6 +9,8 @@ use std::fmt;
 
 /// Gives every item to every subscription; the slowest sets the pace, and nothing is dropped.
 ///
+/// A subscription that [may lose items](crate::stage::Subscribe::keep_newest) sets no pace.
+///
 /// A stage can have only one subscription: with two it would get everything twice. A subscription may bring a
 /// [`Selector`]. Subscriptions without one share each batch; its items are cloned when they are read, unless they are
 /// read [by reference](crate::stage::Subscription::next_shared).

@@ -40,6 +40,8 @@
 //!   its oldest ([`buffer`](super::Setup::buffer)). What was asked for is not dropped, even if the consumer that asked
 //!   has left meanwhile, or has to wait for others: demand is its bound. In a producer-consumer the buffer has no
 //!   bound; it holds what was made of one received list beyond the demand.
+//! - **For a subscription that may lose items**: as many as it [keeps](super::Subscribe::keep_newest). The others are
+//!   dropped, and counted, so that no other has to wait.
 //! - **In a queue of a [`Partition`](crate::dispatch::Partition)**: 1000 items for a partition that lags. When it is
 //!   full, all wait: order is kept and memory bounded, at the cost of speed.
 //!
