@@ -150,7 +150,7 @@ impl<T: Hash> Partition<T> {
     /// # tokio_test::block_on(async {
     /// let two = Partition::hash(2).hash_seed(RandomState::new().hash_one("users"));
     /// let users = gen_stage::stage::from_iter(["anna", "bert"]).stage().dispatcher(two).spawn();
-    /// let [zero, one] = [users.subscribe().partition(0).await?, users.subscribe().partition(1).await?];
+    /// let [zero, one] = [users.subscribe().in_partition(0).await?, users.subscribe().in_partition(1).await?];
     /// let (zero, one): (Vec<_>, Vec<_>) = futures::join!(zero.collect(), one.collect());
     /// assert_eq!(zero.len() + one.len(), 2);
     /// # Ok::<(), gen_stage::stage::SubscribeError>(())

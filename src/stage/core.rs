@@ -271,7 +271,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         self.downstream.emit(items, answers);
         let control = self.out.control();
         let (infos, replies) = (std::mem::take(&mut control.infos), std::mem::take(&mut control.replies));
-        let stop = control.stop.take();
+        let (subscribing, stop) = (std::mem::take(&mut control.subscribing), control.stop.take());
         for reply in replies {
             reply();
         }
@@ -280,6 +280,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
             self.mark(Mark::Message(info, None));
         }
         handled.map_err(Reason::failed)?;
+        subscribing.into_iter().try_for_each(|wanted| self.subscribe_later(wanted))?;
         match stop {
             Some(Stop::AtOnce(reason)) => Err(reason),
             Some(Stop::AfterBuffered) => {

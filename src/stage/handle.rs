@@ -264,14 +264,19 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
     where
         R::Options: Default,
     {
-        Subscribe::new(ProducerEnd {
+        Subscribe::new(self.producer_end())
+    }
+
+    /// The stage, as its subscribers see it.
+    pub(super) fn producer_end(&self) -> ProducerEnd<R::Item, R::Options> {
+        ProducerEnd {
             stage: self.stage_ref(),
             target: self.running.mailbox.target(),
             producer: self.running.mailbox.upward(),
             lifeline: Arc::clone(&self.lifeline),
             label: Arc::clone(&self.running.label),
             tally: Arc::clone(&self.running.tally),
-        })
+        }
     }
 
     /// How many items are buffered: emitted, and not asked for yet.

@@ -69,6 +69,7 @@ mod subscription;
 pub mod adapters;
 mod address;
 mod alone;
+mod any_producer;
 mod behaviour;
 mod buffer;
 mod calls;
@@ -116,6 +117,7 @@ mod wrappers;
 pub use crate::failure::{Panic, StageError};
 pub use address::{Address, CallError, CastError, Reply};
 pub use alone::IntoStream;
+pub use any_producer::AnyProducer;
 pub use buffer::BufferKeep;
 pub use consumer::Consumer;
 pub use driver::Driver;
@@ -143,6 +145,28 @@ pub use terms::{AskMode, CancelMode, DemandMode, SubscribeError};
 pub use upstream::Upstream;
 pub use walk::StageState;
 pub use weak::WeakHandle;
+
+/// What callbacks return.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{self, Control, Upstream};
+///
+/// struct Print;
+/// impl Consumer for Print {
+///     type Input = u64;
+///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control) -> stage::Result {
+///         println!("{items:?}");
+///         Ok(())
+///     }
+/// }
+/// # tokio_test::block_on(async {
+/// let numbers = gen_stage::stage::from_iter(0..3).stage().spawn();
+/// assert_eq!(Print.stage().subscribe_to(numbers.subscribe()).spawn().wait().await, stage::Reason::Normal);
+/// # });
+/// ```
+pub type Result<T = (), E = StageError> = std::result::Result<T, E>;
 
 #[doc(hidden)]
 #[deprecated(note = "is called `BufferKeep` now")]

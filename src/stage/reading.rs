@@ -5,6 +5,7 @@ use super::core::{Incoming, StageCore, Step};
 use super::ends::{Answer, Port, Replaced};
 use super::entry::Entry;
 use super::letter::Letter;
+use super::output::SubscribeLater;
 use super::parcel::{Opened, Parcel};
 use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
@@ -13,6 +14,22 @@ use super::terms::AskMode;
 use super::upstream::Upstream;
 use crate::demand::Ledger;
 use crate::dispatch::{Dispatcher, SubscriptionId};
+use std::any::type_name;
+use tokio::sync::oneshot;
+
+/// A callback asked its stage to read what it cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("subscribe_to: the stage `{stage}` reads {reads}, and the producer `{producer}` makes {items}")]
+struct WrongProducer {
+    stage: String,
+    reads: &'static str,
+    producer: String,
+    items: &'static str,
+}
+
+fn reads<B: Behaviour>() -> &'static str {
+    if B::KIND == StageKind::Producer { "nothing" } else { type_name::<B::Input>() }
+}
 
 impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
     /// Sends a subscription to its producer.
@@ -68,6 +85,22 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         }
         let upstream = self.open(request, replaces, Some(answer), false);
         self.begin(&upstream).await
+    }
+
+    /// Puts a subscription that a callback asked for among the stage's letters.
+    pub(super) fn subscribe_later(&self, wanted: SubscribeLater) -> Step {
+        let SubscribeLater { request, producer, items } = wanted;
+        let request = match request.downcast() {
+            Ok(request) if B::KIND != StageKind::Producer => request,
+            _ => {
+                let (stage, reads) = (self.label.to_string(), reads::<B>());
+                let error = WrongProducer { stage, reads, producer: producer.to_string(), items };
+                return Err(Reason::failed(error));
+            }
+        };
+        // A callback learns of a refusal by the end of the subscription: the answer is not waited for.
+        let (answer, _) = oneshot::channel();
+        self.to_itself(Letter::SubscribeTo(request, None, Answer::of_consumer(answer)))
     }
 
     pub(super) fn ask_upstream(&mut self, id: SubscriptionId, demand: usize) {

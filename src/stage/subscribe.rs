@@ -89,6 +89,32 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
         }
     }
 
+    /// Sets the upper bound of the demand, in items, at least 1; the lower one is half of it, rounded down.
+    ///
+    /// # Panics
+    /// When `max` is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().spawn();
+    /// let mut read = numbers.subscribe().demand_up_to(10).await?;
+    /// assert_eq!(read.next_batch().await, Some(vec![0, 1, 2, 3, 4]));
+    /// assert_eq!(read.status().bounds.min(), 5);
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn demand_up_to(self, max: usize) -> Self {
+        match Demand::up_to(max) {
+            Ok(demand) => self.with_demand(demand),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
     /// Sets the demand; see [`demand`](Self::demand).
     pub fn with_demand(self, demand: Demand) -> Self {
         Self { terms: Terms { bounds: demand, ..self.terms }, ..self }
@@ -211,6 +237,11 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
         Self { options, ..self }
     }
 
+    /// The label of the producer.
+    pub(super) fn producer(&self) -> Arc<str> {
+        Arc::clone(&self.source.label)
+    }
+
     /// Makes the subscription for a stage, which does not know the options of its producer's dispatcher.
     pub(crate) fn into_request(self) -> Request<T> {
         let id = SubscriptionId::next();
@@ -241,8 +272,14 @@ impl<T, K> Subscribe<T, PartitionName<K>> {
     ///
     /// # Examples
     /// See [`Partition::hash_seed`](crate::dispatch::Partition::hash_seed).
-    pub fn partition(self, partition: K) -> Self {
+    pub fn in_partition(self, partition: K) -> Self {
         Self { options: PartitionName::new(partition), ..self }
+    }
+
+    #[doc(hidden)]
+    #[deprecated(note = "is called `in_partition` now")]
+    pub fn partition(self, partition: K) -> Self {
+        self.in_partition(partition)
     }
 }
 

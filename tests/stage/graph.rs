@@ -197,7 +197,7 @@ async fn the_text_tells_what_waits_and_what_lags() {
 #[tokio::test(start_paused = true)]
 async fn pictures_escape_labels() {
     let source = silent().stage().label(r#"<"a\b">"#).dispatcher(Partition::hash(2)).spawn();
-    let reader = source.subscribe().partition(0).await.unwrap();
+    let reader = source.subscribe().in_partition(0).await.unwrap();
     let graph = source.graph(SOON).await;
     assert!(graph.to_mermaid().contains(r##"stage0["#lt;#quot;a\b#quot;#gt;<br>producer<br>Partition"]"##));
     assert!(graph.to_dot().contains(r#"stage0 [label="<\"a\\b\">\nproducer\nPartition"]"#));

@@ -149,8 +149,8 @@ async fn a_selector_leaves_items_out_before_any_are_dropped() {
 async fn a_partition_that_may_lose_items_holds_up_no_other() {
     let numbers = from_iter(0..10_000u64).stage().dispatcher(Partition::by_key(0..2, |n: &u64| n % 2));
     let numbers = numbers.accumulate().spawn();
-    let mut odd = numbers.subscribe().partition(1).keep_newest(3).await.unwrap();
-    let even = numbers.subscribe().partition(0).await.unwrap();
+    let mut odd = numbers.subscribe().in_partition(1).keep_newest(3).await.unwrap();
+    let even = numbers.subscribe().in_partition(0).await.unwrap();
     numbers.forward();
     assert_eq!(even.count().await, 5000);
     assert_eq!(odd.next_batch().await, Some(vec![9995, 9997, 9999]));

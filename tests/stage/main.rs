@@ -13,5 +13,6 @@ mod rules;
 mod shared_batch;
 mod sources;
 mod status;
+mod subscribing;
 #[path = "../support/mod.rs"]
 mod support;

@@ -70,8 +70,8 @@ async fn what_is_held_back_is_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_partition_tells_of_the_queue_of_each_subscription() {
     let source = silent().stage().dispatcher(Partition::by_key(0..2, |n: &u64| n % 2)).spawn();
-    let mut even = source.subscribe().demand(6, 0).partition(0).await.unwrap();
-    let odd = source.subscribe().demand(6, 0).partition(1).await.unwrap();
+    let mut even = source.subscribe().demand(6, 0).in_partition(0).await.unwrap();
+    let odd = source.subscribe().demand(6, 0).in_partition(1).await.unwrap();
     assert_eq!(now(&mut even), None);
     queue(&source, [1, 3, 2, 5, 4, 6, 7, 9]).await;
     let status = source.status().await.unwrap();
