@@ -137,7 +137,7 @@ async fn main() -> Result<(), StageError> {
         .spawn();
     // Temporary: they outlive the reader, to be asked.
     let workers = PARTITIONS.map(|letters| {
-        let words = reader.subscribe().partition(letters).temporary();
+        let words = reader.subscribe().in_partition(letters).temporary();
         Worker::default().stage().label(letters).subscribe_to(words).spawn()
     });
 

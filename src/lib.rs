@@ -81,6 +81,7 @@ pub mod flow;
 pub mod lane;
 pub mod logs;
 mod meter;
+mod picture;
 pub mod prelude;
 mod reduce;
 mod sealed;

@@ -22,8 +22,8 @@ use gen_stage::stage::adapters::{AsProducer, FromIter, FromSink, FromStream};
 use gen_stage::stage::{
     Address, AskMode, BufferKeep, CallError, CancelMode, Cancellation, CastError, ConsumerHandle, Control,
     Counts as StageCounts, DemandMode, Driver, Ended, Fallible, IntoSink, IntoStream, Output, Panic,
-    ProducerConsumerHandle, ProducerHandle, Reason, Reply, StageKind, Status, Subscribe, SubscribeError,
-    Subscription, Upstream, from_iter, from_sink, from_stream,
+    ProducerConsumerHandle, ProducerHandle, Reason, Reply, StageGraph, StageKind, StageRef, StageState,
+    Status, Subscribe, SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
 };
 use gen_stage::supervisor::adapters::{FallibleSpec, FnSpec, Keyed, NoKey, OfChild, Supervised};
 use gen_stage::supervisor::{
@@ -237,6 +237,8 @@ fn handles_are_for_all_threads_whatever_the_stage_is_about() {
     shared::<Refusal>();
     shared::<Status>();
     shared::<StageCounts>();
+    shared::<StageRef>();
+    shared::<StageGraph>();
 }
 
 #[test]
@@ -288,6 +290,9 @@ async fn debug_of_stages_shows_the_right_name_and_no_items() {
         ("Driver", Box::new(driver)),
         ("Status", Box::new(status)),
         ("Counts", Box::new(numbers.counts())),
+        ("StageRef", Box::new(numbers.stage_ref())),
+        ("StageGraph", Box::new(numbers.graph(Duration::from_secs(1)).await)),
+        ("Silent", Box::new(StageState::Silent)),
         ("Shutdown", Box::new(Reason::Shutdown)),
         ("Gone", Box::new(SubscribeError::Gone)),
         ("NoReply", Box::new(CallError::NoReply)),

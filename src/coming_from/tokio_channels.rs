@@ -10,8 +10,8 @@
 //! | a sender for each worker, chosen by a hash | [`partition_by`](crate::Flow::partition_by) |
 //! | `send` that waits: back-pressure | everywhere: nothing is made before it is asked for |
 //! | `Semaphore`: at most `n` at once | [`map_async(n, f)`](crate::Flow::map_async), or [`max_demand`](crate::supervisor::DynamicSupervisor::max_demand) of a supervisor |
-//! | `broadcast` | a stage with [`Broadcast`](crate::dispatch::Broadcast): the slowest sets the pace, and no reader lags |
-//! | `watch` | nothing: it has no demand. Keep it |
+//! | `broadcast` | a stage with [`Broadcast`](crate::dispatch::Broadcast): the slowest sets the pace, and no reader lags; one that subscribes with [`keep_newest(n)`](crate::stage::Subscribe::keep_newest) may lag, and loses items |
+//! | `watch` | a subscription with `keep_newest(1)`; without a stream of items, keep it |
 //! | `oneshot` in a message, for the answer | [`Reply`](crate::stage::Reply) in a message: [`Handle::call`](crate::stage::Handle::call) |
 //! | a task with state that gets messages | a [stage](crate::stage); without items, a task with a channel is good as it is |
 //! | `drop(sender)` ends the loop | ends the source, and so the flow |

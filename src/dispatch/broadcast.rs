@@ -9,6 +9,8 @@ use std::fmt;
 
 /// Gives every item to every subscription; the slowest sets the pace, and nothing is dropped.
 ///
+/// A subscription that [may lose items](crate::stage::Subscribe::keep_newest) sets no pace.
+///
 /// A stage can have only one subscription: with two it would get everything twice. A subscription may bring a
 /// [`Selector`]. Subscriptions without one share each batch; its items are cloned when they are read, unless they are
 /// read [by reference](crate::stage::Subscription::next_shared).
@@ -77,6 +79,7 @@ struct Member<T> {
 /// all.dispatch(vec![1, 2, 3], &mut out);
 /// assert_eq!(out.take_sent(), [(even, vec![2])]);
 /// assert_eq!(out.take_asks(), [(even, 2)]);
+/// assert_eq!(out.take_dropped_for(), [(even, 2)]);
 /// ```
 ///
 /// # Source
@@ -111,7 +114,10 @@ impl<T> Broadcast<T> {
     /// # Examples
     /// ```
     /// use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher};
-    /// assert_eq!(Broadcast::new().dispatch(vec![1, 2], &mut Deliveries::new()), [1, 2]);
+    ///
+    /// let mut all = Broadcast::new();
+    /// assert_eq!(all.dispatch(vec![1, 2], &mut Deliveries::new()), [1, 2]);
+    /// assert!(all.sends_to_all());
     /// ```
     pub fn new() -> Self {
         Self {
@@ -224,6 +230,7 @@ impl<T: Clone + Send + Sync + 'static> Dispatcher<T> for Broadcast<T> {
             if let Selector(Some(wanted)) = &each.selector {
                 let selected: Vec<_> = items.iter().filter(|item| wanted(item)).cloned().collect();
                 out.ask(*id, now - selected.len());
+                out.drop_for(*id, now - selected.len());
                 out.send(*id, selected);
             }
         }
@@ -231,6 +238,10 @@ impl<T: Clone + Send + Sync + 'static> Dispatcher<T> for Broadcast<T> {
         out.share(all.map(|(id, _)| *id), items);
         self.regain(out);
         later
+    }
+
+    fn sends_to_all(&self) -> bool {
+        true
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Deliveries<T> {
     asks: Vec<(SubscriptionId, usize)>,
     passed: Vec<Fence>,
     discarded: usize,
+    dropped_for: Vec<(SubscriptionId, usize)>,
     wanted: usize,
 }
 
@@ -49,7 +50,14 @@ impl<T> Deliveries<T> {
     /// Starts with nothing decided.
     #[must_use]
     pub fn new() -> Self {
-        Self { sent: Vec::new(), asks: Vec::new(), passed: Vec::new(), discarded: 0, wanted: 0 }
+        Self {
+            sent: Vec::new(),
+            asks: Vec::new(),
+            passed: Vec::new(),
+            discarded: 0,
+            dropped_for: Vec::new(),
+            wanted: 0,
+        }
     }
 
     /// Sends a batch to one subscription; nothing if it is empty.
@@ -102,9 +110,20 @@ impl<T> Deliveries<T> {
         self.passed.push(fence);
     }
 
-    /// Counts items that the dispatcher dropped.
+    /// Counts items that the dispatcher dropped, for all subscriptions.
     pub fn discard(&mut self, items: usize) {
         self.discarded += items;
+    }
+
+    /// Counts items that a subscription was to get and does not, though others may: its
+    /// [status](crate::stage::ConsumerStatus::dropped) tells of them.
+    ///
+    /// # Examples
+    /// See [`Selector`](super::Selector).
+    pub fn drop_for(&mut self, id: SubscriptionId, items: usize) {
+        if items > 0 {
+            self.dropped_for.push((id, items));
+        }
     }
 
     /// Takes out what was sent, batch by batch, in order: for tests of a dispatcher.
@@ -144,6 +163,19 @@ impl<T> Deliveries<T> {
         std::mem::take(&mut self.discarded)
     }
 
+    /// Takes out how many items were dropped for single subscriptions.
+    ///
+    /// # Examples
+    /// See [`Selector`](super::Selector).
+    pub fn take_dropped_for(&mut self) -> Vec<(SubscriptionId, usize)> {
+        std::mem::take(&mut self.dropped_for)
+    }
+
+    /// Whether anything was dropped for single subscriptions, which is seldom.
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped_for.is_empty()
+    }
+
     /// Takes out what was sent, without cloning what is shared, and keeps the memory for it.
     pub(crate) fn drain_sent(&mut self) -> impl Iterator<Item = (SubscriptionId, Body<T>)> {
         self.sent.drain(..)
@@ -164,6 +196,7 @@ impl<T> fmt::Debug for Deliveries<T> {
             .field("asks", &self.asks)
             .field("passed", &self.passed)
             .field("discarded", &self.discarded)
+            .field("dropped_for", &self.dropped_for)
             .field("wanted", &self.wanted)
             .finish()
     }

@@ -117,6 +117,26 @@ pub trait Dispatcher<T>: Send + 'static {
         0
     }
 
+    /// How many of the items it holds are for this subscription, also where others get them too; by default none.
+    ///
+    /// This and [`sends_to_all`](Self::sends_to_all) are asked only for the [status](crate::stage::Status) of a stage.
+    ///
+    /// # Examples
+    /// See [`Partition::queue_size`](super::Partition::queue_size).
+    fn held_for(&self, id: SubscriptionId) -> usize {
+        let _ = id;
+        0
+    }
+
+    /// Whether every subscription gets each item that it wants, so that it lags by what its stage has buffered; by
+    /// default each item goes to one of them.
+    ///
+    /// # Examples
+    /// See [`Broadcast::new`](super::Broadcast::new).
+    fn sends_to_all(&self) -> bool {
+        false
+    }
+
     /// Lets a fence [pass](Deliveries::pass) once every item that is held now has been sent; by default at once.
     fn fence(&mut self, fence: Fence, out: &mut Deliveries<T>) {
         out.pass(fence);

@@ -150,7 +150,7 @@ impl<T: Hash> Partition<T> {
     /// # tokio_test::block_on(async {
     /// let two = Partition::hash(2).hash_seed(RandomState::new().hash_one("users"));
     /// let users = gen_stage::stage::from_iter(["anna", "bert"]).stage().dispatcher(two).spawn();
-    /// let [zero, one] = [users.subscribe().partition(0).await?, users.subscribe().partition(1).await?];
+    /// let [zero, one] = [users.subscribe().in_partition(0).await?, users.subscribe().in_partition(1).await?];
     /// let (zero, one): (Vec<_>, Vec<_>) = futures::join!(zero.collect(), one.collect());
     /// assert_eq!(zero.len() + one.len(), 2);
     /// # Ok::<(), gen_stage::stage::SubscribeError>(())
@@ -265,6 +265,7 @@ impl<T, A> Partition<T, A> {
     /// // When there is room again, demand for those two is passed up, and they come out of the buffer.
     /// let odd = SubscriptionId::next();
     /// partition.subscribe(Subscriber::new(odd), PartitionName::new(1), &mut out).unwrap();
+    /// assert_eq!((partition.held_for(even), partition.held_for(odd)), (0, 2));
     /// assert_eq!(partition.ask(odd, 3, &mut out), 3 + 2);
     /// assert!(partition.dispatch(vec![4, 5], &mut out).is_empty());
     /// let sent = [(even, vec![2]), (odd, vec![1, 3]), (even, vec![4]), (odd, vec![5])];
@@ -431,6 +432,10 @@ impl<T: Send + 'static, A: Assign<T>> Dispatcher<T> for Partition<T, A> {
 
     fn held(&self) -> usize {
         self.lanes.iter().map(|lane| lane.queue.len()).sum()
+    }
+
+    fn held_for(&self, id: SubscriptionId) -> usize {
+        self.lane_of(id).map_or(0, |at| self.lanes[at].queue.len())
     }
 
     fn fence(&mut self, fence: Fence, out: &mut Deliveries<T>) {

@@ -9,6 +9,7 @@ use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use std::vec;
@@ -63,9 +64,13 @@ impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
         R: Produces + Role<Item = T, Options: Default>,
         M: Send + 'static,
     {
-        let sources: Vec<_> = producers.into_iter().map(FromStage::new).collect();
+        let named =
+            producers.into_iter().map(|producer| (Arc::from(producer.label()), FromStage::new(producer)));
+        let (labels, sources): (Vec<_>, Vec<_>) = named.unzip();
         assert!(!sources.is_empty(), "from_stages needs at least 1 producer, given 0");
-        Flow::source("from_stages", |layer| Source::new(sources, layer))
+        let mut flow = Flow::source("from_stages", |layer| Source::new(sources, layer));
+        flow.launch.topology.last(|layer| layer.stages = labels);
+        flow
     }
 }
 

@@ -9,6 +9,7 @@ use super::plumbing::instruments::{Instruments, TaskGroup};
 use super::plumbing::place::{Layer, LayerPart};
 use super::topology::{Operator, Topology};
 use crate::meter::MeterReading;
+use crate::picture::Picture;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,20 +168,18 @@ impl FlowStats {
     /// ```
     #[must_use]
     pub fn to_mermaid(&self) -> String {
-        let mut lines = vec!["flowchart LR".to_owned()];
+        let mut picture = Picture::default();
         for (at, layer) in self.layers.iter().enumerate() {
-            let name = layer.layer.name().replace('"', "#quot;");
-            let part = layer.part.word();
+            let (name, part) = (layer.layer.name(), layer.part.word());
             let (tasks, sent) = (layer.lanes.len(), layer.lanes.iter().map(|lane| lane.sent).sum::<u64>());
             let plural = if tasks == 1 { "" } else { "s" };
-            lines.push(format!("  layer{at}[\"{name}<br>{tasks} {part}{plural}\"]"));
-            lines.extend(layer.feeds.iter().map(|to| format!("  layer{at} -->|{sent}| layer{to}")));
-            if layer.is_read {
-                lines.push(format!("  layer{at} -->|{sent}| reader([reader])"));
+            picture.add_box(format!("layer{at}"), [name, format!("{tasks} {part}{plural}")].into_iter());
+            let feeds = layer.feeds.iter().map(|to| format!("layer{to}"));
+            for to in feeds.chain(layer.is_read.then(|| "reader([reader])".into())) {
+                picture.add_arrow(format!("layer{at}"), to, sent.to_string());
             }
         }
-        lines.push(String::new());
-        lines.join("\n")
+        picture.to_mermaid()
     }
 }
 

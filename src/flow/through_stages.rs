@@ -88,15 +88,19 @@ impl<P> Flow<P> {
         M: Send + 'static,
     {
         let (mut readers, mut sources) = (Vec::<Box<dyn Reads<P::Item>>>::new(), Vec::new());
+        let mut labels = Vec::new();
         for stage in stages {
+            labels.push(Arc::from(stage.label()));
             readers.push(Box::new(stage.clone()));
             sources.push(FromStage::new(stage));
         }
         assert!(!sources.is_empty(), "through_stages needs at least 1 stage, given 0");
-        self.open("through_stages", |upstream, layer| {
+        let mut flow = self.open("through_stages", |upstream, layer| {
             let source = Source::new(sources, layer);
             ThroughStages { upstream, readers, source }
-        })
+        });
+        flow.launch.topology.last(|layer| layer.stages = labels);
+        flow
     }
 }
 

@@ -1,5 +1,6 @@
 use super::plumbing::place::Layer;
 use crate::demand::Demand;
+use crate::picture::Picture;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -42,6 +43,11 @@ pub struct TopologyLayer {
     pub operators: Vec<Operator>,
     /// The layers that feed it, as indexes of [`Topology::layers`].
     pub fed_by: Vec<usize>,
+    /// The labels of the stages that it reads from: those of [`from_stages`](super::Flow::from_stages) and
+    /// [`through_stages`](super::Flow::through_stages). What they are connected to in their turn, a
+    /// [graph of stages](crate::stage::StageGraph) shows, and there those that a flow sends to
+    /// [in the end](super::Flow::into_stages).
+    pub stages: Vec<Arc<str>>,
     layer: Layer,
 }
 
@@ -80,6 +86,7 @@ impl Topology {
             demand: Demand::default(),
             operators: Vec::new(),
             fed_by,
+            stages: Vec::new(),
             layer: layer.clone(),
         });
     }
@@ -141,15 +148,7 @@ impl Topology {
     /// ```
     #[must_use]
     pub fn to_mermaid(&self) -> String {
-        let mut text = "flowchart LR\n".to_owned();
-        for (at, layer) in self.layers.iter().enumerate() {
-            let lines = layer.picture_lines().map(|line| line.replace('"', "#quot;"));
-            text += &format!("  layer{at}[\"{}\"]\n", lines.collect::<Vec<_>>().join("<br>"));
-            for above in &layer.fed_by {
-                text += &format!("  layer{above} -->|{}| layer{at}\n", layer.opened_by.name);
-            }
-        }
-        text
+        self.picture().to_mermaid()
     }
 
     /// A picture in the language of Graphviz: `dot -Tsvg` draws it.
@@ -171,15 +170,18 @@ impl Topology {
     /// ```
     #[must_use]
     pub fn to_dot(&self) -> String {
-        let mut text = "digraph flow {\n  rankdir=LR\n  node [shape=box]\n".to_owned();
+        self.picture().to_dot("flow")
+    }
+
+    fn picture(&self) -> Picture {
+        let mut picture = Picture::default();
         for (at, layer) in self.layers.iter().enumerate() {
-            let lines = layer.picture_lines().map(|line| line.replace('\\', r"\\").replace('"', "\\\""));
-            text += &format!("  layer{at} [label=\"{}\"]\n", lines.collect::<Vec<_>>().join(r"\n"));
+            picture.add_box(format!("layer{at}"), layer.picture_lines());
             for above in &layer.fed_by {
-                text += &format!("  layer{above} -> layer{at} [label=\"{}\"]\n", layer.opened_by.name);
+                picture.add_arrow(format!("layer{above}"), format!("layer{at}"), layer.opened_by.name);
             }
         }
-        text + "}\n"
+        picture
     }
 }
 
@@ -189,9 +191,11 @@ impl TopologyLayer {
         self.label = Some(label);
     }
 
-    /// What is written into its box: its name, then its operators.
+    /// What is written into its box: its name, then its stages and its operators.
     fn picture_lines(&self) -> impl Iterator<Item = String> {
-        [self.layer.name()].into_iter().chain(self.operators.iter().map(|operator| operator.name.to_owned()))
+        let stages = self.stages.iter().map(|label| format!("stage `{label}`"));
+        let operators = self.operators.iter().map(|operator| operator.name.to_owned());
+        [self.layer.name()].into_iter().chain(stages).chain(operators)
     }
 }
 
@@ -221,6 +225,9 @@ impl fmt::Display for Topology {
             if !layer.fed_by.is_empty() && layer.fed_by != [at.wrapping_sub(1)] {
                 let above = layer.fed_by.iter().map(|above| self.layers[*above].to_string());
                 write!(f, " of {}", above.collect::<Vec<_>>().join(" and "))?;
+            }
+            for label in &layer.stages {
+                write!(f, ", stage `{label}`")?;
             }
             match layer.lanes {
                 Some(1) => write!(f, ", 1 lane")?,

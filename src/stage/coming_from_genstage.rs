@@ -46,7 +46,7 @@
 //! | `stop/2` | [`Handle::stop`](super::Handle::stop), [`Handle::shutdown`](super::Handle::shutdown) |
 //! | a registered name | a clone of the handle |
 //! | `self()`, to subscribe or to accumulate | a [`WeakHandle`](super::WeakHandle) sent to the stage; its calls need not be awaited |
-//! | `:sys.get_status` | [`Handle::status`](super::Handle::status) |
+//! | `:sys.get_status` | [`Handle::status`](super::Handle::status); of all that are connected, [`Handle::graph`](super::Handle::graph) |
 //! | `child_spec`, code change, `hibernate`, nodes | nothing: they belong to the Erlang VM |
 //!
 //! # What differs, and why

@@ -2,19 +2,21 @@
 
 use super::behaviour::Behaviour;
 use super::downstream::{Downstream, Todo};
-use super::ends::{Lifeline, Opening, Parcel};
+use super::ends::{Lifeline, Opening};
 use super::entry::Entry;
 use super::letter::Mark;
 use super::letter::{Letter, Letters, Mailbox};
 use super::output::{Output, Stop};
 use super::overflow::Overflow;
+use super::parcel::Parcel;
 use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
-use super::status::{StageKind, Status};
+use super::status::{StageKind, StageRef, Status};
+use super::tally::Tally;
 use super::terms::DemandMode;
 use super::upstream::Upstream;
 use crate::coop::{Pace, give_way};
-use crate::dispatch::{Dispatcher, StageId, SubscriptionId};
+use crate::dispatch::{Dispatcher, SubscriptionId};
 use crate::failure::StageError;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -50,8 +52,10 @@ pub(super) enum Incoming<I, M> {
 
 pub(super) struct StageCore<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) behaviour: B,
-    pub(super) id: StageId,
+    /// What other stages are told of it.
+    pub(super) itself: StageRef,
     pub(super) label: Arc<str>,
+    pub(super) tally: Arc<Tally>,
     pub(super) letters: Letters<LetterOf<B, D>>,
     /// Where producers send what this stage asks for.
     pub(super) mailbox: MailboxOf<B, D>,
@@ -82,8 +86,10 @@ enum NextUp<L> {
 /// What a new core is made of.
 pub(super) struct Parts<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) behaviour: B,
-    pub(super) id: StageId,
+    /// What other stages are told of it.
+    pub(super) itself: StageRef,
     pub(super) label: Arc<str>,
+    pub(super) tally: Arc<Tally>,
     pub(super) letters: Letters<LetterOf<B, D>>,
     pub(super) mailbox: MailboxOf<B, D>,
     pub(super) out: Output<B::Item, B::Message>,
@@ -94,13 +100,14 @@ pub(super) struct Parts<B: Behaviour, D: Dispatcher<B::Item>> {
 
 impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
     pub(super) fn new(parts: Parts<B, D>) -> Self {
-        let Parts { behaviour, id, label, letters, mailbox, out, downstream, subscribe_to, stop_when_alone } =
-            parts;
+        let Parts { behaviour, itself, label, tally, letters, mailbox, out, downstream, .. } = parts;
+        let (subscribe_to, stop_when_alone) = (parts.subscribe_to, parts.stop_when_alone);
         let overflow = Overflow::new(Arc::clone(&label));
         let mut core = Self {
             behaviour,
-            id,
+            itself,
             label,
+            tally,
             letters,
             mailbox,
             out,
@@ -264,7 +271,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         self.downstream.emit(items, answers);
         let control = self.out.control();
         let (infos, replies) = (std::mem::take(&mut control.infos), std::mem::take(&mut control.replies));
-        let stop = control.stop.take();
+        let (subscribing, stop) = (std::mem::take(&mut control.subscribing), control.stop.take());
         for reply in replies {
             reply();
         }
@@ -273,6 +280,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
             self.mark(Mark::Message(info, None));
         }
         handled.map_err(Reason::failed)?;
+        subscribing.into_iter().try_for_each(|wanted| self.subscribe_later(wanted))?;
         match stop {
             Some(Stop::AtOnce(reason)) => Err(reason),
             Some(Stop::AfterBuffered) => {
@@ -329,7 +337,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         }
     }
 
-    fn to_itself(&self, letter: LetterOf<B, D>) -> Step {
+    pub(super) fn to_itself(&self, letter: LetterOf<B, D>) -> Step {
         // Cannot fail: the stage is running.
         let _ = self.mailbox.post(letter);
         Ok(())
@@ -367,7 +375,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         if let Some((old, reason)) = opening.replaces.clone() {
             self.consumer_left(old, EndKind::Cancelled, reason).await?;
         }
-        let consumer = opening.subscriber;
+        let consumer = opening.port.subscriber();
         let Some(demand) = self.downstream.subscribe(opening) else {
             tracing::warn!(stage = %self.label, subscription = %consumer.id(), "a subscription was refused");
             self.settle().await?;
@@ -405,12 +413,15 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         };
         Status {
             kind: B::KIND,
-            id: self.id,
+            id: self.itself.id(),
             label: self.label.to_string(),
+            dispatcher: self.itself.dispatcher(),
             mode: self.downstream.mode(),
             buffered: self.downstream.buffered(),
             dispatching: self.downstream.dispatching(),
+            held_back: self.downstream.held_back(),
             waiting: self.incoming.iter().map(waiting).sum(),
+            counts: self.tally.counts(),
             producers: self.entries.iter().map(Entry::status).collect(),
             consumers: self.downstream.statuses(),
         }

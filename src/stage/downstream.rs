@@ -2,14 +2,14 @@
 //! what the stage has to do next is put in a list.
 
 use super::buffer::{Buffer, BufferKeep};
-use super::ends::{Opening, Parcel, Port};
+use super::ends::{Opening, Port};
 use super::letter::Mark;
 use super::reason::{EndKind, Reason};
 use super::status::ConsumerStatus;
 use super::tally::Tally;
 use super::terms::DemandMode;
-use crate::demand::MOST;
-use crate::dispatch::{Body, Deliveries, Dispatcher, Fence, StageId, SubscriptionId};
+use crate::demand::{Demand, MOST};
+use crate::dispatch::{Body, Deliveries, Dispatcher, Fence, SubscriptionId};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -59,21 +59,26 @@ enum Held<T, M> {
 
 struct Reached<T> {
     port: Port<T>,
-    stage: Option<StageId>,
     /// Asked for and not yet sent, as far as the dispatcher knows: at most [`MOST`].
     demand: usize,
     /// Asked for beyond that.
     beyond: usize,
     /// What the dispatcher sent unasked; goes out first when the subscription asks.
     surplus: VecDeque<Body<T>>,
+    /// Items that the dispatcher dropped for it.
+    dropped: u64,
 }
 
 impl<T> Reached<T> {
     /// Counts the surplus, which was never sent, as undelivered.
-    fn give_up(&mut self, tally: &Arc<Tally>) {
+    fn give_up(&mut self) {
         for body in self.surplus.drain(..) {
-            drop(Parcel::new(body, tally));
+            self.port.lose(body);
         }
+    }
+
+    fn surplus(&self) -> usize {
+        self.surplus.iter().map(Body::len).sum()
     }
 }
 
@@ -131,7 +136,8 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 
     /// Takes a subscription in, and returns the demand to look for. `None`: the subscription was refused.
     pub(super) fn subscribe(&mut self, opening: Opening<T, D::Options>) -> Option<usize> {
-        let Opening { subscriber, mut port, options, answer, .. } = opening;
+        let Opening { mut port, options, answer, .. } = opening;
+        let subscriber = port.subscriber();
         let taken = self.dispatcher.subscribe(subscriber, options, &mut self.deliveries);
         if let Some(answer) = answer {
             answer.say(taken.as_ref().map(drop).map_err(Clone::clone));
@@ -139,13 +145,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         match taken {
             Ok(demand) => {
                 port.accept();
-                let consumer = Reached {
-                    port,
-                    stage: subscriber.stage(),
-                    demand: 0,
-                    beyond: 0,
-                    surplus: VecDeque::new(),
-                };
+                let mut consumer =
+                    Reached { port, demand: 0, beyond: 0, surplus: VecDeque::new(), dropped: 0 };
+                if consumer.port.may_lose() {
+                    // It wants all there is, so much at a time.
+                    (consumer.demand, consumer.beyond) = (Demand::default().max(), usize::MAX);
+                    self.todo.push_back(Todo::AskFor(subscriber.id(), consumer.demand));
+                }
                 self.consumers.insert(subscriber.id(), consumer);
                 Some(demand)
             }
@@ -159,7 +165,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     /// Ends a subscription for its consumer. The dispatcher learns of it by [`cancelled`](Self::cancelled).
     pub(super) fn cancel(&mut self, id: SubscriptionId, how: EndKind, reason: Reason) {
         if let Some(mut consumer) = self.consumers.remove(&id) {
-            consumer.give_up(&self.tally);
+            consumer.give_up();
             match how {
                 // Confirmed, after everything that was sent.
                 EndKind::Cancelled => consumer.port.end(how, reason),
@@ -177,12 +183,16 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     pub(super) fn ask(&mut self, id: SubscriptionId, demand: usize) {
         // An unknown subscription was cancelled: its consumer was told, or will be.
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
+        if consumer.port.may_lose() {
+            consumer.port.ask_shelf(demand);
+            return;
+        }
         let mut demand = demand;
         while let Some(body) = consumer.surplus.front_mut().filter(|_| demand > 0) {
             let rest = (body.len() > demand).then(|| body.split_off(demand));
             let Some(body) = consumer.surplus.pop_front() else { break };
             demand -= body.len();
-            consumer.port.send(Parcel::new(body, &self.tally));
+            consumer.port.send(body);
             if let Some(rest) = rest {
                 consumer.surplus.push_front(rest);
             }
@@ -280,7 +290,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         }
         let discarded = self.buffer.push(rest, answers.saturating_sub(taken));
         if discarded > 0 {
-            self.tally.add_discarded(discarded);
+            self.tally.add_overflowed(discarded);
             self.todo.push_back(Todo::Discarded(discarded));
         }
         self.pass_marks();
@@ -299,8 +309,8 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     fn deliver(&mut self) {
         for (id, mut body) in self.deliveries.drain_sent() {
             let Some(consumer) = self.consumers.get_mut(&id) else {
-                // The dispatcher sent to a subscription that has left: the parcel is dropped, and counted.
-                drop(Parcel::new(body, &self.tally));
+                // The dispatcher sent to a subscription that has left: the items are dropped, and counted.
+                self.tally.add_lost(body.len());
                 continue;
             };
             if body.len() > consumer.demand {
@@ -311,7 +321,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             let items = body.len();
             if items > 0 {
                 consumer.demand -= items;
-                consumer.port.send(Parcel::new(body, &self.tally));
+                consumer.port.send(body);
                 if consumer.beyond > 0 {
                     let more = items.min(consumer.beyond);
                     consumer.beyond -= more;
@@ -321,6 +331,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             }
         }
         self.tally.add_discarded(self.deliveries.take_discarded());
+        if self.deliveries.has_dropped() {
+            for (id, items) in self.deliveries.take_dropped_for() {
+                if let Some(consumer) = self.consumers.get_mut(&id) {
+                    consumer.dropped += items as u64;
+                }
+            }
+        }
         for fence in self.deliveries.take_passed() {
             if let Some(mark) = self.fences.remove(&fence) {
                 self.todo.push_back(Todo::Mark(mark));
@@ -395,14 +412,23 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     }
 
     pub(super) fn dispatching(&self) -> usize {
-        self.dispatcher.held()
+        self.dispatcher.held() + self.consumers.values().map(Reached::surplus).sum::<usize>()
+    }
+
+    pub(super) fn held_back(&self) -> usize {
+        let items = |held: &Held<T, M>| if let Held::Items(items, _) = held { items.len() } else { 0 };
+        self.held.iter().flatten().map(items).sum()
     }
 
     pub(super) fn statuses(&self) -> Vec<ConsumerStatus> {
-        let status = |(id, consumer): (&SubscriptionId, &Reached<T>)| ConsumerStatus {
-            id: *id,
-            stage: consumer.stage,
-            demand: consumer.demand,
+        let for_all = if self.dispatcher.sends_to_all() { self.buffered() + self.held_back() } else { 0 };
+        let status = |(id, consumer): (&SubscriptionId, &Reached<T>)| {
+            let mut status = consumer.port.status();
+            status.demand = consumer.port.asked().unwrap_or(consumer.demand);
+            status.dropped += consumer.dropped;
+            status.buffered = self.dispatcher.held_for(*id) + consumer.surplus();
+            status.lag = status.buffered + for_all;
+            status
         };
         let mut statuses: Vec<_> = self.consumers.iter().map(status).collect();
         statuses.sort_by_key(|status| status.id);
@@ -412,7 +438,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     /// Tells all consumers that the stage has ended.
     pub(super) fn end(&mut self, reason: &Reason) {
         for (_, mut consumer) in self.consumers.drain() {
-            consumer.give_up(&self.tally);
+            consumer.give_up();
             consumer.port.end(EndKind::Down, reason.clone());
         }
     }
@@ -421,12 +447,9 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
 impl<T: Send + 'static, D: Dispatcher<T>, M> Drop for Downstream<T, D, M> {
     fn drop(&mut self) {
         for consumer in self.consumers.values_mut() {
-            consumer.give_up(&self.tally);
+            consumer.give_up();
         }
-        let held = self.held.iter().flatten();
-        let held: usize =
-            held.map(|held| if let Held::Items(items, _) = held { items.len() } else { 0 }).sum();
         let dispatching = self.in_dispatch.unwrap_or_else(|| self.dispatcher.held());
-        self.tally.add_discarded(self.buffer.len() + held + dispatching);
+        self.tally.add_discarded(self.buffer.len() + self.held_back() + dispatching);
     }
 }

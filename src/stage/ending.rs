@@ -2,6 +2,7 @@ use super::handle::Handle;
 use super::letter::Letter;
 use super::reason::Reason;
 use super::role::Role;
+use super::status::AnyStage;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,8 +134,7 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        // No sender is left: the stage was dropped midway, as by a runtime that shuts down.
-        self.ended_with().is_some() || self.running.ended.has_changed().is_err()
+        self.running.end().is_some()
     }
 
     /// Drops the stage where it is, in the middle of a callback if need be; all others see [`Reason::Aborted`].

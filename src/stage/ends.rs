@@ -1,11 +1,13 @@
 //! The two ends of a subscription, and what goes from one to the other.
 
+use super::parcel::Parcel;
 use super::reason::{EndKind, Reason};
-use super::tally::Tally;
-use super::terms::SubscribeError;
-use crate::dispatch::{Body, Refusal, SharedPart, StageId, Subscriber, SubscriptionId};
+use super::shelf::Shelf;
+use super::status::{ConsumerStatus, StageRef};
+use super::tally::SubscriptionTally;
+use super::terms::{SubscribeError, Terms};
+use crate::dispatch::{Body, Refusal, StageId, Subscriber, SubscriptionId};
 use std::sync::Arc;
-use std::vec;
 use tokio::sync::oneshot;
 use tokio_util::sync::DropGuard;
 
@@ -14,7 +16,6 @@ pub(crate) type Replaced = (SubscriptionId, Reason);
 
 /// A subscription on its way to its producer.
 pub(crate) struct Opening<T, O> {
-    pub(crate) subscriber: Subscriber,
     pub(crate) port: Port<T>,
     pub(crate) options: O,
     pub(crate) replaces: Option<Replaced>,
@@ -83,15 +84,35 @@ pub(crate) trait Target<T, O>: Send + Sync {
 /// However it is dropped, the consumer hears that its producer is gone.
 pub(crate) struct Port<T> {
     id: SubscriptionId,
+    terms: Terms,
+    tally: Arc<SubscriptionTally>,
+    /// The stage that reads; `None`: it is read as a stream.
+    reader: Option<StageRef>,
     consumer: Box<dyn Downward<T>>,
+    /// Where items wait, if the subscription may lose some.
+    shelf: Option<Arc<Shelf<T>>>,
     /// What the consumer is told when the port is dropped; `None`: nothing, it knows.
     farewell: Option<Reason>,
 }
 
 impl<T> Port<T> {
-    pub(crate) fn new(id: SubscriptionId, consumer: Box<dyn Downward<T>>) -> Self {
+    pub(crate) fn new(
+        id: SubscriptionId,
+        (terms, tally): (Terms, Arc<SubscriptionTally>),
+        reader: Option<StageRef>,
+        consumer: Box<dyn Downward<T>>,
+    ) -> Self {
         // Until the producer accepts the port, it can only be dropped with the mailbox of a stage that has ended.
-        Self { id, consumer, farewell: Some(Reason::Gone) }
+        let shelf = terms.keeps.map(|keeps| Arc::new(Shelf::new(keeps, Arc::clone(&tally))));
+        Self { id, terms, tally, reader, consumer, shelf, farewell: Some(Reason::Gone) }
+    }
+
+    pub(crate) fn subscriber(&self) -> Subscriber {
+        let subscriber = Subscriber::new(self.id);
+        match &self.reader {
+            Some(stage) => subscriber.of_stage(stage.id()),
+            None => subscriber,
+        }
     }
 
     /// The producer has taken the subscription.
@@ -99,12 +120,57 @@ impl<T> Port<T> {
         self.farewell = Some(Reason::Aborted);
     }
 
-    pub(crate) fn send(&self, items: Parcel<T>) {
-        self.consumer.items(self.id, items);
+    pub(crate) fn send(&self, items: Body<T>) {
+        match &self.shelf {
+            None => self.consumer.items(self.id, Parcel::new(items, &self.tally)),
+            Some(shelf) => self.tell(shelf, shelf.put(items)),
+        }
+    }
+
+    /// Whether the subscription may lose items: then all that there is may be sent to it, whatever it has asked for.
+    pub(crate) fn may_lose(&self) -> bool {
+        self.shelf.is_some()
+    }
+
+    /// The subscription asks for items that wait on its shelf.
+    pub(crate) fn ask_shelf(&self, demand: usize) {
+        if let Some(shelf) = &self.shelf {
+            self.tell(shelf, shelf.ask(demand));
+        }
+    }
+
+    /// What is asked for and not taken, if that is known here.
+    pub(crate) fn asked(&self) -> Option<usize> {
+        self.shelf.as_ref().map(|shelf| shelf.asked())
+    }
+
+    /// Tells the reader that there is something on the shelf.
+    fn tell(&self, shelf: &Arc<Shelf<T>>, tell: bool) {
+        if tell {
+            self.consumer.items(self.id, Parcel::of_shelf(Arc::clone(shelf), &self.tally));
+        }
+    }
+
+    /// Drops items that are not sent any more, and counts them as undelivered.
+    pub(crate) fn lose(&self, items: Body<T>) {
+        drop(Parcel::new(items, &self.tally));
+    }
+
+    /// What is known of the subscription here. What its producer knows is added to it.
+    pub(crate) fn status(&self) -> ConsumerStatus {
+        ConsumerStatus::new(self.id, self.terms, self.reader.clone(), &self.tally)
     }
 
     pub(crate) fn end(mut self, how: EndKind, reason: Reason) {
         self.farewell = None;
+        self.tell_end(how, reason);
+    }
+
+    /// Tells the consumer of the end, after everything that was sent.
+    fn tell_end(&self, how: EndKind, reason: Reason) {
+        if let Some(shelf) = &self.shelf {
+            self.tell(shelf, shelf.end());
+        }
         self.consumer.end(self.id, how, reason);
     }
 
@@ -117,7 +183,7 @@ impl<T> Port<T> {
 impl<T> Drop for Port<T> {
     fn drop(&mut self) {
         if let Some(reason) = self.farewell.take() {
-            self.consumer.end(self.id, EndKind::Down, reason);
+            self.tell_end(EndKind::Down, reason);
         }
     }
 }
@@ -187,100 +253,6 @@ impl Drop for Link {
         if self.open {
             let (how, reason) = self.farewell.clone();
             self.producer.cancel(self.id, how, reason);
-        }
-    }
-}
-
-/// A batch between two stages. Dropped unopened, as in the mailbox of a stage that has ended, it is counted as
-/// undelivered.
-pub(crate) struct Parcel<T> {
-    body: Option<Body<T>>,
-    tally: Arc<Tally>,
-}
-
-impl<T> Parcel<T> {
-    pub(crate) fn new(body: Body<T>, tally: &Arc<Tally>) -> Self {
-        tally.add_sent(body.len());
-        Self { body: Some(body), tally: Arc::clone(tally) }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.body.as_ref().map_or(0, Body::len)
-    }
-
-    pub(crate) fn open(mut self) -> Opened<T> {
-        let rest = match self.body.take() {
-            None => Unread::default(),
-            Some(Body::Own(items)) => Unread::Own(items.into_iter()),
-            Some(Body::Shared(part)) => Unread::Shared(part),
-        };
-        Opened { rest, tally: Arc::clone(&self.tally) }
-    }
-}
-
-impl<T> Drop for Parcel<T> {
-    fn drop(&mut self) {
-        if let Some(body) = &self.body {
-            self.tally.add_undelivered(body.len());
-        }
-    }
-}
-
-/// The items of a parcel, handed out piece by piece. What is left when it is dropped is counted as undelivered.
-pub(crate) struct Opened<T> {
-    rest: Unread<T>,
-    tally: Arc<Tally>,
-}
-
-enum Unread<T> {
-    Own(vec::IntoIter<T>),
-    Shared(SharedPart<T>),
-}
-
-impl<T> Default for Unread<T> {
-    fn default() -> Self {
-        Self::Own(vec::IntoIter::default())
-    }
-}
-
-impl<T> Opened<T> {
-    pub(crate) fn len(&self) -> usize {
-        match &self.rest {
-            Unread::Own(items) => items.len(),
-            Unread::Shared(part) => part.len(),
-        }
-    }
-
-    /// Takes the next items, at most `limit`. Each item is moved or cloned once at most, however small the pieces are.
-    pub(crate) fn piece(&mut self, limit: usize) -> Vec<T> {
-        self.rest = match std::mem::take(&mut self.rest) {
-            Unread::Shared(part) => {
-                part.own().map_or_else(Unread::Shared, |items| Unread::Own(items.into_iter()))
-            }
-            own => own,
-        };
-        self.shared_piece(limit).into_items()
-    }
-
-    /// Takes the next items, at most `limit`, without cloning those that are shared.
-    pub(crate) fn shared_piece(&mut self, limit: usize) -> Body<T> {
-        let count = limit.min(self.len());
-        self.tally.add_taken(count);
-        match &mut self.rest {
-            Unread::Own(items) if count < items.len() => Body::Own(items.by_ref().take(count).collect()),
-            Unread::Shared(part) if count < part.len() => Body::Shared(part.split_to(count)),
-            all => match std::mem::take(all) {
-                Unread::Own(items) => Body::Own(items.collect()),
-                Unread::Shared(part) => Body::Shared(part),
-            },
-        }
-    }
-}
-
-impl<T> Drop for Opened<T> {
-    fn drop(&mut self) {
-        if self.len() > 0 {
-            self.tally.add_undelivered(self.len());
         }
     }
 }

@@ -27,15 +27,7 @@ impl Entry {
     }
 
     pub(super) fn status(&self) -> ProducerStatus {
-        let automatic = self.mode == AskMode::Automatic;
-        ProducerStatus {
-            id: self.upstream.id(),
-            label: self.upstream.label().to_owned(),
-            bounds: self.upstream.demand(),
-            demand: if automatic { self.ledger.wanted() } else { self.upstream.asked() },
-            mode: self.mode,
-            cancel: self.upstream.cancel_mode(),
-        }
+        self.upstream.status(self.mode, self.ledger.wanted())
     }
 
     /// Whether the end of this subscription for `reason` ends the stage.

@@ -40,6 +40,8 @@
 //!   its oldest ([`buffer`](super::Setup::buffer)). What was asked for is not dropped, even if the consumer that asked
 //!   has left meanwhile, or has to wait for others: demand is its bound. In a producer-consumer the buffer has no
 //!   bound; it holds what was made of one received list beyond the demand.
+//! - **For a subscription that may lose items**: as many as it [keeps](super::Subscribe::keep_newest). The others are
+//!   dropped, and counted, so that no other has to wait.
 //! - **In a queue of a [`Partition`](crate::dispatch::Partition)**: 1000 items for a partition that lags. When it is
 //!   full, all wait: order is kept and memory bounded, at the cost of speed.
 //!
@@ -132,6 +134,37 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Looking at stages
+//!
+//! [`Handle::graph`](super::Handle::graph) shows what is connected, and how: where a pipeline stands still, look for the
+//! subscription that wants nothing, the stage that has much buffered, and the one that is silent.
+//!
+//! ```
+//! use gen_stage::dispatch::Broadcast;
+//! use gen_stage::prelude::*;
+//! use gen_stage::stage::from_iter;
+//! use std::time::Duration;
+//!
+//! # tokio_test::block_on(async {
+//! let numbers = from_iter(0..).stage().label("numbers").dispatcher(Broadcast::new()).spawn();
+//! let mut reads = numbers.subscribe().demand(10, 5).await?;
+//! let forgotten = numbers.subscribe().temporary().await?;
+//! assert!(tokio::time::timeout(Duration::from_millis(1), reads.next_batch()).await.is_err());
+//!
+//! // The first wants ten, and gets none as long as the second wants nothing.
+//! let text = "\
+//! 1 stage
+//! `numbers`: producer, Broadcast
+//!   a stream, demand 5 to 10 (wants 10)
+//!   a stream, temporary";
+//! assert_eq!(numbers.graph(Duration::from_secs(1)).await.to_string(), text);
+//! # Ok::<(), gen_stage::stage::SubscribeError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! [`Handle::status`](super::Handle::status) has the numbers of one stage, and [`Handle::counts`](super::Handle::counts)
+//! those that it takes no answer to read.
 //!
 //! # Ending
 //!

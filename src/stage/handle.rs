@@ -1,10 +1,11 @@
 use super::address::{Address, CallError, CastError, Reply};
 use super::ends::{Answer, Lifeline, Target, Upward};
+use super::graph::StageGraph;
 use super::letter::{Letter, Mailbox};
 use super::reason::Reason;
 use super::request::{Request, taken};
 use super::role::{Consumes, Consuming, Produces, Producing, Role, Transforming};
-use super::status::Status;
+use super::status::{AnyStage, Ended, StageKind, StageRef, Status};
 use super::subscribe::{ProducerEnd, Subscribe};
 use super::tally::{Counts, Tally};
 use super::terms::DemandMode;
@@ -14,7 +15,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use thiserror::Error;
+use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -82,9 +83,13 @@ impl<R: Role, M: Send + 'static> AnyMailbox<R, M> for Mailbox<R::Input, R::Item,
 }
 
 /// A running stage as its handles see it.
+///
+/// It does not keep the stage alive: a handle has a lifeline for that.
 pub(super) struct RunningStage<R: Role, M> {
     pub(super) id: StageId,
     pub(super) label: Arc<str>,
+    pub(super) kind: StageKind,
+    pub(super) dispatcher: Option<&'static str>,
     pub(super) mailbox: Box<dyn AnyMailbox<R, M>>,
     pub(super) address: Address<M>,
     pub(super) token: CancellationToken,
@@ -92,10 +97,45 @@ pub(super) struct RunningStage<R: Role, M> {
     pub(super) tally: Arc<Tally>,
 }
 
+impl<R: Role, M: Send + 'static> AnyStage for RunningStage<R, M> {
+    fn id(&self) -> StageId {
+        self.id
+    }
+
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn kind(&self) -> StageKind {
+        self.kind
+    }
+
+    fn dispatcher(&self) -> Option<&'static str> {
+        self.dispatcher
+    }
+
+    fn counts(&self) -> Counts {
+        self.tally.counts()
+    }
+
+    fn end(&self) -> Option<Reason> {
+        let said = self.ended.borrow().clone();
+        // No sender is left: the stage was dropped midway, as by a runtime that shuts down.
+        said.or_else(|| self.ended.has_changed().is_err().then_some(Reason::Aborted))
+    }
+
+    fn post_status(&self) -> oneshot::Receiver<Status> {
+        let (answer, status) = oneshot::channel();
+        // If the stage has ended, the answer is dropped with the letter.
+        self.mailbox.post(Letter::Status(answer));
+        status
+    }
+}
+
 impl<R: Role, M: Send + 'static> Handle<R, M> {
-    pub(super) fn new(running: RunningStage<R, M>) -> Self {
+    pub(super) fn new(running: Arc<RunningStage<R, M>>) -> Self {
         let lifeline = Arc::new(running.token.clone().drop_guard());
-        Self { running: Arc::new(running), lifeline }
+        Self { running, lifeline }
     }
 
     /// The identifier of the stage.
@@ -186,12 +226,32 @@ impl<R: Role, M: Send + 'static> Handle<R, M> {
         self.running.tally.counts()
     }
 
+    /// The same stage without its types, to look at. It does not keep the stage alive.
+    ///
+    /// # Examples
+    /// See [`StageRef`].
+    pub fn stage_ref(&self) -> StageRef {
+        StageRef::new(Arc::clone(&self.running) as _)
+    }
+
+    /// The stages that this one is connected to, up and down their subscriptions, with this one; see
+    /// [`StageGraph::walk`] for what `patience` means, and for several stages to begin at.
+    ///
+    /// # Panics
+    /// When it is polled outside of a runtime with timers.
+    ///
+    /// # Cancel safety
+    /// Nothing is changed by asking.
+    ///
+    /// # Examples
+    /// See [`StageGraph`].
+    pub fn graph(&self, patience: Duration) -> impl Future<Output = StageGraph> + Send + use<R, M> {
+        StageGraph::walk([self.stage_ref()], patience)
+    }
+
     /// Asks for the status without waiting for it.
     pub(super) fn post_status(&self) -> oneshot::Receiver<Status> {
-        let (answer, status) = oneshot::channel();
-        // If the stage has ended, the answer is dropped with the letter.
-        self.running.mailbox.post(Letter::Status(answer));
-        status
+        self.running.post_status()
     }
 }
 
@@ -204,10 +264,19 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
     where
         R::Options: Default,
     {
-        let target: Arc<dyn Target<R::Item, R::Options>> = self.running.mailbox.target();
-        let producer: Arc<dyn Upward> = self.running.mailbox.upward();
-        let (lifeline, label) = (Arc::clone(&self.lifeline), Arc::clone(&self.running.label));
-        Subscribe::new(ProducerEnd { stage: self.running.id, target, producer, lifeline, label })
+        Subscribe::new(self.producer_end())
+    }
+
+    /// The stage, as its subscribers see it.
+    pub(super) fn producer_end(&self) -> ProducerEnd<R::Item, R::Options> {
+        ProducerEnd {
+            stage: self.stage_ref(),
+            target: self.running.mailbox.target(),
+            producer: self.running.mailbox.upward(),
+            lifeline: Arc::clone(&self.lifeline),
+            label: Arc::clone(&self.running.label),
+            tally: Arc::clone(&self.running.tally),
+        }
     }
 
     /// How many items are buffered: emitted, and not asked for yet.
@@ -418,13 +487,3 @@ impl<R: Role, M: Send + 'static> fmt::Debug for Handle<R, M> {
             .finish_non_exhaustive()
     }
 }
-
-/// The stage has ended, and answers no questions.
-///
-/// # Examples
-/// ```
-/// assert_eq!(gen_stage::stage::Ended.to_string(), "the stage has ended");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the stage has ended")]
-pub struct Ended;

@@ -1,13 +1,13 @@
 use super::behaviour::Behaviour;
 use super::driver::Driver;
-use super::ends::{Link, Parcel, Port, Upward};
+use super::ends::{Link, Port, Upward};
 use super::handle::ConsumerHandle;
 use super::reason::{EndKind, Reason};
 use super::request::Request;
 use super::setup::Setup;
 use super::status::Status;
-use super::tally::Tally;
-use super::terms::{AskMode, CancelMode};
+use super::tally::{SubscriptionTally, Tally};
+use super::terms::Terms;
 use super::upstream::Upstream;
 use super::wrappers::AsConsumer;
 use crate::demand::Demand;
@@ -195,9 +195,10 @@ impl<T: Send + 'static> RunningWriter<T> {
         let (sender, asks) = mpsc::unbounded_channel();
         let id = SubscriptionId::next();
         let producer: Arc<dyn Upward> = Arc::new(SinkEnd(sender.clone()));
-        let terms = (demand, AskMode::Automatic, CancelMode::Permanent);
-        let upstream = Upstream::new(id, Arc::from("a sink"), terms, Arc::clone(&producer));
-        let open = Box::new(move |port, _, _, _| {
+        let (terms, tally) = (Terms { bounds: demand, ..Terms::default() }, Arc::<Tally>::default());
+        let sent = SubscriptionTally::new(&tally);
+        let upstream = Upstream::new(id, Arc::from("a sink"), terms, (Arc::clone(&producer), None), sent);
+        let open = Box::new(move |port, _, _| {
             let _ = sender.send(ToSink::Opened(port));
         });
         let request = Request { upstream, link: Link::new(id, StageId::next(), producer, None), open };
@@ -210,7 +211,7 @@ impl<T: Send + 'static> RunningWriter<T> {
             demand: 0,
             batch: Vec::new(),
             size: demand.batch(),
-            tally: Arc::default(),
+            tally,
             flushing: None,
         }
     }
@@ -245,7 +246,7 @@ impl<T: Send + 'static> RunningWriter<T> {
         if let (Some(port), false) = (&self.port, self.batch.is_empty()) {
             let batch = std::mem::take(&mut self.batch);
             self.tally.add_emitted(batch.len());
-            port.send(Parcel::new(Body::Own(batch), &self.tally));
+            port.send(Body::Own(batch));
         }
     }
 

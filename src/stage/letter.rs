@@ -1,6 +1,7 @@
 //! What stages send each other. Each has one mailbox, so that what one sends to another arrives in order.
 
-use super::ends::{Answer, Downward, Lifeline, Opening, Parcel, Replaced, Target, Upward};
+use super::ends::{Answer, Downward, Lifeline, Opening, Replaced, Target, Upward};
+use super::parcel::Parcel;
 use super::reason::{EndKind, Reason};
 use super::request::Request;
 use super::status::Status;

@@ -15,7 +15,7 @@
 //! - **Alone**, without a task, they are a stream ([`Producer::into_stream`]), a stream after a stream
 //!   ([`ProducerConsumer::through`]), or a sink ([`Consumer::into_sink`]).
 //! - **As tasks** ([`Setup::spawn`]) they have a [`Handle`]: others [subscribe](Handle::subscribe) to them at any time,
-//!   send them messages, ask for their status, and end them.
+//!   send them messages, ask for their status, [look at all that is connected](Handle::graph), and end them.
 //! - Every stream is a producer ([`from_stream`], [`from_iter`]), every sink a consumer ([`from_sink`]), and every
 //!   [`Subscription`] a stream, for any crate of streams, or as the source of a flow.
 //!
@@ -69,6 +69,7 @@ mod subscription;
 pub mod adapters;
 mod address;
 mod alone;
+mod any_producer;
 mod behaviour;
 mod buffer;
 mod calls;
@@ -85,11 +86,13 @@ mod from_iter;
 mod from_lane;
 mod from_sink;
 mod from_stream;
+mod graph;
 pub mod guide;
 mod into_sink;
 mod letter;
 mod output;
 mod overflow;
+mod parcel;
 mod producer;
 mod producer_consumer;
 mod reading;
@@ -100,18 +103,21 @@ mod resubscribe;
 mod role;
 mod setup;
 mod shared_batch;
+mod shelf;
 mod status;
 mod subscribe;
 mod tally;
 mod terms;
 mod through;
 mod upstream;
+mod walk;
 mod weak;
 mod wrappers;
 
 pub use crate::failure::{Panic, StageError};
 pub use address::{Address, CallError, CastError, Reply};
 pub use alone::IntoStream;
+pub use any_producer::AnyProducer;
 pub use buffer::BufferKeep;
 pub use consumer::Consumer;
 pub use driver::Driver;
@@ -120,7 +126,8 @@ pub use from_iter::from_iter;
 pub(crate) use from_lane::{FromLane, Watch};
 pub use from_sink::from_sink;
 pub use from_stream::from_stream;
-pub use handle::{ConsumerHandle, Ended, Handle, ProducerConsumerHandle, ProducerHandle};
+pub use graph::{GraphStage, GraphSubscription, StageGraph};
+pub use handle::{ConsumerHandle, Handle, ProducerConsumerHandle, ProducerHandle};
 pub use into_sink::IntoSink;
 pub use output::{Control, Output};
 pub use producer::Producer;
@@ -130,13 +137,36 @@ pub use reason::{Cancellation, Reason};
 pub use role::{Consumes, Produces, Role};
 pub use setup::Setup;
 pub use shared_batch::SharedBatch;
-pub use status::{ConsumerStatus, ProducerStatus, StageKind, Status};
+pub use status::{ConsumerStatus, Ended, ProducerStatus, StageKind, StageRef, Status};
 pub use subscribe::Subscribe;
 pub use subscription::Subscription;
 pub use tally::Counts;
 pub use terms::{AskMode, CancelMode, DemandMode, SubscribeError};
 pub use upstream::Upstream;
+pub use walk::StageState;
 pub use weak::WeakHandle;
+
+/// What callbacks return.
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{self, Control, Upstream};
+///
+/// struct Print;
+/// impl Consumer for Print {
+///     type Input = u64;
+///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control) -> stage::Result {
+///         println!("{items:?}");
+///         Ok(())
+///     }
+/// }
+/// # tokio_test::block_on(async {
+/// let numbers = gen_stage::stage::from_iter(0..3).stage().spawn();
+/// assert_eq!(Print.stage().subscribe_to(numbers.subscribe()).spawn().wait().await, stage::Reason::Normal);
+/// # });
+/// ```
+pub type Result<T = (), E = StageError> = std::result::Result<T, E>;
 
 #[doc(hidden)]
 #[deprecated(note = "is called `BufferKeep` now")]

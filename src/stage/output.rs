@@ -1,6 +1,8 @@
 use super::address::{Address, Reply};
 use super::reason::Reason;
+use super::subscribe::Subscribe;
 use crate::dispatch::StageId;
+use std::any::{Any, type_name};
 use std::convert::Infallible;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -16,7 +18,18 @@ pub struct Control<M = Infallible> {
     address: Address<M>,
     pub(super) infos: Vec<M>,
     pub(super) replies: Vec<Box<dyn FnOnce() + Send>>,
+    pub(super) subscribing: Vec<SubscribeLater>,
     pub(super) stop: Option<Stop>,
+}
+
+/// A subscription that a callback asks its stage to make. A `Control` does not know what its stage reads: that is looked
+/// at when the callback is over.
+pub(super) struct SubscribeLater {
+    /// A `Request` of what the producer makes.
+    pub(super) request: Box<dyn Any + Send>,
+    pub(super) producer: Arc<str>,
+    /// The type of its items.
+    pub(super) items: &'static str,
 }
 
 /// How a callback has asked its stage to end.
@@ -28,7 +41,15 @@ pub(super) enum Stop {
 
 impl<M: Send + 'static> Control<M> {
     pub(super) fn new(id: StageId, label: Arc<str>, address: Address<M>) -> Self {
-        Self { id, label, address, infos: Vec::new(), replies: Vec::new(), stop: None }
+        Self {
+            id,
+            label,
+            address,
+            infos: Vec::new(),
+            replies: Vec::new(),
+            subscribing: Vec::new(),
+            stop: None,
+        }
     }
 
     /// The identifier of this stage.
@@ -102,6 +123,55 @@ impl<M: Send + 'static> Control<M> {
     /// `{:reply, answer, events, state}`.
     pub fn reply<R: Send + 'static>(&mut self, reply: Reply<R>, answer: R) {
         self.replies.push(Box::new(move || reply.send(answer)));
+    }
+
+    /// Has the stage subscribe to another producer after this callback, as
+    /// [`Handle::subscribe_to`](super::Handle::subscribe_to) does.
+    ///
+    /// # Errors
+    /// A refusal is told to [`handle_cancel`](super::Consumer::handle_cancel), with [`Reason::Refused`]; the stage lives on.
+    /// The stage fails when the producer makes items of another type than it reads, or when it is a producer and reads
+    /// nothing: the error names the types.
+    ///
+    /// # Examples
+    /// A stage that is told what to read:
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{AnyProducer, Control, StageError, Upstream, from_iter};
+    ///
+    /// struct Sum(u64);
+    /// impl Consumer<AnyProducer<u64>> for Sum {
+    ///     type Input = u64;
+    ///     async fn handle_items(&mut self, items: Vec<u64>, _: &Upstream, _: &mut Control<AnyProducer<u64>>)
+    ///         -> Result<(), StageError>
+    ///     {
+    ///         self.0 += items.iter().sum::<u64>();
+    ///         assert!(self.0 <= 6);
+    ///         Ok(())
+    ///     }
+    ///     async fn handle_message(&mut self, producer: AnyProducer<u64>, stage: &mut Control<AnyProducer<u64>>)
+    ///         -> Result<(), StageError>
+    ///     {
+    ///         stage.subscribe_to(producer.subscribe().demand_up_to(10));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # tokio_test::block_on(async {
+    /// let sum = Sum(0).stage().spawn();
+    /// sum.cast(from_iter(1..=3).stage().spawn().erase()).await?;
+    /// assert!(sum.wait().await.is_clean());        // it ends with its producer
+    /// assert_eq!(sum.counts().received, 3);
+    /// # Ok::<(), gen_stage::stage::CastError<AnyProducer<u64>>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Source
+    /// `GenStage.async_subscribe/2`.
+    pub fn subscribe_to<T: Send + 'static, O: Send + 'static>(&mut self, to: Subscribe<T, O>) {
+        let producer = to.producer();
+        let request = Box::new(to.into_request());
+        self.subscribing.push(SubscribeLater { request, producer, items: type_name::<T>() });
     }
 
     /// Ends the stage after this callback, and after everything that was emitted has gone out: [`Reason::Normal`].
@@ -207,8 +277,9 @@ impl<T, M> Output<T, M> {
 
     /// Whether nothing from a callback is waiting here.
     pub(super) fn is_untouched(&self) -> bool {
-        let Control { infos, replies, stop, .. } = &self.control;
-        self.items.is_empty() && infos.is_empty() && replies.is_empty() && stop.is_none()
+        let Control { infos, replies, subscribing, stop, .. } = &self.control;
+        let asks_nothing = infos.is_empty() && replies.is_empty() && subscribing.is_empty() && stop.is_none();
+        self.items.is_empty() && asks_nothing
     }
 
     pub(super) fn take_items(&mut self) -> Vec<T> {

@@ -2,8 +2,11 @@
 
 use super::behaviour::Behaviour;
 use super::core::{Incoming, StageCore, Step};
-use super::ends::{Answer, Opened, Parcel, Port, Replaced};
+use super::ends::{Answer, Port, Replaced};
 use super::entry::Entry;
+use super::letter::Letter;
+use super::output::SubscribeLater;
+use super::parcel::{Opened, Parcel};
 use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
 use super::status::StageKind;
@@ -11,6 +14,22 @@ use super::terms::AskMode;
 use super::upstream::Upstream;
 use crate::demand::Ledger;
 use crate::dispatch::{Dispatcher, SubscriptionId};
+use std::any::type_name;
+use tokio::sync::oneshot;
+
+/// A callback asked its stage to read what it cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("subscribe_to: the stage `{stage}` reads {reads}, and the producer `{producer}` makes {items}")]
+struct WrongProducer {
+    stage: String,
+    reads: &'static str,
+    producer: String,
+    items: &'static str,
+}
+
+fn reads<B: Behaviour>() -> &'static str {
+    if B::KIND == StageKind::Producer { "nothing" } else { type_name::<B::Input>() }
+}
 
 impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
     /// Sends a subscription to its producer.
@@ -33,8 +52,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
                 }
             }
         }
-        let port = Port::new(upstream.id(), Box::new(self.mailbox.clone()));
-        open(port, Some(self.id), replaces, answer.map(Answer::for_producer));
+        let (mailbox, reader) = (Box::new(self.mailbox.clone()), Some(self.itself.clone()));
+        let port = Port::new(upstream.id(), upstream.terms_and_tally(), reader, mailbox);
+        open(port, replaces, answer.map(Answer::for_producer));
         let (mode, ledger) = (upstream.mode(), Ledger::new(upstream.demand()));
         let entry = Entry { upstream: upstream.clone(), link, mode, ledger, at_start, replaced: false };
         self.entries.push(entry);
@@ -67,6 +87,22 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         self.begin(&upstream).await
     }
 
+    /// Puts a subscription that a callback asked for among the stage's letters.
+    pub(super) fn subscribe_later(&self, wanted: SubscribeLater) -> Step {
+        let SubscribeLater { request, producer, items } = wanted;
+        let request = match request.downcast() {
+            Ok(request) if B::KIND != StageKind::Producer => request,
+            _ => {
+                let (stage, reads) = (self.label.to_string(), reads::<B>());
+                let error = WrongProducer { stage, reads, producer: producer.to_string(), items };
+                return Err(Reason::failed(error));
+            }
+        };
+        // A callback learns of a refusal by the end of the subscription: the answer is not waited for.
+        let (answer, _) = oneshot::channel();
+        self.to_itself(Letter::SubscribeTo(request, None, Answer::of_consumer(answer)))
+    }
+
     pub(super) fn ask_upstream(&mut self, id: SubscriptionId, demand: usize) {
         if let Some(entry) = self.entry(id) {
             entry.upstream.ask(demand);
@@ -97,8 +133,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
 
     /// Handles a received list, batch by batch, and asks for more after each.
     pub(super) async fn handle_items(&mut self, from: &Upstream, mut list: Opened<B::Input>) -> Step {
-        while list.len() > 0 && self.finishing.is_none() {
-            let length = list.len();
+        // More may come onto a shelf all the time: that waits for its turn, as letters do.
+        let mut length = list.len();
+        while length > 0 && self.finishing.is_none() {
             // If the subscription has ended, or the stage's code asks for it, the list is handled whole.
             let (piece, ask) = match self.entry(from.id()) {
                 Some(entry) if entry.mode == AskMode::Automatic => {
@@ -111,14 +148,19 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
                     (length, 0)
                 }
             };
+            self.tally.add_received(piece);
             let handled = self.behaviour.items(list.piece(piece), from, &mut self.out).await;
             self.take_output(handled)?;
             if let Some(entry) = self.entry(from.id()) {
                 entry.link.ask(ask);
             }
-            if list.len() > 0 {
+            length -= piece;
+            if length > 0 {
                 self.give_way_when_due().await;
             }
+        }
+        if self.finishing.is_none() && !list.is_read() {
+            self.to_itself(Letter::Items(from.id(), list.close()))?;
         }
         Ok(())
     }

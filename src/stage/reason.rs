@@ -2,6 +2,7 @@ use crate::dispatch::{Refusal, SubscriptionId};
 use crate::failure::{Panic, StageError};
 use std::error::Error;
 use std::fmt;
+use std::mem::discriminant;
 use std::sync::Arc;
 
 /// Why a stage ended, or a subscription was cancelled.
@@ -103,6 +104,22 @@ impl fmt::Display for Reason {
             Self::Gone => f.write_str("the producer had already ended"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
         }
+    }
+}
+
+/// Two reasons are equal that are of one kind and have the same text.
+///
+/// # Examples
+/// ```
+/// use gen_stage::stage::Reason;
+///
+/// assert_eq!(Reason::failed("out of paper"), Reason::failed("out of paper"));
+/// assert_ne!(Reason::failed("out of paper"), Reason::failed("out of ink"));
+/// assert_ne!(Reason::shutdown_for("the night"), Reason::Shutdown);
+/// ```
+impl PartialEq for Reason {
+    fn eq(&self, other: &Self) -> bool {
+        discriminant(self) == discriminant(other) && self.to_string() == other.to_string()
     }
 }
 

@@ -1,7 +1,6 @@
 use super::ends::{Answer, Link, Port, Replaced};
 use super::terms::SubscribeError;
 use super::upstream::Upstream;
-use crate::dispatch::StageId;
 use tokio::sync::oneshot;
 
 /// A subscription, known only by the type of its items.
@@ -11,7 +10,7 @@ pub(crate) struct Request<T> {
     pub(super) open: Open<T>,
 }
 
-type Open<T> = Box<dyn FnOnce(Port<T>, Option<StageId>, Option<Replaced>, Option<Answer>) + Send>;
+type Open<T> = Box<dyn FnOnce(Port<T>, Option<Replaced>, Option<Answer>) + Send>;
 
 /// Waits for a producer's answer to a new subscription.
 pub(super) async fn taken(

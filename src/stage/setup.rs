@@ -10,6 +10,7 @@ use super::letter::Mailbox;
 use super::output::{Control, Output};
 use super::request::Request;
 use super::role::{Consuming, Produces, Producing, Role, Transforming};
+use super::status::{StageKind, StageRef};
 use super::subscribe::Subscribe;
 use super::tally::Tally;
 use super::terms::DemandMode;
@@ -97,7 +98,7 @@ where
 
 impl<B: Behaviour, D> Setup<B, D> {
     pub(super) fn new(behaviour: B, dispatcher: D) -> Self {
-        let size = (B::KIND == super::StageKind::Producer).then_some(BUFFER_SIZE);
+        let size = (B::KIND == StageKind::Producer).then_some(BUFFER_SIZE);
         Self {
             behaviour,
             dispatcher,
@@ -345,21 +346,39 @@ where
         let address = Address::new(mailbox.clone(), size);
         let (tally, token) = (Arc::new(Tally::default()), CancellationToken::new());
         let (end, ended) = watch::channel(None);
-        let core = StageCore::new(Parts {
-            behaviour,
+        let running = Arc::new(RunningStage {
             id,
             label: Arc::clone(&label),
+            kind: B::KIND,
+            dispatcher: (B::KIND != StageKind::Consumer).then(bare_name::<D>),
+            mailbox: Box::new(mailbox.clone()),
+            address: address.clone(),
+            token: token.clone(),
+            ended,
+            tally: Arc::clone(&tally),
+        });
+        let core = StageCore::new(Parts {
+            behaviour,
+            itself: StageRef::new(Arc::clone(&running) as _),
+            label: Arc::clone(&label),
+            tally: Arc::clone(&tally),
             letters,
-            mailbox: mailbox.clone(),
-            out: Output::new(Control::new(id, Arc::clone(&label), address.clone())),
-            downstream: Downstream::new(dispatcher, buffer, mode, Arc::clone(&tally)),
+            mailbox,
+            out: Output::new(Control::new(id, Arc::clone(&label), address)),
+            downstream: Downstream::new(dispatcher, buffer, mode, tally),
             subscribe_to,
             stop_when_alone,
         });
-        let driver = Driver::new(&label, drive(end, token.clone(), core));
-        let mailbox = Box::new(mailbox);
-        (Handle::new(RunningStage { id, label, mailbox, address, token, ended, tally }), driver)
+        let driver = Driver::new(&label, drive(end, token, core));
+        (Handle::new(running), driver)
     }
+}
+
+/// The name of a type without its path and parameters.
+fn bare_name<T>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
 }
 
 impl<B, D> Setup<B, D>

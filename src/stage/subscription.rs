@@ -1,10 +1,12 @@
 mod read_fallibly;
 
-use super::ends::{Answer, Downward, Link, Opened, Parcel, Port, Replaced};
+use super::ends::{Answer, Downward, Link, Port, Replaced};
 use super::fallible::Fallible;
+use super::parcel::{Opened, Parcel};
 use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
 use super::shared_batch::SharedBatch;
+use super::status::ProducerStatus;
 use super::terms::{AskMode, CancelMode, SubscribeError};
 use super::upstream::Upstream;
 use crate::demand::{Demand, Ledger};
@@ -27,7 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 /// to `min_demand`. At most `max_demand` items are on their way and in the batch being read.
 ///
 /// A subscription that is not polled does not ask. Under a [`Broadcast`](crate::dispatch::Broadcast), all others wait
-/// for it.
+/// for it, unless it [may lose items](super::Subscribe::keep_newest).
 ///
 /// # Ordering
 /// Items come in the order in which the producer's dispatcher gave them to this subscription.
@@ -155,6 +157,32 @@ impl<T: Send + 'static> Subscription<T> {
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
         self.upstream.id()
+    }
+
+    /// What is known of the subscription here: its producer, its terms, and what came. It does not ask the producer,
+    /// and works after the end too.
+    ///
+    /// Items of a batch that is being read item by item are taken.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().label("numbers").spawn();
+    /// let mut read = numbers.subscribe().demand(10, 6).await?;
+    /// assert_eq!(read.next_batch().await, Some(vec![0, 1, 2, 3]));
+    ///
+    /// let status = read.status();
+    /// assert_eq!((&*status.label, status.bounds.max(), status.demand), ("numbers", 10, 10));
+    /// assert_eq!((status.sent, status.taken, status.undelivered), (10, 4, 0));
+    /// # Ok::<(), gen_stage::stage::SubscribeError>(())
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> ProducerStatus {
+        self.upstream.status(self.upstream.mode(), self.ledger.wanted())
     }
 
     pub(crate) fn demand(&self) -> Demand {
@@ -361,7 +389,7 @@ impl<T: Send + 'static> Subscription<T> {
             return Poll::Ready(None);
         }
         self.ask_again();
-        while self.list.as_ref().is_none_or(|list| list.len() == 0) {
+        while self.list.as_ref().is_none_or(Opened::is_read) {
             self.list = None;
             let Some(letter) = ready!(self.inbox.poll_recv(cx)) else {
                 unreachable!("the subscription itself holds a sender");
@@ -440,7 +468,11 @@ fn connect<T: Send + 'static>(
     let Request { upstream, mut link, open } = request;
     // A reader that goes has not failed: it has read enough.
     link.on_drop(EndKind::Cancelled, Reason::Normal);
-    open(Port::new(upstream.id(), Box::new(door.clone())), None, replaces, answer);
+    open(
+        Port::new(upstream.id(), upstream.terms_and_tally(), None, Box::new(door.clone())),
+        replaces,
+        answer,
+    );
     (upstream, link)
 }
 

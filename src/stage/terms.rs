@@ -1,7 +1,10 @@
 //! What can be said of a subscription, and what becomes of one that is made.
 
+use super::buffer::BufferKeep;
 use super::reason::Reason;
+use crate::demand::Demand;
 use crate::dispatch::Refusal;
+use std::fmt;
 use thiserror::Error;
 
 /// What the end of a producer means for its consumer, set per subscription.
@@ -53,6 +56,16 @@ impl CancelMode {
     }
 }
 
+impl fmt::Display for CancelMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Permanent => "permanent",
+            Self::Transient => "transient",
+            Self::Temporary => "temporary",
+        })
+    }
+}
+
 /// Whether a stage or its code asks for the items of a subscription.
 ///
 /// # Examples
@@ -71,6 +84,23 @@ pub enum AskMode {
     /// The stage's code asks, by [`Upstream::ask`](super::Upstream::ask), within bounds of its own. Batches come whole,
     /// as they were sent.
     Manual,
+}
+
+/// What was said of a subscription when it was made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    pub(crate) bounds: Demand,
+    pub(crate) mode: AskMode,
+    pub(crate) cancel: CancelMode,
+    /// `Some`: the subscription loses items before it holds others up.
+    pub(crate) keeps: Option<Keeps>,
+}
+
+/// How many items wait for a subscription that may lose some, and which are dropped when more come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keeps {
+    pub(crate) items: usize,
+    pub(crate) which: BufferKeep,
 }
 
 /// What a producer does with demand.

@@ -1,6 +1,8 @@
 use super::ends::Upward;
 use super::reason::{EndKind, Reason};
-use super::terms::{AskMode, CancelMode};
+use super::status::{ProducerStatus, StageRef};
+use super::tally::SubscriptionTally;
+use super::terms::{AskMode, CancelMode, Terms};
 use crate::demand::Demand;
 use crate::dispatch::SubscriptionId;
 use std::fmt;
@@ -45,55 +47,60 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// # Source
 /// The `from` of `handle_events`, with `GenStage.ask` and `GenStage.cancel`.
 #[derive(Clone)]
-pub struct Upstream {
+pub struct Upstream(Arc<UpstreamEnd>);
+
+struct UpstreamEnd {
     id: SubscriptionId,
     label: Arc<str>,
-    demand: Demand,
-    mode: AskMode,
-    cancel: CancelMode,
+    terms: Terms,
     producer: Arc<dyn Upward>,
+    /// The stage that is the producer; `None`: it is a sink in front of a consumer.
+    stage: Option<StageRef>,
+    tally: Arc<SubscriptionTally>,
     /// Asked for by the stage's code and not yet come.
-    asked: Arc<AtomicUsize>,
+    asked: AtomicUsize,
 }
 
 impl Upstream {
     pub(super) fn new(
         id: SubscriptionId,
         label: Arc<str>,
-        (demand, mode, cancel): (Demand, AskMode, CancelMode),
-        producer: Arc<dyn Upward>,
+        terms: Terms,
+        (producer, stage): (Arc<dyn Upward>, Option<StageRef>),
+        tally: SubscriptionTally,
     ) -> Self {
-        Self { id, label, demand, mode, cancel, producer, asked: Arc::default() }
+        let (tally, asked) = (Arc::new(tally), AtomicUsize::new(0));
+        Self(Arc::new(UpstreamEnd { id, label, terms, producer, stage, tally, asked }))
     }
 
     /// The identifier of the subscription.
     #[must_use]
     pub fn id(&self) -> SubscriptionId {
-        self.id
+        self.0.id
     }
 
     /// The producer's name.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.label
+        &self.0.label
     }
 
     /// The bounds given when the subscription was made. In manual mode only the stage's code can keep to them.
     #[must_use]
     pub fn demand(&self) -> Demand {
-        self.demand
+        self.0.terms.bounds
     }
 
     /// Whether the stage or its code asks, as set when the subscription was made.
     #[must_use]
     pub fn mode(&self) -> AskMode {
-        self.mode
+        self.0.terms.mode
     }
 
     /// What the producer's end means for the stage.
     #[must_use]
     pub fn cancel_mode(&self) -> CancelMode {
-        self.cancel
+        self.0.terms.cancel
     }
 
     /// Asks for `items` more, for subscriptions in manual mode; 0 asks for nothing.
@@ -105,8 +112,8 @@ impl Upstream {
     pub fn ask(&self, items: usize) {
         if items > 0 {
             let more = |asked: usize| Some(asked.saturating_add(items));
-            let _ = self.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-            self.producer.ask(self.id, items);
+            let _ = self.0.asked.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+            self.0.producer.ask(self.0.id, items);
         }
     }
 
@@ -118,12 +125,26 @@ impl Upstream {
     /// # Source
     /// `GenStage.cancel`.
     pub fn cancel(&self, reason: Reason) {
-        self.producer.cancel(self.id, EndKind::Cancelled, reason);
+        self.0.producer.cancel(self.0.id, EndKind::Cancelled, reason);
     }
 
     /// Sets the bounds of a subscription that is still to be made.
     pub(super) fn set_demand(&mut self, demand: Demand) {
-        self.demand = demand;
+        let end = Arc::get_mut(&mut self.0).expect("it is shared only once the subscription is made");
+        end.terms.bounds = demand;
+    }
+
+    /// What its producer is to know of it.
+    pub(super) fn terms_and_tally(&self) -> (Terms, Arc<SubscriptionTally>) {
+        (self.0.terms, Arc::clone(&self.0.tally))
+    }
+
+    /// What is known of the subscription on this side: `mode` is who asks now, `wanted` what was asked for in automatic
+    /// mode and not handled.
+    pub(super) fn status(&self, mode: AskMode, wanted: usize) -> ProducerStatus {
+        let demand = if mode == AskMode::Automatic { wanted } else { self.asked() };
+        let terms = Terms { mode, ..self.0.terms };
+        ProducerStatus::new(self.0.id, &self.0.label, terms, self.0.stage.clone(), &self.0.tally, demand)
     }
 
     /// Counts items that came, and returns how many of them the reader's code had asked for.
@@ -132,23 +153,23 @@ impl Upstream {
         let of_them = asked.min(items);
         if of_them > 0 {
             // Only the reader subtracts, so at least `of_them` are there.
-            self.asked.fetch_sub(of_them, Ordering::Relaxed);
+            self.0.asked.fetch_sub(of_them, Ordering::Relaxed);
         }
         of_them
     }
 
     pub(super) fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+        self.0.asked.load(Ordering::Relaxed)
     }
 }
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("id", &self.id)
-            .field("label", &self.label)
-            .field("demand", &self.demand)
-            .field("cancel", &self.cancel)
+            .field("id", &self.0.id)
+            .field("label", &self.0.label)
+            .field("demand", &self.0.terms.bounds)
+            .field("cancel", &self.0.terms.cancel)
             .finish_non_exhaustive()
     }
 }

@@ -129,8 +129,8 @@ fn flows_that_become_one_keep_their_layers_and_both_feed_the_new_one() {
 
 #[tokio::test]
 async fn a_flow_that_runs_is_made_of_what_it_was_described_by() {
-    let stages = [from_iter(0..10u64).stage().spawn()];
-    let doubled = double().stage().stop_when_alone().spawn();
+    let stages = [from_iter(0..10u64).stage().label("numbers").spawn()];
+    let doubled = double().stage().label("double").stop_when_alone().spawn();
     let mut flow = Flow::from_stages(stages)
         .label("in")
         .lanes(1)
@@ -145,6 +145,11 @@ async fn a_flow_that_runs_is_made_of_what_it_was_described_by() {
     let monitor = flow.monitor();
     let described = flow.describe();
     assert_eq!(names(&described), [["from_stages", "map"], ["through_stages", "filter"]]);
+    let of_stages: Vec<_> = described.layers.iter().map(|layer| &*layer.stages[0]).collect();
+    assert_eq!(of_stages, ["numbers", "double"]);
+    let text = described.to_string();
+    assert!(text.contains(": from_stages, stage `numbers`, 1 lane\n"), "{text}");
+    assert!(described.to_mermaid().contains(r#"["doubled<br>stage `double`<br>filter"]"#));
     assert_eq!(flow.collect::<Vec<_>>().await.len(), 18);
     assert_eq!(monitor.topology().to_string(), described.to_string());
     let stats = monitor.stats();

@@ -352,13 +352,13 @@ async fn an_info_waits_for_what_the_dispatcher_keeps() {
     let source = silent();
     let log = source.log();
     let source = source.stage().dispatcher(Partition::by_key([0, 1], |n: &u64| n % 2)).spawn();
-    let mut even = source.subscribe().partition(0).manual().await.unwrap();
+    let mut even = source.subscribe().in_partition(0).manual().await.unwrap();
     even.ask(4);
     source.cast(Say::Queue(vec![1, 2, 3, 4])).await.unwrap();
     source.info(Say::Note('n')).await.unwrap();
     settle().await;
     assert_eq!((now(&mut even), log.notes().as_str()), (Some(vec![2, 4]), ""));
-    let mut odd = source.subscribe().partition(1).manual().await.unwrap();
+    let mut odd = source.subscribe().in_partition(1).manual().await.unwrap();
     odd.ask(2);
     settle().await;
     assert_eq!((now(&mut odd), log.notes().as_str()), (Some(vec![1, 3]), "n"));

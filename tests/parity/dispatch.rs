@@ -155,7 +155,7 @@ async fn scenario_181_an_unknown_partition_of_an_item_ends_the_producer() {
         1 => "odd",
         _ => "other",
     }));
-    let mut odd = producer.subscribe().partition("odd").demand(5, 0).await.unwrap().fallible();
+    let mut odd = producer.subscribe().in_partition("odd").demand(5, 0).await.unwrap().fallible();
     assert!(odd.next().now_or_never().is_none());
     settle().await;
     assert!(producer.call(|reply| Say::Call(vec![1, 2], reply)).await.is_err());
@@ -169,7 +169,7 @@ async fn scenario_181_an_unknown_partition_of_an_item_ends_the_producer() {
 #[tokio::test]
 async fn items_are_accounted_for_when_a_partition_is_unknown() {
     let producer = silent().spawn(Partition::by_key([0], |n: &u64| *n));
-    let mut zero = producer.subscribe().partition(0).demand(5, 0).await.unwrap();
+    let mut zero = producer.subscribe().in_partition(0).demand(5, 0).await.unwrap();
     assert!(zero.next_batch().now_or_never().is_none());
     settle().await;
     assert!(producer.call(|reply| Say::Call(vec![0, 1, 0], reply)).await.is_err());
@@ -184,17 +184,17 @@ async fn scenario_185_a_bad_subscription_is_refused_to_the_subscriber_and_nobody
     let source = count(0);
     let above = source.log();
     let producer = by_parity(source, 10);
-    let mut even = producer.subscribe().partition(0).demand(4, 0).await.unwrap();
+    let mut even = producer.subscribe().in_partition(0).demand(4, 0).await.unwrap();
     assert!(even.next().now_or_never().is_none());
 
     let required = producer.subscribe().await.unwrap_err();
     assert!(matches!(required, SubscribeError::Refused(Refusal::PartitionRequired { .. })));
     let text = "the producer refused the subscription: the option partition is required, one of [0, 1]";
     assert_eq!(required.to_string(), text);
-    let taken = producer.subscribe().partition(0).await.unwrap_err();
+    let taken = producer.subscribe().in_partition(0).await.unwrap_err();
     assert!(matches!(taken, SubscribeError::Refused(Refusal::PartitionTaken { .. })));
     assert_eq!(taken.to_string(), "the producer refused the subscription: partition 0 is already taken");
-    let unknown = producer.subscribe().partition(2).await.unwrap_err();
+    let unknown = producer.subscribe().in_partition(2).await.unwrap_err();
     assert!(matches!(unknown, SubscribeError::Refused(Refusal::UnknownPartition { .. })));
     let text = "the producer refused the subscription: partition must be one of [0, 1], given 2";
     assert_eq!(unknown.to_string(), text);
@@ -204,7 +204,7 @@ async fn scenario_185_a_bad_subscription_is_refused_to_the_subscriber_and_nobody
     assert_eq!(producer.status().await.unwrap().consumers.len(), 1);
     assert!(above.left().is_empty());
     drop(even);
-    assert!(producer.subscribe().partition(0).await.is_ok(), "it is free again");
+    assert!(producer.subscribe().in_partition(0).await.is_ok(), "it is free again");
 }
 
 #[tokio::test]
@@ -214,18 +214,18 @@ async fn scenario_185_a_stage_that_is_refused_while_it_runs_lives_on() {
     let below = reader.log();
     let consumer = reader.stage().spawn();
     for _ in 0..2 {
-        let refused = consumer.subscribe_to(producer.subscribe().partition(9)).await;
+        let refused = consumer.subscribe_to(producer.subscribe().in_partition(9)).await;
         assert!(matches!(refused, Err(SubscribeError::Refused(Refusal::UnknownPartition { .. }))));
     }
     assert!(consumer.status().await.expect("it lives on").producers.is_empty());
     assert_eq!(below.cancelled(), ["cancel refused: partition must be one of [0, 1], given 9"; 2]);
-    assert!(consumer.subscribe_to(producer.subscribe().partition(1)).await.is_ok());
+    assert!(consumer.subscribe_to(producer.subscribe().in_partition(1)).await.is_ok());
 }
 
 #[tokio::test]
 async fn scenario_185_a_stage_that_is_refused_at_its_start_ends_unless_it_is_temporary() {
     let producer = by_parity(silent(), 10);
-    let subscribe = || producer.subscribe().partition(9);
+    let subscribe = || producer.subscribe().in_partition(9);
     for subscribe in [subscribe(), subscribe().transient()] {
         let reader = collect();
         let below = reader.log();
@@ -246,7 +246,7 @@ async fn scenario_187_a_blocked_partition_gives_way_when_it_leaves_and_loses_not
     let producer = by_parity(silent(), 10);
     let (reader, blocking) = (collect(), block());
     let (zero, one) = (reader.log(), blocking.log());
-    let demanding = |partition| producer.subscribe().partition(partition).demand(4, 0).temporary();
+    let demanding = |partition| producer.subscribe().in_partition(partition).demand(4, 0).temporary();
     let _zero = reader.stage().subscribe_to(demanding(0)).spawn();
     let blocked = blocking.stage().subscribe_to(demanding(1)).spawn();
     settle().await;
@@ -277,7 +277,7 @@ async fn a_partition_that_nobody_reads_stalls_the_producer_and_fills_no_memory()
     let (source, reader) = (count(0), collect());
     let (above, zero) = (source.log(), reader.log());
     let producer = by_parity(source, 5);
-    let subscribe = producer.subscribe().partition(0).demand(20, 10);
+    let subscribe = producer.subscribe().in_partition(0).demand(20, 10);
     let _zero = reader.stage().subscribe_to(subscribe).spawn();
     let mut peak = 0;
     for _ in 0..20 {
@@ -295,7 +295,7 @@ async fn a_partition_that_nobody_reads_stalls_the_producer_and_fills_no_memory()
     // Somebody reads it: everything goes on, and nothing was lost.
     let reader = collect();
     let one = reader.log();
-    let subscribe = producer.subscribe().partition(1).demand(20, 10);
+    let subscribe = producer.subscribe().in_partition(1).demand(20, 10);
     let _one = reader.stage().subscribe_to(subscribe).spawn();
     until("both have 100", || zero.items().len() >= 100 && one.items().len() >= 100).await;
     assert_eq!(zero.items()[..100], (0..100).map(|n| n * 2).collect::<Vec<_>>());
@@ -305,12 +305,12 @@ async fn a_partition_that_nobody_reads_stalls_the_producer_and_fills_no_memory()
 #[tokio::test]
 async fn a_queue_outlives_many_subscriptions_and_keeps_its_order() {
     let producer = by_parity(count(0), 1000);
-    let subscribe = producer.subscribe().partition(0).demand(10, 0);
+    let subscribe = producer.subscribe().in_partition(0).demand(10, 0);
     let _reader = collect().stage().subscribe_to(subscribe).spawn();
     settle().await;
     let mut got = Vec::new();
     for _ in 0..10 {
-        let mut one = producer.subscribe().partition(1).demand(7, 0).await.unwrap();
+        let mut one = producer.subscribe().in_partition(1).demand(7, 0).await.unwrap();
         // All it has asked for is read, so that nothing is lost with it.
         got.extend(one.by_ref().take(7).collect::<Vec<_>>().await);
         drop(one);
@@ -358,7 +358,7 @@ async fn fair_turns_are_not_held_up_by_one_that_blocks() {
 #[tokio::test]
 async fn a_panicking_partition_raises_in_whoever_reads_a_stream() {
     let producer = count(0).spawn(Partition::by_key([0], |n: &u64| *n / 3));
-    let reading = producer.subscribe().partition(0).demand(10, 0).await.unwrap().collect::<Vec<_>>();
+    let reading = producer.subscribe().in_partition(0).demand(10, 0).await.unwrap().collect::<Vec<_>>();
     let payload = AssertUnwindSafe(reading).catch_unwind().await.unwrap_err();
     assert!(payload.downcast_ref::<String>().unwrap().contains("the unknown partition 1"));
 }

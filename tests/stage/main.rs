@@ -4,11 +4,15 @@ mod address;
 mod driver;
 mod failures;
 mod from_sink;
+mod graph;
 mod handle;
 mod into_sink;
+mod keeping;
 mod reading;
 mod rules;
 mod shared_batch;
 mod sources;
+mod status;
+mod subscribing;
 #[path = "../support/mod.rs"]
 mod support;

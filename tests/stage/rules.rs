@@ -102,7 +102,7 @@ async fn what_was_asked_for_is_not_lost_on_a_partition_that_nobody_reads() {
     let later = Later::default().spawn(Partition::by_key(0..16, unread));
     let mut read = Vec::new();
     for partition in 0..15 {
-        let mut subscription = later.subscribe().partition(partition).await.unwrap();
+        let mut subscription = later.subscribe().in_partition(partition).await.unwrap();
         assert!(subscription.next().now_or_never().is_none());
         read.push(subscription);
     }
@@ -240,7 +240,7 @@ async fn a_consumer_that_is_refused_is_not_alone_for_that() {
         "{refused:?}"
     );
     settle().await;
-    assert!(plain.subscribe_to(later.subscribe().partition(0)).await.is_ok());
+    assert!(plain.subscribe_to(later.subscribe().in_partition(0)).await.is_ok());
 }
 
 /// Tells itself something and finishes.

@@ -126,7 +126,7 @@ async fn a_producer_consumer_does_not_pull_for_ever_when_a_new_one_asks_for_noth
 #[tokio::test]
 async fn a_producer_consumer_does_not_pull_for_ever_for_a_partition_that_nobody_reads() {
     let (source, middle, log) = held_back(Partition::by_key([0, 1], |_: &u64| 1));
-    let reading = middle.subscribe().partition(0).manual().await.unwrap();
+    let reading = middle.subscribe().in_partition(0).manual().await.unwrap();
     reading.ask(10);
     source.forward();
     settle().await;
@@ -139,7 +139,7 @@ async fn a_producer_consumer_does_not_pull_for_ever_for_a_partition_that_nobody_
 async fn a_producer_consumer_makes_up_for_dropped_items_once() {
     let dropping_odd = |n: u64| (n % 2 == 0).then_some((n, 0));
     let (source, middle, log) = held_back(Partition::by([0], dropping_odd));
-    let mut reading = middle.subscribe().partition(0).manual().await.unwrap();
+    let mut reading = middle.subscribe().in_partition(0).manual().await.unwrap();
     reading.ask(10);
     source.forward();
     settle().await;

@@ -1,7 +1,7 @@
 //! The stages of a round: sources, stages in the middle, and consumers.
 
 use crate::random::Random;
-use crate::world::{Book, FAULTS, Fault, Info, Item, Kind, Live, World, expected_end};
+use crate::world::{Book, FAULTS, Fault, Info, Item, Kind, Live, MAY_LOSE, World, expected_end};
 use gen_stage::dispatch::Subscriber;
 use gen_stage::prelude::*;
 use gen_stage::stage::{AskMode, Cancellation, Control, Output, Reason, Reply, StageError, Upstream};
@@ -170,7 +170,7 @@ impl State {
     }
 
     async fn subscribed(&mut self, to: &Upstream) -> Result<AskMode, StageError> {
-        if to.mode() == AskMode::Automatic {
+        if to.mode() == AskMode::Automatic && to.demand().max() != MAY_LOSE.0 {
             self.world.sub(to.id()).max.store(to.demand().max(), SeqCst);
         }
         self.ups.push(to.clone());
@@ -193,6 +193,7 @@ impl State {
                 format!("subscription {}: a batch of {length} with a demand of {demand:?}", sub.id)
             });
         }
+        self.book.got.fetch_add(length as u64, SeqCst);
         items.iter().for_each(|item| sub.receive(&self.world, item));
     }
 

@@ -156,6 +156,22 @@ impl Dispatcher<Item> for Watched {
         }
     }
 
+    fn held_for(&self, id: SubscriptionId) -> usize {
+        match &self.inner {
+            Inner::One(inner) => Dispatcher::<Item>::held_for(inner, id),
+            Inner::All(inner) => inner.held_for(id),
+            Inner::Lanes(inner) => inner.held_for(id),
+        }
+    }
+
+    fn sends_to_all(&self) -> bool {
+        match &self.inner {
+            Inner::One(inner) => Dispatcher::<Item>::sends_to_all(inner),
+            Inner::All(inner) => inner.sends_to_all(),
+            Inner::Lanes(inner) => inner.sends_to_all(),
+        }
+    }
+
     fn fence(&mut self, fence: Fence, out: &mut Deliveries<Item>) {
         inner!(self, inner => Dispatcher::<Item>::fence(inner, fence, out));
         self.look(out);

@@ -72,6 +72,9 @@ pub(crate) enum Fault {
     PanicWithout,
 }
 
+/// The demand of subscriptions that may lose items, by which they are told: what is sent to them has no bound.
+pub(crate) const MAY_LOSE: (usize, usize) = (20, 10);
+
 pub(crate) const FAULTS: [Fault; 4] = [Fault::Error, Fault::Panic, Fault::PanicWithText, Fault::PanicWithout];
 /// What all texts of failures begin with that this test makes on purpose.
 pub(crate) const INJECTED: &str = "injected";
@@ -214,6 +217,8 @@ pub(crate) struct Book {
     pub(crate) made: AtomicU64,
     /// What was asked of it.
     pub(crate) asked: AtomicU64,
+    /// How many items came to its callbacks.
+    pub(crate) got: AtomicU64,
     /// Of the items made, handed out by the dispatcher for good.
     pub(crate) gone: AtomicU64,
     /// Of those, thrown away by the buffer, as the stage was told.
@@ -255,6 +260,7 @@ impl Book {
             split,
             made: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            got: AtomicU64::new(0),
             gone: AtomicU64::new(0),
             thrown: AtomicU64::new(0),
             read: AtomicU64::new(0),

@@ -35,7 +35,7 @@ impl Script {
 
     async fn busy_step(&mut self) {
         let slot = self.random.below(self.slots.len());
-        match self.random.below(12) {
+        match self.random.below(13) {
             0..=2 => self.yields(10).await,
             3 | 4 => self.subscribe_stage(slot).await,
             5 | 6 => self.start_reader(slot).await,
@@ -45,7 +45,8 @@ impl Script {
             }
             8 => self.hold_back(slot),
             9 => drop(self.look(slot).await),
-            10 if self.slots[slot].role == Role::Middle => self.emit(slot).await,
+            10 => self.walk(slot).await,
+            11 if self.slots[slot].role == Role::Middle => self.emit(slot).await,
             _ => self.chat(slot).await,
         }
     }

@@ -74,7 +74,7 @@ impl Script {
             }
         }
         let counts = node.counts();
-        let Counts { emitted, sent, taken, undelivered, discarded, .. } = counts;
+        let Counts { received, emitted, sent, taken, undelivered, discarded, overflowed, .. } = counts;
         let (made, read) = (book.made.load(SeqCst), book.read.load(SeqCst));
         let slack = book.slack.load(SeqCst);
         let told = || {
@@ -85,6 +85,13 @@ impl Script {
         world.check(sent == taken + undelivered, || format!("sent is not taken and undelivered: {}", told()));
         world.check(read <= taken && taken <= read.saturating_add(slack), || {
             format!("taken is not what was read: {}", told())
+        });
+        let got = book.got.load(SeqCst);
+        world.check(received == got, || format!("received is not what came, {got}: {}", told()));
+        // What it was not told of any more it has thrown away as it ended.
+        let thrown = book.thrown.load(SeqCst);
+        world.check(thrown <= overflowed && overflowed <= discarded, || {
+            format!("overflowed is not what it was told of, {thrown}: {}", told())
         });
         world.check(emitted <= made, || format!("more emitted than made: {}", told()));
         let all = if split == Split::All { discarded <= emitted } else { emitted == sent + discarded };

@@ -99,9 +99,10 @@ impl Script {
         }
         for _ in 0..self.random.below(60) {
             let slot = self.random.below(self.slots.len());
-            match self.random.below(3) {
+            match self.random.below(4) {
                 0 => self.yields(5).await,
                 1 => drop(self.look(slot).await),
+                2 => self.walk(slot).await,
                 _ => self.chat(slot).await,
             }
         }

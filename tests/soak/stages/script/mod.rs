@@ -3,19 +3,20 @@
 mod busy;
 mod check;
 mod gentle;
+mod look;
 mod rough;
 
 use crate::random::Random;
 use crate::readers::Plan;
 use crate::stages::{Answer, Last, Middle, Msg, Source, State, Style};
 use crate::watched::Watched;
-use crate::world::{Book, Info, Item, Kind, Lanes, Split, Wants, World, lock};
+use crate::world::{Book, Info, Item, Kind, Lanes, MAY_LOSE, Split, Wants, World, lock};
 use futures::FutureExt;
 use gen_stage::dispatch::SubscriptionId;
 use gen_stage::prelude::*;
 use gen_stage::stage::{
-    Address, AskMode, BufferKeep, CallError, CancelMode, ConsumerHandle, Counts, Driver,
-    ProducerConsumerHandle, ProducerHandle, Reason, Setup, Subscribe, SubscribeError,
+    Address, BufferKeep, CallError, CancelMode, ConsumerHandle, Counts, Driver, ProducerConsumerHandle,
+    ProducerHandle, Reason, Setup, StageRef, Subscribe, SubscribeError,
 };
 use rough::Finale;
 use std::sync::Arc;
@@ -81,6 +82,10 @@ impl Node {
 
     async fn status(&self) -> Option<gen_stage::stage::Status> {
         on!(self, handle => handle.status().await).ok()
+    }
+
+    fn stage_ref(&self) -> StageRef {
+        on!(self, handle => handle.stage_ref())
     }
 
     async fn finish(&self) -> Reason {
@@ -261,6 +266,14 @@ impl Script {
         let by_hand = self.random.chance(15);
         let to = to.demand(max, min).cancel(cancel).options(wants);
         let (to, max) = if by_hand { (to.manual(), usize::MAX) } else { (to, max) };
+        // In gentle rounds, everything arrives.
+        let may_lose = self.world.kind == Kind::Rough && self.random.chance(10);
+        if !may_lose {
+            return Some(Terms { to, max, cancel, by_hand });
+        }
+        let (to, items) = (to.demand(MAY_LOSE.0, MAY_LOSE.1), self.random.between(1, 20));
+        let to = if self.random.chance(50) { to.keep_newest(items) } else { to.keep_oldest(items) };
+        let max = usize::MAX;
         Some(Terms { to, max, cancel, by_hand })
     }
 
@@ -306,30 +319,6 @@ impl Script {
         for _ in 0..self.random.below(most + 1) {
             yield_now().await;
         }
-    }
-
-    async fn look(&self, slot: usize) -> Option<gen_stage::stage::Status> {
-        let slot = &self.slots[slot];
-        let status = slot.node.as_ref()?.status().await?;
-        let number = slot.book.stage;
-        // What was asked for is kept in addition to the size of the buffer.
-        let most = |size: usize| size as u64 + slot.book.asked.load(SeqCst);
-        self.world.check(slot.buffer.is_none_or(|size| status.buffered as u64 <= most(size)), || {
-            format!("stage {number}: {} items in a buffer of {:?}", status.buffered, slot.buffer)
-        });
-        for consumer in &status.consumers {
-            let max = self.world.sub(consumer.id).max.load(SeqCst);
-            self.world.check(consumer.demand <= max, || {
-                format!("subscription {}: a demand of {} at most {max}", consumer.id, consumer.demand)
-            });
-        }
-        for producer in &status.producers {
-            let most = if producer.mode == AskMode::Automatic { producer.bounds.max() } else { usize::MAX };
-            self.world.check(producer.demand <= most, || {
-                format!("subscription {}: wants {} at most {most}", producer.id, producer.demand)
-            });
-        }
-        Some(status)
     }
 
     async fn info(&mut self, slot: usize, sure: bool) {

@@ -80,7 +80,8 @@ impl Script {
                 let _ = self.slots[slot].address.cast(Msg::Leave(reason)).await;
             }
             51..=56 => self.hold_back(slot),
-            57..=60 => drop(self.look(slot).await),
+            57 | 58 => drop(self.look(slot).await),
+            59 | 60 => self.walk(slot).await,
             61..=66 => self.emit(slot).await,
             67..=70 => {
                 let more = self.random.between(1, 500);

@@ -1,0 +1,134 @@
+//! What a stage sends to a subscription.
+
+use super::shelf::Shelf;
+use super::tally::SubscriptionTally;
+use crate::dispatch::{Body, SharedPart};
+use std::sync::Arc;
+use std::vec;
+
+/// A batch between two stages. Dropped unopened, as in the mailbox of a stage that has ended, it is counted as
+/// undelivered.
+pub(crate) struct Parcel<T> {
+    body: Option<Unread<T>>,
+    tally: Arc<SubscriptionTally>,
+}
+
+impl<T> Parcel<T> {
+    pub(super) fn new(body: Body<T>, tally: &Arc<SubscriptionTally>) -> Self {
+        tally.add_sent(body.len());
+        let body = match body {
+            Body::Own(items) => Unread::Own(items.into_iter()),
+            Body::Shared(part) => Unread::Shared(part),
+        };
+        Self { body: Some(body), tally: Arc::clone(tally) }
+    }
+
+    /// What will be on the shelf when the parcel is read. The shelf counts it.
+    pub(super) fn of_shelf(shelf: Arc<Shelf<T>>, tally: &Arc<SubscriptionTally>) -> Self {
+        Self { body: Some(Unread::OnShelf(shelf)), tally: Arc::clone(tally) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.body.as_ref().map_or(0, Unread::len)
+    }
+
+    pub(crate) fn open(mut self) -> Opened<T> {
+        Opened { rest: self.body.take().unwrap_or_default(), tally: Arc::clone(&self.tally) }
+    }
+}
+
+impl<T> Drop for Parcel<T> {
+    fn drop(&mut self) {
+        if let Some(body) = &self.body {
+            body.lose(&self.tally);
+        }
+    }
+}
+
+/// The items of a parcel, handed out piece by piece. What is left when it is dropped is counted as undelivered.
+pub(crate) struct Opened<T> {
+    rest: Unread<T>,
+    tally: Arc<SubscriptionTally>,
+}
+
+enum Unread<T> {
+    Own(vec::IntoIter<T>),
+    Shared(SharedPart<T>),
+    OnShelf(Arc<Shelf<T>>),
+}
+
+impl<T> Default for Unread<T> {
+    fn default() -> Self {
+        Self::Own(vec::IntoIter::default())
+    }
+}
+
+impl<T> Unread<T> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(items) => items.len(),
+            Self::Shared(part) => part.len(),
+            Self::OnShelf(shelf) => shelf.ready(),
+        }
+    }
+
+    /// Counts what is left as undelivered. A shelf does so itself, when its last owner drops it.
+    fn lose(&self, tally: &SubscriptionTally) {
+        if !matches!(self, Self::OnShelf(_)) && self.len() > 0 {
+            tally.add_undelivered(self.len());
+        }
+    }
+}
+
+impl<T> Opened<T> {
+    /// How many items there are to take. On a shelf there may be more a moment later.
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Whether all was taken, so that this can be dropped: what comes after that comes in another parcel.
+    pub(crate) fn is_read(&self) -> bool {
+        match &self.rest {
+            Unread::OnShelf(shelf) => shelf.is_read(),
+            rest => rest.len() == 0,
+        }
+    }
+
+    /// A parcel of what is left, to be read in its turn.
+    pub(crate) fn close(mut self) -> Parcel<T> {
+        Parcel { body: Some(std::mem::take(&mut self.rest)), tally: Arc::clone(&self.tally) }
+    }
+
+    /// Takes the next items, at most `limit`. Each item is moved or cloned once at most, however small the pieces are.
+    pub(crate) fn piece(&mut self, limit: usize) -> Vec<T> {
+        self.rest = match std::mem::take(&mut self.rest) {
+            Unread::Shared(part) => {
+                part.own().map_or_else(Unread::Shared, |items| Unread::Own(items.into_iter()))
+            }
+            other => other,
+        };
+        self.shared_piece(limit).into_items()
+    }
+
+    /// Takes the next items, at most `limit`, without cloning those that are shared.
+    pub(crate) fn shared_piece(&mut self, limit: usize) -> Body<T> {
+        let count = limit.min(self.len());
+        self.tally.add_taken(count);
+        match &mut self.rest {
+            Unread::OnShelf(shelf) => shelf.take(count),
+            Unread::Own(items) if count < items.len() => Body::Own(items.by_ref().take(count).collect()),
+            Unread::Shared(part) if count < part.len() => Body::Shared(part.split_to(count)),
+            all => match std::mem::take(all) {
+                Unread::Own(items) => Body::Own(items.collect()),
+                Unread::Shared(part) => Body::Shared(part),
+                Unread::OnShelf(shelf) => shelf.take(count),
+            },
+        }
+    }
+}
+
+impl<T> Drop for Opened<T> {
+    fn drop(&mut self) {
+        self.rest.lose(&self.tally);
+    }
+}
