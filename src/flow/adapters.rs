@@ -12,6 +12,7 @@ pub use super::combine::{Combine, MergingTables};
 pub use super::dead_letters::{DeadLetters, DeadLettersLane};
 pub use super::departition::lane::{DepartitionLane, Ending, Gather, LaneReport, LaneReports, ReportingEmit};
 pub use super::departition::{ByFns, Departition};
+pub use super::enumerate::{Enumerate, SharedEnumerate};
 pub use super::filter::{Filter, Reject};
 pub use super::filter_map::FilterMap;
 pub use super::filter_map_async::Present;
@@ -37,14 +38,23 @@ pub use super::per_lane::PerLane;
 pub use super::plumbing::envelope::{Bare, ClosedLayer, Envelope, Gathers, InWindow, Numbered};
 pub use super::plumbing::exchange::{Exchange, Routed, Shuffle};
 pub use super::plumbing::plan::{Build, Hashed, LayerStart, Layered, Plan};
-pub use super::plumbing::sequence::{Enumerated, Expanded, Tagged};
+pub use super::plumbing::sequence::{Enumerated, Expanded, LastPlace, Tagged};
+pub use super::plumbing::serial::{
+    InSuccession, Serial, SerialLane, SerialOp, SerialStep, SerialSteps, SharedEnd,
+};
 pub use super::plumbing::step::{Step, Stepped, SteppedLane};
 pub use super::reduce::Reduce;
 pub use super::retry::{AnyError, RetryWhen, Retrying, When};
+pub use super::scan::{Scan, ScanStep};
+pub use super::skip::{SharedSkip, Skip};
 pub use super::skip_errors::SkipErrors;
+pub use super::skip_while::{SharedSkipWhile, SkipWhile};
 pub use super::source::{Source, SourceLane};
 pub use super::stop_when::StopWhen;
+pub use super::take::{SharedTake, Take};
 pub use super::take_sort::{Least, LeastOfAll};
+pub use super::take_while::{SharedTakeWhile, TakeWhile};
+pub use super::then::{OneByOne, OneByOneLane};
 pub use super::throttle::{Throttled, ThrottledLane};
 pub use super::through_stages::ThroughStages;
 pub use super::try_filter_map::TryFilterMap;
@@ -53,6 +63,7 @@ pub use super::try_map_async::TryJob;
 pub use super::uniq::{Uniq, UniqBy};
 pub use super::weigh::{OneEach, Weigh, WeighedBy};
 pub use super::window::InWindows;
+pub use super::zip::{Zip, ZipLane};
 pub use crate::reduce::{
     Copies, Emit, EmitAndFold, EmitState, Fire, Fold, Items, KeepsState, MergeBy, MergeStates, Never,
     Nothing, OnTrigger, One, Placed, Places, ReduceLane, Reducer, Settled, Signal, Slab, Spread, States,

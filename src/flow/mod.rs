@@ -153,8 +153,19 @@ mod inspect;
 mod map_values;
 mod uniq;
 
+// Some of the items, by number.
+mod take;
+
+mod enumerate;
+mod scan;
+mod skip;
+mod skip_while;
+mod take_while;
+
 // Futures.
 mod map_async;
+
+mod then;
 
 mod filter_map_async;
 mod map_blocking;
@@ -191,6 +202,7 @@ mod through_stages;
 // Several flows.
 mod join;
 mod merge;
+mod zip;
 
 // Windows.
 mod window;
