@@ -39,9 +39,8 @@ pub use super::plumbing::envelope::{Bare, ClosedLayer, Envelope, Gathers, InWind
 pub use super::plumbing::exchange::{Exchange, Routed, Shuffle};
 pub use super::plumbing::plan::{Build, Hashed, LayerStart, Layered, Plan};
 pub use super::plumbing::sequence::{Enumerated, Expanded, LastPlace, Tagged};
-pub use super::plumbing::serial::{
-    InSuccession, Serial, SerialLane, SerialOp, SerialStep, SerialSteps, SharedEnd,
-};
+pub use super::plumbing::serial::{Serial, SerialLane, SerialOp, SerialSteps, SharedEnd};
+pub use super::plumbing::serial_step::{InSuccession, SerialStep};
 pub use super::plumbing::step::{Step, Stepped, SteppedLane};
 pub use super::reduce::Reduce;
 pub use super::retry::{AnyError, RetryWhen, Retrying, When};

@@ -1,6 +1,7 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
-use super::plumbing::serial::{Serial, SerialOp, SerialStep};
+use super::plumbing::serial::{Serial, SerialOp};
+use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
 use crate::sealed::Sealed;
 use std::sync::Arc;

@@ -4,7 +4,8 @@ use super::plumbing::exchange::share;
 use super::plumbing::place::{Layer, LayerPart};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::sequence::{Enumerated, Tagged};
-use super::plumbing::serial::{SerialStep, SerialSteps};
+use super::plumbing::serial::SerialSteps;
+use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Inlet, Iter, Lane, Leaf, Origins, StreamLane, poll_in_turn};
@@ -172,7 +173,7 @@ where
     fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
         let lanes = self.settings.lanes_over(self.sources.len());
         for source in &mut self.sources {
-            source.start(self.settings.demand, tasks.gate());
+            source.start(self.settings.demand, tasks.gate(), tasks.discarded());
         }
         if self.sources.len() < lanes {
             let layer = self.settings.layer.part(LayerPart::Source);
@@ -202,7 +203,7 @@ where
             return Err((self, step));
         }
         let mut source = self.sources.remove(0);
-        source.start(self.settings.demand, tasks.gate());
+        source.start(self.settings.demand, tasks.gate(), tasks.discarded());
         let source = SerialSteps::<Bare, _, _, _>::new(source, step);
         Ok(feed_lanes(source, &self.settings, tasks))
     }
@@ -242,7 +243,7 @@ where
     /// Reads all sources in one task: only a single task can tell which item came first.
     fn in_one_task(mut self, tasks: &Tasks) -> SourceLane<L> {
         for source in &mut self.sources {
-            source.start(self.settings.demand, tasks.gate());
+            source.start(self.settings.demand, tasks.gate(), tasks.discarded());
         }
         let sources = self.sources.into_iter().map(Box::pin).zip(0..).collect();
         Fed::InTurn { sources, at: 0, origins: None }.into()

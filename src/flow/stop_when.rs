@@ -1,7 +1,7 @@
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::plumbing::serial::SerialStep;
+use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
 use crate::lane::Inlet;
 use crate::sealed::Sealed;

@@ -1,7 +1,8 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::plumbing::sequence::LastPlace;
-use super::plumbing::serial::{Serial, SerialOp, SerialStep, SharedEnd};
+use super::plumbing::serial::{Serial, SerialOp, SharedEnd};
+use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
 use crate::sealed::Sealed;
 use std::fmt;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tokio::task::yield_now;
 
 operator_suite!(
-    |flow: Numbers| flow.zip(numbers(stream::iter(0..))).map(|(n, other)| n * other),
+    |flow: Numbers| flow.zip(numbers(stream::iter(0..))).demand(10, 5).map(|(n, other)| n * other),
     |items| items.into_iter().map(|n| n * n).collect(),
     |flow: Numbers| flow.zip(numbers(stream::iter(0..))).map(|(n, _)| {
         seven(n);

@@ -2,7 +2,7 @@ use crate::demand::Demand;
 use crate::dispatch::adapters::Route;
 use crate::flow::plumbing::envelope::Envelope;
 use crate::flow::plumbing::place::Layer;
-use crate::flow::plumbing::serial::SerialStep;
+use crate::flow::plumbing::serial_step::SerialStep;
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Inlet, Lane};
 use crate::sealed::Sealed;

@@ -2,6 +2,7 @@
 
 use crate::flow::plumbing::envelope::Envelope;
 use crate::flow::plumbing::plan::{Build, Layered, Plan, Settings};
+use crate::flow::plumbing::serial_step::{InSuccession, SerialStep};
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane, Origins, SourceGate, poll_one};
 use crate::sealed::Sealed;
@@ -13,40 +14,6 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio_util::sync::CancellationToken;
-
-/// What an operator does with one item after the other, until it is over.
-pub trait SerialStep<T>: Sealed {
-    /// What comes out.
-    type Out;
-
-    /// Makes at most one item of one item, whose number in the source is `place`, if it has one.
-    #[doc(hidden)]
-    fn step(&mut self, place: Option<u64>, item: T) -> Option<Self::Out>;
-
-    /// Whether nothing more comes out. Asked after each item.
-    #[doc(hidden)]
-    fn is_over(&self) -> bool {
-        false
-    }
-
-    /// The same, after a look at what other lanes have done. Asked before items are taken.
-    #[doc(hidden)]
-    fn look(&mut self) -> bool {
-        self.is_over()
-    }
-
-    /// Waits until another lane has made it over: for a lane that has nothing ready.
-    #[doc(hidden)]
-    fn poll_over(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
-    }
-
-    /// How many items come out, for `upstream` items that come in.
-    #[doc(hidden)]
-    fn size_hint(&self, upstream: (usize, Option<usize>)) -> (usize, Option<usize>) {
-        (0, upstream.1)
-    }
-}
 
 /// An operator over all lanes of a layer. By itself it is its work in the one task that reads a source.
 pub trait SerialOp<T>: SerialStep<T> {
@@ -68,7 +35,7 @@ pub struct SharedEnd {
 impl SharedEnd {
     pub(in crate::flow) fn new() -> Self {
         let token = CancellationToken::new();
-        let gate = SourceGate::new(&[token.clone()], &[]);
+        let gate = SourceGate::new(std::slice::from_ref(&token), &[]);
         Self { token, gate }
     }
 
@@ -78,31 +45,6 @@ impl SharedEnd {
 
     pub(in crate::flow) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.gate.poll_shut(cx)
-    }
-}
-
-/// One step after another, as one.
-#[derive(Debug)]
-pub struct InSuccession<A, B>(A, B);
-
-impl<A, B> Sealed for InSuccession<A, B> {}
-
-impl<T, A: SerialStep<T>, B: SerialStep<A::Out>> SerialStep<T> for InSuccession<A, B> {
-    type Out = B::Out;
-
-    #[inline]
-    fn step(&mut self, place: Option<u64>, item: T) -> Option<B::Out> {
-        let item = self.0.step(place, item)?;
-        self.1.step(place, item)
-    }
-
-    #[inline]
-    fn is_over(&self) -> bool {
-        self.0.is_over() || self.1.is_over()
-    }
-
-    fn size_hint(&self, upstream: (usize, Option<usize>)) -> (usize, Option<usize>) {
-        self.1.size_hint(self.0.size_hint(upstream))
     }
 }
 

@@ -162,16 +162,19 @@ fn skip(flow: Start, dice: &mut Dice<'_>) -> Items {
 
 fn take_while(flow: Start, dice: &mut Dice<'_>) -> Items {
     let rare = dice.rare();
-    dice.model.take_while(|n| n % rare != 1);
-    flow.take_while(move |each| each.n % rare != 1).items()
+    dice.model.take_while(|n| n % rare != rare - 1);
+    flow.take_while(move |each| each.n % rare != rare - 1).items()
 }
 
 fn take_while_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
     let rare = dice.rare();
     dice.model.map(|n| n + 1);
-    dice.model.take_while(|n| n % rare != 1);
+    dice.model.take_while(|n| n % rare != rare - 1);
     dice.model.ordered();
-    flow.map_async(dice.limit(), dice.later()).take_while(move |each| each.n % rare != 1).ordered().items()
+    flow.map_async(dice.limit(), dice.later())
+        .take_while(move |each| each.n % rare != rare - 1)
+        .ordered()
+        .items()
 }
 
 fn enumerate(flow: Start, dice: &mut Dice<'_>) -> Items {
