@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `stream.map(f).buffer_unordered(n)` | `stream.flow().map_async(n, f)`: [`map_async`](crate::Flow::map_async) |
 //! | `stream.map(f).buffered(n)` | `stream.flow().map_async(n, f).ordered()`: [`ordered`](crate::Flow::ordered) |
-//! | `stream.then(f)` | `stream.flow().map_async(1, f).ordered()` |
+//! | `stream.then(f)` | `stream.flow().lanes(1).then(f)`: [`then`](crate::Flow::then); with more lanes, one future in each |
+//! | `take`, `skip`, `take_while`, `skip_while`, `enumerate`, `scan`, `zip` | the same, over all lanes: [`take`](crate::Flow::take) and so on, exact right after the source and after [`ordered`](crate::Flow::ordered) |
 //! | `stream.for_each_concurrent(n, f)` | `stream.flow().for_each_async(n, f)`: [`for_each_async`](crate::Flow::for_each_async) |
 //! | `try_buffer_unordered(n)` | [`try_map_async`](crate::Flow::try_map_async), and [`try_collect`](crate::Flow::try_collect) at the end |
 //! | `filter_map` with a future | [`filter_map_async`](crate::Flow::filter_map_async) |

@@ -6,6 +6,9 @@
 //! | `chunks.into_par_iter().flat_map_iter(..)` | [`Flow::from_iters(chunks)`](crate::Flow::from_iters): with at least as many chunks as lanes, each lane reads chunks by itself |
 //! | `iter.par_bridge()` | `from_iter` again, or [`.flow()`](crate::StreamFlow::flow) on a stream |
 //! | `map`, `filter`, `filter_map`, `flat_map_iter`, `inspect` | `map`, `filter`, `filter_map`, `flat_map`, `inspect` |
+//! | `take_any(n)`, `skip_any(n)`, `take_any_while`, `skip_any_while` | [`take(n)`](crate::Flow::take), [`skip(n)`](crate::Flow::skip), [`take_while`](crate::Flow::take_while), [`skip_while`](crate::Flow::skip_while) after other operators |
+//! | `take(n)`, `skip(n)`, `enumerate()` | the same right after a source: exact there; after other operators, put [`ordered`](crate::Flow::ordered) before them |
+//! | `zip` | [`zip`](crate::Flow::zip), of two flows |
 //! | `map_init`, `map_with` | [`per_lane`](crate::Flow::per_lane); or [`emit_and_reduce`](crate::Flow::emit_and_reduce) with a state per lane, and [`emit_nothing`](crate::Flow::emit_nothing) |
 //! | `fold(init, f)`: one value per piece | [`reduce(init, f)`](crate::Flow::reduce) and [`emit_state`](crate::Flow::emit_state): one value per lane |
 //! | `fold(..).reduce(..)` | `reduce`, `emit_state`, [`departition`](crate::Flow::departition); by keys: [`combine`](crate::Flow::combine) |

@@ -105,7 +105,7 @@ impl<P> Flow<P> {
     where
         P: OpenLayer,
     {
-        self.then(name, |upstream| Batch { upstream, max, timeout: None, weigh })
+        self.operator(name, |upstream| Batch { upstream, max, timeout: None, weigh })
     }
 }
 

@@ -77,7 +77,7 @@ where
         Si: Sink<X, Error: fmt::Debug> + Send + 'static,
         X: Send + 'static,
     {
-        self.then("dead_letters", |upstream| DeadLetters { upstream, sink })
+        self.operator("dead_letters", |upstream| DeadLetters { upstream, sink })
     }
 }
 

@@ -88,7 +88,7 @@ where
 impl<P, R, E, M> Flow<Reduce<P, R, E, M>> {
     #[track_caller]
     pub(super) fn gathered<G>(self, name: &'static str, gather: G) -> Flow<Departition<P, R, E, M, G>> {
-        self.then(name, |reduce| Departition { reduce, gather })
+        self.operator(name, |reduce| Departition { reduce, gather })
     }
 }
 

@@ -30,7 +30,7 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(&P::Item) -> bool + Clone,
     {
-        self.then("filter", |plan| Stepped::new(plan, Filter(f)))
+        self.operator("filter", |plan| Stepped::new(plan, Filter(f)))
     }
 
     /// Drops the items for which `f` returns true.
@@ -59,7 +59,7 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(&P::Item) -> bool + Clone,
     {
-        self.then("reject", |plan| Stepped::new(plan, Reject(f)))
+        self.operator("reject", |plan| Stepped::new(plan, Reject(f)))
     }
 }
 

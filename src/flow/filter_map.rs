@@ -30,7 +30,7 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(P::Item) -> Option<U> + Clone,
     {
-        self.then("filter_map", |plan| Stepped::new(plan, FilterMap(f)))
+        self.operator("filter_map", |plan| Stepped::new(plan, FilterMap(f)))
     }
 }
 

@@ -52,7 +52,7 @@ impl<P> Flow<P> {
         U: IntoIterator,
         F: FnMut(P::Item) -> U + Clone,
     {
-        self.then("flat_map", |upstream| FlatMap::by(f, upstream))
+        self.operator("flat_map", |upstream| FlatMap::by(f, upstream))
     }
 }
 

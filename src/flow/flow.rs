@@ -101,7 +101,7 @@ impl<P> Flow<P> {
     /// # Panics
     /// When the flow is running: that takes a caller that polled it in place and then went on building.
     #[track_caller]
-    pub(super) fn then<Q>(mut self, name: &'static str, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
+    pub(super) fn operator<Q>(mut self, name: &'static str, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
         self.launch.topology.add(name);
         self.wrap(wrap)
     }

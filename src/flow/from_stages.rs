@@ -10,6 +10,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use std::vec;
@@ -82,6 +83,16 @@ pub struct FromStage<T> {
     batch: vec::IntoIter<T>,
     gate: SourceGate,
     pace: Pace,
+    discarded: Arc<AtomicU64>,
+}
+
+impl<T> Drop for FromStage<T> {
+    fn drop(&mut self) {
+        let unread = self.batch.len();
+        if unread > 0 {
+            self.discarded.fetch_add(unread as u64, Ordering::Relaxed);
+        }
+    }
 }
 
 enum FromStageState<T> {
@@ -109,6 +120,7 @@ impl<T: Send + 'static> FromStage<T> {
             batch: Vec::new().into_iter(),
             gate: SourceGate::default(),
             pace: Pace::default(),
+            discarded: Arc::default(),
         }
     }
 
@@ -193,8 +205,9 @@ impl<T: Send + 'static> Leaf for FromStage<T> {
     // Its batches are its turns.
     fn set_turn(&mut self, _: usize) {}
 
-    fn start(&mut self, demand: Demand, gate: SourceGate) {
+    fn start(&mut self, demand: Demand, gate: SourceGate, discarded: &Arc<AtomicU64>) {
         self.gate = gate;
+        self.discarded = Arc::clone(discarded);
         self.begin(demand);
     }
 }

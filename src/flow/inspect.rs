@@ -32,7 +32,7 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(&P::Item) + Clone,
     {
-        self.then("inspect", |plan| Stepped::new(plan, Inspect(f)))
+        self.operator("inspect", |plan| Stepped::new(plan, Inspect(f)))
     }
 }
 

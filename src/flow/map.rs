@@ -43,7 +43,7 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(P::Item) -> U,
     {
-        self.then(name, |plan| Stepped::new(plan, Map(f)))
+        self.operator(name, |plan| Stepped::new(plan, Map(f)))
     }
 }
 

@@ -138,7 +138,7 @@ impl<P> Flow<P> {
         Fut: Future<Output: Send> + Send + 'static,
     {
         assert!(n > 0, "{name} needs room for at least 1 future in flight, given 0");
-        self.then(name, |upstream| MapAsync { upstream, n, f, future: PhantomData })
+        self.operator(name, |upstream| MapAsync { upstream, n, f, future: PhantomData })
     }
 }
 

@@ -64,7 +64,7 @@ impl<P> Flow<P> {
         U: IntoIterator,
         F: FnMut(Vec<P::Item>) -> U + Clone,
     {
-        self.then("map_batch", |upstream| FlatMap::by(f, Batches { upstream, limit: usize::MAX }))
+        self.operator("map_batch", |upstream| FlatMap::by(f, Batches { upstream, limit: usize::MAX }))
     }
 }
 

@@ -32,7 +32,7 @@ where
     where
         F: FnMut(E) -> G + Clone,
     {
-        self.then("map_err", |plan| Stepped::new(plan, MapErr(f)))
+        self.operator("map_err", |plan| Stepped::new(plan, MapErr(f)))
     }
 }
 

@@ -38,7 +38,7 @@ where
     where
         F: FnMut(T) -> U + Clone,
     {
-        self.then("map_ok", |plan| Stepped::new(plan, MapOk(f)))
+        self.operator("map_ok", |plan| Stepped::new(plan, MapOk(f)))
     }
 }
 

@@ -32,7 +32,7 @@ where
     where
         F: FnMut(V) -> U + Clone,
     {
-        self.then("map_values", |plan| Stepped::new(plan, MapValues(f)))
+        self.operator("map_values", |plan| Stepped::new(plan, MapValues(f)))
     }
 }
 

@@ -36,7 +36,9 @@
 //! |---|---|
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
 //! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by) |
-//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`try_map_async`](Flow::try_map_async) |
+//! | take some of the items, number them | [`take`](Flow::take), [`skip`](Flow::skip), [`take_while`](Flow::take_while), [`skip_while`](Flow::skip_while), [`enumerate`](Flow::enumerate) |
+//! | keep a state in each lane | [`scan`](Flow::scan); per key, [`emit_and_reduce`](Flow::emit_and_reduce) |
+//! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`try_map_async`](Flow::try_map_async); one after the other, [`then`](Flow::then) |
 //! | block a thread for each item | [`map_blocking`](Flow::map_blocking) |
 //! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
 //! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
@@ -44,7 +46,7 @@
 //! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
-//! | bring flows together | [`merge`](Flow::merge), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
+//! | bring flows together | [`merge`](Flow::merge), [`zip`](Flow::zip), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
 //! | cut into windows | [`window`](Flow::window), and the module [`window`](crate::window) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`combine`](Flow::combine) |
 //! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
@@ -64,10 +66,11 @@
 //!
 //! | in the chain | what comes after it runs | to keep all lanes at work |
 //! |---|---|---|
-//! | `take`, `skip`, `enumerate`, `zip`, `scan`, `then`, `chunks` and all that [`Flow`] does not have | where the flow is read, item by item | put it before `.flow()`, or at the very end; in a lane by [`per_lane`](Flow::per_lane); or begin a new flow after it: `.take(40).flow()` |
+//! | `chunks`, `step_by`, `fold`, `peekable` and all that [`Flow`] does not have | where the flow is read, item by item | put it before `.flow()`, or at the very end; in a lane by [`per_lane`](Flow::per_lane); or begin a new flow after it: `.chunks(40).flow()` |
 //! | [`into_stream`](Flow::into_stream) | the same | it is meant for the end |
 //! | [`ordered`](Flow::ordered) | in one lane | do the heavy work before it, or [`shuffle`](Flow::shuffle) after it |
-//! | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort) | in one lane | as above |
+//! | [`zip`](Flow::zip) | in all lanes; what makes the pairs is one task, after both flows were put in order | do the heavy work before or after it |
+//! | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort) | in one lane | as `ordered` |
 //! | [`lanes(1)`](Flow::lanes) | in one lane | leave it out, or `shuffle` after it |
 //! | a partition by few keys | in as many lanes as there are keys with items | partition by more keys |
 //! | [`collect`](Flow::collect), [`forward`](Flow::forward), `next` | lanes go on in parallel; what they made is read by one task | [`for_each`](Flow::for_each), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum) run in the lanes |
@@ -80,11 +83,11 @@
 //! }
 //!
 //! # tokio_test::block_on(async {
-//! // In one task: `take` reads the flow.
-//! let one_by_one = Flow::from_iter(0..).lanes(4).take(40).map(heavy);
+//! // In one task: `chunks` reads the flow.
+//! let one_by_one = Flow::from_iter(0..40).lanes(4).chunks(10).map(|some| some.into_iter().map(heavy).sum::<u64>());
 //! // On four lanes.
-//! let in_parallel = Flow::from_iter(0..).take(40).flow().lanes(4).map(heavy);
-//! assert_eq!(one_by_one.count().await, in_parallel.count().await as usize);
+//! let in_parallel = Flow::from_iter(0..).take(40).lanes(4).map(heavy);
+//! assert_eq!(one_by_one.fold(0, async |sum, some| sum + some).await, in_parallel.sum::<u64>().await);
 //! # });
 //! ```
 //!
@@ -153,8 +156,19 @@ mod inspect;
 mod map_values;
 mod uniq;
 
+// Some of the items, by number.
+mod take;
+
+mod enumerate;
+mod scan;
+mod skip;
+mod skip_while;
+mod take_while;
+
 // Futures.
 mod map_async;
+
+mod then;
 
 mod filter_map_async;
 mod map_blocking;
@@ -191,6 +205,7 @@ mod through_stages;
 // Several flows.
 mod join;
 mod merge;
+mod zip;
 
 // Windows.
 mod window;

@@ -46,7 +46,7 @@ impl<P> Flow<P> {
         P: Open,
         F: FnMut(usize, usize),
     {
-        self.then("on_init", |upstream| OnInit { upstream, f })
+        self.operator("on_init", |upstream| OnInit { upstream, f })
     }
 }
 

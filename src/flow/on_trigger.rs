@@ -98,7 +98,7 @@ where
     where
         F: FnMut(&mut R::State, R::State) + Clone,
     {
-        self.then("merge_states", |reduce| Reduce {
+        self.operator("merge_states", |reduce| Reduce {
             upstream: reduce.upstream,
             reducer: reduce.reducer,
             emit: reduce.emit,

@@ -2,7 +2,7 @@ use super::flow::Flow;
 use super::plumbing::driver::ShareDriver;
 use super::plumbing::envelope::{Bare, Envelope, Numbered};
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
-use super::plumbing::sequence::{Enumerated, Tagged};
+use super::plumbing::sequence::{Enumerated, LastPlace, Tagged};
 use super::plumbing::step::{Step, SteppedLane};
 use super::plumbing::tasks::Tasks;
 use crate::coop::{Pace, Turn, give_way};
@@ -30,6 +30,7 @@ impl<P> Flow<P> {
     /// | between the source and `ordered` | |
     /// |---|---|
     /// | work item by item: `map`, `filter`, `flat_map`, `inspect`, `uniq`, `try_map`, `skip_errors` … | yes |
+    /// | `take`, `skip`, `take_while`, `skip_while`, `enumerate`, `scan`, `then`, `zip` | yes: see each for which items they are |
     /// | futures: `map_async`, `filter_map_async`, `try_map_async`, `map_blocking` | yes |
     /// | `throttle`, `dead_letters`, `on_init`, `stop_when`, `shuffle`, `boxed_in_order`, `ordered` itself | yes |
     /// | `batch`, `batch_by_weight`, with or without `within` | yes: a [batch](Flow::batch) stands where its last item stood |
@@ -98,10 +99,7 @@ impl<P> Flow<P> {
     where
         P: Build<Numbered>,
     {
-        self.then("ordered", |mut upstream| {
-            upstream.pass_through();
-            Ordered { upstream }
-        })
+        self.operator("ordered", Ordered::over)
     }
 }
 
@@ -110,6 +108,25 @@ impl<P> Flow<P> {
 #[must_use = "operators do nothing until the flow is read"]
 pub struct Ordered<P> {
     upstream: P,
+}
+
+impl<P: Layered> Ordered<P> {
+    pub(super) fn over(mut upstream: P) -> Self {
+        upstream.pass_through();
+        Self { upstream }
+    }
+}
+
+impl<P> Ordered<P>
+where
+    P: Build<Numbered, Lane: Send + 'static, Item: Send + 'static>,
+{
+    /// Starts what feeds it. Returns the one lane.
+    pub(super) fn lane(mut self, tasks: &mut Tasks) -> OrderedLane<P::Lane, P::Item> {
+        let settings = self.settings().clone();
+        let (uppers, last) = tasks.in_order(|tasks| self.upstream.build(tasks));
+        OrderedLane::over(uppers, last, &settings, tasks)
+    }
 }
 
 impl<P> Sealed for Ordered<P> {}
@@ -135,10 +152,8 @@ where
 {
     type Lane = OrderedLane<P::Lane, P::Item>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let settings = self.settings().clone();
-        let uppers = self.upstream.build(tasks);
-        vec![OrderedLane::over(uppers, &settings, tasks)]
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        vec![self.lane(tasks)]
     }
 }
 
@@ -177,8 +192,9 @@ where
     L: Lane<Item = Tagged<T>> + Send + 'static,
     T: Send + 'static,
 {
-    /// Starts a task for each of `uppers`, if there are several.
-    pub(super) fn over(mut uppers: Vec<L>, settings: &Settings, tasks: &mut Tasks) -> Self {
+    /// Starts a task for each of `uppers`, if there are several. What comes after the `last` place does not come out.
+    pub(super) fn over(mut uppers: Vec<L>, last: LastPlace, settings: &Settings, tasks: &mut Tasks) -> Self {
+        // A single lane ends by itself at its last place.
         if uppers.len() == 1 {
             let lane = SteppedLane::new(uppers.remove(0), Untag);
             return Self { fed: OrderedFrom::One { lane } };
@@ -195,7 +211,7 @@ where
             );
             receiver
         });
-        let in_order = EdgesInOrder::new(edges.collect(), Turn::new(demand.batch()), discarded.clone());
+        let in_order = EdgesInOrder::new(edges.collect(), last, Turn::new(demand.batch()), discarded.clone());
         Self { fed: OrderedFrom::Edges { in_order } }
     }
 }
@@ -219,6 +235,9 @@ impl<T> Step<Tagged<T>> for Untag {
 ///
 /// The edge that has the next number is read until its next item has another number. Nothing is kept beside the edges:
 /// in each lane numbers only grow, so the lane that has the next one is never held up by what it sent before.
+///
+/// A lane may end before its input does, by `take` or its like. The numbers it had are passed over as soon as each lane
+/// that is left has got beyond them.
 struct EdgesInOrder<T> {
     /// The edges that have not ended.
     edges: Vec<Receiver<Tagged<T>>>,
@@ -226,6 +245,8 @@ struct EdgesInOrder<T> {
     at: usize,
     /// The number whose turn it is.
     next: u64,
+    /// Nothing comes out after this one.
+    last: LastPlace,
     /// An edge broke off: this lane must not end as if it were complete.
     broken: bool,
     pace: Pace,
@@ -237,27 +258,51 @@ struct EdgesInOrder<T> {
 const RUNS: u32 = 32;
 
 impl<T> EdgesInOrder<T> {
-    fn new(edges: Vec<Receiver<Tagged<T>>>, turn: Turn, discarded: Arc<AtomicU64>) -> Self {
-        Self { edges, at: 0, next: 0, broken: false, pace: Pace::default(), turn, discarded }
+    fn new(edges: Vec<Receiver<Tagged<T>>>, last: LastPlace, turn: Turn, discarded: Arc<AtomicU64>) -> Self {
+        Self { edges, at: 0, next: 0, last, broken: false, pace: Pace::default(), turn, discarded }
     }
 
-    /// Finds the edge that has the next number, and makes it the edge that is read. `false`: all have ended.
+    /// Finds the edge that has the next number, and makes it the edge that is read. `false`: that was the end.
     fn poll_find(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let (next, broken) = (self.next, &mut self.broken);
-        let poll = |edge: &mut Receiver<Tagged<T>>| match edge.poll_peek(cx) {
-            Poll::Ready(Some(tagged)) if tagged.number() == next => Poll::Ready(Some(())),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some(_)) | Poll::Pending => Poll::Pending,
-        };
-        let ended = |edge: Receiver<Tagged<T>>| {
-            *broken |= edge.end() != Some(End::Finished);
-            true
-        };
-        match poll_in_turn(&mut self.edges, &mut self.at, poll, ended) {
-            // The flow learns of it from the task that failed, and drops this lane.
-            Poll::Ready(None) if self.broken => Poll::Pending,
-            polled => polled.map(|found| found.is_some()),
+        loop {
+            if self.last.is_before(self.next) && !self.broken {
+                self.close();
+                return Poll::Ready(false);
+            }
+            let (next, broken) = (self.next, &mut self.broken);
+            let (mut waits, mut least) = (false, u64::MAX);
+            let poll = |edge: &mut Receiver<Tagged<T>>| match edge.poll_peek(cx) {
+                Poll::Ready(Some(tagged)) if tagged.number() == next => Poll::Ready(Some(())),
+                Poll::Ready(Some(tagged)) => {
+                    least = least.min(tagged.number());
+                    Poll::Pending
+                }
+                Poll::Ready(None) => Poll::Ready(None),
+                Poll::Pending => {
+                    waits = true;
+                    Poll::Pending
+                }
+            };
+            let ended = |edge: Receiver<Tagged<T>>| {
+                *broken |= edge.end() != Some(End::Finished);
+                true
+            };
+            match poll_in_turn(&mut self.edges, &mut self.at, poll, ended) {
+                // The flow learns of it from the task that failed, and drops this lane.
+                Poll::Ready(None) | Poll::Pending if self.broken => return Poll::Pending,
+                // The lane that had the next number has ended without it.
+                Poll::Pending if !waits => self.next = least,
+                polled => return polled.map(|found| found.is_some()),
+            }
         }
+    }
+
+    /// Drops what is left in the edges, and tells the lanes that nothing more is wanted.
+    fn close(&mut self) {
+        // A tag without an item counts as one too: how many items it would have become is not known.
+        let discarded: usize = self.edges.iter_mut().map(Receiver::close).sum();
+        self.edges.clear();
+        self.discarded.fetch_add(discarded as u64, Ordering::Relaxed);
     }
 }
 
@@ -322,9 +367,7 @@ impl<T> Unpin for EdgesInOrder<T> {}
 
 impl<T> Drop for EdgesInOrder<T> {
     fn drop(&mut self) {
-        // A tag without an item counts as one too: how many items it would have become is not known.
-        let discarded: usize = self.edges.iter_mut().map(Receiver::close).sum();
-        self.discarded.fetch_add(discarded as u64, Ordering::Relaxed);
+        self.close();
     }
 }
 

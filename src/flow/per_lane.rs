@@ -46,7 +46,7 @@ impl<P> Flow<P> {
         S: Stream,
         F: FnMut(P::Lane) -> S,
     {
-        self.then("per_lane", |upstream| PerLane { upstream, f })
+        self.operator("per_lane", |upstream| PerLane { upstream, f })
     }
 }
 

@@ -71,7 +71,7 @@ impl<P> Flow<P> {
     where
         P: Reducible,
     {
-        self.then(name, |upstream| Reduce { upstream, reducer, emit: Items, merge: Never })
+        self.operator(name, |upstream| Reduce { upstream, reducer, emit: Items, merge: Never })
     }
 }
 
@@ -100,7 +100,7 @@ impl<P, R, M> Flow<Reduce<P, R, Items, M>> {
     /// Says what comes out at triggers.
     #[track_caller]
     pub(super) fn emit_by<E>(self, name: &'static str, emit: E) -> Flow<Reduce<P, R, E, M>> {
-        self.then(name, |reduce| Reduce {
+        self.operator(name, |reduce| Reduce {
             upstream: reduce.upstream,
             reducer: reduce.reducer,
             emit,

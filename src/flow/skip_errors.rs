@@ -34,7 +34,7 @@ where
     /// ```
     #[track_caller]
     pub fn skip_errors(self, skipped: &Arc<AtomicU64>) -> Flow<Stepped<P, SkipErrors>> {
-        self.then("skip_errors", |plan| Stepped::new(plan, SkipErrors { skipped: Arc::clone(skipped) }))
+        self.operator("skip_errors", |plan| Stepped::new(plan, SkipErrors { skipped: Arc::clone(skipped) }))
     }
 }
 

@@ -3,7 +3,9 @@ use super::plumbing::envelope::{Bare, Numbered};
 use super::plumbing::exchange::share;
 use super::plumbing::place::{Layer, LayerPart};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::plumbing::sequence::Enumerated;
+use super::plumbing::sequence::{Enumerated, Tagged};
+use super::plumbing::serial::SerialSteps;
+use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Inlet, Iter, Lane, Leaf, Origins, StreamLane, poll_in_turn};
@@ -171,7 +173,7 @@ where
     fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
         let lanes = self.settings.lanes_over(self.sources.len());
         for source in &mut self.sources {
-            source.start(self.settings.demand, tasks.gate());
+            source.start(self.settings.demand, tasks.gate(), tasks.discarded());
         }
         if self.sources.len() < lanes {
             let layer = self.settings.layer.part(LayerPart::Source);
@@ -191,6 +193,20 @@ where
         }
         groups.into_iter().map(|sources| Fed::InTurn { sources, at: 0, origins: None }.into()).collect()
     }
+
+    fn build_at_source<U, Op>(mut self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<U>>, (Self, Op)>
+    where
+        U: Send + 'static,
+        Op: SerialStep<L::Item, Out = U> + Send + 'static,
+    {
+        if self.sources.len() > 1 || self.settings.lanes_over(1) == 1 {
+            return Err((self, step));
+        }
+        let mut source = self.sources.remove(0);
+        source.start(self.settings.demand, tasks.gate(), tasks.discarded());
+        let source = SerialSteps::<Bare, _, _, _>::new(source, step);
+        Ok(feed_lanes(source, &self.settings, tasks))
+    }
 }
 
 impl<L> Build<Numbered> for Source<L>
@@ -200,20 +216,57 @@ where
 {
     type Lane = SourceLane<Enumerated<SourceLane<L>>>;
 
+    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let settings = self.settings.clone();
+        feed(Enumerated::new(self.in_one_task(tasks)), &settings, tasks)
+    }
+
+    fn build_at_source<U, Op>(self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<Tagged<U>>>, (Self, Op)>
+    where
+        U: Send + 'static,
+        Op: SerialStep<L::Item, Out = U> + Send + 'static,
+    {
+        if self.settings.lanes_over(1) == 1 {
+            return Err((self, step));
+        }
+        let settings = self.settings.clone();
+        let source = SerialSteps::<Bare, _, _, _>::new(self.in_one_task(tasks), step);
+        Ok(feed_lanes(Enumerated::new(source), &settings, tasks))
+    }
+}
+
+impl<L> Source<L>
+where
+    L: Leaf + Send + 'static,
+    L::Item: Send + 'static,
+{
     /// Reads all sources in one task: only a single task can tell which item came first.
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn in_one_task(mut self, tasks: &Tasks) -> SourceLane<L> {
         for source in &mut self.sources {
-            source.start(self.settings.demand, tasks.gate());
+            source.start(self.settings.demand, tasks.gate(), tasks.discarded());
         }
         let sources = self.sources.into_iter().map(Box::pin).zip(0..).collect();
-        let source = Enumerated::new(SourceLane::from(Fed::InTurn { sources, at: 0, origins: None }));
-        if self.settings.lanes_over(1) == 1 {
-            return vec![Fed::One { source }.into()];
-        }
-        let layer = self.settings.layer.part(LayerPart::Source);
-        let edges = share(tasks, (&layer, vec![source]), &self.settings);
-        edges.into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
+        Fed::InTurn { sources, at: 0, origins: None }.into()
     }
+}
+
+/// Starts a task that reads a source and feeds the lanes of its layer.
+pub(super) fn feed_lanes<L>(source: L, settings: &Settings, tasks: &mut Tasks) -> Vec<Inlet<L::Item>>
+where
+    L: Lane<Item: Send + 'static> + Send + 'static,
+{
+    share(tasks, (&settings.layer.part(LayerPart::Source), vec![source]), settings)
+}
+
+/// The lanes of a layer over one source, which runs in a lane if that is the only one.
+pub(super) fn feed<L>(source: L, settings: &Settings, tasks: &mut Tasks) -> Vec<SourceLane<L>>
+where
+    L: Lane<Item: Send + 'static> + Send + 'static,
+{
+    if settings.lanes_over(1) == 1 {
+        return vec![Fed::One { source }.into()];
+    }
+    feed_lanes(source, settings, tasks).into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
 }
 
 impl<L: Lane> LayerStart for Source<L> {}

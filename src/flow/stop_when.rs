@@ -1,7 +1,9 @@
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
+use crate::lane::Inlet;
 use crate::sealed::Sealed;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,7 +59,7 @@ impl<P> Flow<P> {
     where
         P: Plan,
     {
-        self.then("stop_when", |upstream| StopWhen { upstream, token, meter: None })
+        self.operator("stop_when", |upstream| StopWhen { upstream, token, meter: None })
     }
 }
 
@@ -73,6 +75,15 @@ impl<P> StopWhen<P> {
     /// As [`Flow::stop_when`], and counts in `meter`.
     pub(super) fn metered(upstream: P, token: CancellationToken, meter: Arc<Meter>) -> Self {
         Self { upstream, token, meter: Some(meter) }
+    }
+
+    /// What counts the items of the sources, if anything does.
+    fn counter(&self, tasks: &Tasks) -> Option<Arc<AtomicU64>> {
+        self.meter.as_ref().map(|meter| {
+            let _ = meter.discarded.set(Arc::clone(tasks.discarded()));
+            let _ = meter.late.set(Arc::clone(tasks.late()));
+            Arc::clone(&meter.taken)
+        })
     }
 }
 
@@ -137,13 +148,19 @@ impl<E: Envelope, P: Build<E>> Build<E> for StopWhen<P> {
 
     /// Builds what is upstream so that the token ends its sources.
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let counter = self.counter(tasks);
+        tasks.gated(self.token, counter, |tasks| self.upstream.build(tasks))
+    }
+
+    fn build_at_source<U, Op>(self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<E::Of<U>>>, (Self, Op)>
+    where
+        U: Send + 'static,
+        Op: SerialStep<P::Item, Out = U> + Send + 'static,
+    {
+        let counter = self.counter(tasks);
         let Self { upstream, token, meter } = self;
-        let counter = meter.map(|meter| {
-            let _ = meter.discarded.set(Arc::clone(tasks.discarded()));
-            let _ = meter.late.set(Arc::clone(tasks.late()));
-            Arc::clone(&meter.taken)
-        });
-        tasks.gated(token, counter, |tasks| upstream.build(tasks))
+        let built = tasks.gated(token.clone(), counter, |tasks| upstream.build_at_source(step, tasks));
+        built.map_err(|(upstream, step)| (Self { upstream, token, meter }, step))
     }
 }
 

@@ -81,7 +81,7 @@ impl<P> Flow<P> {
     where
         P: Open,
     {
-        self.then("throttle", |upstream| Throttled { upstream, throttle, cost: OneEach })
+        self.operator("throttle", |upstream| Throttled { upstream, throttle, cost: OneEach })
     }
 }
 

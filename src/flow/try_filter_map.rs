@@ -39,7 +39,7 @@ where
     where
         F: FnMut(T) -> Result<Option<U>, E> + Clone,
     {
-        self.then("try_filter_map", |plan| Stepped::new(plan, TryFilterMap(f)))
+        self.operator("try_filter_map", |plan| Stepped::new(plan, TryFilterMap(f)))
     }
 }
 

@@ -40,7 +40,7 @@ where
     where
         F: FnMut(T) -> Result<U, E> + Clone,
     {
-        self.then("try_map", |plan| Stepped::new(plan, TryMap(f)))
+        self.operator("try_map", |plan| Stepped::new(plan, TryMap(f)))
     }
 }
 

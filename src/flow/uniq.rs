@@ -58,7 +58,7 @@ impl<P> Flow<P> {
         P: OpenLayer,
         P::Item: Hash + Eq + Clone,
     {
-        self.then("uniq", |plan| Stepped::new(plan, Uniq { seen: HashSet::default() }))
+        self.operator("uniq", |plan| Stepped::new(plan, Uniq { seen: HashSet::default() }))
     }
 
     /// Passes on the first of the items with equal keys at once, and drops the others.
@@ -94,7 +94,7 @@ impl<P> Flow<P> {
         K: Hash + Eq,
         F: FnMut(&P::Item) -> K + Clone,
     {
-        self.then("uniq_by", |plan| Stepped::new(plan, UniqBy { key, seen: HashSet::default() }))
+        self.operator("uniq_by", |plan| Stepped::new(plan, UniqBy { key, seen: HashSet::default() }))
     }
 }
 

@@ -119,7 +119,7 @@ impl<P> Flow<P> {
 
     /// How many items have so far been dropped before an operator or the reader took them.
     ///
-    /// That happens where a lane ends before its input does, as with `per_lane(|lane| lane.take(10))`: items already
+    /// That happens where a lane ends before its input does, as with `take(10)` after other operators: items already
     /// on their way to it, and those that a partition sends there, have no reader. Items that an operator drops on
     /// purpose are not counted, nor are those in the hands of tasks that are stopped because the flow is dropped or
     /// has failed.
@@ -135,7 +135,7 @@ impl<P> Flow<P> {
     ///     .shuffle()
     ///     .lanes(1)
     ///     .demand(10, 0)
-    ///     .per_lane(|lane| lane.take(4));
+    ///     .take(4);
     /// assert_eq!(StreamExt::count(flow.by_ref()).await, 4);
     /// assert_eq!(flow.discarded(), 6);
     /// # });

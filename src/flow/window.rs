@@ -76,7 +76,7 @@ impl<P> Flow<P> {
         P: OpenLayer,
         K: Windowing<P::Item>,
     {
-        self.then("window", |upstream| InWindows::new(upstream, window))
+        self.operator("window", |upstream| InWindows::new(upstream, window))
     }
 }
 

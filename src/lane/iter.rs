@@ -6,6 +6,8 @@ use futures_core::{FusedStream, Stream};
 use std::iter::Fuse;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll, ready};
 
 /// A lane that runs an iterator.
@@ -68,7 +70,7 @@ impl<I: Iterator> Leaf for Iter<I> {
         self.turn = Turn::new(turn);
     }
 
-    fn start(&mut self, demand: Demand, gate: SourceGate) {
+    fn start(&mut self, demand: Demand, gate: SourceGate, _: &Arc<AtomicU64>) {
         self.set_turn(demand.batch());
         self.gate = gate;
     }

@@ -6,6 +6,8 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
@@ -60,7 +62,7 @@ impl<S: Stream> Leaf for StreamLane<S> {
         self.turn = Turn::new(turn);
     }
 
-    fn start(&mut self, demand: Demand, gate: SourceGate) {
+    fn start(&mut self, demand: Demand, gate: SourceGate, _: &Arc<AtomicU64>) {
         self.set_turn(demand.batch());
         self.gate = gate;
     }

@@ -34,7 +34,7 @@ impl Window<()> {
     ///     .window(Window::periodic(Duration::from_secs(60)))
     ///     .reduce(|| 0, |sum, n| *sum += n)
     ///     .emit_state();
-    /// assert_eq!(sums.take(2).collect::<Vec<u32>>().await, [10, 0]);
+    /// assert_eq!(sums.into_stream().take(2).collect::<Vec<u32>>().await, [10, 0]);
     /// # });
     /// # Ok::<(), std::io::Error>(())
     /// ```

@@ -207,7 +207,7 @@ impl<K, C, O> Window<K, C, O> {
     ///     .window(Window::global().periodically(Duration::from_secs(60)))
     ///     .reduce(|| 0, |sum, n| *sum += n)
     ///     .emit_state();
-    /// assert_eq!(sums.take(2).collect::<Vec<u32>>().await, [10, 10]);
+    /// assert_eq!(sums.into_stream().take(2).collect::<Vec<u32>>().await, [10, 10]);
     /// # });
     /// # Ok::<(), std::io::Error>(())
     /// ```

@@ -308,3 +308,18 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn what_a_take_leaves_of_a_batch_is_counted() {
+    for lanes in [1, 2] {
+        let mut flow = producers(std::iter::once(0..100)).lanes(lanes).demand(10, 0).take(4);
+        let mut got: Vec<u64> = Vec::new();
+        while let Some(n) = flow.next().await {
+            got.push(n);
+        }
+        got.sort_unstable();
+        assert_eq!(got, [0, 1, 2, 3]);
+        let lost = flow.discarded();
+        assert!((1..=10).contains(&lost), "the rest of a batch: {lost}");
+    }
+}

@@ -55,6 +55,14 @@ fn every_kind(flow: Flow<impl Flowing<Item = u64>>) -> Flow<impl Readable<Item =
         .uniq()
         .map_async(3, async |n: u64| n)
         .inspect(|_| ())
+        .skip(0)
+        .skip_while(|_| false)
+        .enumerate()
+        .map(|(_, n)| n)
+        .scan(|| (), |(), n| Some(n))
+        .then(async |n: u64| n)
+        .take_while(|_| true)
+        .take(100_000)
         .batch(10)
         .map(|batch| batch.len() as u64)
         .per_lane(|lane| lane)
@@ -78,7 +86,15 @@ async fn every_kind_of_operator_works_behind_one_bound_and_behind_a_box() {
 }
 
 fn doubled(flow: Flow<impl InOrder<Item = u64>>) -> Flow<impl InOrder<Item = u64>> {
-    flow.map(|n| n * 2).map_async(4, async |n: u64| n).batch(3).flat_map(|batch| batch)
+    flow.map(|n| n * 2)
+        .map_async(4, async |n: u64| n)
+        .batch(3)
+        .flat_map(|batch| batch)
+        .take(100_000)
+        .zip(Flow::from_iter(0..))
+        .lanes(1)
+        .take_while(|(n, _)| n % 2 == 0)
+        .map(|(n, _)| n)
 }
 
 #[tokio::test]

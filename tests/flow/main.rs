@@ -3,6 +3,7 @@
 mod batch;
 mod boxed;
 mod dead_letters;
+mod enumerate;
 mod filter;
 mod filter_map;
 mod flat_map;
@@ -16,10 +17,15 @@ mod on_init;
 mod per_lane;
 mod place;
 mod retry;
+mod scan;
+mod skip;
 mod skip_errors;
 mod stats;
 #[path = "../support/mod.rs"]
 mod support;
+mod take;
+mod take_while;
+mod then;
 mod throttle;
 mod topology;
 mod try_filter_map;

@@ -117,7 +117,7 @@ async fn a_row_comes_out_as_soon_as_its_second_item_has_come() {
 async fn an_endless_side_is_joined_while_it_goes_on() {
     let watched = Watched::new();
     let flow = numbers(watched.endless()).demand(10, 5).bounded_join(Inner, counting(1), |_| (), |_| ());
-    let first: Vec<u64> = flow.demand(10, 5).map(|(n, _)| n).take(100).collect().await;
+    let first: Vec<u64> = flow.demand(10, 5).map(|(n, _)| n).into_stream().take(100).collect().await;
     assert_eq!(first.len(), 100);
     assert!(!watched.is_alive());
 }

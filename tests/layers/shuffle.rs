@@ -101,7 +101,7 @@ async fn lanes_that_never_ask_hold_nobody_up() {
         lane += 1;
         if lane == 1 { items.boxed() } else { stream::pending().boxed() }
     });
-    assert_eq!(flow.take(5000).count().await, 5000);
+    assert_eq!(flow.into_stream().take(5000).count().await, 5000);
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn a_lane_that_has_just_begun_has_its_turn_beside_lanes_that_want_much() {
         assert_eq!(flow.next().await, Some(false));
     }
     open.send(true).unwrap();
-    assert!(flow.take(100_000).any(async |late| late).await);
+    assert!(flow.into_stream().take(100_000).any(async |late| late).await);
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn edges_take_turns_though_each_batch_fills_the_next_edge() {
     for (max, min) in [(1, 0), (10, 5)] {
         let sources = [stream::repeat(0u64), stream::repeat(1)];
         let flow = Flow::from_streams(sources).lanes(2).shuffle().lanes(1).demand(max, min);
-        let first: Vec<u64> = flow.take(200).collect().await;
+        let first: Vec<u64> = flow.into_stream().take(200).collect().await;
         let ones = first.into_iter().sum::<u64>();
         assert!((50..=150).contains(&ones), "{ones} of 200 came from the second source at {max}/{min}");
     }

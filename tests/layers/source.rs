@@ -61,7 +61,8 @@ fn size_hints_of_sources_add_up() {
 #[tokio::test]
 async fn an_endless_iterator_is_read_as_far_as_it_is_asked() {
     let watched = Watched::new();
-    let first: Vec<_> = crate::support::numbers(watched.endless()).lanes(1).take(10).collect().await;
+    let first: Vec<_> =
+        crate::support::numbers(watched.endless()).lanes(1).into_stream().take(10).collect().await;
     assert!(first.into_iter().eq(0..10));
     assert!(watched.taken() <= 1500);
     assert!(!watched.is_alive());

@@ -171,6 +171,79 @@ proptest! {
     }
 
     #[test]
+    fn what_is_taken_by_number_is_in_order(shape in shape(), n in 0_usize..200, at_once in 1_usize..20) {
+        let later = |item: (usize, u16)| async move {
+            pend(item.1).await;
+            item
+        };
+        let all = model(&shape);
+        let taken = shape.run(placed(&shape).map_async(at_once, later).take(n).ordered().collect::<Vec<_>>());
+        prop_assert_eq!(taken.len(), n.min(all.len()));
+        let left = shape.run(placed(&shape).map_async(at_once, later).skip(n).ordered().collect::<Vec<_>>());
+        prop_assert_eq!(left.len(), all.len().saturating_sub(n));
+        for some in [taken, left] {
+            prop_assert!(some.is_sorted_by_key(|(at, _)| *at), "{:?}", some);
+            let mut all = all.iter();
+            prop_assert!(some.iter().all(|item| all.any(|one| one == item)), "{:?}", some);
+        }
+        // The operators before it are in one lane then.
+        let first = placed(&shape).map_async(at_once, later).ordered().take(n).shuffle().map(|item| item).ordered();
+        prop_assert_eq!(shape.run(first.collect::<Vec<_>>()), &all[..n.min(all.len())]);
+    }
+
+    #[test]
+    fn nothing_comes_out_after_the_first_that_ends_it(shape in shape(), at_once in 1_usize..20, rare in 8_u16..300) {
+        let holds = move |(_, n): &(usize, u16)| n % rare != 0;
+        let later = |item: (usize, u16)| async move {
+            pend(item.1).await;
+            item
+        };
+        let flow = || placed(&shape).map_async(at_once, later).take_while(holds);
+        let expected: Vec<_> = model(&shape).into_iter().take_while(holds).collect();
+        prop_assert_eq!(shape.run(flow().ordered().collect::<Vec<_>>()), expected.clone());
+        let further = flow().map_async(at_once, later).filter(|(_, n)| n % 2 == 1).shuffle().lanes(3).take_while(|_| true);
+        let odd: Vec<_> = expected.iter().copied().filter(|(_, n)| n % 2 == 1).collect();
+        prop_assert_eq!(shape.run(further.map(|item| item).ordered().collect::<Vec<_>>()), odd);
+        // Each is the last place for what is before it only.
+        let twice = flow().ordered().shuffle().map(|item| item).take_while(|(at, _)| *at < 30).ordered();
+        let low: Vec<_> = expected.iter().copied().take_while(|(at, _)| *at < 30).collect();
+        prop_assert_eq!(shape.run(twice.collect::<Vec<_>>()), low);
+    }
+
+    #[test]
+    fn numbers_and_futures_one_by_one_keep_the_order(shape in shape()) {
+        let flow = placed(&shape).enumerate().then(|(number, item)| async move {
+            pend(item.1).await;
+            (number, item)
+        });
+        let numbered = shape.run(flow.ordered().collect::<Vec<_>>());
+        prop_assert_eq!(numbered.iter().map(|(_, item)| *item).collect::<Vec<_>>(), model(&shape));
+        let mut numbers: Vec<_> = numbered.into_iter().map(|(number, _)| number).collect();
+        numbers.sort_unstable();
+        prop_assert!(numbers.into_iter().eq(0..model(&shape).len()));
+    }
+
+    #[test]
+    fn lanes_that_end_early_hold_up_no_other(shape in shape(), rare in 8_u16..300) {
+        let flow = placed(&shape).scan(|| 0, move |count, item| {
+            *count += 1;
+            (item.1 % rare != 0).then_some(item)
+        });
+        let some = shape.run(flow.ordered().collect::<Vec<_>>());
+        prop_assert!(some.is_sorted_by_key(|(at, _)| *at), "{:?}", some);
+        if model(&shape).iter().all(|(_, n)| n % rare != 0) {
+            prop_assert_eq!(some, model(&shape));
+        }
+    }
+
+    #[test]
+    fn pairs_are_a_source_in_order(shape in shape(), lanes in 1_usize..5) {
+        let pairs = placed(&shape).zip(placed(&shape).map(|(at, _)| at)).lanes(lanes).map(|((at, n), other)| (at, n, other));
+        let expected: Vec<_> = model(&shape).into_iter().map(|(at, n)| (at, n, at)).collect();
+        prop_assert_eq!(shape.run(pairs.ordered().collect::<Vec<_>>()), expected);
+    }
+
+    #[test]
     fn a_box_keeps_the_order(shape in shape()) {
         let flow = placed(&shape).boxed_in_order().filter(|(_, n)| n % 3 != 0).boxed_in_order().shuffle().lanes(3).map(|item| item);
         let expected: Vec<_> = model(&shape).into_iter().filter(|(_, n)| n % 3 != 0).collect();

@@ -166,7 +166,7 @@ async fn no_lane_starves_another_for_a_permit() {
                     n
                 });
             let mut from = [0, 0];
-            let mut flow = flow.take(read * 10);
+            let mut flow = flow.into_stream().take(read * 10);
             while let Some(which) = flow.next().await {
                 from[which as usize] += 1;
             }

@@ -111,7 +111,7 @@ async fn a_first_item_that_takes_long_holds_up_all_others_and_no_more() {
             assert_eq!(ahead, 20, "nothing has left the lane of the first item");
         }
         assert!(flow.next().now_or_never().is_none());
-        let got: Vec<u64> = flow.take(1000).collect().await;
+        let got: Vec<u64> = flow.into_stream().take(1000).collect().await;
         assert!(got.into_iter().eq(0..1000));
     }
 }

@@ -4,7 +4,7 @@
 //! 4 by the table R4.
 
 use crate::support::{numbers, r4, sorted};
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use gen_stage::Flow;
 use gen_stage::flow::Readable;
 use std::collections::{BTreeMap, BTreeSet, HashSet};

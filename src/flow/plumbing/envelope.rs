@@ -39,6 +39,13 @@ pub trait Envelope: Sealed {
     #[doc(hidden)]
     fn peek<T>(of: &Self::Of<T>) -> Option<&T>;
 
+    /// The number of the source's item that it was made of, if the envelope has one.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn place<T>(_of: &Self::Of<T>) -> Option<u64> {
+        None
+    }
+
     /// Makes any number of items of the item.
     #[doc(hidden)]
     fn expand<T, I: Iterator>(of: Self::Of<T>, f: impl FnOnce(T) -> I) -> Self::Many<I>;
@@ -143,6 +150,11 @@ impl Envelope for Numbered {
             Tagged::Whole(_, item) | Tagged::Part(_, item) => Some(item),
             Tagged::End(_) => None,
         }
+    }
+
+    #[inline(always)]
+    fn place<T>(tagged: &Tagged<T>) -> Option<u64> {
+        Some(tagged.number())
     }
 
     #[inline(always)]

@@ -132,8 +132,8 @@ where
     /// Restores the order before the crossing: after it, the lanes share the items anew.
     fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let above = self.upstream.settings().clone();
-        let uppers = self.upstream.build(tasks);
-        let ordered = Enumerated::new(OrderedLane::over(uppers, &above, tasks));
+        let (uppers, last) = tasks.in_order(|tasks| self.upstream.build(tasks));
+        let ordered = Enumerated::new(OrderedLane::over(uppers, last, &above, tasks));
         share(tasks, (&above.layer, vec![ordered]), &self.settings)
     }
 }

@@ -10,6 +10,8 @@ pub(super) mod place;
 pub(super) mod plan;
 pub(super) mod reporting;
 pub(super) mod sequence;
+pub(super) mod serial;
+pub(super) mod serial_step;
 pub(super) mod sink_driver;
 pub(super) mod step;
 pub(super) mod tasks;

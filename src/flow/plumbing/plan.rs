@@ -2,8 +2,9 @@ use crate::demand::Demand;
 use crate::dispatch::adapters::Route;
 use crate::flow::plumbing::envelope::Envelope;
 use crate::flow::plumbing::place::Layer;
+use crate::flow::plumbing::serial_step::SerialStep;
 use crate::flow::plumbing::tasks::Tasks;
-use crate::lane::Lane;
+use crate::lane::{Inlet, Lane};
 use crate::sealed::Sealed;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
@@ -44,6 +45,19 @@ pub trait Build<E: Envelope>: Plan {
     /// Builds the lanes of the last layer, and starts the tasks of the layers above it.
     #[doc(hidden)]
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane>;
+
+    /// The same with `step` done by the one task that reads the source, so that it goes by the order of the source.
+    /// Gives both back if there is no such task, or if operators are between it and the lanes.
+    #[doc(hidden)]
+    #[allow(clippy::type_complexity, reason = "a name for the result would say less")]
+    fn build_at_source<U, Op>(self, step: Op, _tasks: &mut Tasks) -> Result<Vec<Inlet<E::Of<U>>>, (Self, Op)>
+    where
+        Self: Sized,
+        U: Send + 'static,
+        Op: SerialStep<Self::Item, Out = U> + Send + 'static,
+    {
+        Err((self, step))
+    }
 }
 
 /// Something with a last layer that can be set up.

@@ -5,6 +5,8 @@ use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 /// An item with its place: the number of the source's item that it was made of.
@@ -27,6 +29,29 @@ impl<T> Tagged<T> {
         match self {
             Self::Whole(number, _) | Self::Part(number, _) | Self::End(number) => *number,
         }
+    }
+}
+
+/// The number of the last item of the source whose turn comes, if an operator has said so; the lowest, if several did.
+///
+/// An operator says so before it sends on what comes to the end of that number, so that `ordered` knows in time.
+#[derive(Debug, Clone)]
+pub struct LastPlace(Arc<AtomicU64>);
+
+impl LastPlace {
+    pub(in crate::flow) fn unknown() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+
+    /// Says that nothing comes out after this number.
+    pub(in crate::flow) fn set(&self, number: u64) {
+        self.0.fetch_min(number, Ordering::Relaxed);
+    }
+
+    /// Whether it is known to come before this number.
+    #[inline]
+    pub(in crate::flow) fn is_before(&self, number: u64) -> bool {
+        self.0.load(Ordering::Relaxed) < number
     }
 }
 

@@ -5,6 +5,7 @@ use crate::failure::{message_of, raise_in_drop};
 use crate::flow::monitor::{Launch, Losses};
 use crate::flow::plumbing::instruments::Instruments;
 use crate::flow::plumbing::place::{Fallen, Layer, Place};
+use crate::flow::plumbing::sequence::LastPlace;
 use crate::lane::SourceGate;
 use crate::meter::LaneMeter;
 use crate::sync::{unpoisoned, unpoisoned_if_free};
@@ -47,6 +48,8 @@ pub struct Tasks {
     signals: Vec<CancellationToken>,
     /// The counters of the items of the sources being built now.
     counters: Vec<Arc<AtomicU64>>,
+    /// The last place of what is being built now, if it is to be put in order.
+    last_place: Option<LastPlace>,
     aborted: bool,
     /// The first failure; raised once all tasks are gone.
     failure: Option<Failure>,
@@ -105,6 +108,7 @@ impl Tasks {
             instruments,
             signals: Vec::new(),
             counters: Vec::new(),
+            last_place: None,
             aborted: false,
             failure: None,
         }
@@ -166,6 +170,20 @@ impl Tasks {
         let built = build(self);
         self.signals = signals;
         built
+    }
+
+    /// Builds a plan whose items are put in order. Returns also where its operators say which is the last in that order.
+    pub(in crate::flow) fn in_order<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> (R, LastPlace) {
+        let last = LastPlace::unknown();
+        let outer = self.last_place.replace(last.clone());
+        let built = build(self);
+        self.last_place = outer;
+        (built, last)
+    }
+
+    /// Where an operator says which number in the source is the last that may come out.
+    pub(in crate::flow) fn last_place(&self) -> LastPlace {
+        self.last_place.clone().unwrap_or_else(LastPlace::unknown)
     }
 
     /// The gate of a source being built now.

@@ -45,6 +45,23 @@ impl Model {
         self.in_order = true;
     }
 
+    /// Whether the items that the layer begins with come in this order.
+    pub(crate) fn source_is_in_order(&self) -> bool {
+        self.source_in_order
+    }
+
+    /// The first `n`. What is above is not read to its end then.
+    pub(crate) fn take(&mut self, n: usize) {
+        self.numbers.truncate(n);
+        self.monitors.drain(..self.monitors.len().saturating_sub(1));
+    }
+
+    /// The first, as long as `f` says so.
+    pub(crate) fn take_while(&mut self, f: impl Fn(u64) -> bool) {
+        let n = self.numbers.iter().take_while(|n| f(**n)).count();
+        self.take(n);
+    }
+
     pub(crate) fn map(&mut self, f: impl Fn(u64) -> u64) {
         self.numbers.iter_mut().for_each(|n| *n = f(*n));
     }

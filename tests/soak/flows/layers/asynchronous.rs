@@ -15,6 +15,7 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("much_ordered", much_ordered),
     ("throttled_ordered", throttled_ordered),
     ("retry", retry),
+    ("then", then),
     ("flow_in_flow", flow_in_flow),
 ];
 
@@ -28,6 +29,12 @@ fn map_async_ordered(flow: Start, dice: &mut Dice<'_>) -> Items {
     dice.model.map(|n| n + 1);
     dice.model.ordered();
     flow.map_async(dice.limit(), dice.later()).ordered().items()
+}
+
+fn then(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.map(|n| n + 1);
+    dice.model.ordered();
+    flow.then(dice.later()).ordered().items()
 }
 
 fn filter_map_async(flow: Start, dice: &mut Dice<'_>) -> Items {

@@ -14,6 +14,7 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("uniq", uniq),
     ("merge", merge),
     ("merge_with_nothing", merge_with_nothing),
+    ("zip", zip),
 ];
 
 fn shuffle(flow: Start, dice: &mut Dice<'_>) -> Items {
@@ -96,4 +97,20 @@ fn merge_with_nothing(flow: Start, dice: &mut Dice<'_>) -> Items {
         .partition_by(|each| each.n % 2)
         .lanes(lanes)
         .items()
+}
+
+/// The numbers 0, 1, 2 … are added, where it is known which comes first.
+fn zip(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let (n, other) = dice.other(200);
+    let (lanes, (max, min)) = (dice.some(), dice.demand());
+    let in_order = dice.model.source_is_in_order();
+    if !in_order {
+        let counted = Flow::from_iter((0..).map(item)).lanes(lanes);
+        return flow.zip(counted).lanes(lanes).demand(max, min).map(|(each, _)| each).items();
+    }
+    dice.model.take(n as usize);
+    (0..).zip(&mut dice.model.numbers).for_each(|(at, n)| *n += at);
+    dice.model.ordered();
+    dice.model.crosses(lanes);
+    flow.zip(other).lanes(lanes).demand(max, min).map(|(each, other)| item(each.n + other.n)).items()
 }

@@ -43,6 +43,16 @@ impl Dice<'_> {
         self.random.between(1, 8)
     }
 
+    /// How many items from the start of the layer, where it is known which these are; else all of them.
+    fn some_of_the_first(&mut self) -> usize {
+        if self.model.source_is_in_order() { self.below(60) } else { self.model.numbers.len() }
+    }
+
+    /// Of so many numbers, about one ends what holds for the others; none does where it is not known which comes first.
+    fn rare(&mut self) -> u64 {
+        if self.model.source_is_in_order() { self.random.pick(&[20, 200]) } else { u64::MAX }
+    }
+
     fn demand(&mut self) -> (usize, usize) {
         let max = self.random.pick(&[1, 2, 3, 7, 1000]);
         (max, self.random.below(max))

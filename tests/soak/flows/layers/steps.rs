@@ -23,6 +23,14 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("skip_errors", skip_errors),
     ("dead_letters", dead_letters),
     ("boxed", boxed),
+    ("take", take),
+    ("take_of_all_lanes", take_of_all_lanes),
+    ("take_in_order", take_in_order),
+    ("skip", skip),
+    ("take_while", take_while),
+    ("take_while_in_order", take_while_in_order),
+    ("enumerate", enumerate),
+    ("scan", scan),
     ("boxed_in_order", boxed_in_order),
 ];
 
@@ -122,4 +130,68 @@ fn boxed_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
     dice.model.map(|n| n + 1);
     dice.model.ordered();
     flow.map(|each| item(each.n + 1)).boxed_in_order().filter(|_| true).ordered().items()
+}
+
+fn take(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let n = dice.some_of_the_first();
+    dice.model.take(n);
+    flow.take(n).items()
+}
+
+/// More than there are, so that it is known which.
+fn take_of_all_lanes(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.filter(|n| n % 3 != 0);
+    let n = dice.model.numbers.len() + dice.below(3);
+    dice.model.take(n);
+    flow.filter(|each| each.n % 3 != 0).take(n).items()
+}
+
+fn take_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let n = dice.some_of_the_first();
+    dice.model.take(n);
+    dice.model.map(|n| n + 1);
+    dice.model.ordered();
+    flow.take(n).map(|each| item(each.n + 1)).ordered().items()
+}
+
+fn skip(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let n = if dice.model.source_is_in_order() { dice.below(30) } else { 0 };
+    dice.model.numbers.drain(..n.min(dice.model.numbers.len()));
+    flow.skip(n).items()
+}
+
+fn take_while(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let rare = dice.rare();
+    dice.model.take_while(|n| n % rare != rare - 1);
+    flow.take_while(move |each| each.n % rare != rare - 1).items()
+}
+
+fn take_while_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let rare = dice.rare();
+    dice.model.map(|n| n + 1);
+    dice.model.take_while(|n| n % rare != rare - 1);
+    dice.model.ordered();
+    flow.map_async(dice.limit(), dice.later())
+        .take_while(move |each| each.n % rare != rare - 1)
+        .ordered()
+        .items()
+}
+
+fn enumerate(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let places = dice.model.source_is_in_order();
+    if places {
+        (0..).zip(&mut dice.model.numbers).for_each(|(at, n)| *n = (*n + at) % 1000);
+    }
+    flow.enumerate()
+        .map(move |(at, each)| if places { item((each.n + at as u64) % 1000) } else { each })
+        .items()
+}
+
+fn scan(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.map(|n| n + 1);
+    let add = |one: &mut u64, each: Item| {
+        *one = 1;
+        Some(item(each.n + *one))
+    };
+    flow.scan(|| 0, add).items()
 }
