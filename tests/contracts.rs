@@ -119,6 +119,7 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Present", Box::new(Present)),
         ("Whole", Box::new(Tagged::Whole(3, ()))),
         ("Throttle", Box::new(Throttle::per_second(1))),
+        ("Acquire", Box::new(Throttle::per_second(1).acquire())),
         ("OneEach", Box::new(OneEach)),
         ("Retry", Box::new(Retry::times(1).when(|_: &u64| true))),
         ("AnyError", Box::new(AnyError)),

@@ -45,6 +45,7 @@ pub use super::skip_errors::SkipErrors;
 pub use super::source::{Source, SourceLane};
 pub use super::stop_when::StopWhen;
 pub use super::take_sort::{Least, LeastOfAll};
+pub use super::throttle::rate::Acquire;
 pub use super::throttle::{Throttled, ThrottledLane};
 pub use super::through_stages::ThroughStages;
 pub use super::try_filter_map::TryFilterMap;

@@ -42,6 +42,7 @@
 //! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
 //! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
 //! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
+//! | hold one rate over several flows, and for what is tried again | [`Throttle`], [`Throttle::acquire`] |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring flows together | [`merge`](Flow::merge), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
@@ -267,5 +268,5 @@ pub use retry::Retry;
 pub use start::FlowHandle;
 pub use stats::{Bottleneck, BottleneckKind, FlowStats, LaneStats, LayerStats};
 pub use stream_flow::StreamFlow;
-pub use throttle::Throttle;
+pub use throttle::rate::Throttle;
 pub use topology::{Operator, Topology, TopologyLayer};

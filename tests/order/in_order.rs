@@ -44,7 +44,7 @@ proptest! {
     #[test]
     fn a_throttle_keeps_the_order(shape in shape(), per_second in 1_000_u64..1_000_000) {
         let slow = Throttle::per_second(per_second);
-        let flow = placed(&shape).throttle(slow).filter(|(_, n)| n % 3 != 0).throttle(slow).cost(|(_, n)| u64::from(n % 5));
+        let flow = placed(&shape).throttle(slow.clone()).filter(|(_, n)| n % 3 != 0).throttle(slow).cost(|(_, n)| u64::from(n % 5));
         let expected: Vec<_> = model(&shape).into_iter().filter(|(_, n)| n % 3 != 0).collect();
         prop_assert_eq!(paused(flow.ordered().collect::<Vec<_>>()), expected);
     }
