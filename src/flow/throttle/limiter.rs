@@ -27,11 +27,11 @@ struct Queue {
     /// The bucket as it will be when all that wait now have passed.
     ahead: Bucket,
     /// By the numbers in which they came.
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<u64, Queued>,
     next: u64,
 }
 
-struct Waiting {
+struct Queued {
     cost: u64,
     /// When it came.
     since: u64,
@@ -69,14 +69,14 @@ impl Queue {
         let planned = self.ahead.take(now, cost);
         let number = self.next;
         self.next += 1;
-        self.waiting.insert(number, Waiting { cost, since: now, planned, waker: None });
+        self.waiting.insert(number, Queued { cost, since: now, planned, waker: None });
         number
     }
 
     /// Gives out what is due. Those that it was given to are no longer in the queue.
-    fn give_out(&mut self, now: u64, after: &mut After) {
+    fn give_out(&mut self, now: u64, after: &mut WakersAfter) {
         while let Some(mut first) = self.waiting.first_entry() {
-            let Waiting { cost, since, planned, waker } = first.get_mut();
+            let Queued { cost, since, planned, waker } = first.get_mut();
             let due = self.bucket.due(*since, *cost);
             if due > now {
                 // It passes earlier than its timer says when some that were before it have gone.
@@ -94,7 +94,7 @@ impl Queue {
     }
 
     /// Looks whether it is the turn of a number; if not, returns when it will be.
-    fn poll(&mut self, number: u64, now: u64, waker: &Waker, after: &mut After) -> Option<u64> {
+    fn poll(&mut self, number: u64, now: u64, waker: &Waker, after: &mut WakersAfter) -> Option<u64> {
         after.replaced = self.waiting.get_mut(&number).and_then(|waiting| waiting.waker.take());
         self.give_out(now, after);
         let first = self.waiting.values().next().map(|first| self.bucket.due(first.since, first.cost));
@@ -109,7 +109,7 @@ impl Queue {
     }
 
     /// Gives a place back, and the tokens, if it was given some.
-    fn leave(&mut self, number: u64, cost: u64, now: u64, after: &mut After) {
+    fn leave(&mut self, number: u64, cost: u64, now: u64, after: &mut WakersAfter) {
         self.give_out(now, after);
         let earlier = match self.waiting.remove(&number) {
             Some(waiting) => {
@@ -125,12 +125,12 @@ impl Queue {
 
 /// What is done with wakers when the lock is free again: they are code of users'.
 #[derive(Default)]
-struct After {
+struct WakersAfter {
     wake: Vec<Waker>,
     replaced: Option<Waker>,
 }
 
-impl After {
+impl WakersAfter {
     fn run(self) {
         self.wake.into_iter().for_each(Waker::wake);
     }
@@ -145,8 +145,8 @@ impl Limiter {
     }
 
     /// Does `act` under the lock, and calls wakers after it.
-    fn with<R>(&self, act: impl FnOnce(&mut Queue, u64, &mut After) -> R) -> R {
-        let (now, mut after) = (Instant::now(), After::default());
+    fn with<R>(&self, act: impl FnOnce(&mut Queue, u64, &mut WakersAfter) -> R) -> R {
+        let (now, mut after) = (Instant::now(), WakersAfter::default());
         let mut queue = unpoisoned(self.queue.lock());
         let since = queue.since_start(now);
         let done = act(&mut queue, since, &mut after);
