@@ -8,9 +8,9 @@ use gen_stage::dispatch::{
 };
 use gen_stage::edge::{EdgeCounts, Receiver, Sender};
 use gen_stage::flow::adapters::{
-    AnyError, Batch, DeadLetters, Enumerated, FromStage, LaneReport, MapAsyncLane, MapAsyncLaneInOrder,
-    MapErr, MapOk, MapValues, OneEach, OrderedLane, Present, Retrying, Shuffle, SkipErrors, Source,
-    SourceLane, Stepped, Tagged, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
+    AnyError, Batch, DeadLetters, Dedup, DedupBy, Enumerated, FromStage, LaneReport, MapAsyncLane,
+    MapAsyncLaneInOrder, MapErr, MapOk, MapValues, OneEach, OrderedLane, Present, Retrying, Shuffle,
+    SkipErrors, Source, SourceLane, Stepped, Tagged, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
 };
 use gen_stage::flow::{
     Combiner, FlowEnd, FlowError, FlowHandle, FlowReport, FullOuter, Inner, IntoStages, LeftOuter, Retry,
@@ -72,6 +72,8 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<Stepped<Numbers, TryFilterMap<Unshared>>>();
     send::<Stepped<Numbers, MapValues<Unshared>>>();
     send::<Stepped<Numbers, SkipErrors>>();
+    send::<Stepped<Numbers, Dedup<Unshared>>>();
+    send::<Stepped<Numbers, DedupBy<Unshared, Unshared>>>();
     send::<Stepped<Numbers, Uniq<Unshared>>>();
     send::<Stepped<Numbers, UniqBy<Unshared, Unshared>>>();
     send::<Retrying<Unshared, (), std::future::Pending<Unshared>, AnyError>>();

@@ -10,6 +10,7 @@ pub use super::boxed::BoxedLane;
 pub use super::combine::combiner::CombinedPairs;
 pub use super::combine::{Combine, MergingTables};
 pub use super::dead_letters::{DeadLetters, DeadLettersLane};
+pub use super::dedup::{Dedup, DedupBy};
 pub use super::departition::lane::{DepartitionLane, Ending, Gather, LaneReport, LaneReports, ReportingEmit};
 pub use super::departition::{ByFns, Departition};
 pub use super::filter::{Filter, Reject};

@@ -35,7 +35,7 @@
 //! | to | use |
 //! |---|---|
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
-//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by) |
+//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by), [`dedup`](Flow::dedup), [`dedup_by`](Flow::dedup_by) |
 //! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`try_map_async`](Flow::try_map_async) |
 //! | block a thread for each item | [`map_blocking`](Flow::map_blocking) |
 //! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
@@ -147,6 +147,7 @@ mod stream_flow;
 // Item by item.
 mod map;
 
+mod dedup;
 mod filter;
 mod filter_map;
 mod flat_map;

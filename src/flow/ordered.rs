@@ -29,7 +29,7 @@ impl<P> Flow<P> {
     ///
     /// | between the source and `ordered` | |
     /// |---|---|
-    /// | work item by item: `map`, `filter`, `flat_map`, `inspect`, `uniq`, `try_map`, `skip_errors` … | yes |
+    /// | work item by item: `map`, `filter`, `flat_map`, `inspect`, `uniq`, `dedup`, `try_map`, `skip_errors` … | yes |
     /// | futures: `map_async`, `filter_map_async`, `try_map_async`, `map_blocking` | yes |
     /// | `throttle`, `dead_letters`, `on_init`, `stop_when`, `shuffle`, `boxed_in_order`, `ordered` itself | yes |
     /// | `batch`, `batch_by_weight`, with or without `within` | yes: a [batch](Flow::batch) stands where its last item stood |

@@ -3,6 +3,7 @@
 mod batch;
 mod boxed;
 mod dead_letters;
+mod dedup;
 mod filter;
 mod filter_map;
 mod flat_map;

@@ -108,6 +108,24 @@ proptest! {
     }
 
     #[test]
+    fn what_differs_from_the_one_before_comes_in_order(shape in shape()) {
+        let changes: Vec<_> = shape.run(placed(&shape).dedup_by(|(_, n)| n % 3).ordered().collect::<Vec<_>>());
+        let mut expected = model(&shape);
+        if shape.lanes == 1 {
+            expected.dedup_by_key(|(_, n)| *n % 3);
+            prop_assert_eq!(changes, expected);
+        } else {
+            prop_assert!(changes.is_sorted_by_key(|(at, _)| *at) && changes.len() <= expected.len());
+        }
+
+        // What one item became is in one lane, one after the other.
+        let changes: Vec<_> = shape.run(placed(&shape).dedup().ordered().collect::<Vec<_>>());
+        let mut expected = model(&shape);
+        expected.dedup();
+        prop_assert_eq!(changes, expected);
+    }
+
+    #[test]
     fn batches_come_in_the_order_of_their_last_items(shape in shape(), size in 1_usize..9, weight in 1_u64..200) {
         // Nothing is dropped, for a batch that waits for more stands where its lane has got to.
         let flow = || Flow::from_iter(shape.items.clone().into_iter().enumerate())
