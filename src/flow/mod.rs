@@ -89,6 +89,52 @@
 //! # });
 //! ```
 //!
+//! # Time-outs
+//! There is no operator for them. A limit of time belongs where it is known what may take so long, and what is there for
+//! a future or a `Stream` works as it is:
+//!
+//! | what may take so long | write |
+//! |---|---|
+//! | a future | [`tokio::time::timeout`] around it, in [`map_async`](Flow::map_async) and its like |
+//! | the next item of the source | `timeout` of tokio-stream on the source, before `.flow()` |
+//! | the next item of the flow | the same on the flow, where it is read |
+//! | the rest of a batch | [`within`](Flow::within) |
+//! | the end of a flow that is shut down | [`FlowHandle::shutdown`] |
+//!
+//! In a lane, between operators, a silence says nothing: items are shared by demand or by key, so a lane may have none for
+//! long while the others are busy.
+//! ```
+//! use gen_stage::prelude::*;
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//! use tokio::time::{Duration, sleep, timeout};
+//! use tokio_stream::StreamExt;
+//!
+//! # tokio_test::block_on(async {
+//! # tokio::time::pause();
+//! let second = Duration::from_secs(1);
+//! let ask = async |ms| {
+//!     sleep(Duration::from_millis(ms)).await;
+//!     ms
+//! };
+//! // A future that takes too long is an error, for `skip_errors`, `dead_letters`, `Retry` or `try_collect`.
+//! let late = Arc::new(AtomicU64::new(0));
+//! let answers = Flow::from_iter([10, 5000]).map_async(8, move |ms| timeout(second, ask(ms))).skip_errors(&late);
+//! assert_eq!(answers.collect::<Vec<u64>>().await, [10]);
+//! assert_eq!(late.load(Ordering::Relaxed), 1);
+//!
+//! // A source that is silent too long.
+//! let sensor = tokio_stream::iter([1, 2]).chain(tokio_stream::pending());
+//! let readings = sensor.timeout(second).flow().map_ok(|reading| reading * 10);
+//! assert!(readings.try_collect::<Vec<i32>>().await.is_err());
+//!
+//! // A flow of which nothing comes for too long.
+//! let hangs = Flow::from_iter([1]).map_async(1, async |_| std::future::pending::<u64>().await);
+//! let mut hangs = std::pin::pin!(hangs.timeout(second));
+//! assert!(hangs.next().await.unwrap().is_err());
+//! # });
+//! ```
+//!
 //! # What may follow what
 //! Operators that work item by item follow each other in any order. What brings items together, `reduce`, `group_by`,
 //! `count_by`, `sum_by`, `combine`, closes its layer: it is read, or goes into the next layer by `partition` or
