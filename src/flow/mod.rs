@@ -43,6 +43,8 @@
 //! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
 //! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
 //! | hold one rate over several flows, and for what is tried again | [`Throttle`], [`Throttle::acquire`] |
+//! | let the source go on while the reader is slow | [`conflate`](Flow::conflate), [`keep_newest`](Flow::keep_newest) |
+//! | take the newest item by the clock | [`sample`](Flow::sample), [`debounce`](Flow::debounce) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring flows together | [`merge`](Flow::merge), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
@@ -69,6 +71,7 @@
 //! | [`into_stream`](Flow::into_stream) | the same | it is meant for the end |
 //! | [`ordered`](Flow::ordered) | in one lane | do the heavy work before it, or [`shuffle`](Flow::shuffle) after it |
 //! | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort) | in one lane | as above |
+//! | [`conflate`](Flow::conflate), [`keep_newest`](Flow::keep_newest), [`sample`](Flow::sample), [`debounce`](Flow::debounce) | in one lane | `lanes` after it |
 //! | [`lanes(1)`](Flow::lanes) | in one lane | leave it out, or `shuffle` after it |
 //! | a partition by few keys | in as many lanes as there are keys with items | partition by more keys |
 //! | [`collect`](Flow::collect), [`forward`](Flow::forward), `next` | lanes go on in parallel; what they made is read by one task | [`for_each`](Flow::for_each), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum) run in the lanes |
@@ -225,6 +228,12 @@ mod batch;
 mod bucket;
 mod throttle;
 mod weigh;
+
+// By the reader's pace, and by the clock.
+mod conflate;
+mod debounce;
+mod keep_newest;
+mod sample;
 
 // Batches and lanes.
 mod map_batch;

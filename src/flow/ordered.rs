@@ -33,6 +33,7 @@ impl<P> Flow<P> {
     /// | futures: `map_async`, `filter_map_async`, `try_map_async`, `map_blocking` | yes |
     /// | `throttle`, `dead_letters`, `on_init`, `stop_when`, `shuffle`, `boxed_in_order`, `ordered` itself | yes |
     /// | `batch`, `batch_by_weight`, with or without `within` | yes: a [batch](Flow::batch) stands where its last item stood |
+    /// | `conflate`, `keep_newest`, `sample`, `debounce` | yes: in the order in which items came out of it |
     /// | `partition…`, `merge`, joins: lanes or flows are mixed | no |
     /// | `per_lane`, `map_batch`, `boxed`: there is no telling what was made of which item | no |
     /// | `window`, `reduce`, `combine`, `departition`: what comes out is of many items | no |

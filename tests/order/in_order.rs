@@ -126,6 +126,20 @@ proptest! {
     }
 
     #[test]
+    fn what_was_held_comes_in_the_order_in_which_it_went_out(shape in shape(), lanes in 1_usize..4) {
+        let pieces = placed(&shape)
+            .lanes(1)
+            .map(|item| vec![item])
+            .conflate(Extend::extend)
+            .lanes(lanes)
+            .map_async(3, |piece| async move {
+                pend(piece[0].1).await;
+                piece
+            });
+        prop_assert_eq!(shape.run(pieces.ordered().collect::<Vec<_>>()).concat(), model(&shape));
+    }
+
+    #[test]
     fn batches_come_in_the_order_of_their_last_items(shape in shape(), size in 1_usize..9, weight in 1_u64..200) {
         // Nothing is dropped, for a batch that waits for more stands where its lane has got to.
         let flow = || Flow::from_iter(shape.items.clone().into_iter().enumerate())
