@@ -50,6 +50,9 @@ pub struct Demand {
 pub(crate) const MOST: usize = usize::MAX >> (usize::BITS / 3);
 
 impl Demand {
+    /// One item at a time.
+    pub(crate) const ONE: Self = Self { max: 1, min: 0 };
+
     /// Takes both bounds, in items.
     ///
     /// # Errors

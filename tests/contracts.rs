@@ -8,9 +8,10 @@ use gen_stage::dispatch::{
 };
 use gen_stage::edge::{EdgeCounts, Receiver, Sender};
 use gen_stage::flow::adapters::{
-    AnyError, Batch, DeadLetters, Enumerated, FromStage, LaneReport, MapAsyncLane, MapAsyncLaneInOrder,
-    MapErr, MapOk, MapValues, OneEach, OrderedLane, Present, Retrying, Shuffle, SkipErrors, Source,
-    SourceLane, Stepped, Tagged, Throttled, TryFilterMap, TryMap, Uniq, UniqBy, When,
+    AnyError, Batch, Conflating, DeadLetters, Debouncing, Dedup, DedupBy, Enumerated, FromStage, Holding,
+    LaneReport, MapAsyncLane, MapAsyncLaneInOrder, MapErr, MapOk, MapValues, Newest, OneEach, OrderedLane,
+    Present, Retrying, Sampling, Shuffle, SkipErrors, Source, SourceLane, Stepped, Tagged, Throttled,
+    TryFilterMap, TryMap, Uniq, UniqBy, When,
 };
 use gen_stage::flow::{
     Combiner, FlowEnd, FlowError, FlowHandle, FlowReport, FullOuter, Inner, IntoStages, LeftOuter, Retry,
@@ -65,6 +66,10 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     sync::<Tagged<u64>>();
     send::<Flow<Batch<Numbers, OneEach>>>();
     send::<Flow<Throttled<Numbers, OneEach>>>();
+    send::<Flow<Holding<Numbers, Conflating<Unshared, Unshared>>>>();
+    send::<Flow<Holding<Numbers, Newest<Unshared>>>>();
+    send::<Flow<Holding<Numbers, Sampling<Unshared>>>>();
+    send::<Flow<Holding<Numbers, Debouncing<Unshared>>>>();
     send::<Flow<DeadLetters<Numbers, stream::Empty<Unshared>>>>();
     send::<Stepped<Numbers, MapOk<Unshared>>>();
     send::<Stepped<Numbers, MapErr<Unshared>>>();
@@ -72,6 +77,8 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<Stepped<Numbers, TryFilterMap<Unshared>>>();
     send::<Stepped<Numbers, MapValues<Unshared>>>();
     send::<Stepped<Numbers, SkipErrors>>();
+    send::<Stepped<Numbers, Dedup<Unshared>>>();
+    send::<Stepped<Numbers, DedupBy<Unshared, Unshared>>>();
     send::<Stepped<Numbers, Uniq<Unshared>>>();
     send::<Stepped<Numbers, UniqBy<Unshared, Unshared>>>();
     send::<Retrying<Unshared, (), std::future::Pending<Unshared>, AnyError>>();
@@ -119,6 +126,7 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Present", Box::new(Present)),
         ("Whole", Box::new(Tagged::Whole(3, ()))),
         ("Throttle", Box::new(Throttle::per_second(1))),
+        ("Acquire", Box::new(Throttle::per_second(1).acquire())),
         ("OneEach", Box::new(OneEach)),
         ("Retry", Box::new(Retry::times(1).when(|_: &u64| true))),
         ("AnyError", Box::new(AnyError)),

@@ -83,6 +83,7 @@ export class FlowSection {
       el("div", "", this.outWord, this.numbers),
       pair("Discarded", this.losses),
       pair("Late", (this.late = el("dd"))),
+      pair("Replaced", (this.replaced = el("dd"))),
     );
     const top = el("div", "title", el("p", "kind", "Flow"), title, this.state);
     this.element = el("section", "watched", el("header", "head", el("div", "", top, this.held), this.figures));
@@ -101,6 +102,7 @@ export class FlowSection {
     say(this.numbers, count(out.items));
     say(this.losses, count(flow.discarded));
     say(this.late, count(flow.late));
+    say(this.replaced, count(flow.replaced));
     if (flow.state === "running") this.spark.add(out.items, snapshot.at_ms);
     const planned = flow.layers.length === 0;
     this.graph.element.hidden = this.details.hidden = this.figures.hidden = planned;

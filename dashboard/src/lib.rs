@@ -50,7 +50,7 @@
 //! | `state` | `planned` until it has started, `running`, `ended` when all lanes have, or `failed` |
 //! | `window_ms` | for how long rates and shares are: up to 10 s or two intervals; 0 if there is nothing to compare with |
 //! | `read`, `read_per_second` | items that the reader has taken |
-//! | `discarded`, `late` | as in [`FlowStats`](gen_stage::flow::FlowStats) |
+//! | `discarded`, `late`, `replaced` | as in [`FlowStats`](gen_stage::flow::FlowStats) |
 //! | `failure` | `null`, or why it failed, and where |
 //! | `bottleneck` | `null`, or the [`Bottleneck`](gen_stage::flow::Bottleneck) of the window, of the whole time when the flow has ended: `text`, `kind` (`source`, `layer`, `lane`, `sink`, `reader`), `layer`, `lane`, `waited` |
 //! | `layers` | as below; what feeds others comes first |
@@ -122,7 +122,7 @@
 //! let lines = [&flow["layers"][0]["line"], &flow["layers"][1]["line"]];
 //! let expected = json!({
 //!     "name": "numbers", "state": "ended", "window_ms": 0, "read": 3, "read_per_second": null,
-//!     "discarded": 0, "late": 0, "failure": null, "bottleneck": null,
+//!     "discarded": 0, "late": 0, "replaced": 0, "failure": null, "bottleneck": null,
 //!     "layers": [
 //!         layer("numbers", lines[0], &[], lane(0, 6), &[1], false),
 //!         layer("even", lines[1], &["filter"], lane(6, 3), &[], true),

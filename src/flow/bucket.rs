@@ -21,17 +21,46 @@ impl Bucket {
         Self { amount: amount.into(), per: per.as_nanos(), burst: burst.into(), full: 0 }
     }
 
+    /// The time from which on what costs `cost` tokens may pass.
+    ///
+    /// A cost above what the bucket holds waits until it is full. After a [`take`](Self::take) the time is never earlier
+    /// than before it.
+    pub(super) fn due(&self, now: u64, cost: u64) -> u64 {
+        let missing = self.burst - u128::from(cost).min(self.burst);
+        let at = self.full_from(now).saturating_sub(missing.saturating_mul(self.per)).div_ceil(self.amount);
+        u64::try_from(at).unwrap_or(u64::MAX)
+    }
+
     /// Takes `cost` tokens; returns the time from which on what they pay for may pass.
     ///
-    /// A cost above what the bucket holds waits until it is full, and leaves a debt that delays what comes next. A
-    /// later call never returns an earlier time.
+    /// A cost above what the bucket holds leaves a debt that delays what comes next.
     pub(super) fn take(&mut self, now: u64, cost: u64) -> u64 {
-        let cost = u128::from(cost);
-        let full = self.full.max(u128::from(now) * self.amount);
-        self.full = full.saturating_add(cost.saturating_mul(self.per));
-        let missing = self.burst - cost.min(self.burst);
-        let at = full.saturating_sub(missing.saturating_mul(self.per)).div_ceil(self.amount);
-        u64::try_from(at).unwrap_or(u64::MAX)
+        let at = self.due(now, cost);
+        self.full = self.full_from(now).saturating_add(self.worth(cost));
+        at
+    }
+
+    /// Puts `cost` tokens back, as far as there is room; returns by how much earlier that makes what comes next, in the
+    /// units of the bucket.
+    pub(super) fn put_back(&mut self, now: u64, cost: u64) -> u128 {
+        let full = self.full_from(now);
+        self.full = full.saturating_sub(self.worth(cost)).max(u128::from(now) * self.amount);
+        full - self.full
+    }
+
+    /// Makes what comes next earlier by this much.
+    pub(super) fn bring_forward(&mut self, by: u128) {
+        self.full = self.full.saturating_sub(by);
+    }
+
+    /// In how long so many tokens come, in the units of the bucket.
+    pub(super) fn worth(&self, cost: u64) -> u128 {
+        u128::from(cost).saturating_mul(self.per)
+    }
+
+    /// When it is full again, which is not before `now`.
+    fn full_from(&self, now: u64) -> u128 {
+        self.full.max(u128::from(now) * self.amount)
     }
 }
 
@@ -90,6 +119,17 @@ mod tests {
         assert_eq!(bucket.take(u64::MAX, u64::MAX), u64::MAX);
         let mut slow = Bucket::new(1, Duration::MAX, 1);
         assert_eq!([slow.take(5, 1), slow.take(5, 1)], [5, u64::MAX]);
+    }
+
+    #[test]
+    fn what_is_put_back_can_be_taken_again_and_never_makes_more_than_the_burst() {
+        let mut bucket = per_second(10, 3);
+        assert_eq!([bucket.take(0, 3), bucket.take(0, 2)], [0, SECOND / 5]);
+        bucket.put_back(0, 2);
+        assert_eq!(bucket.take(0, 1), SECOND / 10);
+        let late = 100 * SECOND;
+        bucket.put_back(late, 50);
+        assert_eq!([bucket.take(late, 3), bucket.take(late, 1)], [late, late + SECOND / 10]);
     }
 
     /// The same bucket, counted in another way: a level in fractions of a token, and when it was last looked at.

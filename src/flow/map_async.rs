@@ -38,6 +38,9 @@ impl<P> Flow<P> {
     /// what was started is driven to its end on all cores, whatever the reader, the operators after this one, or an
     /// adapter of [`per_lane`](Flow::per_lane) do meanwhile.
     ///
+    /// For a limit of the time of each future, put [`tokio::time::timeout`] around it: see
+    /// [time-outs](crate::flow#time-outs).
+    ///
     /// # Demand
     /// While anything is asked for, items are taken until `n` futures are in flight, and again as soon as one has
     /// finished. A lane holds at most `n` futures and results that were not read yet, besides what its edges hold.
@@ -114,6 +117,7 @@ impl<P> Flow<P> {
     /// # Source
     /// Nothing in Flow: there, a stage that waits for a request holds up its lane, and lanes are the concurrency.
     /// Akka's `mapAsyncUnordered`.
+    #[doc(alias = "timeout")]
     #[track_caller]
     pub fn map_async<Fut, F>(self, n: usize, f: F) -> Flow<MapAsync<P, Fut, F>>
     where

@@ -35,7 +35,7 @@
 //! | to | use |
 //! |---|---|
 //! | start | [`.flow()`](crate::StreamFlow::flow), [`from_iter`](Flow::from_iter), [`from_iters`](Flow::from_iters), [`from_streams`](Flow::from_streams), [`from_stages`](Flow::from_stages) |
-//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by) |
+//! | work item by item | [`map`](Flow::map), [`filter`](Flow::filter), [`reject`](Flow::reject), [`filter_map`](Flow::filter_map), [`flat_map`](Flow::flat_map), [`inspect`](Flow::inspect), [`map_values`](Flow::map_values), [`uniq`](Flow::uniq), [`uniq_by`](Flow::uniq_by), [`dedup`](Flow::dedup), [`dedup_by`](Flow::dedup_by) |
 //! | take some of the items, number them | [`take`](Flow::take), [`skip`](Flow::skip), [`take_while`](Flow::take_while), [`skip_while`](Flow::skip_while), [`enumerate`](Flow::enumerate) |
 //! | keep a state in each lane | [`scan`](Flow::scan); per key, [`emit_and_reduce`](Flow::emit_and_reduce) |
 //! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`try_map_async`](Flow::try_map_async); one after the other, [`then`](Flow::then) |
@@ -44,11 +44,14 @@
 //! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
 //! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
 //! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
+//! | hold one rate over several flows, and for what is tried again | [`Throttle`], [`Throttle::acquire`] |
+//! | let the source go on while the reader is slow | [`conflate`](Flow::conflate), [`keep_newest`](Flow::keep_newest) |
+//! | take the newest item by the clock | [`sample`](Flow::sample), [`debounce`](Flow::debounce) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring flows together | [`merge`](Flow::merge), [`zip`](Flow::zip), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
 //! | cut into windows | [`window`](Flow::window), and the module [`window`](crate::window) |
-//! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`combine`](Flow::combine) |
+//! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`group_by_ref`](Flow::group_by_ref), [`count_by_ref`](Flow::count_by_ref), [`sum_by_ref`](Flow::sum_by_ref), [`combine`](Flow::combine) |
 //! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
@@ -71,6 +74,7 @@
 //! | [`ordered`](Flow::ordered) | in one lane | do the heavy work before it, or [`shuffle`](Flow::shuffle) after it |
 //! | [`zip`](Flow::zip) | in all lanes; what makes the pairs is one task, after both flows were put in order | do the heavy work before or after it |
 //! | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort) | in one lane | as `ordered` |
+//! | [`conflate`](Flow::conflate), [`keep_newest`](Flow::keep_newest), [`sample`](Flow::sample), [`debounce`](Flow::debounce) | in one lane | `lanes` after it |
 //! | [`lanes(1)`](Flow::lanes) | in one lane | leave it out, or `shuffle` after it |
 //! | a partition by few keys | in as many lanes as there are keys with items | partition by more keys |
 //! | [`collect`](Flow::collect), [`forward`](Flow::forward), `next` | lanes go on in parallel; what they made is read by one task | [`for_each`](Flow::for_each), [`into_sinks`](Flow::into_sinks), [`count`](Flow::count), [`sum`](Flow::sum) run in the lanes |
@@ -88,6 +92,52 @@
 //! // On four lanes.
 //! let in_parallel = Flow::from_iter(0..).take(40).lanes(4).map(heavy);
 //! assert_eq!(one_by_one.fold(0, async |sum, some| sum + some).await, in_parallel.sum::<u64>().await);
+//! # });
+//! ```
+//!
+//! # Time-outs
+//! There is no operator for them. A limit of time belongs where it is known what may take so long, and what is there for
+//! a future or a `Stream` works as it is:
+//!
+//! | what may take so long | write |
+//! |---|---|
+//! | a future | [`tokio::time::timeout`] around it, in [`map_async`](Flow::map_async) and its like |
+//! | the next item of the source | `timeout` of tokio-stream on the source, before `.flow()` |
+//! | the next item of the flow | the same on the flow, where it is read |
+//! | the rest of a batch | [`within`](Flow::within) |
+//! | the end of a flow that is shut down | [`FlowHandle::shutdown`] |
+//!
+//! In a lane, between operators, a silence says nothing: items are shared by demand or by key, so a lane may have none for
+//! long while the others are busy.
+//! ```
+//! use gen_stage::prelude::*;
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//! use tokio::time::{Duration, sleep, timeout};
+//! use tokio_stream::StreamExt;
+//!
+//! # tokio_test::block_on(async {
+//! # tokio::time::pause();
+//! let second = Duration::from_secs(1);
+//! let ask = async |ms| {
+//!     sleep(Duration::from_millis(ms)).await;
+//!     ms
+//! };
+//! // A future that takes too long is an error, for `skip_errors`, `dead_letters`, `Retry` or `try_collect`.
+//! let late = Arc::new(AtomicU64::new(0));
+//! let answers = Flow::from_iter([10, 5000]).map_async(8, move |ms| timeout(second, ask(ms))).skip_errors(&late);
+//! assert_eq!(answers.collect::<Vec<u64>>().await, [10]);
+//! assert_eq!(late.load(Ordering::Relaxed), 1);
+//!
+//! // A source that is silent too long.
+//! let sensor = tokio_stream::iter([1, 2]).chain(tokio_stream::pending());
+//! let readings = sensor.timeout(second).flow().map_ok(|reading| reading * 10);
+//! assert!(readings.try_collect::<Vec<i32>>().await.is_err());
+//!
+//! // A flow of which nothing comes for too long.
+//! let hangs = Flow::from_iter([1]).map_async(1, async |_| std::future::pending::<u64>().await);
+//! let mut hangs = std::pin::pin!(hangs.timeout(second));
+//! assert!(hangs.next().await.unwrap().is_err());
 //! # });
 //! ```
 //!
@@ -149,6 +199,7 @@ mod stream_flow;
 // Item by item.
 mod map;
 
+mod dedup;
 mod filter;
 mod filter_map;
 mod flat_map;
@@ -192,6 +243,12 @@ mod bucket;
 mod throttle;
 mod weigh;
 
+// By the reader's pace, and by the clock.
+mod conflate;
+mod debounce;
+mod keep_newest;
+mod sample;
+
 // Batches and lanes.
 mod map_batch;
 mod on_init;
@@ -218,6 +275,7 @@ mod fold;
 mod on_trigger;
 
 mod group_by;
+mod group_by_ref;
 
 mod combine;
 
@@ -282,5 +340,5 @@ pub use retry::Retry;
 pub use start::FlowHandle;
 pub use stats::{Bottleneck, BottleneckKind, FlowStats, LaneStats, LayerStats};
 pub use stream_flow::StreamFlow;
-pub use throttle::Throttle;
+pub use throttle::rate::Throttle;
 pub use topology::{Operator, Topology, TopologyLayer};

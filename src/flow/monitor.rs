@@ -36,6 +36,12 @@ impl Monitor {
         self.0.get().map_or(0, |shown| shown.losses.late())
     }
 
+    /// How many items gave way to newer ones while they were held, so far; see [`Flow::replaced`](crate::Flow::replaced).
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.0.get().map_or(0, |shown| shown.losses.replaced())
+    }
+
     /// What each lane has taken and sent so far, what waits on its way, and what lanes did with their time since the first
     /// call of this after the flow has started.
     ///
@@ -68,7 +74,12 @@ impl Monitor {
     #[must_use]
     pub fn stats(&self) -> FlowStats {
         let stats = self.0.get().map(|shown| FlowStats::of(&shown.instruments, &shown.topology));
-        FlowStats { discarded: self.discarded(), late: self.late(), ..stats.unwrap_or_default() }
+        FlowStats {
+            discarded: self.discarded(),
+            late: self.late(),
+            replaced: self.replaced(),
+            ..stats.unwrap_or_default()
+        }
     }
 
     /// Shows a failure that the tasks of the flow do not know of.
@@ -101,7 +112,11 @@ impl Monitor {
 
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Monitor").field("discarded", &self.discarded()).field("late", &self.late()).finish()
+        f.debug_struct("Monitor")
+            .field("discarded", &self.discarded())
+            .field("late", &self.late())
+            .field("replaced", &self.replaced())
+            .finish()
     }
 }
 
@@ -110,6 +125,7 @@ impl fmt::Debug for Monitor {
 pub(super) struct Losses {
     pub(super) discarded: Arc<AtomicU64>,
     pub(super) late: Arc<AtomicU64>,
+    pub(super) replaced: Arc<AtomicU64>,
 }
 
 impl Losses {
@@ -123,6 +139,10 @@ impl Losses {
 
     pub(super) fn late(&self) -> u64 {
         self.late.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn replaced(&self) -> u64 {
+        self.replaced.load(Ordering::Relaxed)
     }
 }
 

@@ -29,11 +29,12 @@ impl<P> Flow<P> {
     ///
     /// | between the source and `ordered` | |
     /// |---|---|
-    /// | work item by item: `map`, `filter`, `flat_map`, `inspect`, `uniq`, `try_map`, `skip_errors` … | yes |
+    /// | work item by item: `map`, `filter`, `flat_map`, `inspect`, `uniq`, `dedup`, `try_map`, `skip_errors` … | yes |
     /// | `take`, `skip`, `take_while`, `skip_while`, `enumerate`, `scan`, `then`, `zip` | yes: see each for which items they are |
     /// | futures: `map_async`, `filter_map_async`, `try_map_async`, `map_blocking` | yes |
     /// | `throttle`, `dead_letters`, `on_init`, `stop_when`, `shuffle`, `boxed_in_order`, `ordered` itself | yes |
     /// | `batch`, `batch_by_weight`, with or without `within` | yes: a [batch](Flow::batch) stands where its last item stood |
+    /// | `conflate`, `keep_newest`, `sample`, `debounce` | yes: in the order in which items came out of it |
     /// | `partition…`, `merge`, joins: lanes or flows are mixed | no |
     /// | `per_lane`, `map_batch`, `boxed`: there is no telling what was made of which item | no |
     /// | `window`, `reduce`, `combine`, `departition`: what comes out is of many items | no |

@@ -42,6 +42,8 @@ pub struct FlowReport {
     /// How many items came too late for their windows, or too far ahead, and were dropped; see
     /// [`Flow::late`](crate::Flow::late).
     pub late: u64,
+    /// How many items gave way to newer ones while they were held; see [`Flow::replaced`](crate::Flow::replaced).
+    pub replaced: u64,
     /// The time from its start to its end, by tokio's clock.
     pub ran: Duration,
     /// The time from when it was first told to shut down to its end, by tokio's clock; `None` when it was not told

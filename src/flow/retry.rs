@@ -16,6 +16,9 @@ use tokio::time::{Sleep, sleep};
 /// the first repetition is 100 ms; each later pause is twice as long as the one before, and never more than 30 seconds,
 /// unless [`backoff`](Retry::backoff) and [`max_delay`](Retry::max_delay) say otherwise.
 ///
+/// A [`throttle`](crate::Flow::throttle) before it counts items, and no repetitions. For a rate that all attempts keep,
+/// each of them begins with [`Throttle::acquire`](crate::flow::Throttle::acquire).
+///
 /// # Examples
 /// ```
 /// use gen_stage::flow::Retry;

@@ -42,6 +42,8 @@ pub struct FlowStats {
     pub discarded: u64,
     /// How many items came too late for their windows, or too far ahead; see [`Flow::late`](super::Flow::late).
     pub late: u64,
+    /// How many items gave way to newer ones while they were held; see [`Flow::replaced`](super::Flow::replaced).
+    pub replaced: u64,
     /// The panic that ended the flow, and where it was, or that its runtime was shut down. It is there as soon as the reader
     /// or the handle of the flow has learned of it. The error of a sink or of an item goes to the caller only.
     pub failure: Option<Arc<str>>,
@@ -320,6 +322,9 @@ impl fmt::Display for FlowStats {
             }
         }
         write!(f, "read {}, discarded {}, late {}", self.read, self.discarded, self.late)?;
+        if self.replaced > 0 {
+            write!(f, ", replaced {}", self.replaced)?;
+        }
         match &self.failure {
             Some(failure) => write!(f, "\nfailed: {failure}"),
             None => Ok(()),

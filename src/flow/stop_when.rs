@@ -1,4 +1,5 @@
 use super::flow::Flow;
+use super::monitor::Losses;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
 use super::plumbing::serial_step::SerialStep;
@@ -80,8 +81,7 @@ impl<P> StopWhen<P> {
     /// What counts the items of the sources, if anything does.
     fn counter(&self, tasks: &Tasks) -> Option<Arc<AtomicU64>> {
         self.meter.as_ref().map(|meter| {
-            let _ = meter.discarded.set(Arc::clone(tasks.discarded()));
-            let _ = meter.late.set(Arc::clone(tasks.late()));
+            let _ = meter.losses.set(tasks.losses().clone());
             Arc::clone(&meter.taken)
         })
     }
@@ -92,8 +92,7 @@ impl<P> StopWhen<P> {
 pub(super) struct Meter {
     taken: Arc<AtomicU64>,
     /// Known once the flow runs.
-    discarded: OnceLock<Arc<AtomicU64>>,
-    late: OnceLock<Arc<AtomicU64>>,
+    losses: OnceLock<Losses>,
     ended: OnceLock<Instant>,
     complete: AtomicBool,
 }
@@ -106,12 +105,17 @@ impl Meter {
 
     /// Items dropped before any operator or reader took them.
     pub(super) fn discarded(&self) -> u64 {
-        self.discarded.get().map_or(0, |discarded| discarded.load(Ordering::Relaxed))
+        self.losses.get().map_or(0, Losses::discarded)
     }
 
     /// Items that came too late for their windows.
     pub(super) fn late(&self) -> u64 {
-        self.late.get().map_or(0, |late| late.load(Ordering::Relaxed))
+        self.losses.get().map_or(0, Losses::late)
+    }
+
+    /// Items that gave way to newer ones while they were held.
+    pub(super) fn replaced(&self) -> u64 {
+        self.losses.get().map_or(0, Losses::replaced)
     }
 
     /// When the flow ended: the time of the first call.
@@ -129,7 +133,7 @@ impl Meter {
     }
 
     pub(super) fn has_started(&self) -> bool {
-        self.discarded.get().is_some()
+        self.losses.get().is_some()
     }
 }
 

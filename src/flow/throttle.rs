@@ -1,24 +1,24 @@
+pub(super) mod limiter;
+pub(super) mod rate;
+
 use super::bounds::Open;
-use super::bucket::Bucket;
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
+use super::throttle::limiter::Waiter;
+use super::throttle::rate::Throttle;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::coop::give_way;
-use crate::lane::{Each, Lane, Origins, Timer, poll_one};
+use crate::lane::{Each, Lane, Origins, poll_one};
 use crate::sealed::Sealed;
-use crate::sync::unpoisoned;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::time::Instant;
 
 impl<P, W> Sealed for Throttled<P, W> {}
 
@@ -32,14 +32,16 @@ impl<P> Flow<P> {
     /// Lets items through at a rate, over all lanes together; the others wait, and none is dropped.
     ///
     /// The lanes of the layer share a token bucket: see [`Throttle`]. Each item takes 1 token, or as many as
-    /// [`cost`](Flow::cost) says, and waits in its lane until the tokens are there.
+    /// [`cost`](Flow::cost) says, and waits in its lane until the tokens are there. With a clone of the throttle, other
+    /// flows share the rate too, and so do futures: what is tried again after this operator is not counted by it, see
+    /// [`Throttle::acquire`].
     ///
     /// # Demand
     /// A lane holds at most one item that waits. Meanwhile what feeds the lane is stopped.
     ///
     /// # Ordering
-    /// Each lane keeps its order. Lanes are served in the order in which they come to the bucket, which need not be
-    /// that of the source; [`ordered`](Flow::ordered) can follow.
+    /// Each lane keeps its order. All that share the throttle are served in the order in which they come to the bucket,
+    /// which need not be that of the source; [`ordered`](Flow::ordered) can follow.
     ///
     /// # Panics
     /// The flow panics when the runtime of its lanes has no timers.
@@ -121,83 +123,6 @@ impl<P: Open> Flow<Throttled<P, OneEach>> {
     }
 }
 
-/// A rate and a burst: how many items pass in a time, and how many at once.
-///
-/// It is a bucket of tokens, full at the start. Tokens come in at the rate while there is room; each item takes out
-/// what it costs, by default 1. In any span of time, at most the burst passes, plus what the rate gives in that span.
-///
-/// # Examples
-/// ```
-/// use gen_stage::flow::Throttle;
-/// use std::time::Duration;
-///
-/// assert_eq!(Throttle::per_second(100), Throttle::new(100, Duration::from_secs(1)).burst(1));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use = "a throttle does nothing until it is given to a flow"]
-pub struct Throttle {
-    amount: u64,
-    per: Duration,
-    burst: u64,
-}
-
-/// The default burst is what comes due in this time. Timers go by the millisecond, so with a burst of 1 a high rate
-/// would not be reached.
-const DEFAULT_BURST: Duration = Duration::from_millis(10);
-
-impl Throttle {
-    /// Lets `amount` items through in a second, at least 1.
-    ///
-    /// # Panics
-    /// When `amount` is 0.
-    ///
-    /// # Examples
-    /// ```
-    /// let _ = gen_stage::flow::Throttle::per_second(100);
-    /// ```
-    #[track_caller]
-    pub fn per_second(amount: u64) -> Self {
-        Self::new(amount, Duration::from_secs(1))
-    }
-
-    /// Lets `amount` items through, at least 1, in the time `per`, which is above 0.
-    ///
-    /// # Panics
-    /// When one of them is 0.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::time::Duration;
-    /// let _ = gen_stage::flow::Throttle::new(5000, Duration::from_secs(3600));
-    /// ```
-    #[track_caller]
-    pub fn new(amount: u64, per: Duration) -> Self {
-        assert!(amount > 0, "a throttle must let at least 1 item through, given 0");
-        assert!(!per.is_zero(), "the time of a throttle must be above 0, given 0");
-        let due = u128::from(amount).saturating_mul(DEFAULT_BURST.as_nanos()) / per.as_nanos();
-        Self { amount, per, burst: u64::try_from(due).unwrap_or(u64::MAX).max(1) }
-    }
-
-    /// Lets up to `burst` items through at once after a pause, at least 1; by default as many as come due in 10 ms.
-    ///
-    /// A burst of 1 spaces items evenly. Timers go by the millisecond: a rate of more than 1000 per second is reached
-    /// only with a burst of at least what comes due in a few milliseconds.
-    ///
-    /// # Panics
-    /// When `burst` is 0.
-    ///
-    /// # Examples
-    /// ```
-    /// let _ = gen_stage::flow::Throttle::per_second(100).burst(10);
-    /// ```
-    #[track_caller]
-    pub fn burst(mut self, burst: u64) -> Self {
-        assert!(burst > 0, "the burst of a throttle must be at least 1 item, given 0");
-        self.burst = burst;
-        self
-    }
-}
-
 /// The plan behind [`Flow::throttle`].
 #[must_use = "operators do nothing until the flow is read"]
 pub struct Throttled<P, W> {
@@ -220,38 +145,14 @@ impl<E: Envelope, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Throttled
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
         let lanes = self.upstream.build(tasks).into_iter();
-        let shared = Arc::new(SharedBucket::new(self.throttle));
         let lane = |upstream| ThrottledLane {
             upstream,
             cost: self.cost.clone(),
-            shared: Arc::clone(&shared),
+            waiter: self.throttle.waiter(),
             waiting: None,
-            timer: Timer::default(),
             carries: PhantomData,
         };
         lanes.map(lane).collect()
-    }
-}
-
-/// The bucket of all lanes.
-struct SharedBucket {
-    start: Instant,
-    bucket: Mutex<Bucket>,
-}
-
-impl SharedBucket {
-    fn new(throttle: Throttle) -> Self {
-        let bucket = Mutex::new(Bucket::new(throttle.amount, throttle.per, throttle.burst));
-        Self { start: Instant::now(), bucket }
-    }
-
-    /// Takes `cost` tokens out. Returns when the item they are for may pass: `None` for now.
-    fn take(&self, now: Instant, cost: u64) -> Option<Instant> {
-        let since = u64::try_from(now.duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
-        let at = unpoisoned(self.bucket.lock()).take(since, cost);
-        // The longest waits end beyond what the clock can tell: 30 years stand for them.
-        let far = || now + Duration::from_secs(30 * 365 * 24 * 3600);
-        (at > since).then(|| self.start.checked_add(Duration::from_nanos(at)).unwrap_or_else(far))
     }
 }
 
@@ -262,10 +163,9 @@ pin_project! {
         #[pin]
         upstream: L,
         cost: W,
-        shared: Arc<SharedBucket>,
-        // An item whose tokens are taken, and when it may pass.
-        waiting: Option<(Instant, L::Item)>,
-        timer: Timer,
+        waiter: Waiter,
+        // An item that waits, and what it costs.
+        waiting: Option<(u64, L::Item)>,
         carries: PhantomData<fn(T) -> E>,
     }
 }
@@ -282,22 +182,22 @@ impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, W: Weigh<T>> Lane for ThrottledLa
         let mut this = self.project();
         // A wait that is over at once does not end the call, so waits are counted.
         for _ in 0..WAITS {
-            if let Some((at, _)) = this.waiting {
-                ready!(this.timer.poll_at(*at, cx));
+            if let Some((cost, _)) = this.waiting {
+                ready!(this.waiter.poll_pass(*cost, cx));
                 if let Some((_, item)) = this.waiting.take() {
                     if each(item).is_break() {
                         return Poll::Ready(Each::Stopped);
                     }
                 }
             }
-            let (waiting, cost, shared) = (&mut *this.waiting, &mut *this.cost, &**this.shared);
+            let (waiting, cost, waiter) = (&mut *this.waiting, &mut *this.cost, &*this.waiter);
             let polled = this.upstream.as_mut().poll_each(cx, &mut |of| {
                 // An envelope without an item passes at once, in its turn.
                 let cost = E::peek(&of).map(|item| cost.weigh(item));
-                match cost.and_then(|cost| shared.take(Instant::now(), cost)) {
+                match cost.filter(|cost| !waiter.try_pass(*cost)) {
                     None => each(of),
-                    Some(at) => {
-                        *waiting = Some((at, of));
+                    Some(cost) => {
+                        *waiting = Some((cost, of));
                         ControlFlow::Break(())
                     }
                 }

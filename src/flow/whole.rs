@@ -172,4 +172,26 @@ impl<P> Flow<P> {
     pub fn late(&self) -> u64 {
         self.losses().map_or(0, Losses::late)
     }
+
+    /// How many items have so far given way to newer ones while they were held by [`keep_newest`](Flow::keep_newest),
+    /// [`sample`](Flow::sample) or [`debounce`](Flow::debounce).
+    ///
+    /// What [`conflate`](Flow::conflate) folds into another item is not counted, for it comes out with that. To read this
+    /// number after a method that takes the flow, `collect` for example, see [`monitor`](Flow::monitor).
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let mut newest = Flow::from_iter(0..1000).keep_newest(10);
+    /// let monitor = newest.monitor();
+    /// let came = newest.count().await;
+    /// assert_eq!(came + monitor.replaced(), 1000);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.losses().map_or(0, Losses::replaced)
+    }
 }

@@ -3,6 +3,7 @@
 mod batch;
 mod boxed;
 mod dead_letters;
+mod dedup;
 mod enumerate;
 mod filter;
 mod filter_map;

@@ -1,3 +1,5 @@
+mod rate;
+
 use crate::support::shapes::{paused, shape};
 use crate::support::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, StreamExt};
@@ -120,8 +122,9 @@ async fn a_lane_that_waits_has_sent_what_passed() {
 
 #[test]
 fn the_default_burst_is_what_comes_due_in_10_ms() {
-    assert_eq!(Throttle::per_second(99), Throttle::per_second(99).burst(1));
-    assert_eq!(Throttle::per_second(50_000), Throttle::per_second(50_000).burst(500));
+    let shown = |throttle: Throttle| format!("{throttle:?}");
+    assert_eq!(shown(Throttle::per_second(99)), shown(Throttle::per_second(99).burst(1)));
+    assert_eq!(shown(Throttle::per_second(50_000)), shown(Throttle::per_second(50_000).burst(500)));
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! Flows: what opens a layer and what closes one, and properties of several layers.
 
 mod combine;
+mod conflate;
+mod debounce;
 mod departition;
 mod group_by;
 mod join;
+mod keep_newest;
 mod merge;
 mod partition;
 mod properties;
 mod reduce;
+mod sample;
 mod settings;
 mod shuffle;
 mod source;

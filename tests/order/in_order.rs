@@ -44,7 +44,7 @@ proptest! {
     #[test]
     fn a_throttle_keeps_the_order(shape in shape(), per_second in 1_000_u64..1_000_000) {
         let slow = Throttle::per_second(per_second);
-        let flow = placed(&shape).throttle(slow).filter(|(_, n)| n % 3 != 0).throttle(slow).cost(|(_, n)| u64::from(n % 5));
+        let flow = placed(&shape).throttle(slow.clone()).filter(|(_, n)| n % 3 != 0).throttle(slow).cost(|(_, n)| u64::from(n % 5));
         let expected: Vec<_> = model(&shape).into_iter().filter(|(_, n)| n % 3 != 0).collect();
         prop_assert_eq!(paused(flow.ordered().collect::<Vec<_>>()), expected);
     }
@@ -105,6 +105,38 @@ proptest! {
         let mut expected: Vec<usize> = model(&shape).into_iter().map(|(at, _)| at).collect();
         expected.dedup();
         prop_assert_eq!(different, expected, "what one item became is in one lane");
+    }
+
+    #[test]
+    fn what_differs_from_the_one_before_comes_in_order(shape in shape()) {
+        let changes: Vec<_> = shape.run(placed(&shape).dedup_by(|(_, n)| n % 3).ordered().collect::<Vec<_>>());
+        let mut expected = model(&shape);
+        if shape.lanes == 1 {
+            expected.dedup_by_key(|(_, n)| *n % 3);
+            prop_assert_eq!(changes, expected);
+        } else {
+            prop_assert!(changes.is_sorted_by_key(|(at, _)| *at) && changes.len() <= expected.len());
+        }
+
+        // What one item became is in one lane, one after the other.
+        let changes: Vec<_> = shape.run(placed(&shape).dedup().ordered().collect::<Vec<_>>());
+        let mut expected = model(&shape);
+        expected.dedup();
+        prop_assert_eq!(changes, expected);
+    }
+
+    #[test]
+    fn what_was_held_comes_in_the_order_in_which_it_went_out(shape in shape(), lanes in 1_usize..4) {
+        let pieces = placed(&shape)
+            .lanes(1)
+            .map(|item| vec![item])
+            .conflate(Extend::extend)
+            .lanes(lanes)
+            .map_async(3, |piece| async move {
+                pend(piece[0].1).await;
+                piece
+            });
+        prop_assert_eq!(shape.run(pieces.ordered().collect::<Vec<_>>()).concat(), model(&shape));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub(super) mod driver;
 pub(super) mod envelope;
 pub(super) mod exchange;
 pub(super) mod gauge;
+pub(super) mod hold;
 pub(super) mod instruments;
 pub(super) mod outlet;
 pub(super) mod place;

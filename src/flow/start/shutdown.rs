@@ -51,6 +51,7 @@ impl RunClock {
             discarded: self.meter.discarded(),
             undelivered: 0,
             late: self.meter.late(),
+            replaced: self.meter.replaced(),
             ran: ended - self.started,
             drained_for: self
                 .asked_at

@@ -23,6 +23,7 @@ impl FlowStats {
     /// | `gen_stage_flow_read_total` | counter, items | taken by the reader of the flow |
     /// | `gen_stage_flow_discarded_total` | counter, items | dropped before an operator or the reader took them |
     /// | `gen_stage_flow_late_total` | counter, items | too late for their windows, or too far ahead |
+    /// | `gen_stage_flow_replaced_total` | counter, items | gave way to newer ones while they were held |
     /// | `gen_stage_flow_failed` | gauge, 0 or 1 | whether the flow has failed |
     ///
     /// All have the label `flow`, with the name given here. Those of lanes have also `layer`, its [label](crate::Flow::label)
@@ -54,6 +55,7 @@ impl FlowStats {
         counter!("gen_stage_flow_read_total", of_flow()).absolute(self.read);
         counter!("gen_stage_flow_discarded_total", of_flow()).absolute(self.discarded);
         counter!("gen_stage_flow_late_total", of_flow()).absolute(self.late);
+        counter!("gen_stage_flow_replaced_total", of_flow()).absolute(self.replaced);
         gauge!("gen_stage_flow_failed", of_flow()).set(if self.failure.is_some() { 1.0 } else { 0.0 });
     }
 }
@@ -106,5 +108,9 @@ fn describe() {
     describe_counter!("gen_stage_flow_read_total", "Items taken by the reader of the flow.");
     describe_counter!("gen_stage_flow_discarded_total", "Items dropped before anything took them.");
     describe_counter!("gen_stage_flow_late_total", "Items too late for their windows, or too far ahead.");
+    describe_counter!(
+        "gen_stage_flow_replaced_total",
+        "Items that gave way to newer ones while they were held."
+    );
     describe_gauge!("gen_stage_flow_failed", "Whether the flow has failed: 0 or 1.");
 }

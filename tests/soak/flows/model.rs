@@ -76,6 +76,11 @@ impl Model {
         self.numbers.retain(|n| seen.insert(*n));
     }
 
+    /// Without those whose key is that of the one before.
+    pub(crate) fn dedup_by(&mut self, key: impl Fn(u64) -> u64) {
+        self.numbers.dedup_by_key(|n| key(*n));
+    }
+
     /// Each number as often as `f` says.
     pub(crate) fn repeat(&mut self, f: impl Fn(u64) -> u64) {
         self.numbers = self.numbers.iter().flat_map(|n| vec![*n; f(*n) as usize]).collect();

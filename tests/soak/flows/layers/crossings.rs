@@ -11,6 +11,8 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("partition_by_ref", partition_by_ref),
     ("partition_with", partition_with),
     ("partition_of_the_source", partition_of_the_source),
+    ("conflate", conflate),
+    ("keep_newest", keep_newest),
     ("uniq", uniq),
     ("merge", merge),
     ("merge_with_nothing", merge_with_nothing),
@@ -21,6 +23,24 @@ fn shuffle(flow: Start, dice: &mut Dice<'_>) -> Items {
     let (lanes, (max, min)) = (dice.some(), dice.demand());
     dice.model.crosses(lanes);
     flow.shuffle().lanes(lanes).demand(max, min).items()
+}
+
+fn conflate(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let (lanes, (max, min)) = (dice.some(), dice.demand());
+    dice.model.crosses(lanes);
+    flow.map(|each| vec![each])
+        .conflate(Extend::extend)
+        .lanes(lanes)
+        .demand(max, min)
+        .flat_map(|piece| piece)
+        .items()
+}
+
+/// With room for all: which are dropped otherwise is not known beforehand.
+fn keep_newest(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let (lanes, (max, min)) = (dice.some(), dice.demand());
+    dice.model.crosses(lanes);
+    flow.keep_newest(usize::MAX).lanes(lanes).demand(max, min).items()
 }
 
 fn partition(flow: Start, dice: &mut Dice<'_>) -> Items {

@@ -20,6 +20,7 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("batch_ordered", batch_ordered),
     ("throttle", throttle),
     ("uniq_in_order", uniq_in_order),
+    ("dedup", dedup),
     ("skip_errors", skip_errors),
     ("dead_letters", dead_letters),
     ("boxed", boxed),
@@ -100,6 +101,16 @@ fn uniq_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
     dice.model.uniq();
     dice.model.ordered();
     flow.lanes(1).uniq().ordered().items()
+}
+
+fn dedup(flow: Start, dice: &mut Dice<'_>) -> Items {
+    dice.model.ordered();
+    if !dice.model.in_order {
+        // Which item comes before which is not known: keys that equal nothing drop nothing.
+        return flow.lanes(1).dedup_by(|_| f64::NAN).items();
+    }
+    dice.model.dedup_by(|n| n % 3);
+    flow.lanes(1).dedup_by(|each| each.n % 3).ordered().items()
 }
 
 fn skip_errors(flow: Start, dice: &mut Dice<'_>) -> Items {
