@@ -78,6 +78,11 @@ impl<Id: Clone> OpenWindows<Id> {
         (window.id, window.rank) = (id, rank);
     }
 
+    /// The name of a window, to be changed where it is.
+    pub(crate) fn id_mut(&mut self, slot: Slot) -> &mut Id {
+        &mut self.at_mut(slot).id
+    }
+
     /// Makes a window emit what it has so far.
     ///
     /// # Panics

@@ -3,6 +3,7 @@ use super::spans::{Lateness, Spans};
 use super::time::{period, whole_millis};
 use super::trigger::{Acts, AtEnd, Custom, Every};
 use super::triggers::Triggers;
+use super::wall_clock::WallClock;
 use super::windowing::Windowing;
 use crate::reduce::Places;
 use crate::sealed::Sealed;
@@ -17,6 +18,8 @@ use std::time::Duration;
 /// | [`global`](Window::global) | the only one of its lane | at the end of input |
 /// | [`count`](Window::count) | the one that is open | after `items` items |
 /// | [`periodic`](Window::periodic) | the one that is open | after `length` |
+/// | [`fixed_by_clock`](Window::fixed_by_clock) | the one in which it comes | when the clock has reached its end |
+/// | [`session_by_clock`](Window::session_by_clock) | that of its key | when nothing has come for the key for `gap` |
 /// | [`fixed`](Window::fixed) | the one its time falls into | when the watermark has passed it |
 /// | [`sliding`](Window::sliding) | all those its time falls into | when the watermark has passed it |
 /// | [`session`](Window::session) | that of its key and time | when the watermark has passed it, and the gap after it |
@@ -68,10 +71,22 @@ pub trait EventTimed: Sealed {
     fn allow_lateness(&mut self, millis: i64);
 }
 
-/// Kinds of windows that make a row in time.
+/// Kinds of windows that make a row in event time.
 pub trait AlignedKind: EventTimed {
     #[doc(hidden)]
     fn spans(&mut self) -> &mut Spans;
+}
+
+/// Kinds of windows that go by the time of day.
+pub trait ClockTimed: Sealed {
+    #[doc(hidden)]
+    fn clock(&mut self) -> &mut WallClock;
+}
+
+/// Kinds of windows that make a row, in which windows may stay empty.
+pub trait FillsGaps: Sealed {
+    #[doc(hidden)]
+    fn fill_gaps(&mut self);
 }
 
 impl Window<()> {
@@ -388,8 +403,12 @@ impl<K: AlignedKind, C, O> Window<K, C, O> {
         self.kind.spans().lateness = Lateness::Clock(period("the allowed lateness", grace));
         self
     }
+}
 
+impl<K: FillsGaps, C, O> Window<K, C, O> {
     /// Makes empty windows emit too, if windows before and after them do; by default they do not.
+    ///
+    /// Windows [by the clock](Window::fixed_by_clock) all emit then, from the start of their lane to its end.
     ///
     /// Mind that a single item with a time far off makes very many of them. When a late item opens a window earlier
     /// than all that have emitted, the gap after that window is not filled.
@@ -414,7 +433,7 @@ impl<K: AlignedKind, C, O> Window<K, C, O> {
     /// # Source
     /// Flow always does this for fixed windows.
     pub fn fill_gaps(mut self) -> Self {
-        self.kind.spans().gaps = true;
+        self.kind.fill_gaps();
         self
     }
 }
