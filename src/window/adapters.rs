@@ -14,5 +14,5 @@ pub use super::session::Sessions;
 pub use super::session_by_clock::SessionsByClock;
 pub use super::sliding::{Sliding, SomeSpans};
 pub use super::stream_window::WindowedStream;
-pub use super::trigger::{Act, AtEnd, Custom, Every, Triggering};
+pub use super::trigger::{Act, AtEnd, Custom, Every, NotesChanges, Triggering};
 pub use super::window::{AlignedKind, ClockTimed, EventTimed, FillsGaps};

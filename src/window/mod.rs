@@ -34,7 +34,7 @@
 //! | cut by the clock | [`fixed_by_clock`](Window::fixed_by_clock), [`session_by_clock`](Window::session_by_clock), [`periodic`](Window::periodic) |
 //! | cut by number, or not at all | [`count`](Window::count), [`global`](Window::global) |
 //! | cut by a rule of your own | [`Windowing`] and [`custom`](Window::custom) |
-//! | emit before a window is done | [`every`](Window::every), [`periodically`](Window::periodically), [`triggered_by`](Window::triggered_by), [`trigger`](Window::trigger) |
+//! | emit before a window is done | [`every`](Window::every), [`periodically`](Window::periodically), [`periodically_if_changed`](Window::periodically_if_changed), [`triggered_by`](Window::triggered_by), [`trigger`](Window::trigger) |
 //! | take items that come late | [`allowed_lateness`](Window::allowed_lateness), [`allowed_lateness_by_clock`](Window::allowed_lateness_by_clock) |
 //! | see items that came too late | [`late_output`](Window::late_output), [`count_late`](Window::count_late), [`Flow::late`](crate::Flow::late) |
 //! | not wait for a source that pauses | [`idle_after`](Window::idle_after) |

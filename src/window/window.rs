@@ -1,7 +1,8 @@
+use super::clock::Period;
 use super::late::Counted;
 use super::spans::{Lateness, Spans};
 use super::time::{period, whole_millis};
-use super::trigger::{Acts, AtEnd, Custom, Every};
+use super::trigger::{Acts, AtEnd, Custom, Every, NotesChanges};
 use super::triggers::Triggers;
 use super::wall_clock::WallClock;
 use super::windowing::Windowing;
@@ -58,7 +59,7 @@ pub struct Window<K, C = AtEnd, O = Counted> {
     pub(crate) kind: K,
     pub(crate) trigger: C,
     pub(crate) late: O,
-    pub(crate) periods: Vec<Duration>,
+    pub(crate) periods: Vec<Period>,
     pub(crate) idle: Option<Duration>,
     /// In milliseconds.
     pub(crate) max_ahead: Option<i64>,
@@ -137,7 +138,8 @@ impl<K, O> Window<K, AtEnd, O> {
     #[track_caller]
     pub fn every(self, items: usize) -> Window<K, Every, O> {
         let items = NonZeroUsize::new(items);
-        self.with_trigger(Every(items.expect("a window can emit at every 1 item or more, given 0")))
+        let every = Every(items.expect("a window can emit at every 1 item or more, given 0"));
+        self.map_trigger(|AtEnd| every)
     }
 
     /// Makes a window emit when `f` says so, and lets `f` decide which items go in.
@@ -182,27 +184,15 @@ impl<K, O> Window<K, AtEnd, O> {
         I: FnMut() -> A,
         F: FnMut(&mut A, T, &mut Acts<'_, T, P>),
     {
-        self.with_trigger(Custom::new(init, f))
-    }
-
-    fn with_trigger<C>(self, trigger: C) -> Window<K, C, O> {
-        Window {
-            kind: self.kind,
-            trigger,
-            late: self.late,
-            periods: self.periods,
-            idle: self.idle,
-            max_ahead: self.max_ahead,
-            triggers: self.triggers,
-        }
+        self.map_trigger(|AtEnd| Custom::new(init, f))
     }
 }
 
 impl<K, C, O> Window<K, C, O> {
     /// Makes every open window emit at every `period` of tokio's clock, as well as when it is done.
     ///
-    /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not. May be
-    /// called several times. A timer fires between items, so that a lane that never waits may be late.
+    /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not: see
+    /// [`periodically_if_changed`](Window::periodically_if_changed). May be called several times. A timer fires between items, so that a lane that never waits may be late.
     ///
     /// # Panics
     /// When `period` is zero; and in the first poll when the lanes' runtime has no timer.
@@ -231,8 +221,58 @@ impl<K, C, O> Window<K, C, O> {
     /// `Flow.Window.trigger_periodically/3`.
     #[track_caller]
     pub fn periodically(mut self, period_of: Duration) -> Self {
-        self.periods.push(period("the period of a trigger", period_of));
+        let length = period("the period of a trigger", period_of);
+        self.periods.push(Period { length, only_changed: false });
         self
+    }
+
+    /// Makes open windows emit at every `period` of tokio's clock if anything came into them since they last emitted,
+    /// by any trigger; as well as when they are done.
+    ///
+    /// So a window that nothing comes into is not repeated, and with many open windows those are told that changed.
+    /// Items are noted as they come in: before the operators between the window and the `reduce`, which may drop some.
+    /// Two sessions that become one are a change. All else is as for [`periodically`](Window::periodically); a window
+    /// may have both.
+    ///
+    /// It comes after [`every`](Window::every) or [`trigger`](Window::trigger), if there is one.
+    ///
+    /// # Panics
+    /// When `period` is zero; and in the first poll when the lanes' runtime has no timer.
+    ///
+    /// # Examples
+    /// ```
+    /// use async_stream::stream;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    /// use tokio::time::sleep;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let minute = Duration::from_secs(60);
+    /// let numbers = stream! {
+    ///     yield 1;
+    ///     sleep(10 * minute).await;
+    ///     yield 2;
+    ///     sleep(10 * minute).await;
+    /// };
+    /// let sums = numbers
+    ///     .flow()
+    ///     .lanes(1)
+    ///     .window(Window::global().periodically_if_changed(minute))
+    ///     .reduce(|| 0, |sum, n| *sum += n)
+    ///     .on_trigger(|sum, info| [(*sum, info.is_done())]);
+    /// assert_eq!(sums.collect::<Vec<(u32, bool)>>().await, [(1, false), (3, false), (3, true)]);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// Asked for; `Flow.Window.trigger_periodically/3` repeats what has not changed.
+    #[track_caller]
+    pub fn periodically_if_changed(mut self, period_of: Duration) -> Window<K, NotesChanges<C>, O> {
+        let length = period("the period of a trigger", period_of);
+        self.periods.push(Period { length, only_changed: true });
+        self.map_trigger(NotesChanges)
     }
 
     /// Makes every open window emit whenever `triggers` is [fired](Triggers::fire).
@@ -245,6 +285,18 @@ impl<K, C, O> Window<K, C, O> {
     pub fn triggered_by(mut self, triggers: &Triggers) -> Self {
         self.triggers.push(triggers.clone());
         self
+    }
+
+    fn map_trigger<D>(self, trigger: impl FnOnce(C) -> D) -> Window<K, D, O> {
+        Window {
+            kind: self.kind,
+            trigger: trigger(self.trigger),
+            late: self.late,
+            periods: self.periods,
+            idle: self.idle,
+            max_ahead: self.max_ahead,
+            triggers: self.triggers,
+        }
     }
 }
 
