@@ -56,5 +56,5 @@ pub use super::window::InWindows;
 pub use crate::reduce::{
     Copies, Emit, EmitAndFold, EmitState, Fire, Fold, Items, KeepsState, MergeBy, MergeStates, Never,
     Nothing, OnTrigger, One, Placed, Places, ReduceLane, Reducer, Settled, Signal, Slab, Spread, States,
-    UnwindowedLane, Whole,
+    UnwindowedLane, Whole, WindowItems, WithWindow,
 };

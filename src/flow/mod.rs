@@ -45,9 +45,9 @@
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring flows together | [`merge`](Flow::merge), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
-//! | cut into windows | [`window`](Flow::window), and the module [`window`](crate::window) |
+//! | cut into windows | [`window`](Flow::window), [`window_by`](Flow::window_by), and the module [`window`](crate::window) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`combine`](Flow::combine) |
-//! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
+//! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`with_window`](Flow::with_window), [`merge_states`](Flow::merge_states) |
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
 //! | have errors and logs say where | [`named`](Flow::named), [`label`](Flow::label) |
@@ -201,6 +201,8 @@ mod reduce;
 mod emit_and_reduce;
 mod fold;
 mod on_trigger;
+
+mod with_window;
 
 mod group_by;
 

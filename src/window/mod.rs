@@ -39,6 +39,8 @@
 //! | see items that came too late | [`late_output`](Window::late_output), [`count_late`](Window::count_late), [`Flow::late`](crate::Flow::late) |
 //! | not wait for a source that pauses | [`idle_after`](Window::idle_after) |
 //! | not follow a clock that is wrong | [`max_ahead`](Window::max_ahead) |
+//! | have what comes out name its window | [`Flow::with_window`](crate::Flow::with_window), [`Flow::on_trigger`](crate::Flow::on_trigger) |
+//! | write no types in closures | [`Flow::window_by`](crate::Flow::window_by) |
 //! | have empty windows emit | [`fill_gaps`](Window::fill_gaps) |
 //!
 //! # Time

@@ -23,6 +23,7 @@ mod suite_beside_models;
 mod support;
 mod triggers;
 mod windowing;
+mod with_window;
 
 use crate::support::{Alive, settle};
 use futures::channel::mpsc;
