@@ -47,6 +47,7 @@ pub use super::stop_when::StopWhen;
 pub use super::take_sort::{Least, LeastOfAll};
 pub use super::throttle::{Throttled, ThrottledLane};
 pub use super::through_stages::ThroughStages;
+pub use super::top_by_key::KeepingTop;
 pub use super::try_filter_map::TryFilterMap;
 pub use super::try_map::TryMap;
 pub use super::try_map_async::TryJob;

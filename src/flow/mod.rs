@@ -46,7 +46,7 @@
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring flows together | [`merge`](Flow::merge), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
 //! | cut into windows | [`window`](Flow::window), [`window_by`](Flow::window_by), and the module [`window`](crate::window) |
-//! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`combine`](Flow::combine) |
+//! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`top_by_key`](Flow::top_by_key), [`combine`](Flow::combine) |
 //! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`with_window`](Flow::with_window), [`merge_states`](Flow::merge_states) |
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
@@ -206,6 +206,8 @@ mod with_window;
 
 mod group_by;
 
+mod top_by_key;
+
 mod combine;
 
 // Lanes brought together.
@@ -252,6 +254,7 @@ pub mod adapters;
 
 // What all are made of.
 mod plumbing;
+mod top;
 
 pub use bounds::{Flowing, InOrder, Readable};
 pub use boxed::{Boxed, BoxedInOrder};
@@ -270,4 +273,5 @@ pub use start::FlowHandle;
 pub use stats::{Bottleneck, BottleneckKind, FlowStats, LaneStats, LayerStats};
 pub use stream_flow::StreamFlow;
 pub use throttle::Throttle;
+pub use top::Top;
 pub use topology::{Operator, Topology, TopologyLayer};

@@ -14,3 +14,4 @@ mod source;
 #[path = "../support/mod.rs"]
 mod support;
 mod take_sort;
+mod top_by_key;
