@@ -31,6 +31,47 @@
 //! # });
 //! ```
 //!
+//! # Sources
+//! Every `Stream` is a source, and so is every iterator. What other crates have is not made again here:
+//!
+//! | from | write |
+//! |---|---|
+//! | an iterator, a range, a `Vec` | [`Flow::from_iter`] |
+//! | a function, called again and again | [`Flow::from_iter`]`(std::iter::from_fn(f))` |
+//! | an async function with a state: a cursor, the next page | `futures::stream::unfold(state, f).flow()`, or `try_unfold` |
+//! | code that yields | `async_stream::stream! { … }.flow()` |
+//! | the clock | `IntervalStream::new(tokio::time::interval(period)).flow()` (tokio-stream) |
+//! | a channel | `ReceiverStream::new(receiver).flow()` (tokio-stream); see [`ends`](crate::ends#a-channel-as-the-source) |
+//! | tokio's `broadcast` | `BroadcastStream::new(receiver).flow()` (tokio-stream): what was missed is an error |
+//! | text: a file, a socket, standard input | [`blocks`](crate::blocks)`(reader).flow()`; all files below a folder: [`files`](crate::files) |
+//! | bytes in frames | `FramedRead::new(reader, codec).flow()` (tokio-util) |
+//! | several of one kind, one lane each | [`Flow::from_iters`], [`Flow::from_streams`] |
+//! | producers that run as stages | [`Flow::from_stages`] |
+//! ```
+//! use futures::{StreamExt, stream};
+//! use gen_stage::prelude::*;
+//! use std::time::Duration;
+//! use tokio_stream::wrappers::IntervalStream;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+//! // Page after page, until one says that it is the last.
+//! async fn page(number: u32) -> (Vec<u32>, Option<u32>) {
+//!     (vec![number * 2, number * 2 + 1], Some(number + 1).filter(|next| *next < 3))
+//! }
+//! let pages = stream::unfold(Some(0), async |next| {
+//!     let (items, next) = page(next?).await;
+//!     Some((items, next))
+//! });
+//! let items = pages.flow().lanes(1).flat_map(|items| items);
+//! assert_eq!(items.collect::<Vec<_>>().await, [0, 1, 2, 3, 4, 5]);
+//!
+//! // Once a minute.
+//! let ticks = IntervalStream::new(tokio::time::interval(Duration::from_secs(60)));
+//! assert_eq!(ticks.take(3).flow().map_async(1, async |_tick| "polled").count().await, 3);
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! # Operators by purpose
 //! | to | use |
 //! |---|---|
