@@ -1,7 +1,8 @@
-//! Files below a folder, and their blocks.
+//! Files below a folder, their blocks, and files that appear whole or not at all.
 
 mod below;
 mod blocks_of;
+mod whole;
 
 use std::fs;
 use std::io;
