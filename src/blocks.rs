@@ -33,7 +33,7 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
-/// Reads `reader` in blocks of whole lines.
+/// Reads `reader` in blocks of whole lines. For files, see [`blocks_of`](crate::files::blocks_of).
 ///
 /// Everything that is read comes out, in order, line ends included.
 ///
@@ -62,16 +62,16 @@ use tokio_util::io::poll_read_buf;
 pub fn blocks<R: AsyncRead>(reader: R) -> Blocks<R> {
     Blocks {
         reader,
-        size: SIZE,
-        longest_line: LONGEST_LINE,
+        size: DEFAULT_SIZE,
+        longest_line: DEFAULT_LONGEST_LINE,
         read: BytesMut::new(),
         searched: 0,
         end: ReadState::NotYet,
     }
 }
 
-const SIZE: usize = 256 * 1024;
-const LONGEST_LINE: usize = 16 * 1024 * 1024;
+pub(crate) const DEFAULT_SIZE: usize = 256 * 1024;
+pub(crate) const DEFAULT_LONGEST_LINE: usize = 16 * 1024 * 1024;
 
 pin_project! {
     /// The stream of [`blocks`].
@@ -236,7 +236,8 @@ impl<R> fmt::Debug for Blocks<R> {
     }
 }
 
-/// Whole lines that were read together, as bytes: a slice of them. Only the last block of all may end within a line.
+/// Whole lines that were read together, as bytes: a slice of them. Only the last block of a
+/// reader, or of a file, may end within a line.
 ///
 /// A clone shares the bytes.
 ///

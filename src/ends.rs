@@ -47,3 +47,38 @@
 //! assert_eq!((report.taken, report.discarded), (500, 0));
 //! # });
 //! ```
+//!
+//! # A channel as the end
+//! [`forward`](crate::Flow::forward) sends into the channel, and drops the sender at the end: the receiver gets all there
+//! is, and then the end. A full channel stops the lanes. To drain both sides, end the source, and read the receiver to
+//! its end. When the receiver is closed or dropped before, `forward` returns an error and the flow is dropped with what
+//! was on its way; the senders of the source get an error too. So to lose nothing, end the source, not the receiver.
+//! ```
+//! use gen_stage::prelude::*;
+//! use tokio::sync::mpsc;
+//! use tokio_stream::wrappers::ReceiverStream;
+//! use tokio_util::sync::PollSender;
+//!
+//! # tokio_test::block_on(async {
+//! let (sender, incoming) = mpsc::channel::<u64>(10);
+//! let (outgoing, mut receiver) = mpsc::channel::<u64>(10);
+//! let squares = ReceiverStream::new(incoming).flow().lanes(2).map(|n| n * n);
+//! let forwarding = tokio::spawn(squares.forward(PollSender::new(outgoing)));
+//! let sending = tokio::spawn(async move {
+//!     for n in 0..500 {
+//!         sender.send(n).await.unwrap();
+//!     }
+//!     // Here the sender is dropped: the source has ended.
+//! });
+//!
+//! let mut got = Vec::new();
+//! while let Some(square) = receiver.recv().await {
+//!     got.push(square);
+//! }
+//! assert_eq!(got.len(), 500);
+//! assert!(forwarding.await.unwrap().is_ok());
+//! # sending.await.unwrap();
+//! # });
+//! ```
+//! Several receivers, or receivers that come and go, want [stages](crate::Flow::into_stages); a `Sink` for each kind of
+//! item [`into_sinks`](crate::Flow::into_sinks).

@@ -41,6 +41,7 @@
 //! | say how much may be in flight | [`demand`] |
 //! | write a source, a lane or an edge by hand | [`lane`], [`edge`] |
 //! | read text in blocks of whole lines | [`blocks`] |
+//! | read all files below a folder, write a file whole or not at all | [`files`] |
 //! | see what a flow does, and what holds it up | [`Flow::monitor`], [`flow::FlowStats`] |
 //! | see what is logged, and the spans that your code runs in | [`logs`] |
 //! | test a pipeline of your own | the module `testing`, with the feature of that name |
@@ -77,6 +78,7 @@ pub mod dispatch;
 pub mod edge;
 pub mod ends;
 mod failure;
+pub mod files;
 pub mod flow;
 pub mod lane;
 pub mod logs;

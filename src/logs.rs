@@ -37,6 +37,12 @@
 //! | a subscription asks for more than the others: it will get more than its share | warn | `subscription`; `asked`; `expected`: the demand of the others |
 //! | a sink was not closed | error | `error` |
 //!
+//! # Events of files
+//!
+//! | event | level | fields |
+//! |---|---|---|
+//! | a part of a file could not be removed | warn | `path`, `error` |
+//!
 //! # Events of supervisors
 //!
 //! | event | level | fields |

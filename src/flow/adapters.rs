@@ -64,6 +64,7 @@ pub use super::then::{OneByOne, OneByOneLane};
 pub use super::throttle::rate::Acquire;
 pub use super::throttle::{Throttled, ThrottledLane};
 pub use super::through_stages::ThroughStages;
+pub use super::top_by_key::KeepingTop;
 pub use super::try_filter_map::TryFilterMap;
 pub use super::try_map::TryMap;
 pub use super::try_map_async::TryJob;
@@ -74,5 +75,5 @@ pub use super::zip::{Zip, ZipLane};
 pub use crate::reduce::{
     Copies, Emit, EmitAndFold, EmitState, Fire, Fold, Items, KeepsState, MergeBy, MergeStates, Never,
     Nothing, OnTrigger, One, Placed, Places, ReduceLane, Reducer, Settled, Signal, Slab, Spread, States,
-    UnwindowedLane, Whole,
+    UnwindowedLane, Whole, WindowItems, WithWindow,
 };

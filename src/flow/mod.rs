@@ -31,6 +31,47 @@
 //! # });
 //! ```
 //!
+//! # Sources
+//! Every `Stream` is a source, and so is every iterator. What other crates have is not made again here:
+//!
+//! | from | write |
+//! |---|---|
+//! | an iterator, a range, a `Vec` | [`Flow::from_iter`] |
+//! | a function, called again and again | [`Flow::from_iter`]`(std::iter::from_fn(f))` |
+//! | an async function with a state: a cursor, the next page | `futures::stream::unfold(state, f).flow()`, or `try_unfold` |
+//! | code that yields | `async_stream::stream! { … }.flow()` |
+//! | the clock | `IntervalStream::new(tokio::time::interval(period)).flow()` (tokio-stream) |
+//! | a channel | `ReceiverStream::new(receiver).flow()` (tokio-stream); see [`ends`](crate::ends#a-channel-as-the-source) |
+//! | tokio's `broadcast` | `BroadcastStream::new(receiver).flow()` (tokio-stream): what was missed is an error |
+//! | text: a file, a socket, standard input | [`blocks`](crate::blocks)`(reader).flow()`; all files below a folder: [`files`](crate::files) |
+//! | bytes in frames | `FramedRead::new(reader, codec).flow()` (tokio-util) |
+//! | several of one kind, one lane each | [`Flow::from_iters`], [`Flow::from_streams`] |
+//! | producers that run as stages | [`Flow::from_stages`] |
+//! ```
+//! use futures::{StreamExt, stream};
+//! use gen_stage::prelude::*;
+//! use std::time::Duration;
+//! use tokio_stream::wrappers::IntervalStream;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+//! // Page after page, until one says that it is the last.
+//! async fn page(number: u32) -> (Vec<u32>, Option<u32>) {
+//!     (vec![number * 2, number * 2 + 1], Some(number + 1).filter(|next| *next < 3))
+//! }
+//! let pages = stream::unfold(Some(0), async |next| {
+//!     let (items, next) = page(next?).await;
+//!     Some((items, next))
+//! });
+//! let items = pages.flow().lanes(1).flat_map(|items| items);
+//! assert_eq!(items.collect::<Vec<_>>().await, [0, 1, 2, 3, 4, 5]);
+//!
+//! // Once a minute.
+//! let ticks = IntervalStream::new(tokio::time::interval(Duration::from_secs(60)));
+//! assert_eq!(ticks.take(3).flow().map_async(1, async |_tick| "polled").count().await, 3);
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! # Operators by purpose
 //! | to | use |
 //! |---|---|
@@ -50,9 +91,9 @@
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
 //! | bring flows together | [`merge`](Flow::merge), [`zip`](Flow::zip), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
-//! | cut into windows | [`window`](Flow::window), and the module [`window`](crate::window) |
-//! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`group_by_ref`](Flow::group_by_ref), [`count_by_ref`](Flow::count_by_ref), [`sum_by_ref`](Flow::sum_by_ref), [`combine`](Flow::combine) |
-//! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`merge_states`](Flow::merge_states) |
+//! | cut into windows | [`window`](Flow::window), [`window_by`](Flow::window_by), and the module [`window`](crate::window) |
+//! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`group_by_ref`](Flow::group_by_ref), [`count_by_ref`](Flow::count_by_ref), [`sum_by_ref`](Flow::sum_by_ref), [`top_by_key`](Flow::top_by_key), [`combine`](Flow::combine) |
+//! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`with_window`](Flow::with_window), [`merge_states`](Flow::merge_states) |
 //! | bring lanes together | [`departition`](Flow::departition), [`take_sort`](Flow::take_sort), [`take_sort_by`](Flow::take_sort_by) |
 //! | set the layer up | [`lanes`](Flow::lanes), [`demand`](Flow::demand), [`on`](Flow::on), [`on_init`](Flow::on_init) |
 //! | have errors and logs say where | [`named`](Flow::named), [`label`](Flow::label) |
@@ -274,8 +315,12 @@ mod emit_and_reduce;
 mod fold;
 mod on_trigger;
 
+mod with_window;
+
 mod group_by;
 mod group_by_ref;
+
+mod top_by_key;
 
 mod combine;
 
@@ -323,6 +368,7 @@ pub mod adapters;
 
 // What all are made of.
 mod plumbing;
+mod top;
 
 pub use bounds::{Flowing, InOrder, Readable};
 pub use boxed::{Boxed, BoxedInOrder};
@@ -341,4 +387,5 @@ pub use start::FlowHandle;
 pub use stats::{Bottleneck, BottleneckKind, FlowStats, LaneStats, LayerStats};
 pub use stream_flow::StreamFlow;
 pub use throttle::rate::Throttle;
+pub use top::Top;
 pub use topology::{Operator, Topology, TopologyLayer};

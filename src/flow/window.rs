@@ -78,6 +78,61 @@ impl<P> Flow<P> {
     {
         self.operator("window", |upstream| InWindows::new(upstream, window))
     }
+
+    /// Puts the items of each lane into the window that `window` makes of `by`, a function of the items: their time, or
+    /// the key of [`session_by_clock`](Window::session_by_clock).
+    ///
+    /// It is [`window`](Flow::window), for items whose type cannot be named, or is long: the flow knows the items, so
+    /// that `by` needs no types. A window that is made away from its flow has to be told: `|click: &Click| click.at`.
+    ///
+    /// # Panics
+    /// A panic in `window` is raised here, one in `by` ends the flow with that panic.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let second = Duration::from_secs(1);
+    /// let clicks = [("anna", "/", 500), ("bert", "/", 900), ("anna", "/a", 1_500), ("anna", "/b", 700)];
+    /// let counts = Flow::from_iter(clicks)
+    ///     .lanes(1)
+    ///     .window_by(|click| click.2, |at| Window::fixed(second, at).allowed_lateness(second))
+    ///     .reduce(|| 0, |n, _click| *n += 1)
+    ///     .on_trigger(|n, info| info.is_done().then_some((info.window.start, *n)));
+    /// assert_eq!(counts.collect::<Vec<(i64, u32)>>().await, [(0, 3), (1000, 1)]);
+    ///
+    /// // Sessions have a key besides.
+    /// let sessions = Flow::from_iter(clicks)
+    ///     .lanes(1)
+    ///     .window_by(|click| click.2, |at| Window::session(2 * second, |click| click.0, at))
+    ///     .reduce(|| 0, |n, _click| *n += 1)
+    ///     .merge_states(|n, other| *n += other)
+    ///     .emit_state()
+    ///     .with_window();
+    /// let sessions: Vec<(&str, u32)> =
+    ///     sessions.collect::<Vec<_>>().await.into_iter().map(|(session, n)| (session.key, n)).collect();
+    /// assert_eq!(sessions, [("bert", 1), ("anna", 3)]);
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// As [`window`](Flow::window).
+    #[track_caller]
+    pub fn window_by<A, F, K, C, O>(
+        self,
+        by: F,
+        window: impl FnOnce(F) -> Window<K, C, O>,
+    ) -> Flow<InWindows<P, K, C, O>>
+    where
+        P: OpenLayer,
+        F: FnMut(&P::Item) -> A,
+        K: Windowing<P::Item>,
+    {
+        let window = window(by);
+        self.then("window_by", |upstream| InWindows::new(upstream, window))
+    }
 }
 
 /// The plan behind [`Flow::window`].

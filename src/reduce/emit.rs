@@ -98,6 +98,47 @@ impl<S, P, Id, U> Emit<S, P, Id> for Nothing<U> {
     }
 }
 
+/// Emits what `E` does, each with its window: see [`Flow::with_window`](crate::Flow::with_window).
+#[derive(Debug, Clone, Copy)]
+pub struct WithWindow<E>(pub(crate) E);
+
+/// What comes out of a trigger, each with the window.
+#[derive(Debug, Clone)]
+pub struct WindowItems<I, Id> {
+    items: I,
+    window: Id,
+}
+
+impl<I: Iterator, Id: Clone> Iterator for WindowItems<I, Id> {
+    type Item = (Id, I::Item);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.items.next().map(|item| (self.window.clone(), item))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.items.size_hint()
+    }
+}
+
+impl<E> Sealed for WithWindow<E> {}
+
+impl<S, P, Id: Clone, E: Emit<S, P, Id>> Emit<S, P, Id> for WithWindow<E> {
+    type Item = (Id, E::Item);
+    type Items = WindowItems<E::Items, Id>;
+
+    fn early(&mut self, state: &mut S, info: Info<Id>) -> Self::Items {
+        let window = info.window.clone();
+        WindowItems { items: self.0.early(state, info), window }
+    }
+
+    fn last(&mut self, state: S, info: Info<Id>) -> Self::Items {
+        let window = info.window.clone();
+        WindowItems { items: self.0.last(state, info), window }
+    }
+}
+
 impl<F> Sealed for OnTrigger<F> {}
 
 impl<S, P, Id, U, F> Emit<S, P, Id> for OnTrigger<F>

@@ -15,7 +15,7 @@ mod signal;
 mod states;
 mod whole;
 
-pub use emit::{Emit, EmitState, Items, Nothing, OnTrigger};
+pub use emit::{Emit, EmitState, Items, Nothing, OnTrigger, WindowItems, WithWindow};
 pub use info::{Info, Trigger};
 pub use lane::ReduceLane;
 pub(crate) use lane::ReduceRules;

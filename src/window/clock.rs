@@ -1,4 +1,3 @@
-use crate::reduce::Trigger;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +8,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// What a lane with windows waits for by the clock: periodic triggers, idle upstreams, and deadlines of its windows.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    periods: Vec<Period>,
+    periods: Vec<NextPeriod>,
     idle: Option<Idleness>,
     alarm: Alarm,
 }
@@ -20,9 +19,16 @@ struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
+/// Windows are to emit whenever this time has passed: all of them, or those that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Period {
+    pub(crate) length: Duration,
+    pub(crate) only_changed: bool,
+}
+
 #[derive(Debug)]
-struct Period {
-    length: Duration,
+struct NextPeriod {
+    period: Period,
     next: Instant,
 }
 
@@ -35,12 +41,13 @@ struct Idleness {
 
 impl Clock {
     /// Starts the periods, and the idle time of every upstream, now.
-    pub(crate) fn new(periods: &[Duration], idle: Option<Duration>, upstreams: usize) -> Self {
+    pub(crate) fn new(periods: &[Period], idle: Option<Duration>, upstreams: usize) -> Self {
         // The clock is read only if something goes by it, which then takes a runtime with timers.
         let now = (!periods.is_empty() || idle.is_some()).then(Instant::now);
-        let period = |length: &Duration| now.map(|now| Period { length: *length, next: later(now, *length) });
+        let next =
+            |period: &Period| now.map(|now| NextPeriod { period: *period, next: later(now, period.length) });
         Self {
-            periods: periods.iter().filter_map(period).collect(),
+            periods: periods.iter().filter_map(next).collect(),
             idle: idle.map(|after| Idleness { after, last: vec![now; upstreams] }),
             alarm: Alarm::default(),
         }
@@ -68,13 +75,15 @@ impl Clock {
         Some(Instant::now()).filter(|now| *now >= next)
     }
 
-    /// The triggers that are due by now.
-    pub(crate) fn triggers(&mut self, now: Instant) -> impl Iterator<Item = Trigger> {
-        self.periods.iter_mut().filter(move |period| period.next <= now).map(move |period| {
-            // From now, not from when it was due: a lane that is late does not catch up.
-            period.next = later(now, period.length);
-            Trigger::Periodically(period.length)
-        })
+    /// The periods that have passed by now.
+    pub(crate) fn periods(&mut self, now: Instant) -> impl Iterator<Item = Period> {
+        self.periods.iter_mut().filter(move |period| period.next <= now).map(
+            move |NextPeriod { period, next }| {
+                // From now, not from when it was due: a lane that is late does not catch up.
+                *next = later(now, period.length);
+                *period
+            },
+        )
     }
 
     pub(crate) fn watches_idleness(&self) -> bool {

@@ -31,13 +31,16 @@
 //! | to | use |
 //! |---|---|
 //! | cut by a time that items carry | [`fixed`](Window::fixed), [`sliding`](Window::sliding), [`session`](Window::session) |
-//! | cut by number, by the clock, or not at all | [`count`](Window::count), [`periodic`](Window::periodic), [`global`](Window::global) |
+//! | cut by the clock | [`fixed_by_clock`](Window::fixed_by_clock), [`session_by_clock`](Window::session_by_clock), [`periodic`](Window::periodic) |
+//! | cut by number, or not at all | [`count`](Window::count), [`global`](Window::global) |
 //! | cut by a rule of your own | [`Windowing`] and [`custom`](Window::custom) |
-//! | emit before a window is done | [`every`](Window::every), [`periodically`](Window::periodically), [`triggered_by`](Window::triggered_by), [`trigger`](Window::trigger) |
+//! | emit before a window is done | [`every`](Window::every), [`periodically`](Window::periodically), [`periodically_if_changed`](Window::periodically_if_changed), [`triggered_by`](Window::triggered_by), [`trigger`](Window::trigger) |
 //! | take items that come late | [`allowed_lateness`](Window::allowed_lateness), [`allowed_lateness_by_clock`](Window::allowed_lateness_by_clock) |
 //! | see items that came too late | [`late_output`](Window::late_output), [`count_late`](Window::count_late), [`Flow::late`](crate::Flow::late) |
 //! | not wait for a source that pauses | [`idle_after`](Window::idle_after) |
 //! | not follow a clock that is wrong | [`max_ahead`](Window::max_ahead) |
+//! | have what comes out name its window | [`Flow::with_window`](crate::Flow::with_window), [`Flow::on_trigger`](crate::Flow::on_trigger) |
+//! | write no types in closures | [`Flow::window_by`](crate::Flow::window_by) |
 //! | have empty windows emit | [`fill_gaps`](Window::fill_gaps) |
 //!
 //! # Time
@@ -55,7 +58,8 @@
 //! Items are late when the watermark has passed their windows, and the [allowed lateness](Window::allowed_lateness) is
 //! over too: they are counted, or go to an [output of their own](Window::late_output), and never into another window.
 //!
-//! Processing time is that of tokio's clock, which tests can pause.
+//! Windows by the clock go by when items come, and so none is late. Their time is that of tokio's clock, which tests can
+//! pause: [`fixed_by_clock`](Window::fixed_by_clock) says how the two meet.
 
 // First the modules that the page of `Window` shows, in its order: rustdoc follows the order of the modules.
 // Kinds of windows.
@@ -66,6 +70,9 @@ mod session;
 
 mod count;
 mod periodic;
+
+mod fixed_by_clock;
+mod session_by_clock;
 
 mod global;
 
@@ -88,6 +95,7 @@ mod stream_window;
 mod time;
 mod trigger;
 mod triggers;
+mod wall_clock;
 mod watermark;
 mod windowing;
 

@@ -33,6 +33,8 @@ struct OpenWindow<Id> {
     number: u64,
     /// Items since the trigger that counts them last went off.
     items: u64,
+    /// Something came in since it last emitted, if that is noted.
+    changed: bool,
 }
 
 impl<Id: Clone> OpenWindows<Id> {
@@ -47,7 +49,7 @@ impl<Id: Clone> OpenWindows<Id> {
     /// # Examples
     /// See [`Windowing`](super::Windowing).
     pub fn open(&mut self, id: Id, rank: i64) -> Slot {
-        let window = Some(OpenWindow { id, rank, number: self.opened, items: 0 });
+        let window = Some(OpenWindow { id, rank, number: self.opened, items: 0, changed: false });
         self.opened += 1;
         if let Some(slot) = self.free.pop() {
             self.open[slot.index()] = window;
@@ -78,14 +80,27 @@ impl<Id: Clone> OpenWindows<Id> {
         (window.id, window.rank) = (id, rank);
     }
 
+    /// The name of a window, to be changed where it is.
+    pub(crate) fn id_mut(&mut self, slot: Slot) -> &mut Id {
+        &mut self.at_mut(slot).id
+    }
+
     /// Makes a window emit what it has so far.
     ///
     /// # Panics
     /// When no window is open there.
     #[track_caller]
     pub fn fire(&mut self, slot: Slot, trigger: Trigger) {
-        let window = self.id(slot).clone();
-        self.events.push_back(WindowEvent::Fire(Fire { slot, window, trigger }));
+        let fire = self.fires(slot, trigger);
+        self.events.push_back(WindowEvent::Fire(fire));
+    }
+
+    /// A window that emits now, to be passed on.
+    #[track_caller]
+    pub(crate) fn fires(&mut self, slot: Slot, trigger: Trigger) -> Fire<Id> {
+        let window = self.at_mut(slot);
+        window.changed = false;
+        Fire { slot, window: window.id.clone(), trigger }
     }
 
     /// Makes a window emit what it has, for the last time.
@@ -109,7 +124,9 @@ impl<Id: Clone> OpenWindows<Id> {
     pub fn merge(&mut self, into: Slot, from: Slot) {
         assert_ne!(into, from, "a window cannot be merged with itself");
         let items = self.at(from).items;
-        self.at_mut(into).items += items;
+        let into_window = self.at_mut(into);
+        into_window.items += items;
+        into_window.changed = true;
         self.free(from);
         self.events.push_back(WindowEvent::Merge { into, from });
     }
@@ -141,13 +158,20 @@ impl<Id: Clone> OpenWindows<Id> {
         self.len() == 0
     }
 
-    /// Makes all windows fire, in the order of their ranks.
-    pub(crate) fn fire_all(&mut self, trigger: Trigger) {
-        let mut slots: Vec<_> = self
-            .open
-            .iter()
-            .enumerate()
-            .filter_map(|(at, window)| window.as_ref().map(|window| (window.rank, window.number, at)))
+    /// Notes that something comes into windows.
+    #[inline]
+    pub(crate) fn change(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            self.at_mut(*slot).changed = true;
+        }
+    }
+
+    /// Makes all windows fire, or all that changed, in the order of their ranks.
+    pub(crate) fn fire_all(&mut self, trigger: Trigger, only_changed: bool) {
+        let open = self.open.iter().enumerate().filter_map(|(at, window)| Some((at, window.as_ref()?)));
+        let mut slots: Vec<_> = open
+            .filter(|(_, window)| window.changed || !only_changed)
+            .map(|(at, window)| (window.rank, window.number, at))
             .collect();
         slots.sort_unstable();
         for (_, _, at) in slots {

@@ -1,4 +1,4 @@
-use super::clock::Clock;
+use super::clock::{Clock, Period};
 use super::late::LateItems;
 use super::open_windows::{OpenWindows, WindowEvent};
 use super::trigger::{Act, Triggering};
@@ -9,7 +9,7 @@ use super::windowing::{Sought, Windowing};
 use crate::coop::{Pace, give_way};
 use crate::lane::{Each, Origins};
 use crate::meter::LaneMeter;
-use crate::reduce::{Fire, Places, Signal, Trigger};
+use crate::reduce::{Places, Signal, Trigger};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -54,7 +54,7 @@ struct CallTurn {
 
 /// Settings that wait for the first poll.
 struct Set {
-    periods: Vec<std::time::Duration>,
+    periods: Vec<Period>,
     idle: Option<std::time::Duration>,
     max_ahead: Option<i64>,
     triggers: Vec<Triggers>,
@@ -178,6 +178,7 @@ where
         }
         let mut flow = ControlFlow::Continue(());
         if let Some((places, item)) = self.trigger.take(places, item, &mut self.windows, &mut self.acts) {
+            self.change(&places);
             flow = each(Signal::Item(places, item));
         }
         // Windows are closed after what goes with the item.
@@ -186,6 +187,14 @@ where
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    /// Notes that an item goes into windows, if a trigger asks about that.
+    #[inline]
+    fn change(&mut self, places: &P) {
+        if C::NOTES_CHANGES {
+            self.windows.change(places.slots());
+        }
     }
 
     /// Turns to the upstream that sends now; true if others have ended.
@@ -242,11 +251,11 @@ where
             });
         }
         Some(match self.acts.pop_front()? {
-            Act::Reduce(places, item) => Signal::Item(places, item),
-            Act::Fire(slot, trigger) => {
-                let window = self.windows.id(slot).clone();
-                Signal::Fire(Fire { slot, window, trigger })
+            Act::Reduce(places, item) => {
+                self.change(&places);
+                Signal::Item(places, item)
             }
+            Act::Fire(slot, trigger) => Signal::Fire(self.windows.fires(slot, trigger)),
         })
     }
 
@@ -282,7 +291,7 @@ where
             Stage::Ended => return LaneNext::Return(Poll::Ready(Each::Ended)),
         }
         if let Some(name) = watch.listener.take(cx) {
-            self.windows.fire_all(Trigger::Named(name));
+            self.windows.fire_all(Trigger::Named(name), false);
             return LaneNext::Pass;
         }
         watch.unlooked += 1;
@@ -382,8 +391,8 @@ where
 
     /// Fires the triggers that are due by the clock, and calls the kind's `on_time` when its deadline has come.
     fn on_time(&mut self, now: Instant, clock: &mut Clock) {
-        for trigger in clock.triggers(now) {
-            self.windows.fire_all(trigger);
+        for Period { length, only_changed } in clock.periods(now) {
+            self.windows.fire_all(Trigger::Periodically(length), only_changed);
         }
         if self.kind.deadline().is_some_and(|at| at <= now) {
             self.kind.on_time(now, &mut self.windows);

@@ -1,7 +1,7 @@
 use super::open_windows::OpenWindows;
 use super::spans::{Span, Spans};
 use super::time::{EventTime, time_of};
-use super::window::{AlignedKind, EventTimed};
+use super::window::{AlignedKind, EventTimed, FillsGaps};
 use super::windowing::{Sought, Windowing};
 use crate::reduce::Places;
 use crate::sealed::Sealed;
@@ -180,6 +180,12 @@ impl<F, L> EventTimed for Aligned<F, L> {
 impl<F, L> AlignedKind for Aligned<F, L> {
     fn spans(&mut self) -> &mut Spans {
         &mut self.spans
+    }
+}
+
+impl<F, L> FillsGaps for Aligned<F, L> {
+    fn fill_gaps(&mut self) {
+        self.spans.gaps = true;
     }
 }
 

@@ -7,7 +7,7 @@ use crate::lane::StreamLane;
 use crate::meter::LaneMeter;
 use crate::reduce::{
     Emit, EmitState, Fold, Info, Items, KeepsState, MergeBy, MergeStates, Never, OnTrigger, ReduceLane,
-    ReduceRules, Reducer, Spread,
+    ReduceRules, Reducer, Spread, WithWindow,
 };
 use futures_core::Stream;
 use std::fmt;
@@ -41,6 +41,37 @@ pub trait StreamWindow: Stream + Sized {
         K: Windowing<Self::Item>,
     {
         WindowedStream { stream: self, window, reducer: (), emit: Items, merge: Never }
+    }
+
+    /// Puts the items into the window that `window` makes of `by`, like [`Flow::window_by`](crate::Flow::window_by).
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::{StreamExt, stream};
+    /// use gen_stage::window::{StreamWindow, Window};
+    /// use std::time::Duration;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let counts = stream::iter([("anna", 500), ("bert", 900), ("anna", 1_500)])
+    ///     .window_by(|click| click.1, |at| Window::fixed(Duration::from_secs(1), at))
+    ///     .reduce(|| 0, |n, _click| *n += 1)
+    ///     .emit_state()
+    ///     .with_window()
+    ///     .into_stream();
+    /// let counts = counts.map(|(window, n)| (window.start, n));
+    /// assert_eq!(counts.collect::<Vec<(i64, u32)>>().await, [(0, 2), (1000, 1)]);
+    /// # });
+    /// ```
+    fn window_by<A, F, K, C, O>(
+        self,
+        by: F,
+        window: impl FnOnce(F) -> Window<K, C, O>,
+    ) -> WindowedStream<Self, K, C, O>
+    where
+        F: FnMut(&Self::Item) -> A,
+        K: Windowing<Self::Item>,
+    {
+        self.window(window(by))
     }
 }
 
@@ -108,6 +139,17 @@ impl<S: Stream, K, C, O, R: KeepsState, M> WindowedStream<S, K, C, O, R, Items, 
     fn emit_by<E>(self, emit: E) -> WindowedStream<S, K, C, O, R, E, M> {
         let Self { stream, window, reducer, merge, .. } = self;
         WindowedStream { stream, window, reducer, emit, merge }
+    }
+}
+
+impl<S: Stream, K, C, O, R: KeepsState, E, M> WindowedStream<S, K, C, O, R, E, M> {
+    /// Emits each item in a pair with its window, like [`Flow::with_window`](crate::Flow::with_window).
+    ///
+    /// # Examples
+    /// See [`window_by`](StreamWindow::window_by).
+    pub fn with_window(self) -> WindowedStream<S, K, C, O, R, WithWindow<E>, M> {
+        let Self { stream, window, reducer, emit, merge } = self;
+        WindowedStream { stream, window, reducer, emit: WithWindow(emit), merge }
     }
 }
 

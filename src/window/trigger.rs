@@ -20,6 +20,10 @@ pub trait Triggering<T, P>: Sealed {
     /// It gives every item back, and does nothing else.
     #[doc(hidden)]
     const QUIET: bool = false;
+
+    /// It is noted which windows something came into since they last emitted.
+    #[doc(hidden)]
+    const NOTES_CHANGES: bool = false;
 }
 
 /// What a trigger wants to happen.
@@ -46,6 +50,11 @@ pub struct Custom<A, I, F> {
     /// What the function keeps for the window at each slot, with the number of that window.
     kept: Vec<Option<(u64, A)>>,
 }
+
+/// Some periodic triggers pass over windows that nothing came into: see
+/// [`Window::periodically_if_changed`](super::Window::periodically_if_changed).
+#[derive(Debug, Clone, Copy)]
+pub struct NotesChanges<C>(pub(crate) C);
 
 /// What a custom trigger makes of an item: see [`Window::trigger`](super::Window::trigger).
 #[derive(Debug)]
@@ -106,6 +115,23 @@ impl<T, P: Places> Triggering<T, P> for Every {
             }
         }
         Some((places, item))
+    }
+}
+
+impl<C> Sealed for NotesChanges<C> {}
+
+impl<T, P, C: Triggering<T, P>> Triggering<T, P> for NotesChanges<C> {
+    const NOTES_CHANGES: bool = true;
+
+    #[inline]
+    fn take<Id: Clone>(
+        &mut self,
+        places: P,
+        item: T,
+        windows: &mut OpenWindows<Id>,
+        acts: &mut VecDeque<Act<T, P>>,
+    ) -> Option<(P, T)> {
+        self.0.take(places, item, windows, acts)
     }
 }
 

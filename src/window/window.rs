@@ -1,8 +1,10 @@
+use super::clock::Period;
 use super::late::Counted;
 use super::spans::{Lateness, Spans};
 use super::time::{period, whole_millis};
-use super::trigger::{Acts, AtEnd, Custom, Every};
+use super::trigger::{Acts, AtEnd, Custom, Every, NotesChanges};
 use super::triggers::Triggers;
+use super::wall_clock::WallClock;
 use super::windowing::Windowing;
 use crate::reduce::Places;
 use crate::sealed::Sealed;
@@ -17,6 +19,8 @@ use std::time::Duration;
 /// | [`global`](Window::global) | the only one of its lane | at the end of input |
 /// | [`count`](Window::count) | the one that is open | after `items` items |
 /// | [`periodic`](Window::periodic) | the one that is open | after `length` |
+/// | [`fixed_by_clock`](Window::fixed_by_clock) | the one in which it comes | when the clock has reached its end |
+/// | [`session_by_clock`](Window::session_by_clock) | that of its key | when nothing has come for the key for `gap` |
 /// | [`fixed`](Window::fixed) | the one its time falls into | when the watermark has passed it |
 /// | [`sliding`](Window::sliding) | all those its time falls into | when the watermark has passed it |
 /// | [`session`](Window::session) | that of its key and time | when the watermark has passed it, and the gap after it |
@@ -55,7 +59,7 @@ pub struct Window<K, C = AtEnd, O = Counted> {
     pub(crate) kind: K,
     pub(crate) trigger: C,
     pub(crate) late: O,
-    pub(crate) periods: Vec<Duration>,
+    pub(crate) periods: Vec<Period>,
     pub(crate) idle: Option<Duration>,
     /// In milliseconds.
     pub(crate) max_ahead: Option<i64>,
@@ -68,10 +72,22 @@ pub trait EventTimed: Sealed {
     fn allow_lateness(&mut self, millis: i64);
 }
 
-/// Kinds of windows that make a row in time.
+/// Kinds of windows that make a row in event time.
 pub trait AlignedKind: EventTimed {
     #[doc(hidden)]
     fn spans(&mut self) -> &mut Spans;
+}
+
+/// Kinds of windows that go by the time of day.
+pub trait ClockTimed: Sealed {
+    #[doc(hidden)]
+    fn clock(&mut self) -> &mut WallClock;
+}
+
+/// Kinds of windows that make a row, in which windows may stay empty.
+pub trait FillsGaps: Sealed {
+    #[doc(hidden)]
+    fn fill_gaps(&mut self);
 }
 
 impl Window<()> {
@@ -122,7 +138,8 @@ impl<K, O> Window<K, AtEnd, O> {
     #[track_caller]
     pub fn every(self, items: usize) -> Window<K, Every, O> {
         let items = NonZeroUsize::new(items);
-        self.with_trigger(Every(items.expect("a window can emit at every 1 item or more, given 0")))
+        let every = Every(items.expect("a window can emit at every 1 item or more, given 0"));
+        self.map_trigger(|AtEnd| every)
     }
 
     /// Makes a window emit when `f` says so, and lets `f` decide which items go in.
@@ -167,27 +184,15 @@ impl<K, O> Window<K, AtEnd, O> {
         I: FnMut() -> A,
         F: FnMut(&mut A, T, &mut Acts<'_, T, P>),
     {
-        self.with_trigger(Custom::new(init, f))
-    }
-
-    fn with_trigger<C>(self, trigger: C) -> Window<K, C, O> {
-        Window {
-            kind: self.kind,
-            trigger,
-            late: self.late,
-            periods: self.periods,
-            idle: self.idle,
-            max_ahead: self.max_ahead,
-            triggers: self.triggers,
-        }
+        self.map_trigger(|AtEnd| Custom::new(init, f))
     }
 }
 
 impl<K, C, O> Window<K, C, O> {
     /// Makes every open window emit at every `period` of tokio's clock, as well as when it is done.
     ///
-    /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not. May be
-    /// called several times. A timer fires between items, so that a lane that never waits may be late.
+    /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not: see
+    /// [`periodically_if_changed`](Window::periodically_if_changed). May be called several times. A timer fires between items, so that a lane that never waits may be late.
     ///
     /// # Panics
     /// When `period` is zero; and in the first poll when the lanes' runtime has no timer.
@@ -216,8 +221,58 @@ impl<K, C, O> Window<K, C, O> {
     /// `Flow.Window.trigger_periodically/3`.
     #[track_caller]
     pub fn periodically(mut self, period_of: Duration) -> Self {
-        self.periods.push(period("the period of a trigger", period_of));
+        let length = period("the period of a trigger", period_of);
+        self.periods.push(Period { length, only_changed: false });
         self
+    }
+
+    /// Makes open windows emit at every `period` of tokio's clock if anything came into them since they last emitted,
+    /// by any trigger; as well as when they are done.
+    ///
+    /// So a window that nothing comes into is not repeated, and with many open windows those are told that changed.
+    /// Items are noted as they come in: before the operators between the window and the `reduce`, which may drop some.
+    /// Two sessions that become one are a change. All else is as for [`periodically`](Window::periodically); a window
+    /// may have both.
+    ///
+    /// It comes after [`every`](Window::every) or [`trigger`](Window::trigger), if there is one.
+    ///
+    /// # Panics
+    /// When `period` is zero; and in the first poll when the lanes' runtime has no timer.
+    ///
+    /// # Examples
+    /// ```
+    /// use async_stream::stream;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::window::Window;
+    /// use std::time::Duration;
+    /// use tokio::time::sleep;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let minute = Duration::from_secs(60);
+    /// let numbers = stream! {
+    ///     yield 1;
+    ///     sleep(10 * minute).await;
+    ///     yield 2;
+    ///     sleep(10 * minute).await;
+    /// };
+    /// let sums = numbers
+    ///     .flow()
+    ///     .lanes(1)
+    ///     .window(Window::global().periodically_if_changed(minute))
+    ///     .reduce(|| 0, |sum, n| *sum += n)
+    ///     .on_trigger(|sum, info| [(*sum, info.is_done())]);
+    /// assert_eq!(sums.collect::<Vec<(u32, bool)>>().await, [(1, false), (3, false), (3, true)]);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// Asked for; `Flow.Window.trigger_periodically/3` repeats what has not changed.
+    #[track_caller]
+    pub fn periodically_if_changed(mut self, period_of: Duration) -> Window<K, NotesChanges<C>, O> {
+        let length = period("the period of a trigger", period_of);
+        self.periods.push(Period { length, only_changed: true });
+        self.map_trigger(NotesChanges)
     }
 
     /// Makes every open window emit whenever `triggers` is [fired](Triggers::fire).
@@ -230,6 +285,18 @@ impl<K, C, O> Window<K, C, O> {
     pub fn triggered_by(mut self, triggers: &Triggers) -> Self {
         self.triggers.push(triggers.clone());
         self
+    }
+
+    fn map_trigger<D>(self, trigger: impl FnOnce(C) -> D) -> Window<K, D, O> {
+        Window {
+            kind: self.kind,
+            trigger: trigger(self.trigger),
+            late: self.late,
+            periods: self.periods,
+            idle: self.idle,
+            max_ahead: self.max_ahead,
+            triggers: self.triggers,
+        }
     }
 }
 
@@ -388,8 +455,12 @@ impl<K: AlignedKind, C, O> Window<K, C, O> {
         self.kind.spans().lateness = Lateness::Clock(period("the allowed lateness", grace));
         self
     }
+}
 
+impl<K: FillsGaps, C, O> Window<K, C, O> {
     /// Makes empty windows emit too, if windows before and after them do; by default they do not.
+    ///
+    /// Windows [by the clock](Window::fixed_by_clock) all emit then, from the start of their lane to its end.
     ///
     /// Mind that a single item with a time far off makes very many of them. When a late item opens a window earlier
     /// than all that have emitted, the gap after that window is not filled.
@@ -414,7 +485,7 @@ impl<K: AlignedKind, C, O> Window<K, C, O> {
     /// # Source
     /// Flow always does this for fixed windows.
     pub fn fill_gaps(mut self) -> Self {
-        self.kind.spans().gaps = true;
+        self.kind.fill_gaps();
         self
     }
 }

@@ -18,4 +18,5 @@ mod source;
 #[path = "../support/mod.rs"]
 mod support;
 mod take_sort;
+mod top_by_key;
 mod zip;

@@ -3,6 +3,7 @@
 mod ahead;
 mod count;
 mod fixed;
+mod fixed_by_clock;
 mod global;
 mod idle;
 mod join;
@@ -14,6 +15,7 @@ mod periodic;
 mod program;
 mod properties;
 mod session;
+mod session_by_clock;
 mod sliding;
 mod stream_window;
 mod suite_beside_models;
@@ -21,6 +23,7 @@ mod suite_beside_models;
 mod support;
 mod triggers;
 mod windowing;
+mod with_window;
 
 use crate::support::{Alive, settle};
 use futures::channel::mpsc;

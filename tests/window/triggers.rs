@@ -306,3 +306,121 @@ async fn what_a_trigger_emits_comes_out_only_as_it_is_read() {
     assert!(made.made() <= 11, "{} were made", made.made());
     assert_eq!(items.count().await, 1000 * 100 + 100 - 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_period_can_pass_over_windows_that_nothing_came_into() {
+    let (a, first) = sent();
+    let mut lists = Flow::from_streams([first, then_silence([0i64])])
+        .lanes(1)
+        .window(Window::fixed(ms(10), |time: &i64| *time).periodically_if_changed(ms(1000)))
+        .reduce(Vec::new, Vec::push)
+        .on_trigger(|list, info| [(info.window.start, list.clone())]);
+    for time in [35, 15] {
+        a.unbounded_send(time).unwrap();
+    }
+    assert_eq!(so_far(&mut lists).await, []);
+    pass(ms(1001)).await;
+    assert_eq!(so_far(&mut lists).await, [(0, vec![0]), (10, vec![15]), (30, vec![35])], "in order");
+    pass(ms(1001)).await;
+    assert_eq!(so_far(&mut lists).await, [], "nothing came");
+    a.unbounded_send(16).unwrap();
+    a.unbounded_send(36).unwrap();
+    assert_eq!(so_far(&mut lists).await, []);
+    pass(ms(1001)).await;
+    assert_eq!(so_far(&mut lists).await, [(10, vec![15, 16]), (30, vec![35, 36])]);
+    drop(a);
+    pass(ms(5000)).await;
+    assert_eq!(so_far(&mut lists).await, [], "the other source may go on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_any_trigger_emitted_is_not_repeated_until_it_changes() {
+    let (a, source) = sent();
+    let sample = Triggers::new();
+    let window = Window::global()
+        .every(2)
+        .triggered_by(&sample)
+        .periodically_if_changed(ms(1000))
+        .periodically(ms(10_000));
+    let mut sums = numbers(source)
+        .lanes(1)
+        .window(window)
+        .reduce(|| 0, |sum, n| *sum += n)
+        .on_trigger(|sum, info| [(info.trigger.to_string(), *sum)]);
+    assert_eq!(so_far(&mut sums).await, []);
+    let told = |name: &str, sum: u64| (name.to_string(), sum);
+    a.unbounded_send(1).unwrap();
+    a.unbounded_send(2).unwrap();
+    assert_eq!(so_far(&mut sums).await, [told("every 2 items", 3)]);
+    pass(ms(1500)).await;
+    assert_eq!(so_far(&mut sums).await, [], "it was emitted at the second item");
+    a.unbounded_send(3).unwrap();
+    assert_eq!(so_far(&mut sums).await, []);
+    sample.fire("sample");
+    assert_eq!(so_far(&mut sums).await, [told("sample", 6)]);
+    sample.fire("again");
+    assert_eq!(so_far(&mut sums).await, [told("again", 6)], "a message is always answered");
+    pass(ms(1000)).await;
+    assert_eq!(so_far(&mut sums).await, []);
+    pass(ms(7600)).await;
+    assert_eq!(so_far(&mut sums).await, [told("every 10s", 6)], "the other period repeats it");
+    drop(a);
+    assert_eq!(so_far(&mut sums).await, [told("done", 6)], "the end is told anyway");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_a_trigger_of_ones_own_reduces_after_it_fired_is_a_change() {
+    let (a, source) = sent();
+    let before = Window::global().trigger(
+        || (),
+        |(), n: u64, acts| {
+            acts.fire("before");
+            if n > 0 {
+                acts.reduce(n);
+            }
+        },
+    );
+    let mut sums = numbers(source)
+        .lanes(1)
+        .window(before.periodically_if_changed(ms(1000)))
+        .reduce(|| 0, |sum, n| *sum += n)
+        .on_trigger(|sum, info| [(info.trigger.to_string(), *sum)]);
+    assert_eq!(so_far(&mut sums).await, []);
+    let told = |name: &str, sum: u64| (name.to_string(), sum);
+    a.unbounded_send(5).unwrap();
+    assert_eq!(so_far(&mut sums).await, [told("before", 0)]);
+    pass(ms(1000)).await;
+    assert_eq!(so_far(&mut sums).await, [told("every 1s", 5)]);
+    a.unbounded_send(0).unwrap();
+    assert_eq!(so_far(&mut sums).await, [told("before", 5)]);
+    pass(ms(1000)).await;
+    assert_eq!(so_far(&mut sums).await, [], "what was not reduced is no change");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_sessions_that_become_one_are_a_change() {
+    let (a, source) = sent();
+    let window = Window::session(ms(10), |_: &u64| (), |at| *at).allowed_lateness(ms(100));
+    let mut lists = numbers(source)
+        .lanes(1)
+        .window(window.periodically_if_changed(ms(1000)))
+        .reduce(Vec::new, Vec::push)
+        .merge_states(Extend::extend)
+        .on_trigger(|list, info| [(info.window.start, info.window.end, list.len())]);
+    for at in [16, 0] {
+        a.unbounded_send(at).unwrap();
+    }
+    assert_eq!(so_far(&mut lists).await, [(0, 10, 1)], "the watermark has passed it");
+    pass(ms(1000)).await;
+    assert_eq!(so_far(&mut lists).await, [(16, 26, 1)]);
+    a.unbounded_send(8).unwrap();
+    assert_eq!(so_far(&mut lists).await, []);
+    pass(ms(1000)).await;
+    assert_eq!(so_far(&mut lists).await, [(0, 26, 3)]);
+}
+
+#[test]
+#[should_panic(expected = "the period of a trigger must be longer than 0 ns, given 0ns")]
+fn a_period_of_nothing_for_what_changed_is_refused() {
+    let _ = Window::global().periodically_if_changed(ms(0));
+}
