@@ -131,7 +131,7 @@ impl<P> Flow<P> {
         K: Windowing<P::Item>,
     {
         let window = window(by);
-        self.then("window_by", |upstream| InWindows::new(upstream, window))
+        self.operator("window_by", |upstream| InWindows::new(upstream, window))
     }
 }
 

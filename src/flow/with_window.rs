@@ -46,7 +46,7 @@ where
     /// None in Flow: it is `Flow.on_trigger/2` with the function that is written most.
     #[track_caller]
     pub fn with_window(self) -> Flow<Reduce<P, R, WithWindow<E>, M>> {
-        self.then("with_window", |reduce| Reduce {
+        self.operator("with_window", |reduce| Reduce {
             upstream: reduce.upstream,
             reducer: reduce.reducer,
             emit: WithWindow(reduce.emit),
