@@ -31,7 +31,7 @@ impl<P> Flow<P> {
     /// [discarded](Flow::discarded). The flow ends when all lanes have.
     ///
     /// # Ordering
-    /// Each lane keeps its order; `ordered` can follow.
+    /// Each lane keeps its order; `ordered` can follow, and passes over what a lane had that has ended.
     ///
     /// # Panics
     /// A panic in `init` or `f` ends the flow with that panic.

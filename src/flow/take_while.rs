@@ -18,9 +18,8 @@ impl<P> Flow<P> {
     /// that. An item before it in the source may be missing, if another lane had it and was slower; one after it may be
     /// there, if another lane was faster.
     ///
-    /// Right after a source, with nothing between but [`take`](Flow::take), `skip` and their like,
-    /// [`stop_when`](Flow::stop_when) and settings, `f` runs in the task that reads the source. Put what takes long after
-    /// it.
+    /// Right after a source, as [`take`](Flow::take) says what that is, `f` runs in the task that reads the source. Put what
+    /// takes long after it.
     ///
     /// # Demand
     /// As for [`take`](Flow::take): what feeds the lanes is dropped, and what was on its way is
