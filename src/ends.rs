@@ -49,10 +49,11 @@
 //! ```
 //!
 //! # A channel as the end
-//! [`forward`](crate::Flow::forward) sends into the channel, and drops the sender at the end: the receiver gets all there
-//! is, and then the end. A full channel stops the lanes. To drain both sides, end the source, and read the receiver to
-//! its end. When the receiver is closed or dropped before, `forward` returns an error and the flow is dropped with what
-//! was on its way; the senders of the source get an error too. So to lose nothing, end the source, not the receiver.
+//! [`forward`](crate::Flow::forward) sends into the channel, and drops the sender at the end: the receiver gets all
+//! there is, and then the end. A full channel stops the lanes. To drain both sides, end the source, and read the
+//! receiver to its end. When the receiver is closed or dropped before, `forward` returns an error and the flow is
+//! dropped with what was on its way; the senders of the source get an error too. So to lose nothing, end the source,
+//! not the receiver.
 //! ```
 //! use gen_stage::prelude::*;
 //! use tokio::sync::mpsc;

@@ -7,6 +7,7 @@ use gen_stage::dispatch::{
     SubscriptionId,
 };
 use gen_stage::edge::{EdgeCounts, Receiver, Sender};
+use gen_stage::files::{BlocksOf, FilesBelow, WholeFile, files_below, whole_file};
 use gen_stage::flow::adapters::{
     AnyError, Batch, Conflating, DeadLetters, Debouncing, Dedup, DedupBy, Enumerated, FromStage, Holding,
     LaneReport, MapAsyncLane, MapAsyncLaneInOrder, MapErr, MapOk, MapValues, Newest, OneEach, OrderedLane,
@@ -15,7 +16,7 @@ use gen_stage::flow::adapters::{
 };
 use gen_stage::flow::{
     Combiner, FlowEnd, FlowError, FlowHandle, FlowReport, FullOuter, Inner, IntoStages, LeftOuter, Retry,
-    RightOuter, Side, StagesHandle, Throttle,
+    RightOuter, Side, StagesHandle, Throttle, Top,
 };
 use gen_stage::lane::{Inlet, Iter, StreamLane};
 use gen_stage::prelude::*;
@@ -59,6 +60,9 @@ fn values_can_be_sent_and_never_need_to_be_shared() {
     send::<Inlet<Unshared>>();
     send::<SourceLane<Iter<Range>>>();
     send::<Combiner<String, Unshared>>();
+    send::<Top<u64, Unshared>>();
+    send::<BlocksOf<FilesBelow>>();
+    send::<WholeFile>();
     send::<MapAsyncLane<Iter<Range>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
     send::<MapAsyncLaneInOrder<Enumerated<Iter<Range>>, Ready<Unshared>, fn(u64) -> Ready<Unshared>>>();
     send::<OrderedLane<Enumerated<Iter<Range>>, u64>>();
@@ -124,6 +128,12 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Flow", Box::new(Flow::from_iter(0..3).map(|n| n).partition())),
         ("Flow", Box::new(Flow::from_iter(0..3).filter_map_async(2, |n| ready(Some(n))).ordered())),
         ("Present", Box::new(Present)),
+        ("FilesBelow", Box::new(files_below("src"))),
+        ("BlocksOf", Box::new(gen_stage::files::blocks_of(files_below("src")))),
+        ("WholeFile", Box::new(whole_file("file"))),
+        ("Top", Box::new(Top::<u64, Unshared>::new(1))),
+        ("Window", Box::new(Window::fixed_by_clock(Duration::from_secs(1)))),
+        ("Window", Box::new(Window::session_by_clock(Duration::from_secs(1), |n: &u64| *n))),
         ("Whole", Box::new(Tagged::Whole(3, ()))),
         ("Throttle", Box::new(Throttle::per_second(1))),
         ("Acquire", Box::new(Throttle::per_second(1).acquire())),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A file that is being written, under a name of its own in the folder that it is meant for. Removed when it is dropped,
-/// unless it was finished.
+/// A file that is being written, under a name of its own in the folder that it is meant for. Removed when it is
+/// dropped, unless it was finished.
 #[derive(Debug)]
 pub(super) struct PartFile {
     /// `None` once it is finished.

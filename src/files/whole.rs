@@ -9,10 +9,10 @@ use std::task::{Context, Poll, ready};
 /// Writes items into a file that appears whole, when the sink is closed, or not at all.
 ///
 /// Items are bytes, or text, and are written one after the other as they are; or each in a [line](WholeFile::lines) of
-/// its own. Until it is closed the file has another name in the same folder: that of the file between a dot and a number,
-/// with `.part` at its end. Closing brings all of it to the disk, and then renames it, in one step: a file that was
-/// at the path before is there until then, and no other program sees a half of either. So it is after a crash of
-/// the machine.
+/// its own. Until it is closed the file has another name in the same folder: that of the file between a dot and a
+/// number, with `.part` at its end. Closing brings all of it to the disk, and then renames it, in one step: a file that
+/// was at the path before is there until then, and no other program sees a half of either. The same holds after a crash
+/// of the machine.
 ///
 /// The permissions are those of the file that is replaced, or the usual ones of a new file. A link at the path is
 /// replaced, and not followed.
@@ -23,8 +23,8 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Errors
 /// The first error ends the sink: the file is removed, what was at the path stays, and all calls after it answer with
-/// an error. It says the path. One that comes when the folder is brought to the disk, after the new file is in its place,
-/// leaves that there.
+/// an error. It says the path. One that comes when the folder is brought to the disk, after the new file is in its
+/// place, leaves that there.
 ///
 /// # Panics
 /// When it is polled outside of a runtime of tokio's.
@@ -33,9 +33,9 @@ use std::task::{Context, Poll, ready};
 /// Dropping a future that sends, flushes or closes loses nothing: the sink goes on from there.
 ///
 /// # Drop
-/// Without having been closed, it leaves no file: so it is when a flow fails, is shut down past its deadline, or is
-/// dropped. What a thread is writing at that moment is removed when that is done. While it is being closed, the file may
-/// still get to its place. If the process is killed, the file with the other name stays.
+/// Without having been closed, it leaves no file: so it is when a flow that is forwarded into it fails, or is dropped.
+/// What a thread is writing at that moment is removed when that is done. While it is being closed, the file may still
+/// get to its place. If the process is killed, the file with the other name stays.
 ///
 /// # Examples
 /// ```

@@ -58,8 +58,8 @@
 //! Items are late when the watermark has passed their windows, and the [allowed lateness](Window::allowed_lateness) is
 //! over too: they are counted, or go to an [output of their own](Window::late_output), and never into another window.
 //!
-//! Windows by the clock go by when items come, and so none is late. Their time is that of tokio's clock, which tests can
-//! pause: [`fixed_by_clock`](Window::fixed_by_clock) says how the two meet.
+//! Windows by the clock go by when items come, and so none is late. Their time is that of tokio's clock, which tests
+//! can pause: [`fixed_by_clock`](Window::fixed_by_clock) says how that goes with the time of day.
 
 // First the modules that the page of `Window` shows, in its order: rustdoc follows the order of the modules.
 // Kinds of windows.

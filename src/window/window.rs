@@ -192,7 +192,8 @@ impl<K, C, O> Window<K, C, O> {
     /// Makes every open window emit at every `period` of tokio's clock, as well as when it is done.
     ///
     /// Each lane has a timer, which starts with the lane. Windows fire in order, whether they changed or not: see
-    /// [`periodically_if_changed`](Window::periodically_if_changed). May be called several times. A timer fires between items, so that a lane that never waits may be late.
+    /// [`periodically_if_changed`](Window::periodically_if_changed). May be called several times. A timer fires between
+    /// items, so that a lane that never waits may be late.
     ///
     /// # Panics
     /// When `period` is zero; and in the first poll when the lanes' runtime has no timer.
