@@ -1,4 +1,6 @@
 mod drawing;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod order;
 
 use super::reason::Reason;

@@ -1,12 +1,13 @@
 //! Graphs of stages: what a walk finds, and how it ends.
 
+use crate::support::MetricsBoard;
 use crate::support::settle;
 use crate::support::stages::{Log, Say, block, collect, count, identity, queue, silent, until};
 use futures::FutureExt;
 use gen_stage::dispatch::{Broadcast, Partition};
 use gen_stage::prelude::*;
 use gen_stage::stage::{
-    AskMode, CancelMode, GraphStage, Handle, Reason, Role, StageGraph, StageKind, StageState,
+    AskMode, BufferKeep, CancelMode, GraphStage, Handle, Reason, Role, StageGraph, StageKind, StageState,
 };
 use std::time::Duration;
 
@@ -202,4 +203,36 @@ async fn pictures_escape_labels() {
     assert!(graph.to_mermaid().contains(r##"stage0["#lt;#quot;a\b#quot;#gt;<br>producer<br>Partition"]"##));
     assert!(graph.to_dot().contains(r#"stage0 [label="<\"a\\b\">\nproducer\nPartition"]"#));
     drop(reader);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_have_the_sums_of_the_stages_of_one_label() {
+    let source = silent().quiet().stage().label("source").buffer(2, BufferKeep::First).spawn();
+    let read = |max, min| source.subscribe().demand(max, min);
+    let readers =
+        [read(4, 2), read(3, 1)].map(|to| collect().stage().label("reader").subscribe_to(to).spawn());
+    let stuck = block();
+    let log = stuck.log();
+    let stuck = stuck.stage().label("stuck").subscribe_to(read(1, 0)).spawn();
+    settle().await;
+    queue(&source, 0..8).await;
+    until("it is stuck", || !log.batches().is_empty()).await;
+    queue(&source, 8..20).await;
+    settle().await;
+
+    let graph = graph_of(&source).await;
+    let numbers = MetricsBoard::of(|| graph.record_metrics("g"));
+    let of = |name: &str, stage: &str| numbers[&format!("gen_stage_stage_{name}{{stages=g,stage={stage}}}")];
+    assert_eq!(numbers.len(), 3 * 11);
+    let received = readers.iter().map(|reader| reader.counts().received).sum::<u64>();
+    assert_eq!(of("received_total", "reader"), received as f64);
+    assert_eq!(of("emitted_total", "source"), 20.0);
+    let whole = of("sent_total", "source") + of("discarded_total", "source") + of("buffered", "source");
+    assert_eq!(whole, 20.0);
+    assert_eq!(of("overflowed_total", "source"), of("discarded_total", "source"));
+    assert_eq!(
+        (of("silent", "stuck"), of("silent", "reader"), of("received_total", "stuck")),
+        (1.0, 0.0, 1.0)
+    );
+    drop(stuck);
 }
