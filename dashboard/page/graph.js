@@ -3,18 +3,16 @@
 import { attributes, el, rate, say, svg, wide } from "./dom.js";
 import { card, readerCard } from "./card.js";
 
-/** The column of each layer: right of all that feed it, and a source right before what it feeds. */
+/** The column of each layer: right before the first that it feeds, so that an arrow has no card of another layer on its way. */
 function columns(layers) {
-  const column = layers.map(() => 0);
-  // What feeds others comes first.
-  layers.forEach((layer, from) => {
-    for (const to of layer.feeds) column[to] = Math.max(column[to], column[from] + 1);
+  const after = layers.map(() => 0);
+  // What feeds others comes first, so that what a layer feeds is known by now.
+  layers.forEach((_, back) => {
+    const from = layers.length - 1 - back;
+    after[from] = Math.max(0, ...layers[from].feeds.map((to) => after[to] + 1));
   });
-  layers.forEach((layer, from) => {
-    const fed = layers.some((other) => other.feeds.includes(from));
-    if (!fed && layer.feeds.length > 0) column[from] = Math.min(...layer.feeds.map((to) => column[to])) - 1;
-  });
-  return column;
+  const most = Math.max(...after, 0);
+  return after.map((steps) => most - steps);
 }
 
 /** From where to where items go; the reader has the number after the last layer. */

@@ -17,7 +17,8 @@ impl<P> Flow<P> {
     /// A sink that is not ready stops the lanes, once as many items wait as were asked for, and they stop the source.
     ///
     /// # Errors
-    /// The first error of the sink, which ends the flow.
+    /// The first error of the sink, which ends the flow. A [`monitor`](Flow::monitor) says that the sink failed, and after
+    /// which layer it was.
     ///
     /// # Panics
     /// Like every reader of a [`Flow`].
@@ -46,20 +47,23 @@ impl<P> Flow<P> {
         Si: Sink<P::Item>,
     {
         let mut sink = pin!(sink);
-        poll_fn(|cx| {
+        let written = poll_fn(|cx| {
             loop {
                 ready!(sink.as_mut().poll_ready(cx))?;
                 match Pin::new(&mut self).poll_next(cx) {
                     Poll::Ready(Some(item)) => sink.as_mut().start_send(item)?,
-                    Poll::Ready(None) => return Poll::Ready(Ok(())),
+                    Poll::Ready(None) => return sink.as_mut().poll_close(cx),
                     Poll::Pending => {
                         ready!(sink.as_mut().poll_flush(cx))?;
                         return Poll::Pending;
                     }
                 }
             }
-        })
-        .await?;
-        poll_fn(|cx| sink.as_mut().poll_close(cx)).await
+        });
+        let written = written.await;
+        if written.is_err() {
+            self.launch.show_failed_sink();
+        }
+        written
     }
 }

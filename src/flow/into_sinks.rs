@@ -22,7 +22,8 @@ impl<P> Flow<P> {
     /// Each sink gets the items of its lane in order.
     ///
     /// # Errors
-    /// The first error of a sink stops all lanes, and is returned once the lanes, the source and all sinks are gone.
+    /// The first error of a sink stops all lanes, and is returned once the lanes, the source and all sinks are gone. A
+    /// [`monitor`](Flow::monitor) says which sink it was, by the lane that wrote into it.
     /// Sinks that were not closed by then are dropped as they are.
     ///
     /// # Panics
@@ -70,14 +71,14 @@ impl<P> Flow<P> {
         }
         self.launch.topology.last(|layer| layer.lanes = Some(sinks.len()));
         async move {
-            let mut sinks = sinks.into_iter();
-            let writing = Reporting::start(self, "written", |lane, errors: Reporter<Si::Error>| {
-                let sink = sinks.next().expect("a layer has as many lanes as were set");
+            let mut sinks = (0..).zip(sinks);
+            let writing = Reporting::start(self, "written", |lane, errors: Reporter<(usize, Si::Error)>| {
+                let (number, sink) = sinks.next().expect("a layer has as many lanes as were set");
                 // There is room for one error of each lane. While the flow is being dropped, nothing reads them.
-                SinkDriver::new(lane, sink, move |error| _ = errors.try_send(error))
+                SinkDriver::new(lane, sink, move |error| _ = errors.try_send((number, error)))
             });
             assert!(sinks.next().is_none(), "a layer has as many lanes as were set");
-            writing.no_error().await
+            writing.no_error_of_a_sink().await
         }
     }
 }

@@ -1,4 +1,5 @@
 use super::plumbing::instruments::Instruments;
+use super::plumbing::place::failed_sink;
 use super::stats::FlowStats;
 use super::topology::Topology;
 use std::fmt;
@@ -164,6 +165,20 @@ impl Launch {
         monitor
     }
 
+    /// Shows that the sink has failed that the whole flow is written into: to its monitors, also if it has not started.
+    pub(super) fn show_failed_sink(&self) {
+        let name = self.name.as_ref().map(|name| format!(" of the flow `{name}`")).unwrap_or_default();
+        let layer = self.topology.layers.last().map(ToString::to_string).unwrap_or_default();
+        for monitor in &self.monitors {
+            monitor.0.get_or_init(|| self.shown(Losses::default(), Instruments::default()));
+            monitor.show_failure(&failed_sink(format_args!("{layer}{name}")));
+        }
+    }
+
+    fn shown(&self, losses: Losses, instruments: Instruments) -> Shown {
+        Shown { losses, instruments, topology: self.describe() }
+    }
+
     /// What the flow is made of.
     pub(super) fn describe(&self) -> Topology {
         Topology { name: self.name.clone(), ..self.topology.clone() }
@@ -186,8 +201,7 @@ impl Launch {
         let instruments = (!self.monitors.is_empty()).then(Instruments::default)?;
         for monitor in &self.monitors {
             // Set only once: the monitor was made for this flow alone, and the flow starts once.
-            let (losses, instruments) = (losses.clone(), instruments.clone());
-            let _ = monitor.0.set(Shown { losses, instruments, topology: self.describe() });
+            let _ = monitor.0.set(self.shown(losses.clone(), instruments.clone()));
         }
         Some(instruments)
     }

@@ -44,8 +44,10 @@ pub struct FlowStats {
     pub late: u64,
     /// How many items gave way to newer ones while they were held; see [`Flow::replaced`](super::Flow::replaced).
     pub replaced: u64,
-    /// The panic that ended the flow, and where it was, or that its runtime was shut down. It is there as soon as the reader
-    /// or the handle of the flow has learned of it. The error of a sink or of an item goes to the caller only.
+    /// What ended the flow before its end, and where: a panic, a sink of [`forward`](super::Flow::forward) or
+    /// [`into_sinks`](super::Flow::into_sinks) that failed, or that its runtime was shut down. It is there as soon as the
+    /// reader or the handle of the flow has learned of it. The error itself of a sink goes to the caller only, and so do
+    /// errors of items, as of [`try_collect`](super::Flow::try_collect).
     pub failure: Option<Arc<str>>,
 }
 
@@ -61,8 +63,9 @@ pub struct LayerStats {
     pub line: u32,
     /// What of the layer this is.
     pub part: LayerPart,
-    /// What its lanes do with their items, in this order. Of lanes that a [merge](super::Flow::merge) runs as they are, only
-    /// what comes after the merge.
+    /// What its lanes do with their items, in this order. Where it runs the lanes of flows that were [merged](super::Flow::merge)
+    /// as they are, the operators before the merge come first, those of one flow after those of the other; each lane has
+    /// those of its own flow only.
     pub operators: Vec<Operator>,
     /// Its tasks, by their numbers.
     pub lanes: Vec<LaneStats>,
@@ -105,8 +108,11 @@ pub struct LaneStats {
 impl FlowStats {
     pub(super) fn of(instruments: &Instruments, topology: &Topology) -> Self {
         let parts = instruments.look();
-        let mut layers: Vec<LayerStats> =
-            parts.groups.iter().map(|group| LayerStats::of(group, topology)).collect();
+        let mut layers: Vec<LayerStats> = parts.groups.iter().map(LayerStats::of).collect();
+        for (at, layer) in layers.iter_mut().enumerate() {
+            layer.operators =
+                parts.run_by(at).flat_map(|layer| topology.operators_of(layer)).copied().collect();
+        }
         for (layer, lane, reading) in parts.readings() {
             if let Some(lane) = layers.get_mut(layer).and_then(|layer| layer.lanes.get_mut(lane)) {
                 lane.read(reading);
@@ -186,7 +192,7 @@ impl FlowStats {
 }
 
 impl LayerStats {
-    fn of(group: &TaskGroup, topology: &Topology) -> Self {
+    fn of(group: &TaskGroup) -> Self {
         let opened = group.layer.opened();
         let lanes = group.tasks.iter().map(|task| LaneStats {
             times: task.times(),
@@ -198,7 +204,7 @@ impl LayerStats {
             file: opened.file(),
             line: opened.line(),
             part: group.layer.its_part(),
-            operators: topology.operators_of(&group.layer).to_vec(),
+            operators: Vec::new(),
             lanes: lanes.collect(),
             feeds: Vec::new(),
             is_read: false,

@@ -124,10 +124,10 @@ impl<I: Iterator> Stream for Iter<I> {
     type Item = I::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
-        ready!(self.turn.poll_step(cx));
         if self.has_ended() {
             return Poll::Ready(None);
         }
+        ready!(self.turn.poll_step(cx));
         let item = self.iter.next();
         self.ended = item.is_none();
         self.gate.count(usize::from(item.is_some()));

@@ -52,6 +52,8 @@ use std::task::{Context, Poll};
 ///   task that failed, drops it: only an input that came to its end may look like one that did. (A bare
 ///   [`Receiver`](crate::edge::Receiver) ends either way, and tells which by its `end`.)
 ///
+/// With the feature `testing`, `testing::check_lane` tells whether a lane of your own keeps it.
+///
 /// # Examples
 /// ```
 /// use gen_stage::lane::{Each, Iter, Lane};

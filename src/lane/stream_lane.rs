@@ -134,10 +134,10 @@ impl<S: Stream> Stream for StreamLane<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        ready!(self.as_mut().project().turn.poll_step(cx));
         if self.as_mut().has_ended() {
             return Poll::Ready(None);
         }
+        ready!(self.as_mut().project().turn.poll_step(cx));
         match self.as_mut().poll_fused(cx) {
             Poll::Ready(item) => {
                 self.gate.count(usize::from(item.is_some()));

@@ -10,6 +10,10 @@ pub trait Places: Sealed + Clone {
     #[doc(hidden)]
     type States<S>: States<S>;
 
+    /// Whether windows with such places may be merged.
+    #[doc(hidden)]
+    const MERGE: bool = false;
+
     /// The places, one by one.
     #[doc(hidden)]
     fn slots(&self) -> &[Slot];
@@ -118,6 +122,8 @@ impl Sealed for Merging {}
 
 impl Places for Merging {
     type States<S> = Slab<S>;
+
+    const MERGE: bool = true;
 
     fn slots(&self) -> &[Slot] {
         &self.0

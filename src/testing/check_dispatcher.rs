@@ -1,9 +1,6 @@
-use super::story::Story;
+use super::dispatcher_story::DispatcherStory;
+use super::stories::tell_all;
 use crate::dispatch::Dispatcher;
-
-/// How often a dispatcher is tried. The first stories have five steps and the last a hundred, so that the first that fails
-/// is easy to follow.
-const RUNS: u64 = 1000;
 
 /// Checks that a dispatcher of yours keeps its [contract](Dispatcher#contract).
 ///
@@ -13,7 +10,7 @@ const RUNS: u64 = 1000;
 /// on; a dispatcher may refuse it.
 ///
 /// # Panics
-/// At the first broken promise, with what happened up to then:
+/// At the first broken promise, with what happened up to then, and how to [repeat it](super#a-story-again):
 /// - a subscription was sent more than it had asked for, one item twice, or something after it had left;
 /// - items were handed back in another order, or others than those at the end of what was given;
 /// - an item is nowhere: not sent, handed back, [held](Dispatcher::held) or [counted as dropped](crate::dispatch::Deliveries::discard);
@@ -43,12 +40,9 @@ pub fn check_dispatcher<D>(make: impl Fn() -> D, options: impl Fn(usize) -> D::O
 where
     D: Dispatcher<u64>,
 {
-    for run in 0..RUNS {
-        let mut story = Story::new(make(), run);
-        let told = story.tell(5 + run / 10, &options);
-        if let Err(broken) = told.and_then(|()| story.end()) {
-            let steps = story.steps();
-            panic!("the dispatcher breaks its contract: {broken}; story {run}: {steps}");
-        }
-    }
+    tell_all("the dispatcher", 1000, 100, |number, steps, plot| {
+        let mut story = DispatcherStory::new(make(), number % 2 == 1, plot);
+        story.tell(steps, &options)?;
+        story.end()
+    });
 }

@@ -3,7 +3,7 @@ use super::link::{ProbeLink, Seen};
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub fn test_source<T>() -> (TestSource<T>, SourceProbe<T>) {
         end: None,
         waits: false,
         taken: 0,
+        polls_at_end: 0,
         dropped: false,
     });
     (TestSource(shared.clone()), SourceProbe { shared, patience: PATIENCE })
@@ -63,12 +64,40 @@ struct ProbedSource<T> {
     /// The source was polled, and there was nothing to yield.
     waits: bool,
     taken: usize,
+    /// How often it was polled when its end had come: once is enough.
+    polls_at_end: usize,
     dropped: bool,
 }
 
+#[derive(Clone)]
 enum SourceEnd {
     Finished,
     Failed(String),
+    /// It fails, with a panic that is not printed: hundreds of stories are told in one test.
+    FailedInStory(&'static str),
+}
+
+/// What stories see of a source, also after it was ended.
+pub(super) struct SourceWatch<T>(ProbeLink<ProbedSource<T>>);
+
+impl<T> SourceWatch<T> {
+    pub(super) fn taken(&self) -> usize {
+        self.0.lock().state.taken
+    }
+
+    /// Whether it was polled at all.
+    pub(super) fn is_begun(&self) -> bool {
+        let state = &self.0.lock().state;
+        state.waits || state.taken > 0
+    }
+
+    pub(super) fn is_polled_after_end(&self) -> bool {
+        self.0.lock().state.polls_at_end > 1
+    }
+
+    pub(super) fn is_dropped(&self) -> bool {
+        self.0.lock().state.dropped
+    }
 }
 
 impl<T> Seen for ProbedSource<T> {
@@ -132,6 +161,15 @@ impl<T> SourceProbe<T> {
     /// ```
     pub fn fail(self, message: impl Into<String>) {
         self.shared.tell_other(|state| state.end = Some(SourceEnd::Failed(message.into())));
+    }
+
+    /// The same as [`fail`](Self::fail), without a line on the terminal.
+    pub(super) fn fail_in_story(self, message: &'static str) {
+        self.shared.tell_other(|state| state.end = Some(SourceEnd::FailedInStory(message)));
+    }
+
+    pub(super) fn watch(&self) -> SourceWatch<T> {
+        SourceWatch(self.shared.clone())
     }
 
     /// Whether the source was polled and has nothing to yield: an item is wanted.
@@ -270,11 +308,15 @@ impl<T> Stream for TestSource<T> {
         }
         match &state.end {
             None => state.waits = true,
-            Some(SourceEnd::Finished) => return Poll::Ready(None),
-            Some(SourceEnd::Failed(message)) => {
-                let message = message.clone();
+            Some(end) => {
+                let end = end.clone();
+                state.polls_at_end += 1;
                 drop(ends);
-                panic!("{message}");
+                match end {
+                    SourceEnd::Finished => return Poll::Ready(None),
+                    SourceEnd::Failed(message) => panic!("{message}"),
+                    SourceEnd::FailedInStory(message) => resume_unwind(Box::new(message)),
+                }
             }
         }
         ProbeLink::wait(ends, cx)

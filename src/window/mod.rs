@@ -102,6 +102,8 @@ mod windowing;
 pub use crate::reduce::{Global, Info, Merging, Several, Single, Slot, Trigger};
 pub use late::Late;
 pub use open_windows::OpenWindows;
+#[cfg(feature = "testing")]
+pub(crate) use open_windows::WindowEvent;
 pub use session::Session;
 pub use spans::Span;
 pub use stream_window::StreamWindow;
@@ -109,6 +111,8 @@ pub use time::EventTime;
 pub use trigger::Acts;
 pub use triggers::Triggers;
 pub use window::Window;
+#[cfg(feature = "testing")]
+pub(crate) use windowing::Sought;
 pub use windowing::Windowing;
 
 #[doc(hidden)]

@@ -1,4 +1,6 @@
 use super::watermark::Watermark;
+#[cfg(feature = "testing")]
+use crate::lane::Origins;
 use crate::reduce::{Fire, Slot, Trigger};
 use std::collections::VecDeque;
 
@@ -23,6 +25,10 @@ pub struct OpenWindows<Id> {
     pub(crate) watermark: Watermark,
 }
 
+/// What a kind is told that does something to a window after its end.
+const NOT_OPEN: &str =
+    "no window is open in this slot: it was closed, or merged into another, or is of another lane";
+
 /// An open window.
 #[derive(Debug)]
 struct OpenWindow<Id> {
@@ -40,6 +46,18 @@ struct OpenWindow<Id> {
 impl<Id: Clone> OpenWindows<Id> {
     pub(crate) fn new(watermark: Watermark) -> Self {
         Self { open: Vec::new(), free: Vec::new(), opened: 0, events: VecDeque::new(), watermark }
+    }
+
+    /// Those of a lane with one upstream that is not read here.
+    #[cfg(feature = "testing")]
+    pub(crate) fn alone() -> Self {
+        Self::new(Watermark::new(Origins::new(1)))
+    }
+
+    /// Whether a window is open there.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_open(&self, slot: Slot) -> bool {
+        self.open.get(slot.index()).is_some_and(Option::is_some)
     }
 
     /// Opens a window, and says where its state is.
@@ -204,11 +222,11 @@ impl<Id: Clone> OpenWindows<Id> {
 
     #[track_caller]
     fn at(&self, slot: Slot) -> &OpenWindow<Id> {
-        self.open.get(slot.index()).and_then(Option::as_ref).expect("a window is open in this slot")
+        self.open.get(slot.index()).and_then(Option::as_ref).expect(NOT_OPEN)
     }
 
     #[track_caller]
     fn at_mut(&mut self, slot: Slot) -> &mut OpenWindow<Id> {
-        self.open.get_mut(slot.index()).and_then(Option::as_mut).expect("a window is open in this slot")
+        self.open.get_mut(slot.index()).and_then(Option::as_mut).expect(NOT_OPEN)
     }
 }

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 /// `false`; [`on_time`](Windowing::on_time) when [`deadline`](Windowing::deadline) has passed; and at the end of input
 /// [`finish_next`](Windowing::finish_next) until that answers `false`.
 ///
+/// With the feature `testing`, `testing::check_windowing` tells whether a kind of your own does its part.
+///
 /// # Examples
 /// Windows that end where an item says so.
 /// ```

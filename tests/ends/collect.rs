@@ -1,5 +1,6 @@
 use crate::support::{counting, finisher_suite, numbers, settle, sorted};
 use futures::StreamExt;
+use gen_stage::testing::test_source;
 use std::collections::{BTreeSet, HashMap};
 
 finisher_suite!(
@@ -44,12 +45,12 @@ async fn any_stream_ext_reads_a_flow() {
 
 #[tokio::test]
 async fn dropping_a_read_half_way_loses_nothing_of_a_flow_that_is_kept() {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let mut flow = numbers(receiver).lanes(1);
+    let (source, input) = test_source();
+    let mut flow = numbers(source).lanes(1);
     for n in 0..100 {
         let waiting = tokio_test::task::spawn(flow.next()).poll();
         assert!(waiting.is_pending(), "dropped while waiting");
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
         settle().await;
         assert_eq!(flow.next().await, Some(n));
     }

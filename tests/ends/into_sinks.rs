@@ -174,6 +174,28 @@ async fn a_sink_is_flushed_while_its_lane_has_nothing_and_closed_when_that_has_e
     assert_eq!(tokio_test::assert_ready!(writing.poll()), Ok(()));
 }
 
+#[tokio::test]
+async fn those_who_look_see_which_sink_failed() {
+    let (sinks, views): (Vec<_>, Vec<_>) = (0..3).map(|_| slate()).unzip();
+    views[1].fail_after(2);
+    let mut flow = counting(100)
+        .lanes(1)
+        .partition_with(3, |n| usize::try_from(*n % 3).ok())
+        .label("thirds")
+        .named("numbers");
+    let monitor = flow.monitor();
+    assert_eq!(flow.into_sinks(sinks).await, Err(Broken));
+    let failure = monitor.stats().failure.unwrap();
+    assert!(
+        failure.starts_with("the sink of lane 1 of the layer `thirds` (tests/ends/into_sinks.rs:"),
+        "{failure}"
+    );
+    assert!(
+        failure.ends_with(") of the flow `numbers` failed, and its error went to the caller"),
+        "{failure}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -1,5 +1,6 @@
 use crate::support::shapes::shape;
 use crate::support::{Watched, counting, finisher_suite, numbers, settle, seven, sorted};
+use gen_stage::testing::test_source;
 use proptest::prelude::*;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,13 +76,13 @@ async fn items_of_the_last_layer_need_not_be_sent() {
 
 #[tokio::test]
 async fn it_waits_for_a_pending_source_and_is_woken_by_it() {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let flow = numbers(receiver).map(|n| if n == 2 { Err(n) } else { Ok(n) });
+    let (source, input) = test_source();
+    let flow = numbers(source).map(|n| if n == 2 { Err(n) } else { Ok(n) });
     let mut running = tokio_test::task::spawn(flow.try_for_each(|_| Ok(())));
     assert!(running.poll().is_pending());
     for n in 0..3 {
         assert!(running.poll().is_pending());
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
         settle().await;
     }
     assert!(running.is_woken());

@@ -1,8 +1,8 @@
 use crate::support::shapes::{paused, shape};
 use crate::support::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
-use futures::channel::mpsc;
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::prelude::*;
+use gen_stage::testing::test_source;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,17 +56,18 @@ async fn batches_can_be_batched_again() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_starts_at_the_first_item_of_a_batch() {
-    let (sender, receiver) = mpsc::unbounded();
+    let (source, input) = test_source();
     let start = Instant::now();
     let feeding = async move {
         // Long after the start: an idle time does not cut the next batch short.
         for at in [10_500, 11_000, 11_400, 11_700, 20_000] {
             tokio::time::sleep_until(start + Duration::from_millis(at)).await;
-            sender.unbounded_send(at).unwrap();
+            input.send(at);
         }
+        input.end();
     };
     let batches = async {
-        let mut batches = numbers(receiver).lanes(1).batch(10).within(SECOND);
+        let mut batches = numbers(source).lanes(1).batch(10).within(SECOND);
         let mut came = Vec::new();
         while let Some(batch) = batches.next().await {
             came.push((start.elapsed().as_millis() / 10, batch));
@@ -92,14 +93,14 @@ async fn nothing_comes_out_while_nothing_comes_in() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_does_not_leave_its_time_to_the_next() {
-    let (sender, receiver) = mpsc::unbounded();
+    let (source, input) = test_source();
     let start = Instant::now();
-    let mut batches = numbers(receiver).lanes(1).batch(2).within(SECOND);
-    sender.unbounded_send(1).unwrap();
+    let mut batches = numbers(source).lanes(1).batch(2).within(SECOND);
+    input.send(1);
     assert!(batches.next().now_or_never().is_none());
     sleep(SECOND / 2).await;
-    sender.unbounded_send(2).unwrap();
-    sender.unbounded_send(3).unwrap();
+    input.send(2);
+    input.send(3);
     assert_eq!(batches.next().await, Some(vec![1, 2]));
     assert_eq!(batches.next().await, Some(vec![3]));
     assert!(start.elapsed() >= SECOND * 3 / 2, "{:?}", start.elapsed());
@@ -107,21 +108,21 @@ async fn a_full_batch_does_not_leave_its_time_to_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_time_a_batch_waits_until_it_is_full() {
-    let (sender, receiver) = mpsc::unbounded();
-    let mut batches = numbers(receiver).lanes(1).batch(2);
-    sender.unbounded_send(1).unwrap();
+    let (source, input) = test_source();
+    let mut batches = numbers(source).lanes(1).batch(2);
+    input.send(1);
     assert!(tokio::time::timeout(SECOND * 1000, batches.next()).await.is_err());
-    sender.unbounded_send(2).unwrap();
+    input.send(2);
     assert_eq!(batches.next().await, Some(vec![1, 2]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_time_of_0_gathers_what_is_ready_together_and_one_too_long_to_tell_never_comes() {
-    let (sender, receiver) = mpsc::unbounded();
+    let (source, input) = test_source();
     let start = Instant::now();
-    let mut batches = numbers(receiver).lanes(1).batch(10).within(Duration::ZERO);
+    let mut batches = numbers(source).lanes(1).batch(10).within(Duration::ZERO);
     for n in 0..3 {
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
     }
     assert_eq!(batches.next().await, Some(vec![0, 1, 2]));
     assert_eq!(start.elapsed(), Duration::ZERO);
@@ -131,10 +132,10 @@ async fn a_time_of_0_gathers_what_is_ready_together_and_one_too_long_to_tell_nev
 
 #[tokio::test(start_paused = true)]
 async fn a_time_goes_with_batches_by_weight_too() {
-    let (sender, receiver) = mpsc::unbounded();
-    let mut batches = numbers(receiver).lanes(1).batch_by_weight(10, |n| *n).within(SECOND);
+    let (source, input) = test_source();
+    let mut batches = numbers(source).lanes(1).batch_by_weight(10, |n| *n).within(SECOND);
     for n in [4, 4, 4, 20, 3] {
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
     }
     for expected in [vec![4, 4], vec![4], vec![20], vec![3]] {
         assert_eq!(batches.next().await, Some(expected));

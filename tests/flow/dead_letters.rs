@@ -3,6 +3,7 @@ use crate::support::slate::slate;
 use crate::support::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::channel::mpsc;
 use futures::{FutureExt, SinkExt, StreamExt, sink};
+use gen_stage::testing::test_source;
 use gen_stage::window::Window;
 use proptest::prelude::*;
 use std::panic::AssertUnwindSafe;
@@ -53,9 +54,9 @@ async fn when_the_flow_has_ended_the_sink_has_everything_and_is_closed() {
 #[tokio::test]
 async fn errors_are_flushed_while_no_other_is_waiting() {
     let (sink, view) = slate();
-    let (sender, receiver) = mpsc::unbounded();
-    let mut flow = numbers(receiver).lanes(1).map(odd_is_an_error).dead_letters(sink);
-    sender.unbounded_send(1).unwrap();
+    let (source, input) = test_source();
+    let mut flow = numbers(source).lanes(1).map(odd_is_an_error).dead_letters(sink);
+    input.send(1);
     assert!(flow.next().now_or_never().is_none());
     settle().await;
     let seen = view.seen();

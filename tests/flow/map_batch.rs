@@ -1,6 +1,7 @@
 use crate::support::{Numbers, counting, numbers, operator_suite, seven};
 use futures::StreamExt;
 use gen_stage::Flow;
+use gen_stage::testing::test_source;
 
 operator_suite!(
     |flow: Numbers| flow.map_batch(|batch| batch.into_iter().map(|n| n + 1).collect::<Vec<_>>()),
@@ -34,11 +35,11 @@ async fn what_a_batch_became_is_the_batch_of_the_next() {
 
 #[tokio::test]
 async fn a_source_that_pends_ends_a_batch() {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let mut flow = numbers(receiver).lanes(1).map_batch(|batch| [batch.len()]);
+    let (source, input) = test_source();
+    let mut flow = numbers(source).lanes(1).map_batch(|batch| [batch.len()]);
     for length in [1, 3, 2] {
         for n in 0..length {
-            sender.unbounded_send(n).unwrap();
+            input.send(n);
         }
         assert_eq!(flow.next().await, Some(length as usize));
     }

@@ -1,10 +1,15 @@
 //! Where a failure was: each error of a flow says it, and so does the log.
 
 use crate::support::Lines;
-use futures::sink;
-use gen_stage::flow::{FlowError, FullOuter};
+use futures::{FutureExt, StreamExt, sink, stream};
+use gen_stage::flow::{FlowError, FullOuter, Inner, Throttle};
 use gen_stage::prelude::*;
+use gen_stage::window::Window;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
 
 fn broken(n: u32) -> u32 {
     assert_ne!(n, 7, "no sevens");
@@ -56,6 +61,11 @@ async fn an_error_names_the_lane_its_layer_and_the_flow() {
         (
             "lane 0 of the layer `in order` (FILE) of the flow `test`",
             place(one().label("in order").map(broken).ordered()).await,
+        ),
+        (
+            // Both sides of a join are brought together, where it was called, before its lanes.
+            "lane 0 of the layer at FILE of the flow `test`",
+            place(one().bounded_join(Inner, Flow::from_iter([1]), |n| broken(*n), |n| *n).lanes(1)).await,
         ),
         (
             "lane 0 of the layer `sums` (FILE) of the flow `test`",
@@ -118,6 +128,144 @@ async fn an_error_names_the_lane_its_layer_and_the_flow() {
     ];
     for (expected, found) in cases {
         assert_eq!(found, expected);
+    }
+}
+
+/// One lane, in a layer of its own, whose label is `it`.
+const IT: &str = "lane 0 of the layer `it` (FILE) of the flow `test`";
+
+#[tokio::test]
+async fn a_panic_in_whatever_a_layer_is_made_of_names_it() {
+    let one = || Flow::from_iter(numbers()).lanes(1).label("it");
+    let below = || Flow::from_iter(numbers()).lanes(1).shuffle().lanes(1).label("it");
+    let cases = [
+        ("stream", place(stream::iter(numbers().map(broken)).flow().lanes(1).label("it").map(|n| n)).await),
+        ("filter", place(one().filter(|n| broken(*n) > 0)).await),
+        ("reject", place(one().reject(|n| broken(*n) > 99)).await),
+        ("filter_map", place(one().filter_map(|n| Some(broken(n)))).await),
+        ("flat_map", place(one().flat_map(|n| [broken(n)])).await),
+        ("inspect", place(one().inspect(|n| _ = broken(*n))).await),
+        ("map_batch", place(below().map_batch(|all| all.into_iter().map(broken).collect::<Vec<_>>())).await),
+        ("per_lane", place(one().per_lane(|lane| lane.map(broken))).await),
+        ("batch_by_weight", place(one().batch_by_weight(3, |n| u64::from(broken(*n)))).await),
+        (
+            "throttle",
+            place(one().throttle(Throttle::per_second(1_000_000)).cost(|n| u64::from(broken(*n)))).await,
+        ),
+        ("uniq_by", place(one().uniq_by(|n| broken(*n))).await),
+        ("map_ok", place(one().map(Ok::<_, u32>).map_ok(broken)).await),
+        ("map_err", place(one().map(Err::<u32, _>).map_err(broken)).await),
+        ("try_map", place(one().map(Ok::<_, u32>).try_map(|n| Ok(broken(n)))).await),
+        ("try_filter_map", place(one().map(Ok::<_, u32>).try_filter_map(|n| Ok(Some(broken(n))))).await),
+        ("filter_map_async", place(one().filter_map_async(4, |n| async move { Some(broken(n)) })).await),
+        ("key of the partition below", place(one().map(|n| n).partition_by(|n| broken(*n)).lanes(2)).await),
+        ("route", place(one().map(|n| n).partition_with(2, |n| Some((broken(*n) % 2) as usize))).await),
+        (
+            "window",
+            place(
+                one().window(Window::fixed(MS, |n: &u32| i64::from(broken(*n)))).reduce(Vec::new, Vec::push),
+            )
+            .await,
+        ),
+        ("trigger", place(one().reduce(Vec::new, Vec::push).on_trigger(|all, _| [broken(all[7])])).await),
+        (
+            "merge_states",
+            place(
+                one()
+                    .window(
+                        Window::session(10 * MS, |_: &u32| 0, |n| i64::from([0, 15, 8][*n as usize % 3]))
+                            .allowed_lateness(100 * MS),
+                    )
+                    .reduce(Vec::new, Vec::push)
+                    .merge_states(|_, _| _ = broken(7)),
+            )
+            .await,
+        ),
+        ("group_by", place(one().group_by(|n| broken(*n))).await),
+        ("count_by", place(one().count_by(|n| broken(*n))).await),
+        ("sum_by", place(one().sum_by(|n| (broken(n), 1_u32))).await),
+        ("emit_and_reduce", place(one().emit_and_reduce(|| (), |(), n| [broken(n)]).emit_nothing()).await),
+    ];
+    for (name, found) in cases {
+        assert_eq!(found, IT, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_beside_the_lanes_names_what_it_is() {
+    let one = || Flow::from_iter(numbers()).lanes(1).label("it");
+    let second =
+        Flow::from_streams([stream::iter(0..3).boxed(), stream::iter(numbers()).map(broken).boxed()]);
+    let cases = [
+        (
+            "source 1 of the layer `it` (FILE) of the flow `test`",
+            place(second.lanes(3).label("it").map(|n| n)).await,
+        ),
+        (
+            "lane 0 of the layer `sums` (FILE) of the flow `test`",
+            place(
+                one()
+                    .combine(3, |table, n| *table.at_owned(n % 5) += 1, |_: &mut u32, _| _ = broken(7))
+                    .lanes(1)
+                    .label("sums"),
+            )
+            .await,
+        ),
+    ];
+    for (expected, found) in cases {
+        assert_eq!(found, expected);
+    }
+    // What it calls may have come back before it was looked at first: then it is no future of its own.
+    let found = place(one().map_blocking(2, broken)).await;
+    assert!(found == IT || found == format!("a future of {IT}"), "{found}");
+}
+
+/// What those who look see of a flow that fails while it is being finished.
+async fn seen<P, R, F>(mut flow: Flow<P>, finish: impl FnOnce(Flow<P>) -> F) -> String
+where
+    P: gen_stage::flow::Readable,
+    F: Future<Output = R>,
+{
+    let monitor = flow.monitor();
+    // A panic, or an error of the sink, which goes to the caller.
+    _ = AssertUnwindSafe(finish(flow.named("test"))).catch_unwind().await;
+    let failure = monitor.stats().failure.expect("it has failed");
+    let (place, rest) = failure.split_once(&format!("({}:", file!())).unwrap_or_else(|| panic!("{failure}"));
+    format!("{place}(FILE{}", &rest[rest.find(')').unwrap()..])
+}
+
+#[tokio::test]
+async fn whatever_ends_a_flow_is_seen_with_its_place() {
+    let one = || Flow::from_iter(numbers()).lanes(1).label("it");
+    let panicked = format!("{IT} panicked: ");
+    let sink =
+        || Box::pin(sink::unfold((), |(), n: u32| async move { if n == 7 { Err(n) } else { Ok(()) } }));
+    let sinks = || Box::pin(sink::unfold((), |(), n: u32| async move { Ok::<_, Infallible>(_ = broken(n)) }));
+    let cases = [
+        ("for_each", &*panicked, seen(one(), |flow| flow.for_each(|n| _ = broken(n))).await),
+        (
+            "for_each_async",
+            &panicked,
+            seen(one(), |flow| flow.for_each_async(1, |n| async move { _ = broken(n) })).await,
+        ),
+        ("count", &panicked, seen(one().map(broken), Flow::count).await),
+        ("sum", &panicked, seen(one().map(broken), Flow::sum::<u32>).await),
+        ("max_by_key", &panicked, seen(one(), |flow| flow.max_by_key(|n| broken(*n))).await),
+        ("collect", &panicked, seen(one().map(broken), Flow::collect::<Vec<_>>).await),
+        ("a sink that panics", &panicked, seen(one(), |flow| flow.into_sinks(vec![sinks()])).await),
+        (
+            "into_sinks",
+            "the sink of lane 0 of the layer `it` (FILE) of the flow `test` failed, and its error went to the caller",
+            seen(one(), |flow| flow.into_sinks(vec![sink()])).await,
+        ),
+        (
+            "forward",
+            "the sink of the layer `it` (FILE) of the flow `test` failed, and its error went to the caller",
+            seen(one(), |flow| flow.forward(sink())).await,
+        ),
+    ];
+    for (name, expected, found) in cases {
+        assert!(found.starts_with(expected), "{name}: {found}");
     }
 }
 

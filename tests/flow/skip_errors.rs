@@ -1,6 +1,6 @@
 use crate::support::{Numbers, counting, numbers, operator_suite, settle, seven};
 use futures::StreamExt;
-use futures::channel::mpsc;
+use gen_stage::testing::test_source;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,11 +30,11 @@ async fn the_errors_of_all_lanes_are_counted_together() {
 
 #[tokio::test]
 async fn the_count_can_be_read_while_the_flow_runs_and_after_it_was_dropped() {
-    let (sender, receiver) = mpsc::unbounded();
+    let (source, input) = test_source();
     let skipped = Arc::default();
-    let mut flow = numbers(receiver).lanes(1).map(odd_is_an_error).skip_errors(&skipped);
+    let mut flow = numbers(source).lanes(1).map(odd_is_an_error).skip_errors(&skipped);
     for n in [1, 3, 2, 5] {
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
     }
     assert_eq!(flow.next().await, Some(2));
     settle().await;

@@ -4,6 +4,7 @@ use crate::support::shapes::{paused, shape};
 use crate::support::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, StreamExt};
 use gen_stage::flow::Throttle;
+use gen_stage::testing::test_source;
 use gen_stage::window::Window;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -82,13 +83,13 @@ async fn what_costs_more_than_the_burst_waits_for_a_full_bucket_and_leaves_a_deb
 
 #[tokio::test(start_paused = true)]
 async fn after_a_pause_there_is_one_burst_and_not_what_was_not_used() {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let mut flow = numbers(receiver).lanes(1).throttle(Throttle::per_second(1).burst(3));
+    let (source, input) = test_source();
+    let mut flow = numbers(source).lanes(1).throttle(Throttle::per_second(1).burst(3));
     assert!(flow.next().now_or_never().is_none());
     tokio::time::sleep(SECOND * 1000).await;
     let start = Instant::now();
     for n in 0..5 {
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
     }
     let mut times = Vec::new();
     for n in 0..5 {

@@ -1,8 +1,8 @@
 use crate::support::shapes::shape;
 use crate::support::{Numbers, counting, numbers, operator_suite, settle, seven, sorted};
-use futures::channel::mpsc;
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
+use gen_stage::testing::test_source;
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 
@@ -65,17 +65,17 @@ async fn scenario_245_the_first_of_equal_items_in_the_order_they_come() {
 
 #[tokio::test]
 async fn the_first_of_equal_items_passes_at_once() {
-    let (sender, receiver) = mpsc::unbounded();
-    let mut flow = numbers(receiver).lanes(1).uniq();
+    let (source, input) = test_source();
+    let mut flow = numbers(source).lanes(1).uniq();
     for n in [4, 4, 5] {
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
     }
     assert_eq!([flow.next().await, flow.next().await], [Some(4), Some(5)]);
-    sender.unbounded_send(4).unwrap();
+    input.send(4);
     assert_eq!(flow.next().now_or_never(), None);
     settle().await;
     assert_eq!(flow.next().now_or_never(), None, "it was seen before");
-    sender.unbounded_send(6).unwrap();
+    input.send(6);
     assert_eq!(flow.next().await, Some(6));
 }
 

@@ -1,7 +1,7 @@
 use crate::support::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, StreamExt};
 use gen_stage::Flow;
-use gen_stage::flow::Readable;
+use gen_stage::flow::{LayerPart, LayerStats, Readable};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -182,4 +182,32 @@ async fn a_flow_that_is_being_read_is_refused() {
     let mut right = counting(3);
     right.next().await;
     let _ = counting(3).merge(right);
+}
+
+/// The operators of each layer of a flow that has run, with the number of its lanes.
+async fn operators<P: Readable<Item = u64>>(mut flow: Flow<P>) -> Vec<(usize, Vec<&'static str>)> {
+    let monitor = flow.monitor();
+    flow.run().await;
+    let layers = monitor.stats().layers.into_iter();
+    let names = |layer: &LayerStats| layer.operators.iter().map(|operator| operator.name).collect();
+    layers
+        .filter(|layer| layer.part == LayerPart::Lane)
+        .map(|layer| (layer.lanes.len(), names(&layer)))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_numbers_of_a_layer_have_the_operators_of_the_lanes_that_were_merged() {
+    let left = || counting(9).lanes(1).map(|n| n + 1);
+    let right = || counting(9).lanes(2).filter(|n| n % 2 == 0);
+
+    let as_they_are = operators(left().merge(right()).inspect(|_| ())).await;
+    assert_eq!(as_they_are, [(3, vec!["map", "filter", "inspect"])]);
+
+    let with_lanes = operators(left().merge(right()).lanes(5).inspect(|_| ())).await;
+    assert_eq!(with_lanes, [(3, vec!["map", "filter"]), (5, vec!["inspect"])]);
+
+    let three =
+        operators(left().merge(right()).inspect(|_| ()).merge(left().reject(|_| false)).map(|n| n)).await;
+    assert_eq!(three, [(4, vec!["map", "filter", "inspect", "map", "reject", "map"])]);
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{Watched, counting, numbers, settle, sorted};
 use futures::{FutureExt, StreamExt};
+use gen_stage::testing::test_source;
 use gen_stage::{Demand, Flow};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -49,10 +50,10 @@ async fn no_edge_ever_holds_more_than_its_max_demand() {
 
 #[tokio::test]
 async fn an_item_alone_does_not_wait_for_a_batch() {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let mut flow = numbers(receiver).lanes(2).partition().lanes(2).shuffle().lanes(2);
+    let (source, input) = test_source();
+    let mut flow = numbers(source).lanes(2).partition().lanes(2).shuffle().lanes(2);
     for n in 0..20 {
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
         assert_eq!(flow.next().await, Some(n));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{Alive, Numbers, Watched, counting, numbers, operator_suite, settle, seven};
 use futures::{FutureExt, StreamExt, stream};
+use gen_stage::testing::test_source;
 use gen_stage::{Flow, StreamFlow};
 use proptest::prelude::*;
 use std::future::{pending, ready};
@@ -299,10 +300,10 @@ async fn the_sources_are_read_in_turn_until_all_have_ended() {
 
 #[tokio::test]
 async fn an_item_alone_does_not_wait() {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let mut flow = numbers(receiver).lanes(3).filter(|n| n % 2 == 0).map_async(2, ready).ordered();
+    let (source, input) = test_source();
+    let mut flow = numbers(source).lanes(3).filter(|n| n % 2 == 0).map_async(2, ready).ordered();
     for n in 0..40 {
-        sender.unbounded_send(n).unwrap();
+        input.send(n);
         if n % 2 == 0 {
             assert_eq!(flow.next().await, Some(n));
         }

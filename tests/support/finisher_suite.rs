@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 use gen_stage::Flow;
 use gen_stage::flow::Boxed;
+use gen_stage::testing::test_source;
 use std::fmt::Debug;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -210,16 +211,16 @@ pub(crate) async fn max_demand_1_gets_everything_through<X: Finisher>(it: &X) {
 }
 
 pub(crate) async fn it_waits_for_a_pending_source_and_is_woken_by_it<X: Finisher>(it: &X) {
-    let (sender, receiver) = futures::channel::mpsc::unbounded();
-    let mut finishing = tokio_test::task::spawn(it.finish(flow(it, receiver, 2), 2));
+    let (source, input) = test_source();
+    let mut finishing = tokio_test::task::spawn(it.finish(flow(it, source, 2), 2));
     assert!(finishing.poll().is_pending());
-    sender.unbounded_send(0).unwrap();
+    input.send(0);
     settle().await;
     assert!(finishing.poll().is_pending());
-    sender.unbounded_send(1).unwrap();
+    input.send(1);
     settle().await;
     assert!(finishing.poll().is_pending());
-    drop(sender);
+    input.end();
     settle().await;
     assert!(finishing.is_woken(), "the end of the source wakes it");
     let came = loop {

@@ -16,16 +16,14 @@ pub(crate) use lines::Lines;
 pub(crate) use metrics_board::MetricsBoard;
 pub(crate) use operator_suite::operator_suite;
 
-use futures::stream::{self, BoxStream, Stream, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use gen_stage::Flow;
-use gen_stage::flow::adapters::Source;
-use gen_stage::lane::StreamLane;
 use gen_stage::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A flow over a stream of which nothing is known.
-pub(crate) type Numbers = Flow<Source<StreamLane<BoxStream<'static, u64>>>>;
+pub(crate) type Numbers = gen_stage::testing::NumberFlow;
 
 pub(crate) fn numbers(source: impl Stream<Item = u64> + Send + 'static) -> Numbers {
     source.boxed().flow()

@@ -159,6 +159,29 @@ impl Instrumented {
         self.lane_of(layer, lane, edge.from.0 + 1)
     }
 
+    /// The layers whose operators are run by the lanes of a group, in the order in which items meet them.
+    pub(in crate::flow) fn run_by(&self, group: usize) -> impl Iterator<Item = &Layer> {
+        let layer = &self.groups[group].layer;
+        let is_own = |other: &TaskGroup| other.layer.is(layer);
+        // Of two groups of a merge with lanes of its own, the first runs what was merged, and the second the rest.
+        let first = !self.groups[..group].iter().any(is_own);
+        let last = !self.groups[group + 1..].iter().any(is_own);
+        let mut run = Vec::new();
+        if first {
+            self.add_merged_into(layer, &mut run);
+        }
+        run.extend(last.then_some(layer));
+        run.into_iter()
+    }
+
+    /// The layers that were merged into one, with those that were merged into them.
+    fn add_merged_into<'a>(&'a self, layer: &Layer, run: &mut Vec<&'a Layer>) {
+        for (merged, _, _) in self.merged.iter().filter(|(_, into, _)| into.is(layer)) {
+            self.add_merged_into(merged, run);
+            run.push(merged);
+        }
+    }
+
     /// What is said of which group and lane. A lane whose task was not started yet has nothing to say.
     pub(in crate::flow) fn readings(&self) -> impl Iterator<Item = (usize, usize, MeterReading)> {
         self.meters.iter().filter_map(|placed| {

@@ -137,6 +137,11 @@ impl fmt::Display for Place {
     }
 }
 
+/// What is said of a sink that fails, at the end of a lane or of a layer.
+pub(in crate::flow) fn failed_sink(of: impl fmt::Display) -> String {
+    format!("the sink of {of} failed, and its error went to the caller")
+}
+
 /// A panic of a task.
 pub(in crate::flow) struct Fallen {
     /// Where it was, unless it was in a drop.

@@ -2,6 +2,7 @@
 
 use crate::flow::flow::Flow;
 use crate::flow::plumbing::envelope::Bare;
+use crate::flow::plumbing::place::Layer;
 use crate::flow::plumbing::plan::Build;
 use crate::flow::plumbing::tasks::{Failure, Tasks};
 use std::future::{Future, poll_fn};
@@ -11,6 +12,8 @@ use tokio::sync::mpsc;
 /// A driver for each lane of a flow, and what they report.
 pub(in crate::flow) struct Reporting<R> {
     tasks: Tasks,
+    /// The lanes that have the drivers.
+    layer: Layer,
     reports: mpsc::Receiver<R>,
 }
 
@@ -30,8 +33,8 @@ impl<R> Reporting<R> {
     {
         let (mut plan, launch) = flow.into_plan(what);
         let mut tasks = Tasks::new(&launch);
+        let layer = plan.settings().layer.clone();
         let reports = tasks.building(|tasks| {
-            let layer = plan.settings().layer.clone();
             let lanes = plan.build(tasks);
             let (reporter, reports) = mpsc::channel(lanes.len().max(1));
             for (number, lane) in lanes.into_iter().enumerate() {
@@ -39,7 +42,7 @@ impl<R> Reporting<R> {
             }
             reports
         });
-        Self { tasks, reports }
+        Self { tasks, layer, reports }
     }
 
     /// Waits for all lanes, and returns what they reported.
@@ -51,7 +54,12 @@ impl<R> Reporting<R> {
     }
 
     /// Waits for all lanes; a report is an error, and stops them.
-    pub(in crate::flow) async fn no_error(mut self) -> Result<(), R> {
+    pub(in crate::flow) async fn no_error(self) -> Result<(), R> {
+        self.no_error_but(|_, _, _| {}).await
+    }
+
+    /// The same; `shows` is called with the error before the lanes are stopped.
+    async fn no_error_but(mut self, shows: impl Fn(&Tasks, &Layer, &R)) -> Result<(), R> {
         let ended = poll_fn(|cx| {
             if let Poll::Ready(Some(error)) = self.reports.poll_recv(cx) {
                 return Poll::Ready(Err(error));
@@ -60,12 +68,26 @@ impl<R> Reporting<R> {
         });
         match ended.await {
             // An error may have come after the last poll.
-            Ok(Ok(())) => self.reports.try_recv().map_or(Ok(()), Err),
+            Ok(Ok(())) => {
+                let error = self.reports.try_recv().ok();
+                error.iter().for_each(|error| shows(&self.tasks, &self.layer, error));
+                error.map_or(Ok(()), Err)
+            }
             Ok(Err(failure)) => failure.raise(),
             Err(error) => {
+                shows(&self.tasks, &self.layer, &error);
                 self.tasks.stopped().await.unwrap_or_else(|failure| Failure::raise(failure));
                 Err(error)
             }
         }
+    }
+}
+
+impl<E> Reporting<(usize, E)> {
+    /// Waits for all lanes, each of which writes into a sink. A report is the error of the sink of a lane, which stops them;
+    /// those who look at the flow see where it was.
+    pub(in crate::flow) async fn no_error_of_a_sink(self) -> Result<(), E> {
+        let shown = self.no_error_but(|tasks, layer, (lane, _)| tasks.show_failed_sink(layer, *lane));
+        shown.await.map_err(|(_, error)| error)
     }
 }

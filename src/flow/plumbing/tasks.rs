@@ -4,7 +4,7 @@ use crate::edge::Sender;
 use crate::failure::{message_of, raise_in_drop};
 use crate::flow::monitor::{Launch, Losses};
 use crate::flow::plumbing::instruments::Instruments;
-use crate::flow::plumbing::place::{Fallen, Layer, Place};
+use crate::flow::plumbing::place::{Fallen, Layer, Place, failed_sink};
 use crate::flow::plumbing::sequence::LastPlace;
 use crate::lane::SourceGate;
 use crate::meter::LaneMeter;
@@ -316,6 +316,14 @@ impl Tasks {
         let was_cancelled = self.aborted && matches!(failure, Failure::RuntimeGone);
         if let Some(instruments) = self.instruments.as_ref().filter(|_| !was_cancelled) {
             instruments.fail(&failure.to_string());
+        }
+    }
+
+    /// Shows that the sink of a lane has failed. What it failed with goes to the caller, and need not have a text.
+    pub(in crate::flow) fn show_failed_sink(&self, layer: &Layer, lane: usize) {
+        let place = Place { flow: self.name.clone(), layer: layer.clone(), number: lane };
+        if let Some(instruments) = &self.instruments {
+            instruments.fail(&failed_sink(place));
         }
     }
 

@@ -57,7 +57,12 @@ async fn goes_wrong<R: Role>(handle: &Handle<R, Ask>, mut runner: Runner, fault:
         runner.end(handle, fault.how);
     }
     let expected = fault.how.reason(fault.place);
-    assert_eq!(handle.wait().await.to_string(), expected, "{case}");
+    let reason = handle.wait().await;
+    assert_eq!(reason.to_string(), expected, "{case}");
+    if let Reason::Panicked(panic) = &reason {
+        let label = format!("the stage `{}`", handle.label());
+        assert_eq!(panic.place(), Some(&*label), "{case}");
+    }
     if fault.how == How::RuntimeShutdown {
         until("the state is dropped", || fault.alive.load(Ordering::SeqCst) == 0).await;
         let closed = || matches!(handle.try_cast(Ask::Text("")), Err(CastError::Ended(_)));

@@ -1,5 +1,6 @@
 //! One story that a dispatcher lives through, step by step.
 
+use super::stories::{Kept, Plot, keep};
 use crate::dispatch::{Deliveries, Dispatcher, Fence, Subscriber, SubscriptionId};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -7,7 +8,8 @@ use std::collections::{BTreeSet, VecDeque};
 const ROUNDS: usize = 1000;
 
 /// A dispatcher, and the stage around it: its buffer, its producer, and its subscriptions.
-pub(super) struct Story<D> {
+pub(super) struct DispatcherStory<'a, D> {
+    plot: &'a mut Plot,
     dispatcher: D,
     out: Deliveries<u64>,
     buffer: VecDeque<u64>,
@@ -24,8 +26,6 @@ pub(super) struct Story<D> {
     joined: usize,
     /// Now and then the producer has more than it was asked for. Of what it is asked for then, nothing can be said.
     generous: bool,
-    steps: Vec<String>,
-    chance: u64,
 }
 
 /// A subscription.
@@ -36,12 +36,10 @@ struct StoryReader {
     got: BTreeSet<u64>,
 }
 
-/// The promise that was broken.
-pub(super) type Kept = Result<(), String>;
-
-impl<D: Dispatcher<u64>> Story<D> {
-    pub(super) fn new(dispatcher: D, seed: u64) -> Self {
+impl<'a, D: Dispatcher<u64>> DispatcherStory<'a, D> {
+    pub(super) fn new(dispatcher: D, generous: bool, plot: &'a mut Plot) -> Self {
         Self {
+            plot,
             dispatcher,
             out: Deliveries::new(),
             buffer: VecDeque::new(),
@@ -53,38 +51,23 @@ impl<D: Dispatcher<u64>> Story<D> {
             sent: BTreeSet::new(),
             fences: VecDeque::new(),
             joined: 0,
-            generous: seed % 2 == 1,
-            steps: Vec::new(),
-            chance: seed,
+            generous,
         }
-    }
-
-    /// What has happened.
-    pub(super) fn steps(&self) -> String {
-        self.steps.join(", ")
-    }
-
-    /// A number below `bound`: splitmix64, which is enough for a story.
-    fn draw(&mut self, bound: usize) -> usize {
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("below a usize")
     }
 
     /// Takes `steps` steps, each drawn at random.
     pub(super) fn tell(&mut self, steps: u64, options: impl Fn(usize) -> D::Options) -> Kept {
         for _ in 0..steps {
-            match self.draw(20) {
+            match self.plot.draw(20) {
                 0..3 => self.join(&options)?,
                 3..9 => self.ask()?,
                 9..11 => self.leave()?,
                 11..16 => {
-                    let items = self.draw(self.owed.min(8) + 1);
+                    let items = self.plot.draw(self.owed.min(8) + 1);
                     self.produce(items)?;
                 }
                 16 if self.generous => {
-                    let items = self.owed + 1 + self.draw(3);
+                    let items = self.owed + 1 + self.plot.draw(3);
                     self.produce(items)?;
                 }
                 16..19 => self.settle()?,
@@ -121,12 +104,12 @@ impl<D: Dispatcher<u64>> Story<D> {
         self.joined += 1;
         match self.dispatcher.subscribe(Subscriber::new(id), options(number), &mut self.out) {
             Ok(passed) => {
-                self.steps.push(format!("{number} subscribes"));
+                self.plot.step(format!("{number} subscribes"));
                 self.readers.push(StoryReader { id, number, wanted: 0, got: BTreeSet::new() });
                 self.look_for(passed)
             }
             Err(refusal) => {
-                self.steps.push(format!("{number} is refused ({refusal})"));
+                self.plot.step(format!("{number} is refused ({refusal})"));
                 self.look_for(0)
             }
         }
@@ -136,13 +119,13 @@ impl<D: Dispatcher<u64>> Story<D> {
         if self.readers.is_empty() {
             return Ok(());
         }
-        let (at, demand) = (self.draw(self.readers.len()), 1 + self.draw(8));
+        let (at, demand) = (self.plot.draw(self.readers.len()), 1 + self.plot.draw(8));
         self.ask_for(at, demand)
     }
 
     fn ask_for(&mut self, at: usize, demand: usize) -> Kept {
         let reader = &mut self.readers[at];
-        self.steps.push(format!("{} asks for {demand}", reader.number));
+        self.plot.step(format!("{} asks for {demand}", reader.number));
         reader.wanted += demand;
         self.unfilled += demand;
         let passed = self.dispatcher.ask(reader.id, demand, &mut self.out);
@@ -153,16 +136,16 @@ impl<D: Dispatcher<u64>> Story<D> {
         if self.readers.is_empty() {
             return Ok(());
         }
-        let at = self.draw(self.readers.len());
+        let at = self.plot.draw(self.readers.len());
         let reader = self.readers.remove(at);
-        self.steps.push(format!("{} leaves", reader.number));
+        self.plot.step(format!("{} leaves", reader.number));
         let passed = self.dispatcher.cancel(reader.id, &mut self.out);
         self.look_for(passed)
     }
 
     fn fence(&mut self) -> Kept {
-        let fence = Fence::new(self.steps.len() as u64);
-        self.steps.push("a fence is set".into());
+        let fence = Fence::new(self.plot.len() as u64);
+        self.plot.step("a fence is set");
         self.fences.push_back(fence);
         self.dispatcher.fence(fence, &mut self.out);
         self.look_for(0)?;
@@ -177,7 +160,7 @@ impl<D: Dispatcher<u64>> Story<D> {
         if items == 0 {
             return Ok(());
         }
-        self.steps.push(format!("{items} items come"));
+        self.plot.step(format!("{items} items come"));
         self.owed = self.owed.saturating_sub(items);
         let made: Vec<u64> = (self.made..).take(items).collect();
         self.made += items as u64;
@@ -259,9 +242,4 @@ impl<D: Dispatcher<u64>> Story<D> {
             )
         })
     }
-}
-
-/// What is promised holds, or `broken` says what does not.
-fn keep(holds: bool, broken: impl FnOnce() -> String) -> Kept {
-    if holds { Ok(()) } else { Err(broken()) }
 }
