@@ -22,10 +22,11 @@
 //! | the work | operator |
 //! |---|---|
 //! | computes | [`map`](crate::Flow::map), [`filter_map`](crate::Flow::filter_map), [`flat_map`](crate::Flow::flat_map) |
-//! | awaits | [`map_async`](crate::Flow::map_async), with at most so many in flight |
+//! | awaits | [`map_async`](crate::Flow::map_async), with at most so many in flight; [`then`](crate::Flow::then), one after the other in each lane |
 //! | blocks its thread: a database without async, a system call, long compression | [`map_blocking`](crate::Flow::map_blocking) |
 //! | may fail | [`try_map`](crate::Flow::try_map), [`try_map_async`](crate::Flow::try_map_async), and then [`try_collect`](crate::Flow::try_collect), [`dead_letters`](crate::Flow::dead_letters) or [`skip_errors`](crate::Flow::skip_errors) |
-//! | may fail, and succeed when it is tried again | [`Retry`](crate::flow::Retry) |
+//! | may fail, and succeed when it is tried again | [`Retry`](crate::flow::Retry), with [`Throttle::acquire`](crate::flow::Throttle::acquire) if attempts are to keep a rate |
+//! | goes by the sequence of the items | [`take`](crate::Flow::take), [`skip`](crate::Flow::skip), [`take_while`](crate::Flow::take_while), [`enumerate`](crate::Flow::enumerate), [`scan`](crate::Flow::scan), [`dedup`](crate::Flow::dedup), [`zip`](crate::Flow::zip) |
 //! | is an adapter of another crate | [`per_lane`](crate::Flow::per_lane) |
 //! ```
 //! use gen_stage::prelude::*;
@@ -70,7 +71,8 @@
 //! | the same, with few keys or large items | [`combine`](crate::Flow::combine), which brings together before anything crosses to another task |
 //! | all items | [`group_by`](crate::Flow::group_by) |
 //! | a state of your own | [`reduce`](crate::Flow::reduce) with a map in it; [`emit_and_reduce`](crate::Flow::emit_and_reduce) if each item is to give something at once |
-//! | each item once | [`uniq_by`](crate::Flow::uniq_by) |
+//! | each item once | [`uniq_by`](crate::Flow::uniq_by); [`dedup_by`](crate::Flow::dedup_by) if equal ones follow each other |
+//! | the greatest, whatever the key | [`top_by_key`](crate::Flow::top_by_key) |
 //! | the items of another flow with the same key | [`bounded_join`](crate::Flow::bounded_join), or [`window_join`](crate::Flow::window_join) without an end |
 //! ```
 //! use gen_stage::prelude::*;
@@ -86,7 +88,8 @@
 //!
 //! # By time
 //! A stream without an end is brought together in [windows](crate::window): so much time by the clock, or by a time that
-//! items carry, so many items, or as long as a user is active.
+//! items carry, so many items, or as long as a user is active. [`with_window`](crate::Flow::with_window) names the window
+//! beside its result.
 //! ```
 //! use gen_stage::prelude::*;
 //! use std::time::Duration;
@@ -97,8 +100,10 @@
 //!     .lanes(1)
 //!     .window(minute)
 //!     .reduce(|| 0, |sum, (_at, bytes)| *sum += bytes)
-//!     .on_trigger(|sum, info| info.is_done().then_some((info.window.start, *sum)));
-//! assert_eq!(bytes.collect::<Vec<_>>().await, [(0, 15), (60_000, 1)]);
+//!     .emit_state()
+//!     .with_window();
+//! let bytes: Vec<_> = bytes.collect().await;
+//! assert_eq!(bytes.iter().map(|(window, sum)| (window.start, *sum)).collect::<Vec<_>>(), [(0, 15), (60_000, 1)]);
 //! # });
 //! ```
 //!
@@ -111,10 +116,12 @@
 //! | how many items pass in a second | [`throttle`](crate::Flow::throttle), with [`cost`](crate::Flow::cost) if they count differently |
 //! | what a database gets in one go | [`batch`](crate::Flow::batch), [`within`](crate::Flow::within) a time |
 //! | what a server accepts | a bounded channel as the source: what does not fit is refused at the door |
+//! | what a slow reader gets | [`keep_newest`](crate::Flow::keep_newest), [`conflate`](crate::Flow::conflate), [`sample`](crate::Flow::sample), [`debounce`](crate::Flow::debounce): the source goes on, and the reader gets less |
 //!
 //! # Several readers
 //! A stage gives each item to one of its readers, to all, or to the one that its key says: the [dispatcher](crate::dispatch)
-//! decides. Readers subscribe at any time, and leave at any time.
+//! decides. Readers subscribe at any time, and leave at any time. The slowest sets the pace, unless it subscribes with
+//! [`keep_newest`](crate::stage::Subscribe::keep_newest): then it loses items, and holds up none.
 //! ```
 //! use futures::StreamExt;
 //! use gen_stage::dispatch::Broadcast;
@@ -148,6 +155,19 @@
 //! [`start`](crate::Flow::start) runs a flow in the background. Its handle, like those of stages and supervisors, drains
 //! it, shuts it down or aborts it: [`ends`](crate::ends) has all words in one table, and what to do about channels.
 //! [`stop_when`](crate::Flow::stop_when) ends it by a token, for Ctrl-C.
+//!
+//! # Programs to copy
+//! Each is one file with its test, in the folder `programs` of the repository:
+//!
+//! | task | program |
+//! |---|---|
+//! | take items from outside, write them in batches, lose none at Ctrl-C | `ingest_service` |
+//! | fetch a list of pages at a rate, with retries and dead letters | `rate_limited_crawler` |
+//! | tell all that connect what changes, slow and late readers too | `price_hub` |
+//! | make a table of files of any size, on all cores | `log_analytics` |
+//! | follow what users do while they do it | `live_sessions` |
+//!
+//! Shorter ones, each for one thing, are in `examples`; the README lists them.
 //!
 //! # And then
 //! See it run by a [monitor](crate::Flow::monitor). Test it with the module `testing`, of the feature of that name. What

@@ -1,5 +1,6 @@
-use super::bounds::OpenLayer;
 use super::flow::Flow;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 use super::plumbing::serial::{Serial, SerialOp};
 use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
@@ -34,7 +35,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn skip(self, n: usize) -> Flow<Serial<P, Skip>>
     where
-        P: OpenLayer,
+        P: Build<Bare>,
     {
         self.operator("skip", |plan| Serial::new(plan, Skip { left: n }))
     }

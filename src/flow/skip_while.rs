@@ -1,5 +1,6 @@
-use super::bounds::OpenLayer;
 use super::flow::Flow;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 use super::plumbing::serial::{Serial, SerialOp};
 use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
@@ -39,7 +40,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn skip_while<F>(self, f: F) -> Flow<Serial<P, SkipWhile<F>>>
     where
-        P: OpenLayer,
+        P: Build<Bare>,
         F: FnMut(&P::Item) -> bool + Clone,
     {
         self.operator("skip_while", |plan| Serial::new(plan, SkipWhile { f, skips: true }))

@@ -1,5 +1,6 @@
-use super::bounds::OpenLayer;
 use super::flow::Flow;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 use super::plumbing::serial::{Serial, SerialOp, SharedEnd};
 use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
@@ -24,7 +25,8 @@ impl<P> Flow<P> {
     /// counts, so that `take(40).lanes(4).map(heavy)` gives each of the lanes its share of the 40.
     ///
     /// Everywhere else the lanes share a counter, one atomic operation per item. A lane that waits is woken when others
-    /// have taken the last item.
+    /// have taken the last item. After `emit_state` and its like, that is the end of the flow too: windows that are still
+    /// open, and states that have not come out, are dropped.
     ///
     /// # Demand
     /// After the last item nothing more is asked for, and what feeds the lanes is dropped, also if it never ends. What was
@@ -53,7 +55,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn take(self, n: usize) -> Flow<Serial<P, Take>>
     where
-        P: OpenLayer,
+        P: Build<Bare>,
     {
         self.operator("take", |plan| Serial::new(plan, Take { left: n }))
     }

@@ -1,5 +1,6 @@
-use super::bounds::OpenLayer;
 use super::flow::Flow;
+use super::plumbing::envelope::Bare;
+use super::plumbing::plan::Build;
 use super::plumbing::sequence::LastPlace;
 use super::plumbing::serial::{Serial, SerialOp, SharedEnd};
 use super::plumbing::serial_step::SerialStep;
@@ -51,7 +52,7 @@ impl<P> Flow<P> {
     #[track_caller]
     pub fn take_while<F>(self, f: F) -> Flow<Serial<P, TakeWhile<F>>>
     where
-        P: OpenLayer,
+        P: Build<Bare>,
         F: FnMut(&P::Item) -> bool + Clone,
     {
         self.operator("take_while", |plan| Serial::new(plan, TakeWhile { f, over: false }))

@@ -123,7 +123,7 @@ async fn scenario_325_a_timer_makes_the_last_window_emit() {
         .window(Window::fixed(SECOND, w2).periodically(Duration::from_millis(100)))
         .reduce(|| 0, |sum, n| *sum += n)
         .on_trigger(|sum, info| [told(info, *sum)]);
-    let sums: Vec<_> = sums.into_stream().take(2).collect().await;
+    let sums: Vec<_> = sums.take(2).collect().await;
     assert_eq!(sums, expected(&[(0, "done", 1275), (1000, "every 100ms", 3775)]));
 }
 

@@ -18,7 +18,7 @@ async fn scenario_352_a_window_each_period_whether_something_came_or_not() {
         .window(Window::periodic(LENGTH))
         .reduce(|| 0, |sum, n| *sum += n)
         .on_trigger(|sum, info| [(*sum, info.lane, info.lanes, info.window, info.is_done())]);
-    let sums: Vec<_> = sums.into_stream().take(2).collect().await;
+    let sums: Vec<_> = sums.take(2).collect().await;
     assert_eq!(sums, [(55, 0, 1, 0, true), (0, 0, 1, 1, true)]);
 }
 
@@ -31,7 +31,7 @@ async fn scenario_353_every_five_within_a_period() {
         .window(Window::periodic(LENGTH).every(5))
         .reduce(|| 0, |sum, n| *sum += n)
         .on_trigger(|sum, info| [named(info, *sum)]);
-    let sums: Vec<_> = sums.into_stream().take(3).collect().await;
+    let sums: Vec<_> = sums.take(3).collect().await;
     let every = || "every 5 items".to_string();
     assert_eq!(sums, [(0, every(), 15), (0, every(), 55), (0, "done".to_string(), 55)]);
 }

@@ -44,7 +44,7 @@ async fn when_the_last_upstream_that_is_not_idle_ends_what_is_open_is_done() {
         .window(second)
         .reduce(|| 0, |n, _| *n += 1)
         .on_trigger(|n, info| [(info.window.start, *n)]);
-    let first = counts.into_stream().take(2).collect::<Vec<(i64, u32)>>();
+    let first = counts.take(2).collect::<Vec<(i64, u32)>>();
     let first = tokio::time::timeout(Duration::from_secs(3600), first).await;
     assert_eq!(first.unwrap(), [(0, 1), (5000, 3)]);
 }

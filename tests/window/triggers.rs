@@ -18,7 +18,7 @@ async fn several_periods_have_timers_of_their_own() {
         .reduce(|| (), |(), _| ())
         .on_trigger(|(), info| [info.trigger]);
     let (one, more) = (Trigger::Periodically(ms(1000)), Trigger::Periodically(ms(2500)));
-    assert_eq!(names.into_stream().take(5).collect::<Vec<_>>().await, [one, one, more, one, one]);
+    assert_eq!(names.take(5).collect::<Vec<_>>().await, [one, one, more, one, one]);
 }
 
 #[tokio::test(start_paused = true)]
