@@ -21,6 +21,7 @@ pub use super::filter_map_async::Present;
 pub use super::flat_map::{ByFn, Expand, FlatMap, FlatMapLane};
 pub use super::from_stages::FromStage;
 pub use super::group_by::{Grouping, GroupingPairs, Pair, PairWith1, Pairs, Summing};
+pub use super::group_by_ref::{CountingByRef, GroupingByRef, SummingByRef};
 pub use super::inspect::Inspect;
 pub use super::join::lane::{JoinLane, Keys};
 pub use super::join::mode::JoinMode;

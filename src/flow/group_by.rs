@@ -14,6 +14,8 @@ use std::ops::AddAssign;
 impl<P> Flow<P> {
     /// Gathers the items of each key in a vector, oldest first.
     ///
+    /// For a key that is a part of the item, `|click| &click.user`, see [`group_by_ref`](Flow::group_by_ref).
+    ///
     /// # Panics
     /// A panic in `key` ends the flow with that panic.
     ///
@@ -69,6 +71,8 @@ impl<P> Flow<P> {
 
     /// Counts the items of each key.
     ///
+    /// For a key that is a part of the item, `|click| &click.user`, see [`count_by_ref`](Flow::count_by_ref).
+    ///
     /// # Panics
     /// A panic in `key` ends the flow with that panic.
     ///
@@ -93,6 +97,8 @@ impl<P> Flow<P> {
     }
 
     /// Adds up the values of each key: `pair` makes key and value of an item.
+    ///
+    /// For a key that is a part of the item, and is cloned only once, see [`sum_by_ref`](Flow::sum_by_ref).
     ///
     /// # Panics
     /// A panic in `pair` ends the flow with that panic.

@@ -12,7 +12,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// The items in the pieces in which they come out.
 fn pieces<P: Flowing<Item = u64>>(flow: Flow<P>) -> Flow<impl Flowing<Item = Vec<u64>>> {
-    flow.map(|n| vec![n]).conflate(|piece, more| piece.extend(more))
+    flow.map(|n| vec![n]).conflate(Extend::extend)
 }
 
 operator_suite!(|flow: Numbers| pieces(flow).flat_map(|piece| piece), |items| items, |flow: Numbers| flow
@@ -67,7 +67,7 @@ async fn what_is_on_its_way_is_as_many_items_as_the_demand_says_and_the_rest_is_
 async fn it_can_begin_with_a_table_by_key() {
     let mut flow = Flow::from_iter((0..1000_u64).map(|n| (n % 3, n)))
         .map(|pair| std::collections::BTreeMap::from([pair]))
-        .conflate(|newest, more| newest.extend(more));
+        .conflate(Extend::extend);
     let mut newest = flow.next().await.unwrap();
     while let Some(more) = flow.next().await {
         newest.extend(more);

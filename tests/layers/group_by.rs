@@ -20,6 +20,72 @@ mod groups {
     );
 }
 
+/// Numbers as texts, whose keys are borrowed from them.
+fn texts(flow: Numbers) -> Flow<impl gen_stage::flow::Flowing<Item = (String, u64)>> {
+    flow.map(|n| ((n % 7).to_string(), n))
+}
+
+mod groups_by_ref {
+    use super::*;
+    operator_suite!(
+        |flow: Numbers| texts(flow)
+            .group_by_ref(|(text, _)| text.as_str())
+            .on_trigger(|groups, _| std::mem::take(groups).into_values().flatten().map(|(_, n)| n)),
+        |items| items,
+        |flow: Numbers| texts(flow)
+            .group_by_ref(|(text, n)| {
+                seven(*n);
+                text
+            })
+            .on_trigger(|groups, _| std::mem::take(groups).into_values().flatten().map(|(_, n)| n)),
+    );
+}
+
+mod counts_by_ref {
+    use super::*;
+    operator_suite!(
+        |flow: Numbers| texts(flow)
+            .partition_by_ref(|(text, _)| text)
+            .count_by_ref(|(text, _)| text.as_str())
+            .on_trigger(|counts, _| std::mem::take(counts).into_iter().map(|(key, n)| key
+                .parse::<u64>()
+                .unwrap()
+                * 1_000_000
+                + n)),
+        |items| (0..7)
+            .map(|key| (key, items.iter().filter(|n| **n % 7 == key).count() as u64))
+            .filter(|(_, n)| *n > 0)
+            .map(|(key, n)| key * 1_000_000 + n)
+            .collect(),
+        |flow: Numbers| texts(flow)
+            .count_by_ref(|(text, n)| {
+                seven(*n);
+                text
+            })
+            .on_trigger(|counts, _| std::mem::take(counts).into_values()),
+    );
+}
+
+mod sums_by_ref {
+    use super::*;
+    operator_suite!(
+        |flow: Numbers| texts(flow)
+            .partition_by_ref(|(text, _)| text)
+            .sum_by_ref(|(text, n)| (text.as_str(), *n + 1))
+            .on_trigger(|sums, _| std::mem::take(sums).into_values()),
+        |items| (0..7)
+            .map(|key| items.iter().filter(|n| **n % 7 == key).map(|n| n + 1).sum())
+            .filter(|sum: &u64| *sum > 0)
+            .collect(),
+        |flow: Numbers| texts(flow)
+            .sum_by_ref(|(text, n)| {
+                seven(*n);
+                (text, *n)
+            })
+            .on_trigger(|sums, _| std::mem::take(sums).into_values()),
+    );
+}
+
 mod groups_of_pairs {
     use super::*;
     operator_suite!(
@@ -130,4 +196,29 @@ async fn states_are_maps() {
         .await;
     assert_eq!(states.pop(), Some(HashMap::from([("a", 4), ("b", 2)])));
     assert!(states.is_empty());
+}
+
+/// A key that says how often it was cloned.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key(u64);
+
+static CLONES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        CLONES.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Self(self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_borrowed_key_is_cloned_once_for_each_entry() {
+    let items = || Flow::from_iter((0..100).map(|n| (Key(n % 3), n))).lanes(1);
+    let counts: HashMap<Key, u64> = items().count_by_ref(|item| &item.0).collect().await;
+    assert_eq!([0, 1, 2].map(|key| counts[&Key(key)]), [34, 33, 33]);
+    let sums: HashMap<Key, u64> = items().sum_by_ref(|(key, n)| (key, *n)).collect().await;
+    assert_eq!(sums.values().sum::<u64>(), 99 * 50);
+    let groups: HashMap<Key, Vec<(Key, u64)>> = items().group_by_ref(|item| &item.0).collect().await;
+    assert!(groups[&Key(1)].iter().map(|item| item.1).eq((1..100).step_by(3)));
+    assert_eq!(CLONES.load(std::sync::atomic::Ordering::SeqCst), 3 * 3);
 }
