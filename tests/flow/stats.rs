@@ -372,6 +372,7 @@ async fn its_numbers_go_to_metrics_under_their_names() {
         ("gen_stage_flow_failed{flow=f}".into(), 0.0),
         ("gen_stage_flow_late_total{flow=f}".into(), 0.0),
         ("gen_stage_flow_read_total{flow=f}".into(), 1.0),
+        ("gen_stage_flow_replaced_total{flow=f}".into(), 0.0),
         ("gen_stage_flow_sent_total{flow=f,layer=in,part=lane,lane=0}".into(), 7.0),
         (format!("gen_stage_flow_taken_total{{flow=f,{below}}}"), 7.0),
         (format!("gen_stage_flow_watermark_milliseconds{{flow=f,{below}}}"), 6.0),
@@ -380,8 +381,8 @@ async fn its_numbers_go_to_metrics_under_their_names() {
     for (name, number) in expected {
         assert_eq!(numbers.get(&name), Some(&number), "{name} of {numbers:#?}");
     }
-    // Nine numbers for each lane, one watermark, and four for the flow.
-    assert_eq!(numbers.len(), 2 * 9 + 1 + 4, "{numbers:#?}");
+    // Nine numbers for each lane, one watermark, and five for the flow.
+    assert_eq!(numbers.len(), 2 * 9 + 1 + 5, "{numbers:#?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("combine", combine),
     ("group_by", group_by),
     ("count_by", count_by),
+    ("count_by_ref", count_by_ref),
     ("departition", departition),
     ("take_sort", take_sort),
 ];
@@ -61,6 +62,21 @@ fn count_by(flow: Start, dice: &mut Dice<'_>) -> Items {
         .lanes(lanes)
         .demand(max, min)
         .count_by(|each: &Item| each.n % 9)
+        .shuffle()
+        .lanes(lanes)
+        .map(counted)
+        .items()
+}
+
+fn count_by_ref(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let (lanes, (max, min)) = (dice.some(), dice.demand());
+    dice.model.count_by(|n| n % 9);
+    dice.model.mixed();
+    flow.map(|each| item(each.n % 9))
+        .partition_by_ref(|each| &each.n)
+        .lanes(lanes)
+        .demand(max, min)
+        .count_by_ref(|each: &Item| &each.n)
         .shuffle()
         .lanes(lanes)
         .map(counted)
