@@ -25,12 +25,14 @@ use gen_stage::stage::{
     ProducerConsumerHandle, ProducerHandle, Reason, Reply, StageKind, Status, Subscribe, SubscribeError,
     Subscription, Upstream, from_iter, from_sink, from_stream,
 };
-use gen_stage::supervisor::adapters::{FallibleSpec, FnSpec, Keyed, NoKey, OfChild, Supervised};
+use gen_stage::supervisor::adapters::{
+    FallibleSpec, FnSpec, Keyed, NoKey, OfChild, ReturningChild, Supervised, WithResults,
+};
 use gen_stage::supervisor::{
-    Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildState, DynamicSupervisor, Event, EventKind,
-    Events, GivenUp, NotFound, Outcome, Restart, RestartError, Shutdown, StartError, Starting, Stopped,
-    StreamSupervised, SupervisorEnd, SupervisorError, SupervisorHandle, SupervisorReport, TaskSupervisor,
-    TaskSupervisorClosed,
+    Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildResult, ChildResults, ChildState,
+    DynamicSupervisor, Event, EventKind, Events, GivenUp, NotFound, Outcome, Restart, RestartError, Shutdown,
+    StartError, Starting, Stopped, StreamSupervised, SupervisorEnd, SupervisorError, SupervisorHandle,
+    SupervisorReport, TaskSupervisor, TaskSupervisorClosed,
 };
 use gen_stage::window::Window;
 use gen_stage::{Backoff, Demand, DemandError};
@@ -409,6 +411,12 @@ fn supervisors_are_sent_and_moved_and_their_handles_are_for_all_threads_whatever
     send::<Events>();
     sync::<Events>();
     unpin::<Events>();
+    send::<ChildResults<Unshared>>();
+    sync::<ChildResults<Unshared>>();
+    unpin::<ChildResults<std::marker::PhantomPinned>>();
+    send::<ChildResult<Unshared>>();
+    send::<ReturningChild<Ready<Unshared>>>();
+    send::<DynamicSupervisor<Unshared, WithResults<()>>>();
     send::<SupervisorError<Unshared>>();
     send::<StartError<Unshared>>();
     send::<Starting<'_>>();

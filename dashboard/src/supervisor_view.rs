@@ -34,6 +34,7 @@ struct CountsView {
     ignored: u64,
     not_started: u64,
     refused: u64,
+    unread: u64,
     restarts: u64,
 }
 
@@ -88,6 +89,7 @@ impl CountsView {
             ignored: counts.ignored,
             not_started: counts.not_started,
             refused: counts.refused,
+            unread: counts.unread,
             restarts: counts.restarts,
         }
     }

@@ -153,7 +153,7 @@ impl<T> Error for SupervisorError<T> {}
 #[non_exhaustive]
 pub enum StartError<T> {
     /// As many children started on request run already as [`max_children`](super::DynamicSupervisor::max_children)
-    /// allows.
+    /// allows; those whose [result](super::DynamicSupervisor::with_results) was not read count, too.
     MaxChildren {
         /// The limit.
         max_children: usize,

@@ -11,6 +11,7 @@ impl ChildCounts {
     /// | name | kind | what it says |
     /// |---|---|---|
     /// | `gen_stage_supervisor_children` | gauge | children that have not ended, by `state`: `active`, `restarting` |
+    /// | `gen_stage_supervisor_unread_results` | gauge | results that wait for their reader, or were dropped without it |
     /// | `gen_stage_supervisor_started_total` | counter | children that were started |
     /// | `gen_stage_supervisor_restarts_total` | counter | restarts |
     /// | `gen_stage_supervisor_ended_total` | counter | children that have ended, by `outcome`: `completed`, `failed`, `panicked`, `aborted`, `not_restarted` |
@@ -40,6 +41,7 @@ impl ChildCounts {
             gauge!("gen_stage_supervisor_children", &labelled("state", state)).set(children as f64);
         }
         let supervisor = [("supervisor", Arc::clone(&name))];
+        gauge!("gen_stage_supervisor_unread_results", &supervisor).set(self.unread as f64);
         counter!("gen_stage_supervisor_started_total", &supervisor).absolute(self.started);
         counter!("gen_stage_supervisor_restarts_total", &supervisor).absolute(self.restarts);
         let ended = [
@@ -62,6 +64,7 @@ impl ChildCounts {
 /// Says what the names stand for; exporters keep it.
 fn describe() {
     describe_gauge!("gen_stage_supervisor_children", "Children that have not ended.");
+    describe_gauge!("gen_stage_supervisor_unread_results", "Results of children that were not read.");
     describe_counter!("gen_stage_supervisor_started_total", "Children that were started.");
     describe_counter!("gen_stage_supervisor_restarts_total", "Restarts.");
     describe_counter!("gen_stage_supervisor_ended_total", "Children that have ended.");

@@ -3,6 +3,7 @@
 //! | | what for | what comes out |
 //! |---|---|---|
 //! | [`DynamicSupervisor`] | children that live on their own: connections, jobs, sessions | events, counts, a report at the end |
+//! | [`with_results`](DynamicSupervisor::with_results) of it | the same, where children return values | a stream of results, too |
 //! | [`TaskSupervisor`] | work on items whose results are wanted | a stream of results |
 //! | [`supervised`](StreamSupervised::supervised) | the same as an adapter of any stream | a stream of results |
 //!
@@ -74,6 +75,7 @@
 //! | `subscribe_to:`, `sync_subscribe` | [`subscribe_to`](SupervisorHandle::subscribe_to) |
 //! | `start_child`, `terminate_child`, `which_children`, `count_children` | methods of that name of [`SupervisorHandle`] |
 //! | reports in the log | [`Event`]s, and the log for children that could not be started and for giving up |
+//! | `Task.Supervisor.async_nolink`, and the message with its result | [`with_results`](DynamicSupervisor::with_results) |
 //! | `Task.Supervisor.async_stream` | [`supervised`](StreamSupervised::supervised), [`TaskSupervisor`] |
 //! | a pid | a [`ChildId`], which stays the same over restarts |
 //! | `strategy:`, `name:`, child types, code change | nothing: there is one strategy, and handles are values |
@@ -98,6 +100,7 @@ mod reader;
 mod registry;
 mod report;
 mod restart;
+mod results;
 mod rule;
 mod rules;
 mod shared;
@@ -107,6 +110,7 @@ mod start_all;
 mod supervised;
 mod task;
 mod task_supervisor;
+mod with_results;
 
 pub use child::Child;
 pub use child_error::ChildError;
@@ -118,6 +122,7 @@ pub use handle::SupervisorHandle;
 pub use outcome::Outcome;
 pub use report::{ChildCounts, Stopped, SupervisorReport};
 pub use restart::Restart;
+pub use results::{ChildResult, ChildResults};
 pub use rule::Shutdown;
 pub use sink::DynamicSupervisor;
 pub use spec::{ChildOutput, ChildSpec, Starting};

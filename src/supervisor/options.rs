@@ -52,7 +52,8 @@ where
     /// Their items are cloned, one clone for each start.
     ///
     /// # Panics
-    /// When the supervisor is already used.
+    /// When the supervisor is already used. When children have [results](Self::with_results), which they return at their
+    /// ends, and are to be permanent, and so have none.
     ///
     /// # Examples
     /// See [`DynamicSupervisor`](super::DynamicSupervisor).
@@ -62,6 +63,10 @@ where
         T: Clone,
     {
         let plan = self.plan("restart");
+        assert!(
+            !(plan.returns && restart == Restart::Permanent),
+            "restart must be Temporary or Transient for children with results, given Permanent"
+        );
         plan.restart = restart;
         plan.options.copy = (restart != Restart::Temporary).then_some(T::clone);
         self

@@ -5,6 +5,8 @@
 mod after;
 mod attempts;
 mod intakes;
+mod results;
+mod returned;
 mod slot;
 mod stopping;
 
@@ -17,6 +19,7 @@ use super::restart::{Intensity, Restarts};
 use super::rule::Shutdown;
 use super::rules::Rules;
 use after::After;
+use returned::KeptResults;
 use slot::{ChildSlot, Intake, NONE, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
@@ -26,6 +29,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use after::{Deferred, Kill};
+pub(super) use returned::{Returned, Value};
 
 /// The intake of the sink.
 pub(super) const SINK: usize = 0;
@@ -65,6 +69,7 @@ pub(super) struct Registry {
     aborted: bool,
     stopped: Vec<Stopped>,
     pub(super) listeners: EventListeners,
+    results: KeptResults,
     pub(super) after: After,
 }
 
@@ -92,7 +97,7 @@ pub(super) enum Refused {
 }
 
 impl Registry {
-    pub(super) fn new(intensity: Intensity) -> Self {
+    pub(super) fn new(intensity: Intensity, returns: bool) -> Self {
         Self {
             slots: Vec::new(),
             free: NONE,
@@ -112,6 +117,7 @@ impl Registry {
             aborted: false,
             stopped: Vec::new(),
             listeners: EventListeners::default(),
+            results: KeptResults::new(returns),
             after: After::default(),
         }
     }
@@ -192,7 +198,7 @@ impl Registry {
         self.get(id).is_some_and(|slot| slot.killed)
     }
 
-    /// Frees the slot of a child, and counts one child less for its intake.
+    /// Frees the slot of a child. Its place is still taken.
     #[inline]
     fn vacate(&mut self, id: ChildId) -> Vacated {
         let free = std::mem::replace(&mut self.free, id.slot);
@@ -200,7 +206,7 @@ impl Registry {
         debug_assert_eq!(slot.number, id.number, "a child leaves once");
         // The child's own task is running this, so its waker is not the last thing that keeps the task alive.
         let gone = std::mem::replace(slot, ChildSlot { next_free: free, ..ChildSlot::empty() });
-        let vacated = Vacated { reported: gone.reported, rare: gone.rare };
+        let vacated = Vacated { reported: gone.reported, rare: gone.rare, intake: gone.intake as usize };
         self.alive -= 1;
         if gone.state == ChildState::Restarting {
             self.counts.restarting -= 1;
@@ -208,7 +214,6 @@ impl Registry {
         if gone.killed {
             self.uncount_killed();
         }
-        self.leaves(gone.intake as usize);
         vacated
     }
 
@@ -294,7 +299,13 @@ impl Registry {
     pub(super) fn counts(&self) -> ChildCounts {
         let ChildCounts { restarting, ignored, not_started, .. } = self.counts;
         let (alive, started) = (self.alive, self.names - ignored - not_started);
-        ChildCounts { alive, active: alive - restarting, started, ..self.counts }
+        ChildCounts {
+            alive,
+            active: alive - restarting,
+            started,
+            unread: self.results.unread(),
+            ..self.counts
+        }
     }
 
     pub(super) fn children(&self) -> Vec<ChildInfo> {
@@ -343,6 +354,7 @@ mod tests {
             pauses: None,
             shutdown,
             max_children: usize::MAX,
+            returns: false,
         };
         SupervisorShared::new(rules, tokio::runtime::Handle::current())
     }

@@ -107,6 +107,9 @@ pub struct ChildCounts {
     /// Items of stages that came when the supervisor took no more, and were dropped. Items still on their way are
     /// counted by the stage, as [`undelivered`](crate::stage::Counts::undelivered).
     pub refused: u64,
+    /// Results that were not read, where children [return](super::DynamicSupervisor::with_results) some: they wait for
+    /// their reader, or were dropped without it.
+    pub unread: u64,
     /// Restarts that were made, of all children; attempts that failed do not count.
     pub restarts: u64,
 }

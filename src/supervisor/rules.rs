@@ -10,4 +10,6 @@ pub(super) struct Rules {
     pub(super) pauses: Option<Pauses>,
     pub(super) shutdown: Shutdown,
     pub(super) max_children: usize,
+    /// Children have results.
+    pub(super) returns: bool,
 }

@@ -37,7 +37,8 @@ pub(super) struct SupervisorShared {
 impl SupervisorShared {
     pub(super) fn new(rules: Rules, runtime: Handle) -> Arc<Self> {
         let (closing, listening) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (registry, kills) = (Mutex::new(Registry::new(rules.intensity)), AtomicUsize::new(0));
+        let registry = Mutex::new(Registry::new(rules.intensity, rules.returns));
+        let kills = AtomicUsize::new(0);
         Arc::new(Self { registry, rules, runtime, closing, listening, kills, ended: Notify::new() })
     }
 
@@ -76,6 +77,8 @@ impl SupervisorShared {
         if let Some(given_up) = after.given_up {
             log(|| tracing::error!(reason = %given_up, "a supervisor gives up"));
         }
+        // Last, for a drop may panic.
+        drop(after.values);
     }
 
     /// Takes in a child that is to be started.

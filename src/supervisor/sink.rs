@@ -119,6 +119,8 @@ pub(super) struct SupervisorPlan<T, S> {
     pub(super) shutdown: Shutdown,
     pub(super) max_children: usize,
     pub(super) runtime: Option<Handle>,
+    /// Children have results.
+    pub(super) returns: bool,
 }
 
 impl<T, F, Fut> DynamicSupervisor<T, FnSpec<F>>
@@ -205,6 +207,7 @@ where
             shutdown: Shutdown::default(),
             max_children: usize::MAX,
             runtime: None,
+            returns: false,
         };
         Self {
             state: SinkState::Planned(Box::new(plan)),
@@ -295,10 +298,11 @@ where
             backoff,
             shutdown,
             max_children,
+            returns,
             ..
         } = *plan;
         let pauses = backoff.map(Backoff::start);
-        let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children };
+        let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children, returns };
         let shared = SupervisorShared::new(rules, runtime);
         let owner = AbortOnDrop(Arc::clone(&shared));
         self.state = SinkState::Running { core: Arc::new(Starter { shared, spec, options }), owner };

@@ -422,5 +422,5 @@ async fn its_counts_go_to_metrics_under_their_names() {
         ("gen_stage_supervisor_started_total{supervisor=jobs}", 5.0),
     ];
     assert_eq!(some, expected);
-    assert_eq!(numbers.len(), 2 + 2 + 5 + 3, "{numbers:#?}");
+    assert_eq!(numbers.len(), 2 + 1 + 2 + 5 + 3, "{numbers:#?}");
 }

@@ -6,6 +6,7 @@ mod handle;
 mod hostile;
 mod model;
 mod restart;
+mod results;
 mod review;
 mod scenarios;
 mod shutdown;

@@ -1,6 +1,6 @@
 //! What becomes of children: they end, and are started again or gone.
 
-use super::{Next, Registry, SINK};
+use super::{Next, Registry, SINK, Vacated};
 use crate::supervisor::child_info::{ChildId, ChildState};
 use crate::supervisor::end::{GivenUp, SupervisorEnd};
 use crate::supervisor::event::EventKind;
@@ -19,7 +19,9 @@ impl Registry {
             _ => self.counts.not_started += 1,
         }
         self.tell(id, what);
-        if let Some(rare) = self.vacate(id).rare {
+        let gone = self.vacate(id);
+        self.leaves(gone.intake);
+        if let Some(rare) = gone.rare {
             self.after.add().let_go(*rare, &Outcome::NotRestarted);
         }
         self.check_over();
@@ -74,8 +76,7 @@ impl Registry {
         self.free = id.slot;
         self.alive -= 1;
         self.counts.completed += 1;
-        self.note_full(at);
-        self.leaves(at);
+        self.give_back(at);
         self.check_over();
         Next::Gone
     }
@@ -108,6 +109,7 @@ impl Registry {
 
     /// Restarts a child on request, which does not count as a failure.
     pub(super) fn on_request(&mut self, id: ChildId) -> Next {
+        self.lose_value(id);
         let Some(slot) = self.get(id) else { return Next::Gone };
         let was_restarting = slot.state == ChildState::Restarting;
         let was_killed = std::mem::take(&mut slot.killed);
@@ -148,6 +150,8 @@ impl Registry {
             self.stop(SupervisorEnd::GaveUp(given_up), rules);
             return Next::Gone;
         }
+        // The drop of its future panicked after it returned.
+        self.drop_value(id);
         let Some(slot) = self.get(id) else { return Next::Gone };
         slot.restarts += 1;
         let (restarts, token) = (slot.restarts, slot.take_token());
@@ -175,24 +179,28 @@ impl Registry {
         self.check_over();
     }
 
-    /// Before a child leaves: the sink may not have been polled while all its places were taken.
+    /// Gives back the place of a child that was started.
     #[inline]
-    fn note_full(&mut self, intake: usize) {
+    pub(super) fn give_back(&mut self, intake: usize) {
+        // The sink may not have been polled while all its places were taken.
         self.sink_full |= intake == SINK && self.sink.running >= self.sink_max;
+        self.leaves(intake);
     }
 
     #[inline]
     pub(super) fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
-        let Some(slot) = self.get(id) else { return };
-        let at = slot.intake as usize;
-        self.note_full(at);
-        self.counts.ended(outcome);
-        let slot = self.vacate(id);
-        if slot.reported {
-            let label = slot.rare.as_ref().and_then(|rare| rare.label.clone());
-            self.stopped.push(Stopped { child: id, label, outcome: outcome.clone() });
+        if self.get(id).is_none() {
+            return;
         }
-        if let Some(rare) = slot.rare {
+        self.counts.ended(outcome);
+        let Vacated { reported, mut rare, intake } = self.vacate(id);
+        let label = rare.as_ref().and_then(|rare| rare.label.clone());
+        if reported {
+            self.stopped.push(Stopped { child: id, label: label.clone(), outcome: outcome.clone() });
+        }
+        let value = rare.as_mut().and_then(|rare| rare.value.take());
+        self.hand_on(id, label, outcome, value, intake);
+        if let Some(rare) = rare {
             self.after.add().let_go(*rare, outcome);
         }
     }

@@ -1,5 +1,6 @@
 //! What is known of one child, and of one intake.
 
+use super::returned::Value;
 use crate::supervisor::child_info::ChildState;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::rule::Shutdown;
@@ -49,6 +50,8 @@ pub(super) struct ChildExtras {
     pub(super) timer: Option<oneshot::Sender<()>>,
     pub(super) ended: Vec<oneshot::Sender<Outcome>>,
     pub(super) on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
+    /// What its attempt returned, when it is about to end.
+    pub(super) value: Option<Value>,
 }
 
 const _: () = assert!(size_of::<ChildSlot>() == 64, "a slot is one cache line");
@@ -102,6 +105,7 @@ impl ChildSlot {
 pub(super) struct Vacated {
     pub(super) reported: bool,
     pub(super) rare: Option<Box<ChildExtras>>,
+    pub(super) intake: usize,
 }
 
 /// One place where items come from, and how many children of it there are.
