@@ -32,7 +32,7 @@ use gen_stage::supervisor::{
     Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildResult, ChildResults, ChildState,
     DynamicSupervisor, Event, EventKind, Events, GivenUp, NotFound, Outcome, Restart, RestartError, Shutdown,
     StartError, Starting, Stopped, StreamSupervised, SupervisorEnd, SupervisorError, SupervisorHandle,
-    SupervisorReport, TaskSupervisor, TaskSupervisorClosed,
+    SupervisorReport, TaskSupervisor, TaskSupervisorClosed, TaskSupervisorHandle,
 };
 use gen_stage::window::Window;
 use gen_stage::{Backoff, Demand, DemandError};
@@ -392,6 +392,7 @@ fn supervisors_are_sent_and_moved_and_their_handles_are_for_all_threads_whatever
     send::<DynamicSupervisor<Unshared, FallibleSpec<()>>>();
     unpin::<DynamicSupervisor<std::marker::PhantomPinned, FnSpec<std::marker::PhantomPinned>>>();
     shared::<SupervisorHandle<Unshared>>();
+    shared::<TaskSupervisorHandle<u64>>();
     shared::<Child>();
     shared::<ChildId>();
     shared::<ChildInfo>();

@@ -32,6 +32,9 @@ pub enum ChildError {
     /// It took longer than it may, and was dropped.
     #[error("the task took longer than it may")]
     TimedOut,
+    /// It was [cancelled](super::TaskSupervisorHandle::cancel), and dropped before its end.
+    #[error("the task was cancelled")]
+    Cancelled,
     /// It was dropped before its end: by its supervisor, or with its runtime.
     #[error("it was aborted")]
     Aborted,

@@ -127,7 +127,7 @@ pub use rule::Shutdown;
 pub use sink::DynamicSupervisor;
 pub use spec::{ChildOutput, ChildSpec, Starting};
 pub use supervised::StreamSupervised;
-pub use task_supervisor::{TaskSupervisor, TaskSupervisorClosed};
+pub use task_supervisor::{TaskSupervisor, TaskSupervisorClosed, TaskSupervisorHandle};
 
 #[doc(hidden)]
 #[deprecated(note = "is called `EventKind` now")]
