@@ -222,9 +222,10 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         child: ChildId,
     ) -> impl Future<Output = Result<Outcome, NotFound>> + Send + use<T> {
         let (told, ended) = oneshot::channel();
-        let found = self
-            .shared
-            .with(|registry| registry.watch(child, told) && registry.ask(child, &self.shared.rules));
+        let found = self.shared.with(|registry| {
+            let Some(child) = registry.find(child) else { return false };
+            registry.watch(child, told) && registry.ask(child, &self.shared.rules)
+        });
         outcome_of(child, found, ended)
     }
 
@@ -243,7 +244,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         child: ChildId,
     ) -> impl Future<Output = Result<Outcome, NotFound>> + Send + use<T> {
         let (told, ended) = oneshot::channel();
-        let found = self.shared.with(|registry| registry.watch(child, told));
+        let found = self
+            .shared
+            .with(|registry| registry.find(child).is_some_and(|child| registry.watch(child, told)));
         outcome_of(child, found, ended)
     }
 
@@ -280,8 +283,11 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     ) -> impl Future<Output = Result<(), RestartError>> + Send + use<T> {
         let (told, restarted) = oneshot::channel();
         let kept = self.shared.rules.restart != super::Restart::Temporary;
-        let found =
-            kept && self.shared.with(|registry| registry.ask_restart(child, &self.shared.rules, told));
+        let found = kept
+            && self.shared.with(|registry| {
+                let child = registry.find(child);
+                child.is_some_and(|child| registry.ask_restart(child, &self.shared.rules, told))
+            });
         async move {
             if !kept {
                 return Err(RestartError::Temporary(child));

@@ -10,7 +10,7 @@ mod returned;
 mod slot;
 mod stopping;
 
-use super::child_info::{ChildId, ChildInfo, ChildState};
+use super::child_info::{ChildId, ChildInfo, ChildState, NO_SLOT};
 use super::end::SupervisorEnd;
 use super::event::{Event, EventKind, EventListeners};
 use super::outcome::Outcome;
@@ -20,7 +20,7 @@ use super::rule::Shutdown;
 use super::rules::Rules;
 use after::After;
 use returned::KeptResults;
-use slot::{ChildSlot, Intake, NONE, Vacated};
+use slot::{ChildSlot, Intake, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl Registry {
     pub(super) fn new(intensity: Intensity, returns: bool) -> Self {
         Self {
             slots: Vec::new(),
-            free: NONE,
+            free: NO_SLOT,
             names: 0,
             alive: 0,
             sink: Intake::default(),
@@ -137,7 +137,7 @@ impl Registry {
         self.names += 1;
         let number = self.names;
         let intake = u32::try_from(at).expect("more than 4 billion stages");
-        if self.free != NONE {
+        if self.free != NO_SLOT {
             let free = self.free;
             let slot = &mut self.slots[free as usize];
             self.free = slot.next_free;
@@ -153,6 +153,16 @@ impl Registry {
 
     fn get(&mut self, id: ChildId) -> Option<&mut ChildSlot> {
         self.slots.get_mut(id.slot as usize).filter(|slot| slot.number == id.number)
+    }
+
+    /// The child that a user means, if it is there. An id may be any number, and 0 is that of all free slots.
+    pub(super) fn find(&self, id: ChildId) -> Option<ChildId> {
+        let is_it = |slot: &ChildSlot| slot.number == id.number && slot.number > 0;
+        if id.slot == NO_SLOT {
+            let (slot, _) = (0..).zip(&self.slots).find(|(_, slot)| is_it(slot))?;
+            return Some(ChildId { slot, ..id });
+        }
+        self.slots.get(id.slot as usize).is_some_and(is_it).then_some(id)
     }
 
     /// The label of a child, if the child is there and has one.

@@ -6,7 +6,8 @@ use crate::support::{MetricsBoard, settle};
 use futures::{FutureExt, SinkExt};
 use gen_stage::Backoff;
 use gen_stage::supervisor::{
-    Child, ChildState, DynamicSupervisor, Outcome, Restart, RestartError, Shutdown, StartError, SupervisorEnd,
+    Child, ChildId, ChildState, DynamicSupervisor, NotFound, Outcome, Restart, RestartError, Shutdown,
+    StartError, SupervisorEnd,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -423,4 +424,52 @@ async fn its_counts_go_to_metrics_under_their_names() {
     ];
     assert_eq!(some, expected);
     assert_eq!(numbers.len(), 2 + 1 + 2 + 5 + 3, "{numbers:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_goes_through_a_number_and_back_and_a_number_that_no_child_has_is_no_child() {
+    let children = Children::new();
+    let handle = children.supervisor().restart(Restart::Transient).into_handle();
+    let ids: Vec<_> = (1..=3).map(|n| handle.start_child(n).unwrap().unwrap()).collect();
+    // Slots that are free, one of them used again: number 4 is where 2 was.
+    for id in &ids[..2] {
+        handle.terminate_child(*id).await.unwrap();
+    }
+    let fourth = handle.start_child(4).unwrap().unwrap();
+    settle().await;
+    for number in [0, 1, 2, 5, 1 << 32, u64::MAX] {
+        let id = ChildId::from(number);
+        assert_eq!(handle.wait_child(id).await.unwrap_err(), NotFound(id));
+        assert_eq!(handle.terminate_child(id).await.unwrap_err(), NotFound(id));
+        assert!(matches!(handle.restart_child(id).await, Err(RestartError::NotFound(no)) if no == id));
+    }
+    assert_eq!(handle.count_children().alive, 2);
+
+    for id in [ids[2], fourth] {
+        let again = ChildId::from(u64::from(id));
+        assert_eq!((again, again.cmp(&id)), (id, std::cmp::Ordering::Equal));
+        assert_eq!(std::collections::HashSet::from([id, again]).len(), 1);
+        assert_eq!(format!("{again:?} {again}"), format!("{id:?} {id}"));
+        handle.restart_child(again).await.unwrap();
+        settle().await;
+        let waiting = handle.wait_child(again);
+        assert!(handle.terminate_child(again).await.is_ok());
+        assert!(waiting.await.is_ok());
+    }
+    assert_eq!(handle.count_children().alive, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_another_supervisor_is_its_number() {
+    let (children, others) = (Children::new(), Children::new());
+    let (handle, other) = (children.supervisor().into_handle(), others.supervisor().into_handle());
+    // Number 1 is in the second slot of the first supervisor, and in the first of the other.
+    let gone = handle.start_child(1).unwrap().unwrap();
+    let foreign = other.start_child(1).unwrap().unwrap();
+    assert_eq!(gone, foreign);
+    handle.terminate_child(gone).await.unwrap();
+    assert_eq!(handle.terminate_child(foreign).await.unwrap_err(), NotFound(foreign));
+    let second = other.start_child(2).unwrap().unwrap();
+    assert!(handle.terminate_child(second).await.is_err());
+    assert_eq!(other.count_children().alive, 2);
 }

@@ -1,7 +1,7 @@
 //! What is known of one child, and of one intake.
 
 use super::returned::Value;
-use crate::supervisor::child_info::ChildState;
+use crate::supervisor::child_info::{ChildState, NO_SLOT};
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::rule::Shutdown;
 use std::sync::Arc;
@@ -9,9 +9,6 @@ use std::task::Waker;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// No slot.
-pub(super) const NONE: u32 = u32::MAX;
 
 /// A child, or room for one, in one cache line.
 #[repr(align(64))]
@@ -65,7 +62,7 @@ impl ChildSlot {
             rare: None,
             intake: 0,
             restarts: 0,
-            next_free: NONE,
+            next_free: NO_SLOT,
             state: ChildState::Running,
             killed: false,
             wanted: false,
