@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// let handle = supervisor.handle();
 /// supervisor.send(1).await.unwrap();
 /// let report = handle.shutdown().await;
-/// assert!(matches!(report.stopped[0].outcome, Outcome::Completed));
+/// assert!(matches!(report.stopped[0].outcome, Outcome::Stopped));
 /// # });
 /// ```
 #[derive(Clone)]

@@ -14,7 +14,7 @@ impl ChildCounts {
     /// | `gen_stage_supervisor_unread_results` | gauge | results that wait for their reader, or were dropped without it |
     /// | `gen_stage_supervisor_started_total` | counter | children that were started |
     /// | `gen_stage_supervisor_restarts_total` | counter | restarts |
-    /// | `gen_stage_supervisor_ended_total` | counter | children that have ended, by `outcome`: `completed`, `failed`, `panicked`, `aborted`, `not_restarted` |
+    /// | `gen_stage_supervisor_ended_total` | counter | children that have ended, by `outcome`: `completed`, `stopped`, `failed`, `panicked`, `aborted`, `not_restarted` |
     /// | `gen_stage_supervisor_not_started_total` | counter, items | without a child, by `why`: `ignored`, `failed`, `refused` |
     ///
     /// All have the label `supervisor`, with the name given here.
@@ -46,6 +46,7 @@ impl ChildCounts {
         counter!("gen_stage_supervisor_restarts_total", &supervisor).absolute(self.restarts);
         let ended = [
             ("completed", self.completed),
+            ("stopped", self.stopped),
             ("failed", self.failed),
             ("panicked", self.panicked),
             ("aborted", self.aborted),

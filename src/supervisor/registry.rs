@@ -253,6 +253,7 @@ impl Registry {
             id,
             match outcome {
                 Outcome::Completed => EventKind::Completed,
+                Outcome::Stopped => EventKind::Stopped,
                 Outcome::Failed(error) => EventKind::Failed(Arc::clone(error)),
                 Outcome::Panicked(panic) => EventKind::Panicked(panic.clone()),
                 Outcome::Aborted => EventKind::Aborted,

@@ -113,7 +113,7 @@ impl<O: 'static> ChildResult<O> {
     fn of(returned: Returned) -> Self {
         let Returned { child, label, outcome, value, .. } = returned;
         let result = match outcome {
-            Outcome::Completed => match value.map(Value::downcast::<O>) {
+            Outcome::Completed | Outcome::Stopped => match value.map(Value::downcast::<O>) {
                 Some(Ok(value)) => Ok(*value),
                 _ => unreachable!("a child that completes has returned a value of this type"),
             },

@@ -105,7 +105,7 @@ impl SupervisorShared {
         // Before its end, which takes the name away. A child that completes has none to be told.
         let label = match outcome {
             Outcome::Failed(_) | Outcome::Panicked(_) => self.with(|registry| registry.label_of(id)),
-            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => None,
+            Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => None,
         };
         let next = self.with(|registry| registry.ended(id, outcome, &self.rules));
         let label = label.as_deref();
@@ -114,7 +114,7 @@ impl SupervisorShared {
             Outcome::Panicked(panic) => {
                 log(|| tracing::error!(child = %id, label, panic = panic.message(), "a child panicked"));
             }
-            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
+            Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => {}
         }
         next
     }
@@ -148,7 +148,7 @@ impl SupervisorShared {
             Outcome::Panicked(panic) => log(|| {
                 tracing::error!(child = %id, label, panic = panic.message(), "a child could not be restarted");
             }),
-            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
+            Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => {}
         }
         next
     }

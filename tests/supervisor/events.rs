@@ -71,7 +71,7 @@ async fn events_are_called_by_their_labels() {
     handle.terminate_child(child).await.unwrap();
     handle.shutdown().await;
     let events: Vec<_> = events.collect().await;
-    assert_eq!(texts(&events), ["job 7: started", "job 7: completed"]);
+    assert_eq!(texts(&events), ["job 7: started", "job 7: stopped"]);
     assert!(events.iter().all(|event| event.child == child && event.label.as_deref() == Some("job 7")));
 }
 

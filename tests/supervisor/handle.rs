@@ -112,7 +112,7 @@ async fn a_child_that_ends_when_asked_is_not_aborted_and_not_restarted() {
         let handle = children.supervisor().restart(Restart::Permanent).shutdown_rule(rule).into_handle();
         let child = handle.start_child(1).unwrap().unwrap();
         settle().await;
-        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
         sleep(10 * SECOND).await;
         assert_eq!(children.attempts(), [1]);
     }
@@ -215,7 +215,7 @@ async fn a_child_that_pauses_is_restarted_at_once_on_request() {
     handle.shutdown().await;
     let events: Vec<_> = futures::StreamExt::collect::<Vec<_>>(events).await;
     let events: Vec<_> = events.iter().map(ToString::to_string).collect();
-    let told = ["started", "failed: broken", "restarted (1)", "completed"];
+    let told = ["started", "failed: broken", "restarted (1)", "stopped"];
     assert_eq!(events, told.map(|what| format!("child #1: {what}")));
 }
 
@@ -365,7 +365,7 @@ async fn a_child_that_is_asked_before_it_has_begun_sees_it() {
         let children = Children::new();
         let handle = children.supervisor().shutdown_rule(rule).into_handle();
         let child = handle.start_child(1).unwrap().unwrap();
-        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)), "{rule:?}");
+        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)), "{rule:?}");
     }
 }
 
@@ -423,7 +423,7 @@ async fn its_counts_go_to_metrics_under_their_names() {
         ("gen_stage_supervisor_started_total{supervisor=jobs}", 5.0),
     ];
     assert_eq!(some, expected);
-    assert_eq!(numbers.len(), 2 + 1 + 2 + 5 + 3, "{numbers:#?}");
+    assert_eq!(numbers.len(), 2 + 1 + 2 + 6 + 3, "{numbers:#?}");
 }
 
 #[tokio::test(start_paused = true)]

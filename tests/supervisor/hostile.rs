@@ -247,7 +247,7 @@ async fn a_child_may_terminate_itself() {
         let handle = supervisor.handle();
         let child = handle.start_child(1).unwrap().unwrap();
         let outcome = handle.wait_child(child).await.unwrap();
-        assert_eq!(outcome.is_completed(), !awaited);
+        assert_eq!(outcome.is_clean(), !awaited);
         assert_eq!(alive.load(Ordering::SeqCst), 0);
         supervisor.close().await.unwrap();
     }
@@ -297,7 +297,7 @@ async fn a_child_or_its_factory_may_shut_the_supervisor_down() {
         supervisor.send(1).await.unwrap();
         let report = handle.wait().await;
         assert!(matches!(report.end, SupervisorEnd::ShutDown));
-        assert_eq!((report.counts.completed, report.stopped.len()), (2, 2));
+        assert_eq!((report.counts.stopped, report.stopped.len()), (2, 2));
         let error = supervisor.send(2).await.unwrap_err();
         assert!(matches!(error.end(), SupervisorEnd::ShutDown));
     }
@@ -428,6 +428,6 @@ async fn a_restart_that_is_asked_for_while_a_child_is_restarted_is_that_one() {
     sleep(60 * SECOND).await;
     let info = handle.which_children().remove(0);
     assert_eq!((info.restarts, handle.count_children().active), (1, 1));
-    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
     supervisor.close().await.unwrap();
 }

@@ -30,7 +30,7 @@ async fn restarts_of_all_children_count_together() {
     let SupervisorEnd::GaveUp(given_up) = report.end else { panic!("{}", report.end) };
     assert_eq!((given_up.child.number(), given_up.label, given_up.max_restarts), (3, None, 2));
     assert!(matches!(given_up.outcome, Outcome::Panicked(panic) if panic.message() == "bad child"));
-    assert_eq!((report.counts.panicked, report.counts.completed, report.counts.restarts), (1, 2, 2));
+    assert_eq!((report.counts.panicked, report.counts.stopped, report.counts.restarts), (1, 2, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +168,7 @@ fn three(rule: Shutdown) -> (Children, DynamicSupervisor<u64, impl ChildSpec<u64
 async fn a_supervisor_that_gives_up_stops_all_children_by_their_rules_and_its_sink_fails() {
     let rules = [
         (Shutdown::Brutal, ["2 aborted", "3 aborted"], Duration::ZERO),
-        (Shutdown::After(SECOND), ["2 completed", "3 aborted"], SECOND),
+        (Shutdown::After(SECOND), ["2 stopped", "3 aborted"], SECOND),
     ];
     for (rule, outcomes, took) in rules {
         let (children, mut supervisor) = three(rule);

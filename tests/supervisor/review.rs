@@ -178,7 +178,7 @@ async fn a_rule_of_an_hour_keeps_nothing_once_its_child_has_ended() {
     for n in 1..=10 {
         let child = handle.start_child(n).unwrap().unwrap();
         handle.restart_child(restarted).await.unwrap();
-        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
     }
     settle().await;
     assert_eq!(tasks(), before + 1, "the child that lives");
@@ -205,7 +205,7 @@ async fn those_that_look_at_nothing_are_aborted_each_in_its_time_beside_those_th
     let report = handle.shutdown().await;
     let order: Vec<_> = report.stopped.iter().map(|stopped| stopped.child.number()).collect();
     assert_eq!(order[2..], [3, 5, 1]);
-    assert_eq!((report.counts.completed, report.counts.aborted), (2, 3));
+    assert_eq!((report.counts.stopped, report.counts.aborted), (2, 3));
     assert_eq!(begin.elapsed().as_secs(), 5);
 }
 
@@ -275,7 +275,7 @@ async fn a_restart_that_is_asked_for_in_a_factory_does_not_ask_the_new_attempt_t
     tokio::time::sleep(HOUR).await;
     let children = handle.which_children();
     assert_eq!((children.len(), children[0].restarts, handle.count_children().completed), (1, 1, 0));
-    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
     handle.abort();
 }
 
@@ -301,7 +301,7 @@ async fn the_rule_of_an_item_undoes_that_of_others_unless_all_are_aborted() {
         assert!(later.set(handle.clone()).is_ok());
         handle.start_child(1).unwrap();
         let counts = timeout(2 * HOUR, handle.wait()).await.unwrap().counts;
-        assert_eq!((counts.completed, counts.aborted), expected, "aborted: {aborted}");
+        assert_eq!((counts.stopped, counts.aborted), expected, "aborted: {aborted}");
     }
 }
 

@@ -194,11 +194,8 @@ async fn scenario_415_the_fourth_crash_within_five_seconds_is_one_too_many() {
 
 #[tokio::test(start_paused = true)]
 async fn scenario_416_each_rule_of_shutdown_stops_three() {
-    let rules = [
-        (Shutdown::Brutal, "aborted"),
-        (Shutdown::Wait, "completed"),
-        (Shutdown::After(SECOND), "completed"),
-    ];
+    let rules =
+        [(Shutdown::Brutal, "aborted"), (Shutdown::Wait, "stopped"), (Shutdown::After(SECOND), "stopped")];
     for (rule, outcome) in rules {
         let children = Children::new();
         let handle = children.supervisor().shutdown_rule(rule).label_by(ToString::to_string).into_handle();
@@ -229,7 +226,7 @@ async fn scenario_418_who_does_not_end_in_time_is_aborted() {
         }
         settle().await;
         let report = handle.shutdown().await;
-        assert_eq!(stopped(&report), ["1: completed", "2: aborted", "3: completed"], "{time:?}");
+        assert_eq!(stopped(&report), ["1: stopped", "2: aborted", "3: stopped"], "{time:?}");
     }
 }
 
@@ -244,8 +241,8 @@ async fn scenario_419_permanent_children_that_end_when_asked_are_not_restarted()
     settle().await;
     let report = handle.shutdown().await;
     assert!(matches!(report.end, SupervisorEnd::ShutDown));
-    assert_eq!(stopped(&report), ["1: completed", "2: completed", "3: completed"]);
-    assert_eq!((report.counts.completed, report.counts.restarts), (3, 0));
+    assert_eq!(stopped(&report), ["1: stopped", "2: stopped", "3: stopped"]);
+    assert_eq!((report.counts.stopped, report.counts.restarts), (3, 0));
 }
 
 #[tokio::test(start_paused = true)]

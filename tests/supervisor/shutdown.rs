@@ -44,7 +44,7 @@ async fn children_are_stopped_at_once_and_reported_in_the_order_of_their_ends() 
     let mut ready = tokio_test::task::spawn(poll_fn(|cx| supervisor.poll_ready_unpin(cx)));
     assert_pending!(ready.poll());
     let report = shutting_down.await;
-    assert_eq!(stopped(&report), ["#1 completed", "#3 aborted", "#4 aborted", "#2 aborted"]);
+    assert_eq!(stopped(&report), ["#1 stopped", "#3 aborted", "#4 aborted", "#2 aborted"]);
     assert_eq!(begin.elapsed(), 3 * SECOND);
     assert!(ready.is_woken());
     let error = assert_ready!(ready.poll()).unwrap_err();
@@ -96,7 +96,7 @@ async fn a_drain_stops_those_who_have_not_ended_by_its_deadline() {
     children.end(1, End::Fail);
     let report = draining.await;
     assert_eq!(begin.elapsed(), 12 * SECOND);
-    assert_eq!(stopped(&report), ["#1 failed: broken", "#2 completed", "#3 aborted"]);
+    assert_eq!(stopped(&report), ["#1 failed: broken", "#2 stopped", "#3 aborted"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn a_drain_without_children_is_over_at_once_and_so_is_a_deadline_of_none_l
     let handle = children.supervisor().into_handle();
     handle.start_child(1).unwrap();
     let begin = Instant::now();
-    assert_eq!(stopped(&handle.drain(Some(Duration::ZERO)).await), ["#1 completed"]);
+    assert_eq!(stopped(&handle.drain(Some(Duration::ZERO)).await), ["#1 stopped"]);
     assert!(begin.elapsed() <= Duration::from_millis(1));
 }
 
@@ -120,8 +120,8 @@ async fn a_drain_can_be_cut_short_by_a_shutdown_and_not_the_other_way_round() {
     settle().await;
     let draining = handle.drain(None);
     let report = handle.shutdown().await;
-    assert_eq!(stopped(&report), ["#1 completed"]);
-    assert_eq!(stopped(&draining.await), ["#1 completed"]);
+    assert_eq!(stopped(&report), ["#1 stopped"]);
+    assert_eq!(stopped(&draining.await), ["#1 stopped"]);
 
     let children = Children::new();
     children.start(1, Start::Deaf);
@@ -303,8 +303,77 @@ async fn shutdowns_from_many_threads_while_children_start_leave_none_behind() {
         assert_eq!((report.counts.started, report.counts.alive), (started, 0));
         // Permanent children end only when they are stopped, and then in one of these ways.
         let counts = report.counts;
-        assert_eq!(counts.completed + counts.aborted + counts.not_restarted, started);
+        assert_eq!(counts.completed + counts.stopped + counts.aborted + counts.not_restarted, started);
         assert_eq!(report.stopped.len() as u64, started);
         supervisor.close().await.unwrap();
     }
+}
+
+/// What a child does when it may be asked to stop.
+#[derive(Debug, Clone, Copy)]
+enum Manners {
+    /// It returns when it is asked.
+    Returns,
+    /// It returns an error then.
+    Fails,
+    /// It ends after a second, and never took its token.
+    NeverKnows,
+    /// It ends after a second, and does not look at the token that it has.
+    DoesNotLook,
+}
+
+fn mannered() -> DynamicSupervisor<Manners, impl gen_stage::supervisor::ChildSpec<Manners>> {
+    DynamicSupervisor::with_child(|manners: Manners, child: gen_stage::supervisor::Child| async move {
+        let _token = matches!(manners, Manners::DoesNotLook).then(|| child.token());
+        match manners {
+            Manners::Returns | Manners::Fails => child.stopping().await,
+            Manners::NeverKnows | Manners::DoesNotLook => sleep(SECOND).await,
+        }
+        if let Manners::Fails = manners { Err("it could not be saved") } else { Ok(()) }
+    })
+    .restart(Restart::Permanent)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_returns_because_it_was_asked_to_stop_has_stopped_however_it_was_asked() {
+    let outcomes = [
+        (Manners::Returns, "stopped"),
+        (Manners::Fails, "failed: it could not be saved"),
+        (Manners::NeverKnows, "completed"),
+        (Manners::DoesNotLook, "stopped"),
+    ];
+    for (manners, outcome) in outcomes {
+        for terminated in [true, false] {
+            let handle = mannered().into_handle();
+            let events = handle.events();
+            let child = handle.start_child(manners).unwrap().unwrap();
+            settle().await;
+            let told = if terminated { Some(handle.terminate_child(child).await.unwrap()) } else { None };
+            let report = handle.shutdown().await;
+            let told = told.unwrap_or_else(|| report.stopped[0].outcome.clone());
+            assert_eq!(told.to_string(), outcome, "{manners:?}");
+            assert_eq!(told.is_clean(), !outcome.starts_with("failed"));
+            let counts = report.counts;
+            let [completed, stopped, failed] =
+                ["completed", "stopped", "failed"].map(|how| u64::from(outcome.starts_with(how)));
+            assert_eq!((counts.completed, counts.stopped, counts.failed), (completed, stopped, failed));
+            let events: Vec<_> = futures::StreamExt::collect(events).await;
+            let texts: Vec<_> = events.iter().map(ToString::to_string).collect();
+            assert_eq!(texts, ["child #1: started".to_string(), format!("child #1: {outcome}")]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_is_restarted_on_request_has_stopped_before() {
+    let handle = mannered().into_handle();
+    let events = handle.events();
+    let child = handle.start_child(Manners::Returns).unwrap().unwrap();
+    settle().await;
+    handle.restart_child(child).await.unwrap();
+    handle.shutdown().await;
+    let events: Vec<_> = futures::StreamExt::collect(events).await;
+    let texts: Vec<_> =
+        events.iter().map(|event| event.what.clone()).map(|what| format!("{what:?}")).collect();
+    assert_eq!(texts, ["Started", "Stopped", "Restarted { restarts: 1 }", "Stopped"]);
 }

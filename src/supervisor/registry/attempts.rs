@@ -84,6 +84,8 @@ impl Registry {
     pub(in crate::supervisor) fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
         let Some(slot) = self.get(id) else { return Next::Gone };
         let wanted = slot.wanted;
+        let stopped = matches!(outcome, Outcome::Completed) && slot.was_asked();
+        let outcome = if stopped { &Outcome::Stopped } else { outcome };
         // A child that waited for its restart gets it, if that is wanted: it has no end to tell.
         if !(wanted && matches!(outcome, Outcome::NotRestarted)) {
             self.tell_end(id, outcome);

@@ -85,6 +85,12 @@ impl ChildSlot {
         (self.began, self.waker) = (None, None);
     }
 
+    /// It was asked to stop, for good or for a restart, and could see that.
+    pub(super) fn was_asked(&self) -> bool {
+        let has_token = self.rare.as_ref().is_some_and(|rare| rare.token.is_some());
+        has_token && (self.state == ChildState::Stopping || self.wanted)
+    }
+
     pub(super) fn rare(&mut self) -> &mut ChildExtras {
         self.rare.get_or_insert_default()
     }
