@@ -1,3 +1,4 @@
+use super::outcome::Outcome;
 use super::restart::{Intensity, Restart};
 use super::rule::Shutdown;
 use super::sink::DynamicSupervisor;
@@ -69,6 +70,54 @@ where
         );
         plan.restart = restart;
         plan.options.copy = (restart != Restart::Temporary).then_some(T::clone);
+        self
+    }
+
+    /// Restarts a child only if `when` says so of its outcome; by default each that [`restart`](Self::restart) says.
+    ///
+    /// `when` is called for each end that leads to a restart by that rule, and for each attempt to start again that
+    /// failed. A child that is not restarted is gone with the outcome it has. Restarts on request are always made.
+    ///
+    /// # Panics
+    /// When the supervisor is already used. If `when` panics, the child has panicked, and is not restarted.
+    ///
+    /// # Examples
+    /// An error that no other attempt would mend:
+    /// ```
+    /// use gen_stage::supervisor::{DynamicSupervisor, Outcome, Restart};
+    /// use std::fmt;
+    ///
+    /// #[derive(Debug)]
+    /// struct Forbidden;
+    ///
+    /// impl fmt::Display for Forbidden {
+    ///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         f.write_str("forbidden")
+    ///     }
+    /// }
+    ///
+    /// impl std::error::Error for Forbidden {}
+    ///
+    /// # tokio_test::block_on(async {
+    /// let handle = DynamicSupervisor::new(|_: &str| async { Err(Forbidden) })
+    ///     .restart(Restart::Transient)
+    ///     .restart_when(|outcome| match outcome {
+    ///         Outcome::Failed(error) => !error.is::<Forbidden>(),
+    ///         _ => true, // it panicked
+    ///     })
+    ///     .into_handle();
+    /// handle.start_child("/private").unwrap();
+    /// let counts = handle.drain(None).await.counts;
+    /// assert_eq!((counts.failed, counts.restarts), (1, 0));
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// There is nothing like it in the original, where a transient child ends with `{:shutdown, reason}` not to be
+    /// restarted.
+    #[track_caller]
+    pub fn restart_when(mut self, when: impl Fn(&Outcome) -> bool + Send + Sync + 'static) -> Self {
+        self.plan("restart_when").restart_when = Some(Box::new(when));
         self
     }
 

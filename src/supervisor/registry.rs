@@ -360,6 +360,7 @@ mod tests {
         let (restart, shutdown) = (Restart::default(), Shutdown::Wait);
         let rules = Rules {
             restart,
+            restart_when: None,
             intensity: Intensity::default(),
             restarts_per_child: u32::MAX,
             pauses: None,
@@ -400,7 +401,7 @@ mod tests {
             assert!(kept <= 8, "{kept} kept");
         }
         assert!(waits.try_recv().is_err());
-        let next = shared.with(|registry| registry.ended(id, &Outcome::Completed, &shared.rules));
+        let next = shared.with(|registry| registry.ended(id, &Outcome::Completed, true, &shared.rules));
         assert!(matches!(next, Next::Restart(_, 1)));
         assert!(shared.with(|registry| registry.restarted(id)));
         assert!(waits.await.unwrap().is_ok());

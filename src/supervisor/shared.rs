@@ -6,7 +6,9 @@ use super::event::EventKind;
 use super::outcome::Outcome;
 use super::registry::{Deferred, Kill, Next, Phase, Refused, Registry};
 use super::report::SupervisorReport;
+use super::restart::Restart;
 use super::rules::Rules;
+use crate::failure::Panic;
 use crate::span::TaskSpan;
 use crate::sync::unpoisoned;
 use std::fmt;
@@ -97,17 +99,36 @@ impl SupervisorShared {
 
     /// What a child that has come to its end is to do.
     pub(super) fn completed(self: &Arc<Self>, id: ChildId) -> Next {
+        if self.rules.restart == Restart::Permanent {
+            return self.ended(id, &Outcome::Completed);
+        }
         self.with(|registry| registry.completed(id, &self.rules))
+    }
+
+    /// Whether a child with this outcome may be restarted, and its outcome: a panic of what users say about that is one of
+    /// the child.
+    fn judge(&self, outcome: &Outcome) -> (bool, Outcome) {
+        let judged = match &self.rules.restart_when {
+            Some(when) if outcome.is_restarted(self.rules.restart) => {
+                catch_unwind(AssertUnwindSafe(|| when(outcome)))
+            }
+            _ => Ok(true),
+        };
+        match judged {
+            Ok(again) => (again, outcome.clone()),
+            Err(payload) => (false, Outcome::Panicked(Panic::new(payload))),
+        }
     }
 
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
+        let (again, outcome) = &self.judge(outcome);
         // Before its end, which takes the name away. A child that completes has none to be told.
         let label = match outcome {
             Outcome::Failed(_) | Outcome::Panicked(_) => self.with(|registry| registry.label_of(id)),
             Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => None,
         };
-        let next = self.with(|registry| registry.ended(id, outcome, &self.rules));
+        let next = self.with(|registry| registry.ended(id, outcome, *again, &self.rules));
         let label = label.as_deref();
         match outcome {
             Outcome::Failed(error) => log(|| tracing::error!(child = %id, label, %error, "a child failed")),
@@ -121,6 +142,7 @@ impl SupervisorShared {
 
     /// The same for a child that could not be restarted.
     pub(super) fn restart_failed(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
+        let (again, outcome) = &self.judge(outcome);
         let (label, next) = self.with(|registry| {
             let label = registry.label_of(id);
             if !registry.may_restart(id) {
@@ -132,10 +154,10 @@ impl SupervisorShared {
                 _ => EventKind::Ignored,
             };
             registry.tell(id, what);
-            if matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_)) {
+            if *again && matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_)) {
                 (label, registry.again(id, outcome, &self.rules))
             } else {
-                // There is nothing to be restarted.
+                // There is nothing to be restarted, or it is not to be.
                 registry.remove(id, outcome);
                 (label, Next::Gone)
             }

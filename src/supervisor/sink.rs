@@ -5,7 +5,7 @@ use super::handle::SupervisorHandle;
 use super::registry::SINK;
 use super::restart::{Intensity, Restart};
 use super::rule::Shutdown;
-use super::rules::Rules;
+use super::rules::{RestartWhen, Rules};
 use super::shared::SupervisorShared;
 use super::spec::{ChildOutput, ChildSpec, FallibleSpec, FnSpec, OfChild};
 use super::start::StartOutcome;
@@ -113,6 +113,7 @@ pub(super) struct SupervisorPlan<T, S> {
     pub(super) spec: S,
     pub(super) options: ItemOptions<T>,
     pub(super) restart: Restart,
+    pub(super) restart_when: Option<RestartWhen>,
     pub(super) intensity: Intensity,
     pub(super) restarts_per_child: u32,
     pub(super) backoff: Option<Backoff>,
@@ -201,6 +202,7 @@ where
             spec,
             options: ItemOptions { copy: None, label: None, rule: None },
             restart: Restart::default(),
+            restart_when: None,
             intensity: Intensity::default(),
             restarts_per_child: u32::MAX,
             backoff: None,
@@ -293,6 +295,7 @@ where
             spec,
             options,
             restart,
+            restart_when,
             intensity,
             restarts_per_child,
             backoff,
@@ -302,7 +305,16 @@ where
             ..
         } = *plan;
         let pauses = backoff.map(Backoff::start);
-        let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children, returns };
+        let rules = Rules {
+            restart,
+            restart_when,
+            intensity,
+            restarts_per_child,
+            pauses,
+            shutdown,
+            max_children,
+            returns,
+        };
         let shared = SupervisorShared::new(rules, runtime);
         let owner = AbortOnDrop(Arc::clone(&shared));
         self.state = SinkState::Running { core: Arc::new(Starter { shared, spec, options }), owner };

@@ -6,7 +6,7 @@ use crate::supervisor::end::{GivenUp, SupervisorEnd};
 use crate::supervisor::event::EventKind;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::report::Stopped;
-use crate::supervisor::restart::{Intensity, Restart};
+use crate::supervisor::restart::Intensity;
 use crate::supervisor::rules::Rules;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,13 +63,13 @@ impl Registry {
         true
     }
 
-    /// A child has come to its end. With that, most children of most supervisors are gone: there is nothing to tell.
+    /// A child that is not permanent has come to its end. With that, most children of most supervisors are gone: there is nothing to tell.
     #[inline]
     pub(in crate::supervisor) fn completed(&mut self, id: ChildId, rules: &Rules) -> Next {
-        let goes = rules.restart != Restart::Permanent && self.listeners.is_empty();
+        let quiet = self.listeners.is_empty();
         let free = self.free;
-        let Some(slot) = self.get(id).filter(|slot| goes && slot.is_plain()) else {
-            return self.ended(id, &Outcome::Completed, rules);
+        let Some(slot) = self.get(id).filter(|slot| quiet && slot.is_plain()) else {
+            return self.ended(id, &Outcome::Completed, true, rules);
         };
         let at = slot.intake as usize;
         slot.empty_plain(free);
@@ -81,7 +81,14 @@ impl Registry {
         Next::Gone
     }
 
-    pub(in crate::supervisor) fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
+    /// A child has ended. `again`: it may be restarted.
+    pub(in crate::supervisor) fn ended(
+        &mut self,
+        id: ChildId,
+        outcome: &Outcome,
+        again: bool,
+        rules: &Rules,
+    ) -> Next {
         let Some(slot) = self.get(id) else { return Next::Gone };
         let wanted = slot.wanted;
         let stopped = matches!(outcome, Outcome::Completed) && slot.was_asked();
@@ -94,7 +101,7 @@ impl Registry {
             return self.on_request(id);
         }
         let Some(slot) = self.get(id) else { return Next::Gone };
-        if slot.state == ChildState::Stopping || !outcome.is_restarted(rules.restart) {
+        if slot.state == ChildState::Stopping || !again || !outcome.is_restarted(rules.restart) {
             self.remove(id, outcome);
             return Next::Gone;
         }
