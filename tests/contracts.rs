@@ -460,7 +460,7 @@ async fn debug_of_supervisors_shows_the_right_name_and_no_items() {
         child.stopping().await;
     });
     let handle = supervisor.handle();
-    let id = handle.start_child(Item).unwrap().unwrap();
+    let id = handle.start_child(Item).unwrap();
     let info = handle.which_children().remove(0);
     let counts = handle.count_children();
     let mut events = handle.events();
@@ -476,7 +476,7 @@ async fn debug_of_supervisors_shows_the_right_name_and_no_items() {
         ("SupervisorHandle", Box::new(handle)),
         ("Events", Box::new(events)),
         ("Event", Box::new(event)),
-        ("Completed", Box::new(outcome)),
+        ("Stopped", Box::new(outcome)),
         ("ChildId { number: 1", Box::new(id)),
         ("ChildInfo", Box::new(info)),
         ("Running", Box::new(ChildState::Running)),

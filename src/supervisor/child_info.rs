@@ -16,8 +16,8 @@ use std::time::Duration;
 /// # tokio_test::block_on(async {
 /// let mut supervisor = DynamicSupervisor::new(|_: &str| std::future::pending::<()>());
 /// let handle = supervisor.handle();
-/// let first = handle.start_child("a").unwrap().unwrap();
-/// let second = handle.start_child("b").unwrap().unwrap();
+/// let first = handle.start_child("a").unwrap();
+/// let second = handle.start_child("b").unwrap();
 /// assert!(first < second);
 /// assert_eq!((first.number(), second.to_string().as_str()), (1, "#2"));
 ///

@@ -7,6 +7,7 @@ use crate::backoff::Backoff;
 use crate::demand::Demand;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 impl<T, S> DynamicSupervisor<T, S>
 where
@@ -254,6 +255,37 @@ where
     #[track_caller]
     pub fn shutdown_rule_by(mut self, rule: impl Fn(&T) -> Shutdown + Send + Sync + 'static) -> Self {
         self.plan("shutdown_rule_by").options.rule = Some(Box::new(rule));
+        self
+    }
+
+    /// Shuts the supervisor down when `token` is cancelled, as [`shutdown`](super::SupervisorHandle::shutdown) does: takes
+    /// nothing more, and stops all children, each by its rule; by default only handles do that.
+    ///
+    /// With the [token of a child](super::Child::token), a supervisor is a part of a [tree](super#trees).
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::supervisor::{Child, DynamicSupervisor, SupervisorEnd};
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let token = CancellationToken::new();
+    /// let handle = DynamicSupervisor::with_child(|_: u32, child: Child| async move { child.stopping().await })
+    ///     .stop_when(token.clone())
+    ///     .into_handle();
+    /// handle.start_child(1).unwrap();
+    /// token.cancel();
+    /// let report = handle.wait().await;
+    /// assert!(matches!(report.end, SupervisorEnd::ShutDown));
+    /// assert_eq!(report.counts.stopped, 1);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn stop_when(mut self, token: CancellationToken) -> Self {
+        self.plan("stop_when").stop_when = Some(token);
         self
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 ///     if n > 0 { Ok(()) } else { Err("nothing to do") }
 /// });
 /// let handle = supervisor.handle();
-/// let child = handle.start_child(0).unwrap().unwrap();
+/// let child = handle.start_child(0).unwrap();
 /// let outcome = handle.wait_child(child).await.unwrap();
 /// assert!(!outcome.is_completed());
 /// assert_eq!(outcome.to_string(), "failed: nothing to do");
@@ -66,7 +66,7 @@ impl Outcome {
     ///     child.stopping().await;
     /// })
     /// .into_handle();
-    /// let child = handle.start_child(1).unwrap().unwrap();
+    /// let child = handle.start_child(1).unwrap();
     /// let outcome = handle.terminate_child(child).await.unwrap();
     /// assert!(matches!(outcome, Outcome::Stopped));
     /// assert!(outcome.is_clean() && !outcome.is_completed());

@@ -12,14 +12,17 @@ use crate::failure::Panic;
 use crate::span::TaskSpan;
 use crate::sync::unpoisoned;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 /// The registry of children under its lock, and how to get at the runtime.
 pub(super) struct SupervisorShared {
@@ -178,6 +181,24 @@ impl SupervisorShared {
     /// Stops everything by the children's rules.
     pub(super) fn stop(self: &Arc<Self>, end: SupervisorEnd) {
         self.with(|registry| registry.stop(end, &self.rules));
+    }
+
+    /// Stops everything by the children's rules when the token is cancelled.
+    pub(super) fn stop_when(self: &Arc<Self>, token: CancellationToken) {
+        if token.is_cancelled() {
+            return self.stop(SupervisorEnd::ShutDown);
+        }
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let (mut cancelled, mut over) = (pin!(token.cancelled_owned()), pin!(shared.over()));
+            let stops = poll_fn(|cx| match over.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(false),
+                Poll::Pending => cancelled.as_mut().poll(cx).map(|()| true),
+            });
+            if stops.await {
+                shared.stop(SupervisorEnd::ShutDown);
+            }
+        });
     }
 
     /// Takes nothing more. Children come to their ends, and are stopped if they have not after `deadline`.

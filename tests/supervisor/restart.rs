@@ -61,7 +61,7 @@ async fn temporary_children_never_make_it_give_up() {
 async fn restarts_on_request_do_not_count() {
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Transient).max_restarts(0, SECOND).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     for restarts in 1..=10 {
         settle().await;
         handle.restart_child(child).await.unwrap();
@@ -270,7 +270,7 @@ async fn a_child_that_was_restarted_often_enough_is_let_go_and_the_others_live_o
             .max_restarts(3, 5 * SECOND)
             .restarts_per_child(max)
             .into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         handle.start_child(2).unwrap();
         let outcome = handle.wait_child(child);
         settle().await;
@@ -300,7 +300,7 @@ async fn failing_restarts_of_a_child_count_and_those_on_request_are_always_made(
 
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Transient).restarts_per_child(0).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     for _ in 0..3 {
         settle().await;
         handle.restart_child(child).await.unwrap();
@@ -336,7 +336,7 @@ async fn an_error_may_say_that_there_is_no_use_in_a_restart() {
             _ => true,
         })
         .into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         let outcome = handle.wait_child(child).await.unwrap();
         assert_eq!(outcome.to_string(), "failed: for good");
         let report = handle.drain(None).await;
@@ -380,7 +380,7 @@ async fn each_end_that_would_be_restarted_is_asked_about_and_no_other() {
 async fn a_restart_on_request_is_made_whatever_is_said_of_others() {
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Permanent).restart_when(|_| false).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     handle.restart_child(child).await.unwrap();
     assert_eq!(handle.count_children().restarts, 1);
@@ -400,7 +400,7 @@ async fn a_panic_of_what_is_asked_is_that_of_the_child_which_is_gone() {
                 _ => panic_any("bad rule"),
             })
             .into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         settle().await;
         children.end(1, end);
         let outcome = handle.wait_child(child).await.unwrap();

@@ -255,7 +255,7 @@ async fn a_restart_on_request_drops_what_the_attempt_returned_and_counts_it() {
     let mut supervisor = supervisor().restart(Restart::Transient);
     let results = supervisor.results();
     let handle = supervisor.into_handle();
-    let child = handle.start_child(vec![Waits(1), Returns(2)]).unwrap().unwrap();
+    let child = handle.start_child(vec![Waits(1), Returns(2)]).unwrap();
     settle().await;
     handle.restart_child(child).await.unwrap();
     settle().await;

@@ -54,7 +54,7 @@ async fn scenario_403_a_start_that_panics_or_fails_is_the_answer() {
     assert!(matches!(&panicked, StartError::Panicked(panic) if panic.message() == "bad start"), "{panicked}");
     let failed = handle.start_child(2).unwrap_err();
     assert!(matches!(&failed, StartError::Failed(error) if error.to_string() == "no start"), "{failed}");
-    assert!(handle.start_child(3).unwrap().is_none());
+    assert!(matches!(handle.start_child(3), Err(StartError::Ignored)));
     settle().await;
     assert_eq!(workers_and_active(&handle), (0, 0));
     assert_eq!(children.attempts(), [1, 2, 3], "none is tried again");
@@ -102,7 +102,7 @@ async fn scenario_409_a_permanent_child_is_restarted_however_it_ends() {
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Permanent).into_handle();
     for (number, end) in (1..).zip([End::Complete, End::Fail, End::Panic]) {
-        let id = handle.start_child(number).unwrap().unwrap();
+        let id = handle.start_child(number).unwrap();
         settle().await;
         children.end(number, end);
         settle().await;
@@ -256,7 +256,7 @@ async fn scenario_421_a_child_that_waits_to_be_restarted_can_be_terminated() {
             supervisor = supervisor.backoff(backoff);
         }
         let handle = supervisor.into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         settle().await;
         children.end(1, End::Panic);
         settle().await;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_test::{assert_pending, assert_ready};
+use tokio_util::sync::CancellationToken;
 
 fn stopped(report: &SupervisorReport) -> Vec<String> {
     report.stopped.iter().map(|stopped| format!("{} {}", stopped.child, stopped.outcome)).collect()
@@ -194,7 +195,7 @@ async fn a_child_that_was_asked_alone_is_in_the_report_of_a_shutdown_that_follow
     let children = Children::new();
     children.start(1, Start::Deaf);
     let handle = children.supervisor().shutdown_rule(Shutdown::After(SECOND)).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     let begin = Instant::now();
     let terminating = handle.terminate_child(child);
@@ -213,7 +214,7 @@ async fn a_shutdown_wins_over_a_restart_on_request() {
         .restart(Restart::Permanent)
         .shutdown_rule(Shutdown::After(SECOND))
         .into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     let restarting = handle.restart_child(child);
     let report = handle.shutdown().await;
@@ -247,7 +248,7 @@ fn children_that_a_runtime_takes_with_it_are_aborted() {
             .shutdown_rule(Shutdown::After(SECOND))
             .into_handle();
         let events = handle.events();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         handle.start_child(2).unwrap();
         // Neither of these is finished when the runtime is gone.
         drop(handle.restart_child(child));
@@ -346,7 +347,7 @@ async fn a_child_that_returns_because_it_was_asked_to_stop_has_stopped_however_i
         for terminated in [true, false] {
             let handle = mannered().into_handle();
             let events = handle.events();
-            let child = handle.start_child(manners).unwrap().unwrap();
+            let child = handle.start_child(manners).unwrap();
             settle().await;
             let told = if terminated { Some(handle.terminate_child(child).await.unwrap()) } else { None };
             let report = handle.shutdown().await;
@@ -368,7 +369,7 @@ async fn a_child_that_returns_because_it_was_asked_to_stop_has_stopped_however_i
 async fn a_child_that_is_restarted_on_request_has_stopped_before() {
     let handle = mannered().into_handle();
     let events = handle.events();
-    let child = handle.start_child(Manners::Returns).unwrap().unwrap();
+    let child = handle.start_child(Manners::Returns).unwrap();
     settle().await;
     handle.restart_child(child).await.unwrap();
     handle.shutdown().await;
@@ -376,4 +377,70 @@ async fn a_child_that_is_restarted_on_request_has_stopped_before() {
     let texts: Vec<_> =
         events.iter().map(|event| event.what.clone()).map(|what| format!("{what:?}")).collect();
     assert_eq!(texts, ["Started", "Stopped", "Restarted { restarts: 1 }", "Stopped"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_shuts_a_supervisor_down_by_the_rules_of_its_children() {
+    let children = Children::new();
+    children.start(2, Start::Deaf);
+    let token = CancellationToken::new();
+    let handle = children
+        .supervisor()
+        .shutdown_rule(Shutdown::After(SECOND))
+        .stop_when(token.child_token())
+        .into_handle();
+    for item in 1..=2 {
+        handle.start_child(item).unwrap();
+    }
+    settle().await;
+    assert_eq!(children.alive(), 2);
+    let begin = Instant::now();
+    token.cancel();
+    let report = handle.wait().await;
+    assert!(matches!(report.end, SupervisorEnd::ShutDown));
+    assert_eq!((stopped(&report), begin.elapsed()), (vec!["#1 stopped".into(), "#2 aborted".into()], SECOND));
+    assert!(handle.start_child(3).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_cuts_a_drain_short_and_changes_nothing_after_the_end() {
+    let children = Children::new();
+    let token = CancellationToken::new();
+    let handle = children.supervisor().stop_when(token.clone()).into_handle();
+    handle.start_child(1).unwrap();
+    settle().await;
+    let draining = handle.drain(None);
+    token.cancel();
+    assert_eq!(stopped(&draining.await), ["#1 stopped"]);
+
+    let token = CancellationToken::new();
+    let mut supervisor = children.supervisor().stop_when(token.clone());
+    let handle = supervisor.handle();
+    supervisor.close().await.unwrap();
+    token.cancel();
+    settle().await;
+    assert!(matches!(handle.wait().await.end, SupervisorEnd::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_cancelled_before_lets_nothing_start() {
+    let children = Children::new();
+    let token = CancellationToken::new();
+    token.cancel();
+    let mut supervisor = children.supervisor().stop_when(token);
+    let refused = supervisor.start(1).await.unwrap_err();
+    assert!(matches!(refused.end(), SupervisorEnd::ShutDown));
+    assert_eq!(children.attempts(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_does_not_keep_a_supervisor_alive() {
+    let children = Children::new();
+    let token = CancellationToken::new();
+    let handle = children.supervisor().stop_when(token.clone()).into_handle();
+    handle.start_child(1).unwrap();
+    let weak = handle.downgrade();
+    drop(handle);
+    assert!(matches!(weak.wait().await.end, SupervisorEnd::Aborted));
+    assert_eq!(children.alive(), 0);
 }
