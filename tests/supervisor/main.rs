@@ -15,6 +15,7 @@ mod stages;
 #[path = "../support/mod.rs"]
 mod support;
 mod task_supervisor;
+mod trees;
 
 use std::time::Duration;
 
