@@ -217,7 +217,8 @@ async fn print(mut events: Events) -> io::Result<()> {
 fn tell(report: &SupervisorReport, not_started: &[Job]) -> io::Result<bool> {
     let (counts, waiting) = (report.counts, not_started.len() as u64);
     let jobs = counts.started + waiting;
-    let (stopped, failed) = (counts.aborted + counts.not_restarted, counts.failed + counts.panicked);
+    let stopped = counts.stopped + counts.aborted + counts.not_restarted;
+    let failed = counts.failed + counts.panicked;
     let mut out = io::stdout().lock();
     write!(out, "{jobs} jobs: {} completed, {stopped} stopped, {failed} failed, ", counts.completed)?;
     writeln!(out, "{waiting} not started; {} restarts", counts.restarts)?;

@@ -17,7 +17,8 @@
 //! - **Stages**: a [`Handle`](crate::stage::Handle). Its [`counts`](crate::stage::Handle::counts) say what was
 //!   discarded. A callback that never returns holds up all but `abort`: put a time limit around `shutdown`, `finish`
 //!   and `drain`.
-//! - **Supervisors**: a [`SupervisorHandle`](crate::supervisor::SupervisorHandle). Its input is items and requests. A
+//! - **Supervisors**: a [`SupervisorHandle`](crate::supervisor::SupervisorHandle), or a token
+//!   ([`stop_when`](crate::supervisor::DynamicSupervisor::stop_when)), which shuts down. Its input is items and requests. A
 //!   child is stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
 //!   [report](crate::supervisor::SupervisorReport) accounts for every item.
 //! - **Dropping the last handle** aborts a flow, a supervisor that was made by `into_handle`, and a stage to which

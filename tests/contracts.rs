@@ -27,12 +27,14 @@ use gen_stage::stage::{
     ProducerConsumerHandle, ProducerHandle, Reason, Reply, StageGraph, StageKind, StageRef, StageState,
     Status, Subscribe, SubscribeError, Subscription, Upstream, from_iter, from_sink, from_stream,
 };
-use gen_stage::supervisor::adapters::{FallibleSpec, FnSpec, Keyed, NoKey, OfChild, Supervised};
+use gen_stage::supervisor::adapters::{
+    FallibleSpec, FnSpec, Keyed, NoKey, OfChild, ReturningChild, Supervised, WithResults,
+};
 use gen_stage::supervisor::{
-    Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildState, DynamicSupervisor, Event, EventKind,
-    Events, GivenUp, NotFound, Outcome, Restart, RestartError, Shutdown, StartError, Starting, Stopped,
-    StreamSupervised, SupervisorEnd, SupervisorError, SupervisorHandle, SupervisorReport, TaskSupervisor,
-    TaskSupervisorClosed,
+    Child, ChildCounts, ChildError, ChildId, ChildInfo, ChildResult, ChildResults, ChildState,
+    DynamicSupervisor, Event, EventKind, Events, GivenUp, NotFound, Outcome, Restart, RestartError, Shutdown,
+    StartError, Starting, Stopped, StreamSupervised, SupervisorEnd, SupervisorError, SupervisorHandle,
+    SupervisorReport, TaskSupervisor, TaskSupervisorClosed, TaskSupervisorHandle,
 };
 use gen_stage::window::Window;
 use gen_stage::{Backoff, Demand, DemandError};
@@ -413,6 +415,7 @@ fn supervisors_are_sent_and_moved_and_their_handles_are_for_all_threads_whatever
     send::<DynamicSupervisor<Unshared, FallibleSpec<()>>>();
     unpin::<DynamicSupervisor<std::marker::PhantomPinned, FnSpec<std::marker::PhantomPinned>>>();
     shared::<SupervisorHandle<Unshared>>();
+    shared::<TaskSupervisorHandle<u64>>();
     shared::<Child>();
     shared::<ChildId>();
     shared::<ChildInfo>();
@@ -432,6 +435,12 @@ fn supervisors_are_sent_and_moved_and_their_handles_are_for_all_threads_whatever
     send::<Events>();
     sync::<Events>();
     unpin::<Events>();
+    send::<ChildResults<Unshared>>();
+    sync::<ChildResults<Unshared>>();
+    unpin::<ChildResults<std::marker::PhantomPinned>>();
+    send::<ChildResult<Unshared>>();
+    send::<ReturningChild<Ready<Unshared>>>();
+    send::<DynamicSupervisor<Unshared, WithResults<()>>>();
     send::<SupervisorError<Unshared>>();
     send::<StartError<Unshared>>();
     send::<Starting<'_>>();
@@ -474,7 +483,7 @@ async fn debug_of_supervisors_shows_the_right_name_and_no_items() {
         child.stopping().await;
     });
     let handle = supervisor.handle();
-    let id = handle.start_child(Item).unwrap().unwrap();
+    let id = handle.start_child(Item).unwrap();
     let info = handle.which_children().remove(0);
     let counts = handle.count_children();
     let mut events = handle.events();
@@ -490,7 +499,7 @@ async fn debug_of_supervisors_shows_the_right_name_and_no_items() {
         ("SupervisorHandle", Box::new(handle)),
         ("Events", Box::new(events)),
         ("Event", Box::new(event)),
-        ("Completed", Box::new(outcome)),
+        ("Stopped", Box::new(outcome)),
         ("ChildId { number: 1", Box::new(id)),
         ("ChildInfo", Box::new(info)),
         ("Running", Box::new(ChildState::Running)),

@@ -8,6 +8,7 @@ const COUNTS = [
   ["restarting", "Restarting"],
   ["started", "Started"],
   ["completed", "Completed"],
+  ["stopped", "Stopped"],
   ["failed", "Failed"],
   ["panicked", "Panicked"],
   ["aborted", "Aborted"],

@@ -133,8 +133,9 @@
 //! let expected = json!({
 //!     "name": "jobs", "state": "running", "end": null,
 //!     "counts": {
-//!         "alive": 1, "active": 1, "restarting": 0, "started": 1, "completed": 0, "failed": 0, "panicked": 0,
-//!         "aborted": 0, "not_restarted": 0, "ignored": 0, "not_started": 0, "refused": 0, "restarts": 0,
+//!         "alive": 1, "active": 1, "restarting": 0, "started": 1, "completed": 0, "stopped": 0, "failed": 0,
+//!         "panicked": 0, "aborted": 0, "not_restarted": 0, "ignored": 0, "not_started": 0, "refused": 0, "unread": 0,
+//!         "restarts": 0,
 //!     },
 //!     "children": [{ "id": 1, "label": "job 7", "state": "running", "restarts": 0, "age_ms": age }],
 //!     "more": 0,

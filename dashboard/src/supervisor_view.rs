@@ -27,6 +27,7 @@ struct CountsView {
     restarting: usize,
     started: u64,
     completed: u64,
+    stopped: u64,
     failed: u64,
     panicked: u64,
     aborted: u64,
@@ -34,6 +35,7 @@ struct CountsView {
     ignored: u64,
     not_started: u64,
     refused: u64,
+    unread: u64,
     restarts: u64,
 }
 
@@ -81,6 +83,7 @@ impl CountsView {
             restarting: counts.restarting,
             started: counts.started,
             completed: counts.completed,
+            stopped: counts.stopped,
             failed: counts.failed,
             panicked: counts.panicked,
             aborted: counts.aborted,
@@ -88,6 +91,7 @@ impl CountsView {
             ignored: counts.ignored,
             not_started: counts.not_started,
             refused: counts.refused,
+            unread: counts.unread,
             restarts: counts.restarts,
         }
     }

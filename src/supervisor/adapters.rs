@@ -8,3 +8,4 @@
 pub use super::spec::{FallibleSpec, FnSpec, OfChild};
 pub use super::supervised::Supervised;
 pub use super::task_supervisor::{Keyed, Naming, NoKey};
+pub use super::with_results::{ReturningChild, WithResults};

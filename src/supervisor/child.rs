@@ -1,4 +1,5 @@
 use super::child_info::ChildId;
+use super::registry::Value;
 use super::shared::SupervisorShared;
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// let handle = supervisor.handle();
 /// supervisor.send(1).await.unwrap();
 /// let report = handle.shutdown().await;
-/// assert!(matches!(report.stopped[0].outcome, Outcome::Completed));
+/// assert!(matches!(report.stopped[0].outcome, Outcome::Stopped));
 /// # });
 /// ```
 #[derive(Clone)]
@@ -63,6 +64,12 @@ impl Child {
             token.cancel();
         }
         token
+    }
+
+    /// Leaves what the child returns with the supervisor.
+    pub(super) fn returns(&self, value: Value) {
+        let replaced = self.shared.with(|registry| registry.keep_value(self.id, value));
+        drop(replaced);
     }
 
     /// Waits until the child is asked to stop.

@@ -1,7 +1,8 @@
 use crate::failure::Panic;
-use thiserror::Error;
+use std::error::Error;
+use std::sync::Arc;
 
-/// Why a task has no output.
+/// Why a child, or a task, has no output.
 ///
 /// # Examples
 /// ```
@@ -18,16 +19,26 @@ use thiserror::Error;
 ///
 /// # Source
 /// The reason of `{:exit, reason}` in what `Task.Supervisor.async_stream_nolink/4` returns.
-#[derive(Debug, Clone, Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
     /// It panicked: in the closure that makes its future, in the future, or in the drop of the future.
     #[error("the task panicked: {}", .0.message())]
     Panicked(Panic),
+    /// It returned an error, or the attempt to start it again did. Tasks of a
+    /// [`TaskSupervisor`](super::TaskSupervisor) never do: what they return is their output.
+    #[error("the child failed: {0}")]
+    Failed(Arc<dyn Error + Send + Sync>),
     /// It took longer than it may, and was dropped.
     #[error("the task took longer than it may")]
     TimedOut,
-    /// It was dropped before its end, by the shutdown of its runtime.
-    #[error("the task was aborted by the end of its runtime")]
+    /// It was [cancelled](super::TaskSupervisorHandle::cancel), and dropped before its end.
+    #[error("the task was cancelled")]
+    Cancelled,
+    /// It was dropped before its end: by its supervisor, or with its runtime.
+    #[error("it was aborted")]
     Aborted,
+    /// It waited to be restarted when it was stopped, or there was nothing to start again for its item.
+    #[error("it was not restarted")]
+    NotRestarted,
 }

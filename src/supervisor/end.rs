@@ -18,7 +18,8 @@ pub enum SupervisorEnd {
     /// Its sink was closed, and all children have ended.
     #[error("the supervisor was closed")]
     Closed,
-    /// A handle shut it down, or drained it.
+    /// A handle shut it down, or drained it, or the token of
+    /// [`stop_when`](super::DynamicSupervisor::stop_when) did.
     #[error("the supervisor was shut down")]
     ShutDown,
     /// It was aborted by a handle, or dropped.
@@ -153,7 +154,7 @@ impl<T> Error for SupervisorError<T> {}
 #[non_exhaustive]
 pub enum StartError<T> {
     /// As many children started on request run already as [`max_children`](super::DynamicSupervisor::max_children)
-    /// allows.
+    /// allows; those whose [result](super::DynamicSupervisor::with_results) was not read count, too.
     MaxChildren {
         /// The limit.
         max_children: usize,
@@ -167,6 +168,8 @@ pub enum StartError<T> {
         /// What was not started.
         item: T,
     },
+    /// There was nothing to start: the factory returned `Ok(None)`. The item is gone.
+    Ignored,
     /// The factory returned an error. The item is gone.
     Failed(Arc<dyn Error + Send + Sync>),
     /// The factory panicked, or the clone of the item or a closure of an option did. The item is gone.
@@ -174,7 +177,7 @@ pub enum StartError<T> {
 }
 
 impl<T> StartError<T> {
-    /// The item that was not taken; `None` for `Failed` and `Panicked`.
+    /// The item that was not taken; `None` for `Ignored`, `Failed` and `Panicked`.
     ///
     /// # Examples
     /// See [`StartError`].
@@ -182,7 +185,7 @@ impl<T> StartError<T> {
     pub fn into_item(self) -> Option<T> {
         match self {
             Self::MaxChildren { item, .. } | Self::Ended { item, .. } => Some(item),
-            Self::Failed(_) | Self::Panicked(_) => None,
+            Self::Ignored | Self::Failed(_) | Self::Panicked(_) => None,
         }
     }
 }
@@ -195,6 +198,7 @@ impl<T> fmt::Display for StartError<T> {
                 "max_children is {max_children}, and as many children run that were started on request"
             ),
             Self::Ended { end, .. } => end.fmt(f),
+            Self::Ignored => f.write_str("there was nothing to start"),
             Self::Failed(error) => write!(f, "the child was not started: {error}"),
             Self::Panicked(panic) => write!(f, "starting the child panicked: {}", panic.message()),
         }
@@ -208,6 +212,7 @@ impl<T> fmt::Debug for StartError<T> {
                 f.debug_struct("MaxChildren").field("max_children", max_children).finish_non_exhaustive()
             }
             Self::Ended { end, .. } => f.debug_struct("Ended").field("end", end).finish_non_exhaustive(),
+            Self::Ignored => f.write_str("Ignored"),
             Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
             Self::Panicked(panic) => f.debug_tuple("Panicked").field(panic).finish(),
         }

@@ -36,8 +36,10 @@ pub enum EventKind {
     StartFailed(Arc<dyn Error + Send + Sync>),
     /// It could not be started: a panic.
     StartPanicked(Panic),
-    /// It came to its end.
+    /// It came to its end by itself.
     Completed,
+    /// It came to its end after it was asked to stop: see [`Outcome::Stopped`](super::Outcome::Stopped).
+    Stopped,
     /// It returned an error.
     Failed(Arc<dyn Error + Send + Sync>),
     /// It panicked.
@@ -75,6 +77,7 @@ impl fmt::Display for Event {
             EventKind::StartFailed(error) => write!(f, "not started: {error}"),
             EventKind::StartPanicked(panic) => write!(f, "not started, panicked: {}", panic.message()),
             EventKind::Completed => f.write_str("completed"),
+            EventKind::Stopped => f.write_str("stopped"),
             EventKind::Failed(error) => write!(f, "failed: {error}"),
             EventKind::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
             EventKind::Aborted => f.write_str("aborted"),

@@ -7,7 +7,7 @@ use super::reader::{OpenIntake, read};
 use super::registry::REQUESTED;
 use super::report::{ChildCounts, SupervisorReport};
 use super::shared::SupervisorShared;
-use super::start::{StartOutcome, Starts};
+use super::start::Starts;
 use crate::dispatch::SubscriptionId;
 use crate::stage::{Subscribe, SubscribeError};
 use std::fmt;
@@ -104,12 +104,13 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         Self { shared: Arc::clone(&self.shared), starts, owner: None }
     }
 
-    /// Starts a child for an item, beside those of the sink and of stages; `None` when there was nothing to start for
-    /// it.
+    /// Starts a child for an item, beside those of the sink and of stages.
     ///
     /// # Errors
     /// [`StartError`]: with the item when the supervisor takes no more, or when
-    /// [`max_children`](super::DynamicSupervisor::max_children) run already; without it when the factory failed.
+    /// [`max_children`](super::DynamicSupervisor::max_children) run already; without it when the factory failed,
+    /// or found nothing to start, which only that of [`try_new`](super::DynamicSupervisor::try_new) and a
+    /// [`ChildSpec`](super::ChildSpec) can.
     ///
     /// # Examples
     /// ```
@@ -118,23 +119,20 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// # tokio_test::block_on(async {
     /// let supervisor = DynamicSupervisor::new(|_: &str| std::future::pending::<()>()).max_children(1);
     /// let handle = supervisor.into_handle();
-    /// let child = handle.start_child("a").unwrap().unwrap();
+    /// let child = handle.start_child("a").unwrap();
     /// assert!(matches!(handle.start_child("b"), Err(StartError::MaxChildren { item: "b", .. })));
     /// assert_eq!(handle.which_children()[0].id, child);
     /// # });
     /// ```
     ///
     /// # Source
-    /// `start_child`.
-    pub fn start_child(&self, item: T) -> Result<Option<ChildId>, StartError<T>> {
+    /// `start_child`. What is `:ignore` there is an error here, for there is no name to give back.
+    pub fn start_child(&self, item: T) -> Result<ChildId, StartError<T>> {
         let Some(starts) = self.starts.get() else {
             let end = self.shared.with(|registry| registry.end()).unwrap_or(SupervisorEnd::Aborted);
             return Err(StartError::Ended { end, item });
         };
-        match starts.start(item, REQUESTED)? {
-            StartOutcome::Started(id) => Ok(Some(id)),
-            StartOutcome::Ignored => Ok(None),
-        }
+        starts.start(item, REQUESTED)
     }
 
     /// Subscribes to a stage: starts a child for each of its items too.
@@ -209,7 +207,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// let supervisor = DynamicSupervisor::new(|_: &str| std::future::pending::<()>())
     ///     .shutdown_rule(Shutdown::Brutal);
     /// let handle = supervisor.into_handle();
-    /// let child = handle.start_child("a").unwrap().unwrap();
+    /// let child = handle.start_child("a").unwrap();
     /// assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Aborted)));
     /// assert_eq!(handle.terminate_child(child).await.unwrap_err().to_string(), "there is no child #1");
     /// # });
@@ -222,9 +220,10 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         child: ChildId,
     ) -> impl Future<Output = Result<Outcome, NotFound>> + Send + use<T> {
         let (told, ended) = oneshot::channel();
-        let found = self
-            .shared
-            .with(|registry| registry.watch(child, told) && registry.ask(child, &self.shared.rules));
+        let found = self.shared.with(|registry| {
+            let Some(child) = registry.find(child) else { return false };
+            registry.watch(child, told) && registry.ask(child, &self.shared.rules)
+        });
         outcome_of(child, found, ended)
     }
 
@@ -243,7 +242,9 @@ impl<T: Send + 'static> SupervisorHandle<T> {
         child: ChildId,
     ) -> impl Future<Output = Result<Outcome, NotFound>> + Send + use<T> {
         let (told, ended) = oneshot::channel();
-        let found = self.shared.with(|registry| registry.watch(child, told));
+        let found = self
+            .shared
+            .with(|registry| registry.find(child).is_some_and(|child| registry.watch(child, told)));
         outcome_of(child, found, ended)
     }
 
@@ -268,7 +269,7 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     /// })
     /// .restart(Restart::Transient);
     /// let handle = supervisor.into_handle();
-    /// let child = handle.start_child("a").unwrap().unwrap();
+    /// let child = handle.start_child("a").unwrap();
     /// handle.restart_child(child).await?;
     /// assert_eq!(handle.which_children()[0].restarts, 1);
     /// # Ok::<(), gen_stage::supervisor::RestartError>(())
@@ -280,8 +281,11 @@ impl<T: Send + 'static> SupervisorHandle<T> {
     ) -> impl Future<Output = Result<(), RestartError>> + Send + use<T> {
         let (told, restarted) = oneshot::channel();
         let kept = self.shared.rules.restart != super::Restart::Temporary;
-        let found =
-            kept && self.shared.with(|registry| registry.ask_restart(child, &self.shared.rules, told));
+        let found = kept
+            && self.shared.with(|registry| {
+                let child = registry.find(child);
+                child.is_some_and(|child| registry.ask_restart(child, &self.shared.rules, told))
+            });
         async move {
             if !kept {
                 return Err(RestartError::Temporary(child));

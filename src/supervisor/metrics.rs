@@ -11,9 +11,10 @@ impl ChildCounts {
     /// | name | kind | what it says |
     /// |---|---|---|
     /// | `gen_stage_supervisor_children` | gauge | children that have not ended, by `state`: `active`, `restarting` |
+    /// | `gen_stage_supervisor_unread_results` | gauge | results that wait for their reader, or were dropped without it |
     /// | `gen_stage_supervisor_started_total` | counter | children that were started |
     /// | `gen_stage_supervisor_restarts_total` | counter | restarts |
-    /// | `gen_stage_supervisor_ended_total` | counter | children that have ended, by `outcome`: `completed`, `failed`, `panicked`, `aborted`, `not_restarted` |
+    /// | `gen_stage_supervisor_ended_total` | counter | children that have ended, by `outcome`: `completed`, `stopped`, `failed`, `panicked`, `aborted`, `not_restarted` |
     /// | `gen_stage_supervisor_not_started_total` | counter, items | without a child, by `why`: `ignored`, `failed`, `refused` |
     ///
     /// All have the label `supervisor`, with the name given here.
@@ -40,10 +41,12 @@ impl ChildCounts {
             gauge!("gen_stage_supervisor_children", &labelled("state", state)).set(children as f64);
         }
         let supervisor = [("supervisor", Arc::clone(&name))];
+        gauge!("gen_stage_supervisor_unread_results", &supervisor).set(self.unread as f64);
         counter!("gen_stage_supervisor_started_total", &supervisor).absolute(self.started);
         counter!("gen_stage_supervisor_restarts_total", &supervisor).absolute(self.restarts);
         let ended = [
             ("completed", self.completed),
+            ("stopped", self.stopped),
             ("failed", self.failed),
             ("panicked", self.panicked),
             ("aborted", self.aborted),
@@ -62,6 +65,7 @@ impl ChildCounts {
 /// Says what the names stand for; exporters keep it.
 fn describe() {
     describe_gauge!("gen_stage_supervisor_children", "Children that have not ended.");
+    describe_gauge!("gen_stage_supervisor_unread_results", "Results of children that were not read.");
     describe_counter!("gen_stage_supervisor_started_total", "Children that were started.");
     describe_counter!("gen_stage_supervisor_restarts_total", "Restarts.");
     describe_counter!("gen_stage_supervisor_ended_total", "Children that have ended.");

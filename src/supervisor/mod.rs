@@ -3,6 +3,7 @@
 //! | | what for | what comes out |
 //! |---|---|---|
 //! | [`DynamicSupervisor`] | children that live on their own: connections, jobs, sessions | events, counts, a report at the end |
+//! | [`with_results`](DynamicSupervisor::with_results) of it | the same, where children return values | a stream of results, too |
 //! | [`TaskSupervisor`] | work on items whose results are wanted | a stream of results |
 //! | [`supervised`](StreamSupervised::supervised) | the same as an adapter of any stream | a stream of results |
 //!
@@ -62,6 +63,52 @@
 //! # });
 //! ```
 //!
+//! # Trees
+//! A supervisor is a child of another if that child runs it: it stops when the child is asked to
+//! ([`stop_when`](DynamicSupervisor::stop_when)), and if it gives up, the child fails, and is started again with all of
+//! its own. So failures go up as far as they must:
+//! ```
+//! use gen_stage::supervisor::{Child, DynamicSupervisor, Restart, Shutdown, SupervisorEnd};
+//! use std::time::Duration;
+//!
+//! async fn serve(port: u16, child: Child) -> Result<(), String> {
+//!     child.stopping().await;
+//!     drop(port);
+//!     Ok(())
+//! }
+//!
+//! async fn group(ports: Vec<u16>, child: Child) -> Result<(), SupervisorEnd> {
+//!     let servers = DynamicSupervisor::with_child(serve)
+//!         .restart(Restart::Transient)
+//!         .max_restarts(3, Duration::from_secs(5))
+//!         .stop_when(child.token())
+//!         .into_handle();
+//!     for port in ports {
+//!         servers.start_child(port).ok(); // an error when it is being stopped already
+//!     }
+//!     servers.drain(None).await.into_result().map(drop)
+//! }
+//!
+//! # tokio_test::block_on(async {
+//! let root = DynamicSupervisor::with_child(group)
+//!     .restart(Restart::Transient)
+//!     .shutdown_rule(Shutdown::Wait) // the rules of the groups say how long it takes
+//!     .into_handle();
+//! root.start_child(vec![80, 443]).unwrap();
+//! root.start_child(vec![25]).unwrap();
+//! # tokio::task::yield_now().await;
+//! let report = root.shutdown().await;
+//! assert_eq!(report.counts.stopped, 2);
+//! # });
+//! ```
+//! - **One for all**: with [`max_restarts`](DynamicSupervisor::max_restarts) of 0, the first child of a group that fails
+//!   stops the others, and the root starts all of them again.
+//! - **Events, counts and reports** are those of one supervisor: a child that runs another is one child. Keep the handles
+//!   of groups where you want to look at them.
+//! - **An abort** of a group, by [`Shutdown::Brutal`] or when its time is over, drops its handle: its own children are
+//!   aborted then, and not waited for.
+//! - There is no *rest for one*: children have no order among each other.
+//!
 //! # Source
 //! | the originals | here |
 //! |---|---|
@@ -74,9 +121,11 @@
 //! | `subscribe_to:`, `sync_subscribe` | [`subscribe_to`](SupervisorHandle::subscribe_to) |
 //! | `start_child`, `terminate_child`, `which_children`, `count_children` | methods of that name of [`SupervisorHandle`] |
 //! | reports in the log | [`Event`]s, and the log for children that could not be started and for giving up |
+//! | `Task.Supervisor.async_nolink`, and the message with its result | [`with_results`](DynamicSupervisor::with_results) |
 //! | `Task.Supervisor.async_stream` | [`supervised`](StreamSupervised::supervised), [`TaskSupervisor`] |
 //! | a pid | a [`ChildId`], which stays the same over restarts |
-//! | `strategy:`, `name:`, child types, code change | nothing: there is one strategy, and handles are values |
+//! | supervisors as children, `:one_for_all` | [trees](#trees) |
+//! | `:rest_for_one`, `name:`, child types, code change | nothing: children have no order, and handles are values |
 
 // First the modules that the page of a type begins with: rustdoc shows methods in the order of the modules.
 mod sink;
@@ -98,6 +147,7 @@ mod reader;
 mod registry;
 mod report;
 mod restart;
+mod results;
 mod rule;
 mod rules;
 mod shared;
@@ -107,6 +157,7 @@ mod start_all;
 mod supervised;
 mod task;
 mod task_supervisor;
+mod with_results;
 
 pub use child::Child;
 pub use child_error::ChildError;
@@ -118,11 +169,12 @@ pub use handle::SupervisorHandle;
 pub use outcome::Outcome;
 pub use report::{ChildCounts, Stopped, SupervisorReport};
 pub use restart::Restart;
+pub use results::{ChildResult, ChildResults};
 pub use rule::Shutdown;
 pub use sink::DynamicSupervisor;
 pub use spec::{ChildOutput, ChildSpec, Starting};
 pub use supervised::StreamSupervised;
-pub use task_supervisor::{TaskSupervisor, TaskSupervisorClosed};
+pub use task_supervisor::{TaskSupervisor, TaskSupervisorClosed, TaskSupervisorHandle};
 
 #[doc(hidden)]
 #[deprecated(note = "is called `EventKind` now")]

@@ -1,3 +1,4 @@
+use super::outcome::Outcome;
 use super::restart::{Intensity, Restart};
 use super::rule::Shutdown;
 use super::sink::DynamicSupervisor;
@@ -6,6 +7,7 @@ use crate::backoff::Backoff;
 use crate::demand::Demand;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 impl<T, S> DynamicSupervisor<T, S>
 where
@@ -52,7 +54,8 @@ where
     /// Their items are cloned, one clone for each start.
     ///
     /// # Panics
-    /// When the supervisor is already used.
+    /// When the supervisor is already used. When children have [results](Self::with_results), which they return at their
+    /// ends, and are to be permanent, and so have none.
     ///
     /// # Examples
     /// See [`DynamicSupervisor`](super::DynamicSupervisor).
@@ -62,8 +65,60 @@ where
         T: Clone,
     {
         let plan = self.plan("restart");
+        assert!(
+            !(plan.returns && restart == Restart::Permanent),
+            "restart must be Temporary or Transient for children with results, given Permanent"
+        );
         plan.restart = restart;
         plan.options.copy = (restart != Restart::Temporary).then_some(T::clone);
+        self
+    }
+
+    /// Restarts a child only if `when` says so of its outcome; by default each that [`restart`](Self::restart) says.
+    ///
+    /// `when` is called for each end that leads to a restart by that rule, and for each attempt to start again that
+    /// failed. A child that is not restarted is gone with the outcome it has. Restarts on request are always made.
+    ///
+    /// # Panics
+    /// When the supervisor is already used. If `when` panics, the child has panicked, and is not restarted.
+    ///
+    /// # Examples
+    /// An error that no other attempt would mend:
+    /// ```
+    /// use gen_stage::supervisor::{DynamicSupervisor, Outcome, Restart};
+    /// use std::fmt;
+    ///
+    /// #[derive(Debug)]
+    /// struct Forbidden;
+    ///
+    /// impl fmt::Display for Forbidden {
+    ///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         f.write_str("forbidden")
+    ///     }
+    /// }
+    ///
+    /// impl std::error::Error for Forbidden {}
+    ///
+    /// # tokio_test::block_on(async {
+    /// let handle = DynamicSupervisor::new(|_: &str| async { Err(Forbidden) })
+    ///     .restart(Restart::Transient)
+    ///     .restart_when(|outcome| match outcome {
+    ///         Outcome::Failed(error) => !error.is::<Forbidden>(),
+    ///         _ => true, // it panicked
+    ///     })
+    ///     .into_handle();
+    /// handle.start_child("/private").unwrap();
+    /// let counts = handle.drain(None).await.counts;
+    /// assert_eq!((counts.failed, counts.restarts), (1, 0));
+    /// # });
+    /// ```
+    ///
+    /// # Source
+    /// There is nothing like it in the original, where a transient child ends with `{:shutdown, reason}` not to be
+    /// restarted.
+    #[track_caller]
+    pub fn restart_when(mut self, when: impl Fn(&Outcome) -> bool + Send + Sync + 'static) -> Self {
+        self.plan("restart_when").restart_when = Some(Box::new(when));
         self
     }
 
@@ -200,6 +255,37 @@ where
     #[track_caller]
     pub fn shutdown_rule_by(mut self, rule: impl Fn(&T) -> Shutdown + Send + Sync + 'static) -> Self {
         self.plan("shutdown_rule_by").options.rule = Some(Box::new(rule));
+        self
+    }
+
+    /// Shuts the supervisor down when `token` is cancelled, as [`shutdown`](super::SupervisorHandle::shutdown) does: takes
+    /// nothing more, and stops all children, each by its rule; by default only handles do that.
+    ///
+    /// With the [token of a child](super::Child::token), a supervisor is a part of a [tree](super#trees).
+    ///
+    /// # Panics
+    /// When the supervisor is already used.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::supervisor::{Child, DynamicSupervisor, SupervisorEnd};
+    /// use tokio_util::sync::CancellationToken;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let token = CancellationToken::new();
+    /// let handle = DynamicSupervisor::with_child(|_: u32, child: Child| async move { child.stopping().await })
+    ///     .stop_when(token.clone())
+    ///     .into_handle();
+    /// handle.start_child(1).unwrap();
+    /// token.cancel();
+    /// let report = handle.wait().await;
+    /// assert!(matches!(report.end, SupervisorEnd::ShutDown));
+    /// assert_eq!(report.counts.stopped, 1);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn stop_when(mut self, token: CancellationToken) -> Self {
+        self.plan("stop_when").stop_when = Some(token);
         self
     }
 

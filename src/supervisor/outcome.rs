@@ -15,7 +15,7 @@ use std::sync::Arc;
 ///     if n > 0 { Ok(()) } else { Err("nothing to do") }
 /// });
 /// let handle = supervisor.handle();
-/// let child = handle.start_child(0).unwrap().unwrap();
+/// let child = handle.start_child(0).unwrap();
 /// let outcome = handle.wait_child(child).await.unwrap();
 /// assert!(!outcome.is_completed());
 /// assert_eq!(outcome.to_string(), "failed: nothing to do");
@@ -27,8 +27,13 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It came to its end: its future returned `()` or `Ok`.
+    /// It came to its end by itself: its future returned `()` or `Ok`.
     Completed,
+    /// The same after it was asked to stop: its [token](super::Child::token) was cancelled, and it returned `()` or `Ok`.
+    ///
+    /// Whether it had come to its end anyway cannot be told. A child that never took its token did, and is `Completed`;
+    /// one that returns an error when it is asked to stop is `Failed`.
+    Stopped,
     /// Its future returned an error, or the attempt to start it again did.
     Failed(Arc<dyn Error + Send + Sync>),
     /// It panicked: in its future, in the drop of its future, or in the attempt to start it again.
@@ -41,7 +46,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it came to its end.
+    /// Whether it came to its end by itself.
     ///
     /// # Examples
     /// See [`Outcome`].
@@ -50,11 +55,33 @@ impl Outcome {
         matches!(self, Self::Completed)
     }
 
+    /// Whether it ended well: completed, or stopped when it was asked to.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::supervisor::{Child, DynamicSupervisor, Outcome};
+    ///
+    /// # tokio_test::block_on(async {
+    /// let handle = DynamicSupervisor::with_child(|_: u32, child: Child| async move {
+    ///     child.stopping().await;
+    /// })
+    /// .into_handle();
+    /// let child = handle.start_child(1).unwrap();
+    /// let outcome = handle.terminate_child(child).await.unwrap();
+    /// assert!(matches!(outcome, Outcome::Stopped));
+    /// assert!(outcome.is_clean() && !outcome.is_completed());
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Self::Completed | Self::Stopped)
+    }
+
     /// Whether a child that ended by itself with this outcome is started again.
     pub(super) fn is_restarted(&self, restart: Restart) -> bool {
         match restart {
             Restart::Temporary => false,
-            Restart::Transient => !matches!(self, Self::Completed | Self::NotRestarted),
+            Restart::Transient => !matches!(self, Self::Completed | Self::Stopped | Self::NotRestarted),
             Restart::Permanent => !matches!(self, Self::NotRestarted),
         }
     }
@@ -64,6 +91,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Completed => f.write_str("completed"),
+            Self::Stopped => f.write_str("stopped"),
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
             Self::Aborted => f.write_str("aborted"),

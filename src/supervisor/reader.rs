@@ -3,7 +3,7 @@
 use super::end::{StartError, SupervisorEnd};
 use super::registry::Registry;
 use super::shared::SupervisorShared;
-use super::start::{StartOutcome, Starts};
+use super::start::Starts;
 use crate::stage::{Reason, Subscription};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -114,8 +114,8 @@ impl<T: Send + 'static> StageReader<T> {
         let mut gone = 0;
         for item in items {
             match Arc::clone(&self.starts).start(item, self.intake.at) {
-                Ok(StartOutcome::Started(_)) => {}
-                Ok(StartOutcome::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => gone += 1,
+                Ok(_) => {}
+                Err(StartError::Ignored | StartError::Failed(_) | StartError::Panicked(_)) => gone += 1,
                 // The supervisor takes no more: the next poll sees it.
                 Err(StartError::Ended { .. } | StartError::MaxChildren { .. }) => {
                     self.shared.with(|registry| registry.counts.refused += 1);

@@ -5,10 +5,12 @@
 mod after;
 mod attempts;
 mod intakes;
+mod results;
+mod returned;
 mod slot;
 mod stopping;
 
-use super::child_info::{ChildId, ChildInfo, ChildState};
+use super::child_info::{ChildId, ChildInfo, ChildState, NO_SLOT};
 use super::end::SupervisorEnd;
 use super::event::{Event, EventKind, EventListeners};
 use super::outcome::Outcome;
@@ -17,7 +19,8 @@ use super::restart::{Intensity, Restarts};
 use super::rule::Shutdown;
 use super::rules::Rules;
 use after::After;
-use slot::{ChildSlot, Intake, NONE, Vacated};
+use returned::KeptResults;
+use slot::{ChildSlot, Intake, Vacated};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -26,6 +29,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use after::{Deferred, Kill};
+pub(super) use returned::{Returned, Value};
 
 /// The intake of the sink.
 pub(super) const SINK: usize = 0;
@@ -65,6 +69,7 @@ pub(super) struct Registry {
     aborted: bool,
     stopped: Vec<Stopped>,
     pub(super) listeners: EventListeners,
+    results: KeptResults,
     pub(super) after: After,
 }
 
@@ -92,10 +97,10 @@ pub(super) enum Refused {
 }
 
 impl Registry {
-    pub(super) fn new(intensity: Intensity) -> Self {
+    pub(super) fn new(intensity: Intensity, returns: bool) -> Self {
         Self {
             slots: Vec::new(),
-            free: NONE,
+            free: NO_SLOT,
             names: 0,
             alive: 0,
             sink: Intake::default(),
@@ -112,6 +117,7 @@ impl Registry {
             aborted: false,
             stopped: Vec::new(),
             listeners: EventListeners::default(),
+            results: KeptResults::new(returns),
             after: After::default(),
         }
     }
@@ -131,7 +137,7 @@ impl Registry {
         self.names += 1;
         let number = self.names;
         let intake = u32::try_from(at).expect("more than 4 billion stages");
-        if self.free != NONE {
+        if self.free != NO_SLOT {
             let free = self.free;
             let slot = &mut self.slots[free as usize];
             self.free = slot.next_free;
@@ -147,6 +153,16 @@ impl Registry {
 
     fn get(&mut self, id: ChildId) -> Option<&mut ChildSlot> {
         self.slots.get_mut(id.slot as usize).filter(|slot| slot.number == id.number)
+    }
+
+    /// The child that a user means, if it is there. An id may be any number, and 0 is that of all free slots.
+    pub(super) fn find(&self, id: ChildId) -> Option<ChildId> {
+        let is_it = |slot: &ChildSlot| slot.number == id.number && slot.number > 0;
+        if id.slot == NO_SLOT {
+            let (slot, _) = (0..).zip(&self.slots).find(|(_, slot)| is_it(slot))?;
+            return Some(ChildId { slot, ..id });
+        }
+        self.slots.get(id.slot as usize).is_some_and(is_it).then_some(id)
     }
 
     /// The label of a child, if the child is there and has one.
@@ -192,7 +208,7 @@ impl Registry {
         self.get(id).is_some_and(|slot| slot.killed)
     }
 
-    /// Frees the slot of a child, and counts one child less for its intake.
+    /// Frees the slot of a child. Its place is still taken.
     #[inline]
     fn vacate(&mut self, id: ChildId) -> Vacated {
         let free = std::mem::replace(&mut self.free, id.slot);
@@ -200,7 +216,7 @@ impl Registry {
         debug_assert_eq!(slot.number, id.number, "a child leaves once");
         // The child's own task is running this, so its waker is not the last thing that keeps the task alive.
         let gone = std::mem::replace(slot, ChildSlot { next_free: free, ..ChildSlot::empty() });
-        let vacated = Vacated { reported: gone.reported, rare: gone.rare };
+        let vacated = Vacated { reported: gone.reported, rare: gone.rare, intake: gone.intake as usize };
         self.alive -= 1;
         if gone.state == ChildState::Restarting {
             self.counts.restarting -= 1;
@@ -208,7 +224,6 @@ impl Registry {
         if gone.killed {
             self.uncount_killed();
         }
-        self.leaves(gone.intake as usize);
         vacated
     }
 
@@ -238,6 +253,7 @@ impl Registry {
             id,
             match outcome {
                 Outcome::Completed => EventKind::Completed,
+                Outcome::Stopped => EventKind::Stopped,
                 Outcome::Failed(error) => EventKind::Failed(Arc::clone(error)),
                 Outcome::Panicked(panic) => EventKind::Panicked(panic.clone()),
                 Outcome::Aborted => EventKind::Aborted,
@@ -294,7 +310,13 @@ impl Registry {
     pub(super) fn counts(&self) -> ChildCounts {
         let ChildCounts { restarting, ignored, not_started, .. } = self.counts;
         let (alive, started) = (self.alive, self.names - ignored - not_started);
-        ChildCounts { alive, active: alive - restarting, started, ..self.counts }
+        ChildCounts {
+            alive,
+            active: alive - restarting,
+            started,
+            unread: self.results.unread(),
+            ..self.counts
+        }
     }
 
     pub(super) fn children(&self) -> Vec<ChildInfo> {
@@ -338,11 +360,13 @@ mod tests {
         let (restart, shutdown) = (Restart::default(), Shutdown::Wait);
         let rules = Rules {
             restart,
+            restart_when: None,
             intensity: Intensity::default(),
             restarts_per_child: u32::MAX,
             pauses: None,
             shutdown,
             max_children: usize::MAX,
+            returns: false,
         };
         SupervisorShared::new(rules, tokio::runtime::Handle::current())
     }
@@ -377,7 +401,7 @@ mod tests {
             assert!(kept <= 8, "{kept} kept");
         }
         assert!(waits.try_recv().is_err());
-        let next = shared.with(|registry| registry.ended(id, &Outcome::Completed, &shared.rules));
+        let next = shared.with(|registry| registry.ended(id, &Outcome::Completed, true, &shared.rules));
         assert!(matches!(next, Next::Restart(_, 1)));
         assert!(shared.with(|registry| registry.restarted(id)));
         assert!(waits.await.unwrap().is_ok());

@@ -70,7 +70,7 @@ pub struct Stopped {
 
 /// How many children there are, and what became of all items so far.
 ///
-/// `started` is the sum of `alive`, `completed`, `failed`, `panicked`, `aborted` and `not_restarted`; a child that is
+/// `started` is the sum of `alive`, `completed`, `stopped`, `failed`, `panicked`, `aborted` and `not_restarted`; a child that is
 /// restarted counts once, by its last outcome. With `ignored`, `not_started` and `refused` that is every item taken.
 ///
 /// # Examples
@@ -90,8 +90,10 @@ pub struct ChildCounts {
     pub restarting: usize,
     /// Children that were started.
     pub started: u64,
-    /// Those that came to their end.
+    /// Those that came to their end by themselves.
     pub completed: u64,
+    /// Those that came to their end after they were asked to stop.
+    pub stopped: u64,
     /// Those that returned an error.
     pub failed: u64,
     /// Those that panicked.
@@ -107,6 +109,9 @@ pub struct ChildCounts {
     /// Items of stages that came when the supervisor took no more, and were dropped. Items still on their way are
     /// counted by the stage, as [`undelivered`](crate::stage::Counts::undelivered).
     pub refused: u64,
+    /// Results that were not read, where children [return](super::DynamicSupervisor::with_results) some: they wait for
+    /// their reader, or were dropped without it.
+    pub unread: u64,
     /// Restarts that were made, of all children; attempts that failed do not count.
     pub restarts: u64,
 }
@@ -115,6 +120,7 @@ impl ChildCounts {
     pub(super) fn ended(&mut self, outcome: &Outcome) {
         let count = match outcome {
             Outcome::Completed => &mut self.completed,
+            Outcome::Stopped => &mut self.stopped,
             Outcome::Failed(_) => &mut self.failed,
             Outcome::Panicked(_) => &mut self.panicked,
             Outcome::Aborted => &mut self.aborted,

@@ -13,6 +13,8 @@ use tokio::time::Instant;
 /// | `Transient` | gone | restarted |
 /// | `Permanent` | restarted | restarted |
 ///
+/// [`restart_when`](super::DynamicSupervisor::restart_when) makes exceptions, by the error that a child returned.
+///
 /// # Examples
 /// ```
 /// use gen_stage::supervisor::Restart;

@@ -6,18 +6,23 @@ use super::event::EventKind;
 use super::outcome::Outcome;
 use super::registry::{Deferred, Kill, Next, Phase, Refused, Registry};
 use super::report::SupervisorReport;
+use super::restart::Restart;
 use super::rules::Rules;
+use crate::failure::Panic;
 use crate::span::TaskSpan;
 use crate::sync::unpoisoned;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 /// The registry of children under its lock, and how to get at the runtime.
 pub(super) struct SupervisorShared {
@@ -37,7 +42,8 @@ pub(super) struct SupervisorShared {
 impl SupervisorShared {
     pub(super) fn new(rules: Rules, runtime: Handle) -> Arc<Self> {
         let (closing, listening) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (registry, kills) = (Mutex::new(Registry::new(rules.intensity)), AtomicUsize::new(0));
+        let registry = Mutex::new(Registry::new(rules.intensity, rules.returns));
+        let kills = AtomicUsize::new(0);
         Arc::new(Self { registry, rules, runtime, closing, listening, kills, ended: Notify::new() })
     }
 
@@ -76,6 +82,8 @@ impl SupervisorShared {
         if let Some(given_up) = after.given_up {
             log(|| tracing::error!(reason = %given_up, "a supervisor gives up"));
         }
+        // Last, for a drop may panic.
+        drop(after.values);
     }
 
     /// Takes in a child that is to be started.
@@ -94,30 +102,50 @@ impl SupervisorShared {
 
     /// What a child that has come to its end is to do.
     pub(super) fn completed(self: &Arc<Self>, id: ChildId) -> Next {
+        if self.rules.restart == Restart::Permanent {
+            return self.ended(id, &Outcome::Completed);
+        }
         self.with(|registry| registry.completed(id, &self.rules))
+    }
+
+    /// Whether a child with this outcome may be restarted, and its outcome: a panic of what users say about that is one of
+    /// the child.
+    fn judge(&self, outcome: &Outcome) -> (bool, Outcome) {
+        let judged = match &self.rules.restart_when {
+            Some(when) if outcome.is_restarted(self.rules.restart) => {
+                catch_unwind(AssertUnwindSafe(|| when(outcome)))
+            }
+            _ => Ok(true),
+        };
+        match judged {
+            Ok(again) => (again, outcome.clone()),
+            Err(payload) => (false, Outcome::Panicked(Panic::new(payload))),
+        }
     }
 
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
+        let (again, outcome) = &self.judge(outcome);
         // Before its end, which takes the name away. A child that completes has none to be told.
         let label = match outcome {
             Outcome::Failed(_) | Outcome::Panicked(_) => self.with(|registry| registry.label_of(id)),
-            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => None,
+            Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => None,
         };
-        let next = self.with(|registry| registry.ended(id, outcome, &self.rules));
+        let next = self.with(|registry| registry.ended(id, outcome, *again, &self.rules));
         let label = label.as_deref();
         match outcome {
             Outcome::Failed(error) => log(|| tracing::error!(child = %id, label, %error, "a child failed")),
             Outcome::Panicked(panic) => {
                 log(|| tracing::error!(child = %id, label, panic = panic.message(), "a child panicked"));
             }
-            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
+            Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => {}
         }
         next
     }
 
     /// The same for a child that could not be restarted.
     pub(super) fn restart_failed(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
+        let (again, outcome) = &self.judge(outcome);
         let (label, next) = self.with(|registry| {
             let label = registry.label_of(id);
             if !registry.may_restart(id) {
@@ -129,10 +157,10 @@ impl SupervisorShared {
                 _ => EventKind::Ignored,
             };
             registry.tell(id, what);
-            if matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_)) {
+            if *again && matches!(outcome, Outcome::Failed(_) | Outcome::Panicked(_)) {
                 (label, registry.again(id, outcome, &self.rules))
             } else {
-                // There is nothing to be restarted.
+                // There is nothing to be restarted, or it is not to be.
                 registry.remove(id, outcome);
                 (label, Next::Gone)
             }
@@ -145,7 +173,7 @@ impl SupervisorShared {
             Outcome::Panicked(panic) => log(|| {
                 tracing::error!(child = %id, label, panic = panic.message(), "a child could not be restarted");
             }),
-            Outcome::Completed | Outcome::Aborted | Outcome::NotRestarted => {}
+            Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => {}
         }
         next
     }
@@ -153,6 +181,24 @@ impl SupervisorShared {
     /// Stops everything by the children's rules.
     pub(super) fn stop(self: &Arc<Self>, end: SupervisorEnd) {
         self.with(|registry| registry.stop(end, &self.rules));
+    }
+
+    /// Stops everything by the children's rules when the token is cancelled.
+    pub(super) fn stop_when(self: &Arc<Self>, token: CancellationToken) {
+        if token.is_cancelled() {
+            return self.stop(SupervisorEnd::ShutDown);
+        }
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let (mut cancelled, mut over) = (pin!(token.cancelled_owned()), pin!(shared.over()));
+            let stops = poll_fn(|cx| match over.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(false),
+                Poll::Pending => cancelled.as_mut().poll(cx).map(|()| true),
+            });
+            if stops.await {
+                shared.stop(SupervisorEnd::ShutDown);
+            }
+        });
     }
 
     /// Takes nothing more. Children come to their ends, and are stopped if they have not after `deadline`.

@@ -5,10 +5,9 @@ use super::handle::SupervisorHandle;
 use super::registry::SINK;
 use super::restart::{Intensity, Restart};
 use super::rule::Shutdown;
-use super::rules::Rules;
+use super::rules::{RestartWhen, Rules};
 use super::shared::SupervisorShared;
 use super::spec::{ChildOutput, ChildSpec, FallibleSpec, FnSpec, OfChild};
-use super::start::StartOutcome;
 use crate::backoff::Backoff;
 use crate::demand::Demand;
 use crate::failure::StageError;
@@ -20,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 /// Starts a supervised task for each item: a `Sink` that is ready while a child may be started.
 ///
@@ -113,12 +113,16 @@ pub(super) struct SupervisorPlan<T, S> {
     pub(super) spec: S,
     pub(super) options: ItemOptions<T>,
     pub(super) restart: Restart,
+    pub(super) restart_when: Option<RestartWhen>,
     pub(super) intensity: Intensity,
     pub(super) restarts_per_child: u32,
     pub(super) backoff: Option<Backoff>,
     pub(super) shutdown: Shutdown,
     pub(super) max_children: usize,
     pub(super) runtime: Option<Handle>,
+    pub(super) stop_when: Option<CancellationToken>,
+    /// Children have results.
+    pub(super) returns: bool,
 }
 
 impl<T, F, Fut> DynamicSupervisor<T, FnSpec<F>>
@@ -163,7 +167,7 @@ where
     ///
     /// # Examples
     /// ```
-    /// use gen_stage::supervisor::{Child, DynamicSupervisor};
+    /// use gen_stage::supervisor::{Child, DynamicSupervisor, StartError};
     ///
     /// # tokio_test::block_on(async {
     /// let mut supervisor = DynamicSupervisor::try_new(|text: &'static str, _: Child| {
@@ -174,8 +178,8 @@ where
     ///     Ok::<_, std::num::ParseIntError>(Some(async move { drop(n) }))
     /// });
     /// let handle = supervisor.handle();
-    /// assert!(handle.start_child("1").unwrap().is_some());
-    /// assert!(handle.start_child("").unwrap().is_none());
+    /// assert!(handle.start_child("1").is_ok());
+    /// assert!(matches!(handle.start_child(""), Err(StartError::Ignored)));
     /// let error = handle.start_child("x").unwrap_err();
     /// assert_eq!(error.to_string(), "the child was not started: invalid digit found in string");
     /// # });
@@ -199,12 +203,15 @@ where
             spec,
             options: ItemOptions { copy: None, label: None, rule: None },
             restart: Restart::default(),
+            restart_when: None,
             intensity: Intensity::default(),
             restarts_per_child: u32::MAX,
             backoff: None,
             shutdown: Shutdown::default(),
             max_children: usize::MAX,
             runtime: None,
+            stop_when: None,
+            returns: false,
         };
         Self {
             state: SinkState::Planned(Box::new(plan)),
@@ -241,7 +248,7 @@ where
     ///
     /// # tokio_test::block_on(async {
     /// let handle = DynamicSupervisor::new(|_: u32| async {}).into_handle();
-    /// let child = handle.start_child(1).unwrap().unwrap();
+    /// let child = handle.start_child(1).unwrap();
     /// handle.drain(None).await;
     /// assert_eq!(handle.count_children().completed, 1);
     /// # });
@@ -290,17 +297,32 @@ where
             spec,
             options,
             restart,
+            restart_when,
             intensity,
             restarts_per_child,
             backoff,
             shutdown,
             max_children,
+            stop_when,
+            returns,
             ..
         } = *plan;
         let pauses = backoff.map(Backoff::start);
-        let rules = Rules { restart, intensity, restarts_per_child, pauses, shutdown, max_children };
+        let rules = Rules {
+            restart,
+            restart_when,
+            intensity,
+            restarts_per_child,
+            pauses,
+            shutdown,
+            max_children,
+            returns,
+        };
         let shared = SupervisorShared::new(rules, runtime);
         let owner = AbortOnDrop(Arc::clone(&shared));
+        if let Some(token) = stop_when {
+            shared.stop_when(token);
+        }
         self.state = SinkState::Running { core: Arc::new(Starter { shared, spec, options }), owner };
     }
 
@@ -349,9 +371,9 @@ where
         let ended = places == 0 && core.shared.with(|registry| registry.end().is_some());
         assert!(places > 0 || ended, "start_send called without poll_ready");
         match core.start_child(item, SINK) {
-            Ok(StartOutcome::Started(_)) => this.places -= 1,
+            Ok(_) => this.places -= 1,
             // The item took no place, and what went wrong was told already.
-            Ok(StartOutcome::Ignored) | Err(StartError::Failed(_) | StartError::Panicked(_)) => {}
+            Err(StartError::Ignored | StartError::Failed(_) | StartError::Panicked(_)) => {}
             Err(StartError::Ended { end, item }) => return Err(SupervisorError::new(end, Some(item))),
             Err(StartError::MaxChildren { .. }) => unreachable!("a limit of children started on request"),
         }

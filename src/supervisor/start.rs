@@ -11,15 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// What became of an item.
-pub(super) enum StartOutcome {
-    Started(ChildId),
-    Ignored,
-}
-
 /// Starts children for items of type `T`; hides the type of the spec.
 pub(super) trait Starts<T>: Send + Sync {
-    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<StartOutcome, StartError<T>>;
+    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<ChildId, StartError<T>>;
 }
 
 impl<T, S> Starts<T> for Starter<T, S>
@@ -27,7 +21,7 @@ where
     T: Send + 'static,
     S: ChildSpec<T>,
 {
-    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<StartOutcome, StartError<T>> {
+    fn start(self: Arc<Self>, item: T, intake: usize) -> Result<ChildId, StartError<T>> {
         self.start_child(item, intake)
     }
 }
@@ -44,11 +38,7 @@ where
     S: ChildSpec<T>,
 {
     /// Starts a child, or says why not. The error has the item, if it was not used.
-    pub(super) fn start_child(
-        self: &Arc<Self>,
-        item: T,
-        intake: usize,
-    ) -> Result<StartOutcome, StartError<T>> {
+    pub(super) fn start_child(self: &Arc<Self>, item: T, intake: usize) -> Result<ChildId, StartError<T>> {
         let id = match self.shared.admit(intake) {
             Ok(id) => id,
             Err(Refused::MaxChildren(max_children)) => {
@@ -60,11 +50,11 @@ where
         let (what, error) = match made {
             Ok(Ok(Made { attempt: Some(attempt), kept })) => {
                 self.spawn(id, kept, attempt);
-                return Ok(StartOutcome::Started(id));
+                return Ok(id);
             }
             Ok(Ok(Made { attempt: None, .. })) => {
                 self.shared.with(|registry| registry.not_started(id, EventKind::Ignored));
-                return Ok(StartOutcome::Ignored);
+                return Err(StartError::Ignored);
             }
             Ok(Err(error)) => {
                 let error = Arc::from(error);
@@ -120,6 +110,6 @@ fn log_failed_start<T>(id: ChildId, label: Option<&str>, error: &StartError<T>) 
         StartError::Failed(error) => {
             log(|| tracing::error!(child = %id, label, %error, "a child could not be started"));
         }
-        StartError::MaxChildren { .. } | StartError::Ended { .. } => {}
+        StartError::MaxChildren { .. } | StartError::Ended { .. } | StartError::Ignored => {}
     }
 }

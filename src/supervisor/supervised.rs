@@ -1,5 +1,5 @@
 use super::child_error::ChildError;
-use super::task_supervisor::{Keyed, Naming, NoKey, TaskSupervisor};
+use super::task_supervisor::{Keyed, Naming, NoKey, TaskSupervisor, TaskSupervisorHandle};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -91,7 +91,7 @@ impl<S: Stream, O, F, N, K> Supervised<S, O, F, N, K> {
     /// Returns each result with what `key` makes of its item, in place of the item, which then need not be cloned.
     ///
     /// # Panics
-    /// When items are outstanding already.
+    /// When items are outstanding already, or a [handle](Self::handle) was made.
     ///
     /// # Examples
     /// ```
@@ -168,6 +168,17 @@ impl<S: Stream, O, F, N, K> Supervised<S, O, F, N, K> {
     #[track_caller]
     pub fn on(self, runtime: Handle) -> Self {
         Self { tasks: self.tasks.on(runtime), ..self }
+    }
+
+    /// A handle to list the tasks and to cancel them by their keys, from any task.
+    ///
+    /// # Examples
+    /// See [`TaskSupervisorHandle`].
+    pub fn handle(&mut self) -> TaskSupervisorHandle<K>
+    where
+        K: Clone + Send + Sync + 'static,
+    {
+        self.tasks.handle()
     }
 
     /// How many items were taken whose results were not read: from 0 to `n`.

@@ -1,7 +1,9 @@
 mod closed;
+mod handle;
 mod naming;
 mod outstanding;
 mod results;
+mod roll;
 mod task;
 
 use super::child_error::ChildError;
@@ -20,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio::task::coop;
 
 pub use closed::TaskSupervisorClosed;
+pub use handle::TaskSupervisorHandle;
 pub use naming::{Keyed, Naming, NoKey};
 
 /// Runs a task for each item that is sent to it, and is the stream of their results, each with its item.
@@ -133,7 +136,7 @@ impl<T, O, F> TaskSupervisor<T, O, F> {
             max: n,
             timeout: None,
             runtime: None,
-            outstanding: Outstanding::new(false),
+            outstanding: Outstanding::new(),
             closed: false,
             sender: None,
             item: PhantomData,
@@ -145,7 +148,7 @@ impl<T, O, F, N, K> TaskSupervisor<T, O, F, N, K> {
     /// Returns each result with what `key` makes of its item, in place of the item, which then need not be cloned.
     ///
     /// # Panics
-    /// When items are outstanding already.
+    /// When items are outstanding already, or a [handle](Self::handle) was made.
     ///
     /// # Examples
     /// ```
@@ -166,13 +169,18 @@ impl<T, O, F, N, K> TaskSupervisor<T, O, F, N, K> {
         G: FnMut(&T) -> K2,
     {
         self.assert_planned("key");
+        assert!(!self.outstanding.has_handle(), "key must be said before a handle is made, which goes by it");
+        let mut outstanding = Outstanding::new();
+        if self.outstanding.is_ordered() {
+            outstanding.set_ordered();
+        }
         TaskSupervisor {
             f: self.f,
             naming: Keyed(key),
             max: self.max,
             timeout: self.timeout,
             runtime: self.runtime,
-            outstanding: Outstanding::new(self.outstanding.is_ordered()),
+            outstanding,
             closed: self.closed,
             sender: self.sender,
             item: PhantomData,
@@ -191,7 +199,7 @@ impl<T, O, F, N, K> TaskSupervisor<T, O, F, N, K> {
     #[track_caller]
     pub fn ordered(mut self) -> Self {
         self.assert_planned("ordered");
-        self.outstanding = Outstanding::new(true);
+        self.outstanding.set_ordered();
         self
     }
 
@@ -247,6 +255,17 @@ impl<T, O, F, N, K> TaskSupervisor<T, O, F, N, K> {
         self.assert_planned("on");
         self.runtime = Some(runtime);
         self
+    }
+
+    /// A handle to list the tasks and to cancel them by their keys, from any task.
+    ///
+    /// # Examples
+    /// See [`TaskSupervisorHandle`].
+    pub fn handle(&mut self) -> TaskSupervisorHandle<K>
+    where
+        K: Clone + Send + Sync + 'static,
+    {
+        self.outstanding.handle()
     }
 
     /// How many items were sent whose results were not read: from 0 to `n`.

@@ -67,11 +67,11 @@ async fn events_are_called_by_their_labels() {
     let children = Children::new();
     let handle = children.supervisor().label_by(|item| format!("job {item}")).into_handle();
     let events = handle.events();
-    let child = handle.start_child(7).unwrap().unwrap();
+    let child = handle.start_child(7).unwrap();
     handle.terminate_child(child).await.unwrap();
     handle.shutdown().await;
     let events: Vec<_> = events.collect().await;
-    assert_eq!(texts(&events), ["job 7: started", "job 7: completed"]);
+    assert_eq!(texts(&events), ["job 7: started", "job 7: stopped"]);
     assert!(events.iter().all(|event| event.child == child && event.label.as_deref() == Some("job 7")));
 }
 

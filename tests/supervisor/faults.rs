@@ -86,8 +86,8 @@ struct Told {
     /// By label.
     stopped: Vec<String>,
     end: String,
-    /// completed, failed, panicked, aborted, not restarted; restarts.
-    counts: ([u64; 5], u64),
+    /// completed, stopped, failed, panicked, aborted, not restarted; restarts.
+    counts: ([u64; 6], u64),
     /// `None`: it would never have ended, and was aborted.
     took: Option<Duration>,
 }
@@ -108,7 +108,7 @@ fn expected(kind: Kind, restart: Restart, rule: Shutdown, max_restarts: usize) -
         Restart::Transient => by_itself != Some("completed"),
         Restart::Permanent => true,
     };
-    let bystander = if rule == Shutdown::Brutal { "aborted" } else { "completed" };
+    let bystander = if rule == Shutdown::Brutal { "aborted" } else { "stopped" };
     let mut subject = vec!["started"];
     let mut end = "the supervisor was shut down".to_string();
     let mut restarts = 0;
@@ -135,7 +135,7 @@ fn expected(kind: Kind, restart: Restart, rule: Shutdown, max_restarts: usize) -
             let how = match (kind, rule) {
                 (Kind::LivesAndPanicsInItsDrop, _) => "panicked: drop",
                 (Kind::Lives, Shutdown::Brutal) | (Kind::Ignores, _) => "aborted",
-                _ => "completed",
+                _ => "stopped",
             };
             took = match (kind, rule) {
                 (Kind::Ignores, Shutdown::After(time)) => Some(time),
@@ -146,9 +146,9 @@ fn expected(kind: Kind, restart: Restart, rule: Shutdown, max_restarts: usize) -
             (how, true)
         }
     };
-    let mut counts = [0; 5];
+    let mut counts = [0; 6];
     for how in [last, bystander] {
-        let beginnings = ["completed", "failed", "panicked", "aborted", "not restarted"];
+        let beginnings = ["completed", "stopped", "failed", "panicked", "aborted", "not restarted"];
         counts[beginnings.iter().position(|beginning| how.starts_with(beginning)).unwrap()] += 1;
     }
     let mut stopped = vec![format!("bystander {bystander}")];
@@ -209,7 +209,14 @@ async fn told(kind: Kind, restart: Restart, rule: Shutdown, max_restarts: usize)
         stopped,
         end: end.to_string(),
         counts: (
-            [counts.completed, counts.failed, counts.panicked, counts.aborted, counts.not_restarted],
+            [
+                counts.completed,
+                counts.stopped,
+                counts.failed,
+                counts.panicked,
+                counts.aborted,
+                counts.not_restarted,
+            ],
             counts.restarts,
         ),
         took,

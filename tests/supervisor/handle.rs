@@ -6,7 +6,8 @@ use crate::support::{MetricsBoard, settle};
 use futures::{FutureExt, SinkExt};
 use gen_stage::Backoff;
 use gen_stage::supervisor::{
-    Child, ChildState, DynamicSupervisor, Outcome, Restart, RestartError, Shutdown, StartError, SupervisorEnd,
+    Child, ChildId, ChildState, DynamicSupervisor, NotFound, Outcome, Restart, RestartError, Shutdown,
+    StartError, SupervisorEnd,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +21,7 @@ async fn children_on_request_have_a_limit_of_their_own() {
     let mut supervisor = children.supervisor().max_demand(1, 0).max_children(2);
     let handle = supervisor.handle();
     supervisor.send(1).await.unwrap();
-    let second = handle.start_child(2).unwrap().unwrap();
+    let second = handle.start_child(2).unwrap();
     handle.start_child(3).unwrap();
     let refused = handle.start_child(4).unwrap_err();
     assert_eq!(
@@ -30,7 +31,7 @@ async fn children_on_request_have_a_limit_of_their_own() {
     assert_eq!(refused.into_item(), Some(4));
     assert_eq!(children.attempts(), [1, 2, 3]);
     handle.terminate_child(second).await.unwrap();
-    assert!(handle.start_child(4).unwrap().is_some());
+    assert!(handle.start_child(4).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,8 +43,10 @@ async fn starts_on_request_that_go_wrong_leave_room() {
     let handle = children.supervisor().max_children(1).into_handle();
     assert_eq!(handle.start_child(1).unwrap_err().into_item(), None, "the factory has had it");
     assert_eq!(handle.start_child(2).unwrap_err().into_item(), None);
-    assert_eq!(handle.start_child(3).unwrap(), None);
-    assert!(handle.start_child(4).unwrap().is_some());
+    let ignored = handle.start_child(3).unwrap_err();
+    assert!(matches!(ignored, StartError::Ignored));
+    assert_eq!((&*ignored.to_string(), ignored.into_item()), ("there was nothing to start", None));
+    assert!(handle.start_child(4).is_ok());
     assert!(matches!(handle.start_child(5), Err(StartError::MaxChildren { max_children: 1, item: 5 })));
 }
 
@@ -51,7 +54,7 @@ async fn starts_on_request_that_go_wrong_leave_room() {
 async fn a_handle_of_an_ended_supervisor_says_so_and_keeps_the_report() {
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Transient).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     children.end(1, End::Complete);
     settle().await;
@@ -79,8 +82,8 @@ async fn a_child_is_terminated_by_its_rule() {
         let children = Children::new();
         children.start(1, Start::Deaf);
         let handle = children.supervisor().restart(Restart::Permanent).shutdown_rule(rule).into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
-        let other = handle.start_child(2).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
+        let other = handle.start_child(2).unwrap();
         settle().await;
         let begin = Instant::now();
         let mut terminating = tokio_test::task::spawn(handle.terminate_child(child));
@@ -109,9 +112,9 @@ async fn a_child_that_ends_when_asked_is_not_aborted_and_not_restarted() {
     for rule in [Shutdown::After(SECOND), Shutdown::Wait] {
         let children = Children::new();
         let handle = children.supervisor().restart(Restart::Permanent).shutdown_rule(rule).into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         settle().await;
-        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
         sleep(10 * SECOND).await;
         assert_eq!(children.attempts(), [1]);
     }
@@ -122,7 +125,7 @@ async fn terminating_twice_tells_both() {
     let children = Children::new();
     children.start(1, Start::Deaf);
     let handle = children.supervisor().shutdown_rule(Shutdown::After(SECOND)).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     let waiting = handle.wait_child(child);
     let (first, second) = futures::join!(handle.terminate_child(child), handle.terminate_child(child));
     assert!(matches!((first, second, waiting.await), (Ok(Outcome::Aborted), Ok(_), Ok(Outcome::Aborted))));
@@ -132,7 +135,7 @@ async fn terminating_twice_tells_both() {
 async fn a_request_counts_from_the_call_whether_or_not_it_is_awaited() {
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Transient).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     drop(handle.restart_child(child));
     settle().await;
@@ -160,7 +163,7 @@ async fn a_child_is_restarted_on_request_whatever_its_rule() {
                 .max_restarts(0, SECOND)
                 .shutdown_rule(rule)
                 .into_handle();
-            let child = handle.start_child(1).unwrap().unwrap();
+            let child = handle.start_child(1).unwrap();
             settle().await;
             let begin = Instant::now();
             handle.restart_child(child).await.unwrap();
@@ -181,7 +184,7 @@ async fn the_time_of_one_stop_does_not_run_out_for_the_next_attempt() {
         .restart(Restart::Transient)
         .shutdown_rule(Shutdown::After(5 * SECOND))
         .into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     handle.restart_child(child).await.unwrap();
     sleep(60 * SECOND).await;
@@ -199,7 +202,7 @@ async fn a_child_that_pauses_is_restarted_at_once_on_request() {
         .backoff(Backoff::new(10 * SECOND, 1.0))
         .into_handle();
     let events = handle.events();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     children.end(1, End::Fail);
     settle().await;
@@ -214,7 +217,7 @@ async fn a_child_that_pauses_is_restarted_at_once_on_request() {
     handle.shutdown().await;
     let events: Vec<_> = futures::StreamExt::collect::<Vec<_>>(events).await;
     let events: Vec<_> = events.iter().map(ToString::to_string).collect();
-    let told = ["started", "failed: broken", "restarted (1)", "completed"];
+    let told = ["started", "failed: broken", "restarted (1)", "stopped"];
     assert_eq!(events, told.map(|what| format!("child #1: {what}")));
 }
 
@@ -222,7 +225,7 @@ async fn a_child_that_pauses_is_restarted_at_once_on_request() {
 async fn temporary_children_cannot_be_restarted() {
     let children = Children::new();
     let handle = children.supervisor().into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     let error = handle.restart_child(child).await.unwrap_err();
     assert_eq!(error.to_string(), "child #1 is temporary, its item was not kept");
     settle().await;
@@ -235,7 +238,7 @@ async fn two_requests_at_once_restart_a_child_once() {
         let children = Children::new();
         children.start(1, start);
         let handle = children.supervisor().restart(Restart::Transient).into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         settle().await;
         let (first, second) = futures::join!(handle.restart_child(child), handle.restart_child(child));
         assert!(first.is_ok() && second.is_ok());
@@ -250,7 +253,7 @@ async fn a_restart_on_request_that_fails_is_tried_again_by_the_rule() {
     let children = Children::new();
     children.restart([Start::Panic, Start::Fail]);
     let handle = children.supervisor().restart(Restart::Transient).max_restarts(2, SECOND).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     handle.restart_child(child).await.unwrap();
     settle().await;
@@ -267,7 +270,7 @@ async fn a_restart_on_request_that_finds_nothing_to_do_ends_the_child() {
     let children = Children::new();
     children.restart([Start::Ignore]);
     let handle = children.supervisor().restart(Restart::Permanent).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     let error = handle.restart_child(child).await.unwrap_err();
     assert!(matches!(error, RestartError::Gone { outcome: Outcome::NotRestarted, .. }), "{error}");
@@ -283,7 +286,7 @@ async fn terminating_wins_over_restarting() {
         .restart(Restart::Permanent)
         .shutdown_rule(Shutdown::After(SECOND))
         .into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     let restarting = handle.restart_child(child);
     let outcome = handle.terminate_child(child).await.unwrap();
@@ -291,7 +294,7 @@ async fn terminating_wins_over_restarting() {
     let error = restarting.await.unwrap_err();
     assert!(matches!(error, RestartError::Gone { outcome: Outcome::Aborted, .. }), "{error}");
     // And one that is being stopped is not restarted.
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     let terminating = handle.terminate_child(child);
     assert!(matches!(handle.restart_child(child).await, Err(RestartError::NotFound(_))));
@@ -302,7 +305,7 @@ async fn terminating_wins_over_restarting() {
 async fn waiting_for_a_child_takes_in_its_restarts() {
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Transient).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     let mut waiting = tokio_test::task::spawn(handle.wait_child(child));
     settle().await;
     children.end(1, End::Fail);
@@ -323,7 +326,7 @@ async fn each_attempt_has_a_token_of_its_own() {
     })
     .restart(Restart::Transient)
     .into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     handle.restart_child(child).await.unwrap();
     settle().await;
@@ -346,7 +349,7 @@ async fn what_an_old_attempt_keeps_says_that_it_is_over() {
     })
     .restart(Restart::Transient)
     .into_handle();
-    let id = handle.start_child(1).unwrap().unwrap();
+    let id = handle.start_child(1).unwrap();
     let old = kept.lock().unwrap().clone().unwrap();
     assert_eq!((old.id(), old.restarts()), (id, 0));
     assert!(old.stopping().now_or_never().is_none());
@@ -363,8 +366,8 @@ async fn a_child_that_is_asked_before_it_has_begun_sees_it() {
     for rule in [Shutdown::After(SECOND), Shutdown::Wait] {
         let children = Children::new();
         let handle = children.supervisor().shutdown_rule(rule).into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
-        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)), "{rule:?}");
+        let child = handle.start_child(1).unwrap();
+        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)), "{rule:?}");
     }
 }
 
@@ -372,10 +375,10 @@ async fn a_child_that_is_asked_before_it_has_begun_sees_it() {
 async fn children_are_shown_in_the_order_of_their_starts() {
     let children = Children::new();
     let handle = children.supervisor().label_by(|item| format!("worker {item}")).into_handle();
-    let ids: Vec<_> = (1..=4).map(|item| handle.start_child(item).unwrap().unwrap()).collect();
+    let ids: Vec<_> = (1..=4).map(|item| handle.start_child(item).unwrap()).collect();
     sleep(SECOND).await;
     handle.terminate_child(ids[1]).await.unwrap();
-    let last = handle.start_child(9).unwrap().unwrap();
+    let last = handle.start_child(9).unwrap();
     sleep(SECOND).await;
     let shown: Vec<_> = handle
         .which_children()
@@ -422,5 +425,53 @@ async fn its_counts_go_to_metrics_under_their_names() {
         ("gen_stage_supervisor_started_total{supervisor=jobs}", 5.0),
     ];
     assert_eq!(some, expected);
-    assert_eq!(numbers.len(), 2 + 2 + 5 + 3, "{numbers:#?}");
+    assert_eq!(numbers.len(), 2 + 1 + 2 + 6 + 3, "{numbers:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_goes_through_a_number_and_back_and_a_number_that_no_child_has_is_no_child() {
+    let children = Children::new();
+    let handle = children.supervisor().restart(Restart::Transient).into_handle();
+    let ids: Vec<_> = (1..=3).map(|n| handle.start_child(n).unwrap()).collect();
+    // Slots that are free, one of them used again: number 4 is where 2 was.
+    for id in &ids[..2] {
+        handle.terminate_child(*id).await.unwrap();
+    }
+    let fourth = handle.start_child(4).unwrap();
+    settle().await;
+    for number in [0, 1, 2, 5, 1 << 32, u64::MAX] {
+        let id = ChildId::from(number);
+        assert_eq!(handle.wait_child(id).await.unwrap_err(), NotFound(id));
+        assert_eq!(handle.terminate_child(id).await.unwrap_err(), NotFound(id));
+        assert!(matches!(handle.restart_child(id).await, Err(RestartError::NotFound(no)) if no == id));
+    }
+    assert_eq!(handle.count_children().alive, 2);
+
+    for id in [ids[2], fourth] {
+        let again = ChildId::from(u64::from(id));
+        assert_eq!((again, again.cmp(&id)), (id, std::cmp::Ordering::Equal));
+        assert_eq!(std::collections::HashSet::from([id, again]).len(), 1);
+        assert_eq!(format!("{again:?} {again}"), format!("{id:?} {id}"));
+        handle.restart_child(again).await.unwrap();
+        settle().await;
+        let waiting = handle.wait_child(again);
+        assert!(handle.terminate_child(again).await.is_ok());
+        assert!(waiting.await.is_ok());
+    }
+    assert_eq!(handle.count_children().alive, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_of_another_supervisor_is_its_number() {
+    let (children, others) = (Children::new(), Children::new());
+    let (handle, other) = (children.supervisor().into_handle(), others.supervisor().into_handle());
+    // Number 1 is in the second slot of the first supervisor, and in the first of the other.
+    let gone = handle.start_child(1).unwrap();
+    let foreign = other.start_child(1).unwrap();
+    assert_eq!(gone, foreign);
+    handle.terminate_child(gone).await.unwrap();
+    assert_eq!(handle.terminate_child(foreign).await.unwrap_err(), NotFound(foreign));
+    let second = other.start_child(2).unwrap();
+    assert!(handle.terminate_child(second).await.is_err());
+    assert_eq!(other.count_children().alive, 2);
 }

@@ -67,7 +67,7 @@ async fn a_panic_in_any_function_of_the_item_fails_its_start_only() {
     for (place, handle) in supervisors {
         let error = handle.start_child(7).unwrap_err();
         assert_eq!(error.to_string(), format!("starting the child panicked: {place}"));
-        assert!(handle.start_child(8).unwrap().is_some());
+        assert!(handle.start_child(8).is_ok());
         let report = handle.drain(None).await;
         assert_eq!((report.counts.not_started, report.counts.completed), (1, 1), "{place}");
     }
@@ -154,7 +154,7 @@ async fn errors_that_use_the_handle_in_their_drop_do_not_deadlock() {
     supervisor.send(0).await.unwrap();
     assert!(handle.start_child(0).is_err());
     supervisor.send(2).await.unwrap();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     let outcome = handle.wait_child(child);
     let error = supervisor.close().await.unwrap_err();
     assert!(matches!(error.end(), SupervisorEnd::GaveUp(_)));
@@ -245,9 +245,9 @@ async fn a_child_may_terminate_itself() {
             }
         });
         let handle = supervisor.handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         let outcome = handle.wait_child(child).await.unwrap();
-        assert_eq!(outcome.is_completed(), !awaited);
+        assert_eq!(outcome.is_clean(), !awaited);
         assert_eq!(alive.load(Ordering::SeqCst), 0);
         supervisor.close().await.unwrap();
     }
@@ -271,7 +271,7 @@ async fn a_factory_may_terminate_its_child() {
         .shutdown_rule(rule);
         handle.set(supervisor.handle()).ok().unwrap();
         let handle = handle.get().unwrap();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         let outcome = handle.wait_child(child).await;
         assert!(matches!(outcome, Ok(Outcome::Aborted)), "{rule:?}: {outcome:?}");
         assert_eq!(polled.load(Ordering::SeqCst), usize::from(rule == Shutdown::After(SECOND)), "{rule:?}");
@@ -297,7 +297,7 @@ async fn a_child_or_its_factory_may_shut_the_supervisor_down() {
         supervisor.send(1).await.unwrap();
         let report = handle.wait().await;
         assert!(matches!(report.end, SupervisorEnd::ShutDown));
-        assert_eq!((report.counts.completed, report.stopped.len()), (2, 2));
+        assert_eq!((report.counts.stopped, report.stopped.len()), (2, 2));
         let error = supervisor.send(2).await.unwrap_err();
         assert!(matches!(error.end(), SupervisorEnd::ShutDown));
     }
@@ -391,7 +391,7 @@ async fn an_owner_inside_of_a_child_goes_with_it() {
     .shutdown_rule(Shutdown::Brutal)
     .into_handle();
     *owner.lock().unwrap() = Some(handle.clone());
-    let (waiting, child) = (handle.wait(), handle.start_child(1).unwrap().unwrap());
+    let (waiting, child) = (handle.wait(), handle.start_child(1).unwrap());
     handle.start_child(2).unwrap();
     let terminating = handle.terminate_child(child);
     drop(handle);
@@ -421,13 +421,13 @@ async fn a_restart_that_is_asked_for_while_a_child_is_restarted_is_that_one() {
     .restart(Restart::Permanent);
     handle.set(supervisor.handle()).ok().unwrap();
     let handle = handle.get().unwrap();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     settle().await;
     let asked = asked.lock().unwrap().take().expect("it was restarted");
     assert!(asked.await.is_ok());
     sleep(60 * SECOND).await;
     let info = handle.which_children().remove(0);
     assert_eq!((info.restarts, handle.count_children().active), (1, 1));
-    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
     supervisor.close().await.unwrap();
 }

@@ -6,6 +6,7 @@ mod handle;
 mod hostile;
 mod model;
 mod restart;
+mod results;
 mod review;
 mod scenarios;
 mod shutdown;
@@ -14,6 +15,7 @@ mod stages;
 #[path = "../support/mod.rs"]
 mod support;
 mod task_supervisor;
+mod trees;
 
 use std::time::Duration;
 

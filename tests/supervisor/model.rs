@@ -5,8 +5,8 @@ use futures::future::BoxFuture;
 use futures::{SinkExt, StreamExt};
 use gen_stage::Backoff;
 use gen_stage::supervisor::{
-    Child, ChildId, DynamicSupervisor, Event, EventKind, Restart, Shutdown, SupervisorEnd, SupervisorHandle,
-    SupervisorReport,
+    Child, ChildId, DynamicSupervisor, Event, EventKind, Restart, Shutdown, StartError, SupervisorEnd,
+    SupervisorHandle, SupervisorReport,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,8 @@ enum End {
     Panics,
     /// Not by itself.
     Never,
+    /// Because it was asked to.
+    Stops,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -185,12 +187,12 @@ fn child(
         };
         let end = tokio::select! {
             biased;
-            () = child.stopping(), if !deaf => End::Completes,
+            () = child.stopping(), if !deaf => End::Stops,
             end = work => end,
         };
         ledger.lock().unwrap().ends.entry(n).or_default().push(end);
         match end {
-            End::Completes => Ok(()),
+            End::Completes | End::Stops => Ok(()),
             End::Fails => Err("broken"),
             End::Panics => panic_any("bad child"),
             End::Never => unreachable!("it never comes to this"),
@@ -222,7 +224,7 @@ async fn send(
         let n = item.n;
         if item.requested {
             match handle.start_child(item) {
-                Ok(_) => with(&|door| _ = door.taken.insert(n)),
+                Ok(_) | Err(StartError::Ignored) => with(&|door| _ = door.taken.insert(n)),
                 Err(error) => match error.into_item() {
                     Some(item) => with(&|door| _ = door.handed_back.insert(item.n)),
                     None => with(&|door| _ = (door.taken.insert(n), door.failed.insert(n))),
@@ -321,8 +323,8 @@ fn check(case: &Case, report: &SupervisorReport, events: &[Event], ledger: &Ledg
     }
     assert_eq!(lives.keys().copied().collect::<BTreeSet<_>>(), door.taken);
 
-    // completed, failed, panicked, aborted, not restarted, ignored, not started
-    let mut outcomes = [0_u64; 7];
+    // completed, failed, panicked, aborted, not restarted, ignored, not started, stopped
+    let mut outcomes = [0_u64; 8];
     let (mut restarts, mut given_up) = (0, 0);
     for (n, life) in &mut lives {
         if matches!(life.told.last(), Some(EventKind::GivenUp)) {
@@ -343,6 +345,11 @@ fn check(case: &Case, report: &SupervisorReport, events: &[Event], ledger: &Ledg
             EventKind::Completed => {
                 assert_eq!(by_itself, Some(&End::Completes), "{n}");
                 0
+            }
+            EventKind::Stopped => {
+                assert!(matches!(by_itself, Some(End::Stops | End::Completes)), "{n}: {by_itself:?}");
+                assert!(!case.items[*n].deaf, "{n} never knew");
+                7
             }
             EventKind::Failed(_) => {
                 assert_eq!(by_itself, Some(&End::Fails), "{n}");
@@ -365,13 +372,20 @@ fn check(case: &Case, report: &SupervisorReport, events: &[Event], ledger: &Ledg
         }] += 1;
     }
     let counts = report.counts;
-    let [completed, failed, panicked, aborted, not_restarted, ignored, not_started] = outcomes;
+    let [completed, failed, panicked, aborted, not_restarted, ignored, not_started, stopped] = outcomes;
     assert_eq!(
-        [counts.completed, counts.failed, counts.panicked, counts.aborted, counts.not_restarted],
-        [completed, failed, panicked, aborted, not_restarted]
+        [
+            counts.completed,
+            counts.stopped,
+            counts.failed,
+            counts.panicked,
+            counts.aborted,
+            counts.not_restarted
+        ],
+        [completed, stopped, failed, panicked, aborted, not_restarted]
     );
     assert_eq!((counts.ignored, counts.not_started, counts.restarts), (ignored, not_started, restarts));
-    assert_eq!(counts.started, completed + failed + panicked + aborted + not_restarted);
+    assert_eq!(counts.started, completed + stopped + failed + panicked + aborted + not_restarted);
     assert_eq!(counts.started + ignored + not_started, door.taken.len() as u64);
     assert_eq!((counts.alive, counts.active, counts.restarting, counts.refused), (0, 0, 0, 0));
 

@@ -8,6 +8,7 @@ use gen_stage::Backoff;
 use gen_stage::supervisor::{
     Child, ChildSpec, ChildState, DynamicSupervisor, Outcome, Restart, Shutdown, SupervisorEnd,
 };
+use std::panic::panic_any;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -30,7 +31,7 @@ async fn restarts_of_all_children_count_together() {
     let SupervisorEnd::GaveUp(given_up) = report.end else { panic!("{}", report.end) };
     assert_eq!((given_up.child.number(), given_up.label, given_up.max_restarts), (3, None, 2));
     assert!(matches!(given_up.outcome, Outcome::Panicked(panic) if panic.message() == "bad child"));
-    assert_eq!((report.counts.panicked, report.counts.completed, report.counts.restarts), (1, 2, 2));
+    assert_eq!((report.counts.panicked, report.counts.stopped, report.counts.restarts), (1, 2, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +61,7 @@ async fn temporary_children_never_make_it_give_up() {
 async fn restarts_on_request_do_not_count() {
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Transient).max_restarts(0, SECOND).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     for restarts in 1..=10 {
         settle().await;
         handle.restart_child(child).await.unwrap();
@@ -168,7 +169,7 @@ fn three(rule: Shutdown) -> (Children, DynamicSupervisor<u64, impl ChildSpec<u64
 async fn a_supervisor_that_gives_up_stops_all_children_by_their_rules_and_its_sink_fails() {
     let rules = [
         (Shutdown::Brutal, ["2 aborted", "3 aborted"], Duration::ZERO),
-        (Shutdown::After(SECOND), ["2 completed", "3 aborted"], SECOND),
+        (Shutdown::After(SECOND), ["2 stopped", "3 aborted"], SECOND),
     ];
     for (rule, outcomes, took) in rules {
         let (children, mut supervisor) = three(rule);
@@ -269,7 +270,7 @@ async fn a_child_that_was_restarted_often_enough_is_let_go_and_the_others_live_o
             .max_restarts(3, 5 * SECOND)
             .restarts_per_child(max)
             .into_handle();
-        let child = handle.start_child(1).unwrap().unwrap();
+        let child = handle.start_child(1).unwrap();
         handle.start_child(2).unwrap();
         let outcome = handle.wait_child(child);
         settle().await;
@@ -299,7 +300,7 @@ async fn failing_restarts_of_a_child_count_and_those_on_request_are_always_made(
 
     let children = Children::new();
     let handle = children.supervisor().restart(Restart::Transient).restarts_per_child(0).into_handle();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     for _ in 0..3 {
         settle().await;
         handle.restart_child(child).await.unwrap();
@@ -309,4 +310,101 @@ async fn failing_restarts_of_a_child_count_and_those_on_request_are_always_made(
     settle().await;
     let counts = handle.count_children();
     assert_eq!((counts.alive, counts.failed, counts.restarts), (0, 1, 3));
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("for now")]
+    ForNow,
+    #[error("for good")]
+    ForGood,
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_may_say_that_there_is_no_use_in_a_restart() {
+    for at_start in [false, true] {
+        let trouble = |child: &Child| if child.restarts() < 2 { Trouble::ForNow } else { Trouble::ForGood };
+        let handle = DynamicSupervisor::try_new(move |_: u64, child: Child| {
+            if at_start && child.restarts() > 0 {
+                return Err(trouble(&child));
+            }
+            Ok(Some(async move { Err::<(), _>(trouble(&child)) }))
+        })
+        .restart(Restart::Transient)
+        .restart_when(|outcome| match outcome {
+            Outcome::Failed(error) => matches!(error.downcast_ref(), Some(Trouble::ForNow)),
+            _ => true,
+        })
+        .into_handle();
+        let child = handle.start_child(1).unwrap();
+        let outcome = handle.wait_child(child).await.unwrap();
+        assert_eq!(outcome.to_string(), "failed: for good");
+        let report = handle.drain(None).await;
+        assert_eq!(report.counts.restarts, if at_start { 0 } else { 2 });
+        assert!(report.end.is_clean(), "{}", report.end);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_end_that_would_be_restarted_is_asked_about_and_no_other() {
+    for (restart, asked) in [
+        (Restart::Temporary, &[][..]),
+        (Restart::Transient, &["failed: broken", "panicked: bad child"]),
+        (Restart::Permanent, &["completed", "failed: broken", "panicked: bad child"]),
+    ] {
+        let children = Children::new();
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sees = seen.clone();
+        let handle = children
+            .supervisor()
+            .restart(restart)
+            .restart_when(move |outcome| {
+                sees.lock().unwrap().push(outcome.to_string());
+                false
+            })
+            .into_handle();
+        for (item, end) in [(1, End::Complete), (2, End::Fail), (3, End::Panic)] {
+            handle.start_child(item).unwrap();
+            settle().await;
+            children.end(item, end);
+            settle().await;
+        }
+        assert_eq!(*seen.lock().unwrap(), asked, "{restart:?}");
+        let counts = handle.count_children();
+        assert_eq!((counts.completed, counts.failed, counts.panicked), (1, 1, 1));
+        assert_eq!((counts.restarts, counts.alive), (0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_on_request_is_made_whatever_is_said_of_others() {
+    let children = Children::new();
+    let handle = children.supervisor().restart(Restart::Permanent).restart_when(|_| false).into_handle();
+    let child = handle.start_child(1).unwrap();
+    settle().await;
+    handle.restart_child(child).await.unwrap();
+    assert_eq!(handle.count_children().restarts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_what_is_asked_is_that_of_the_child_which_is_gone() {
+    for (end, at_start) in [(End::Complete, false), (End::Fail, false), (End::Fail, true)] {
+        let children = Children::new();
+        children.restart_always(Start::Fail);
+        let handle = children
+            .supervisor()
+            .restart(Restart::Permanent)
+            .max_restarts(100, SECOND)
+            .restart_when(move |outcome| match outcome {
+                Outcome::Failed(error) if at_start && error.to_string() == "broken" => true,
+                _ => panic_any("bad rule"),
+            })
+            .into_handle();
+        let child = handle.start_child(1).unwrap();
+        settle().await;
+        children.end(1, end);
+        let outcome = handle.wait_child(child).await.unwrap();
+        assert_eq!(outcome.to_string(), "panicked: bad rule");
+        assert_eq!((handle.count_children().panicked, handle.count_children().alive), (1, 0));
+    }
 }

@@ -174,11 +174,11 @@ async fn a_rule_of_an_hour_keeps_nothing_once_its_child_has_ended() {
         }
     };
     let before = tasks();
-    let restarted = handle.start_child(0).unwrap().unwrap();
+    let restarted = handle.start_child(0).unwrap();
     for n in 1..=10 {
-        let child = handle.start_child(n).unwrap().unwrap();
+        let child = handle.start_child(n).unwrap();
         handle.restart_child(restarted).await.unwrap();
-        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+        assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
     }
     settle().await;
     assert_eq!(tasks(), before + 1, "the child that lives");
@@ -205,7 +205,7 @@ async fn those_that_look_at_nothing_are_aborted_each_in_its_time_beside_those_th
     let report = handle.shutdown().await;
     let order: Vec<_> = report.stopped.iter().map(|stopped| stopped.child.number()).collect();
     assert_eq!(order[2..], [3, 5, 1]);
-    assert_eq!((report.counts.completed, report.counts.aborted), (2, 3));
+    assert_eq!((report.counts.stopped, report.counts.aborted), (2, 3));
     assert_eq!(begin.elapsed().as_secs(), 5);
 }
 
@@ -221,7 +221,7 @@ async fn a_child_that_pauses_and_is_restarted_by_request_is_restarted_once() {
     .backoff(Backoff::new(HOUR, 1.0).max_delay(HOUR))
     .into_handle();
     let mut events = handle.events();
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     while handle.count_children().restarting == 0 {
         tokio::task::yield_now().await;
     }
@@ -271,11 +271,11 @@ async fn a_restart_that_is_asked_for_in_a_factory_does_not_ask_the_new_attempt_t
     .restart(Restart::Transient)
     .into_handle();
     assert!(later.set(handle.clone()).is_ok());
-    let child = handle.start_child(1).unwrap().unwrap();
+    let child = handle.start_child(1).unwrap();
     tokio::time::sleep(HOUR).await;
     let children = handle.which_children();
     assert_eq!((children.len(), children[0].restarts, handle.count_children().completed), (1, 1, 0));
-    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Completed)));
+    assert!(matches!(handle.terminate_child(child).await, Ok(Outcome::Stopped)));
     handle.abort();
 }
 
@@ -301,7 +301,7 @@ async fn the_rule_of_an_item_undoes_that_of_others_unless_all_are_aborted() {
         assert!(later.set(handle.clone()).is_ok());
         handle.start_child(1).unwrap();
         let counts = timeout(2 * HOUR, handle.wait()).await.unwrap().counts;
-        assert_eq!((counts.completed, counts.aborted), expected, "aborted: {aborted}");
+        assert_eq!((counts.stopped, counts.aborted), expected, "aborted: {aborted}");
     }
 }
 
@@ -336,7 +336,7 @@ fn in_a_runtime_without_timers_who_looks_at_nothing_is_aborted_at_once() {
     let without_timers = Builder::new_current_thread().build().unwrap();
     let report = without_timers.block_on(async {
         let handle = DynamicSupervisor::new(|_: u32| pending::<()>()).into_handle();
-        let first = handle.start_child(1).unwrap().unwrap();
+        let first = handle.start_child(1).unwrap();
         handle.start_child(2).unwrap();
         assert!(matches!(handle.terminate_child(first).await, Ok(Outcome::Aborted)));
         handle.shutdown().await

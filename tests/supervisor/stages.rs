@@ -299,7 +299,7 @@ async fn nothing_is_lost_when_it_is_shut_down_while_it_reads_stages() {
             let case = format!("{turns} turns: {:?}, {counts:?}", report.counts);
             assert_eq!(sum(|counts| counts.sent), sum(|counts| counts.taken + counts.undelivered), "{case}");
             assert_eq!(sum(|counts| counts.taken), report.counts.started + report.counts.refused, "{case}");
-            let ended = report.counts.completed + report.counts.aborted;
+            let ended = report.counts.completed + report.counts.stopped + report.counts.aborted;
             assert_eq!((report.counts.started, report.counts.alive), (ended, 0), "{case}");
         }
     }
@@ -317,7 +317,7 @@ async fn a_supervisor_that_gives_up_tells_its_producers() {
     children.end(1, End::Fail);
     let report = handle.wait().await;
     assert!(matches!(report.end, SupervisorEnd::GaveUp(_)));
-    assert_eq!((report.counts.completed, report.counts.failed), (1, 1));
+    assert_eq!((report.counts.stopped, report.counts.failed), (1, 1));
     settle().await;
     assert_eq!(log.left().len(), 1);
     assert!(source.status().await.unwrap().consumers.is_empty());

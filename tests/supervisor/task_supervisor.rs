@@ -1,6 +1,6 @@
 //! One task per item, with its result.
 
-use crate::support::{Alive, Live, Lives, Watched, settle};
+use crate::support::{Alive, Live, Lives, Watched, settle, sorted};
 use futures::future::{BoxFuture, FutureExt, pending};
 use futures::stream::{self, FusedStream, StreamExt};
 use futures::{Sink, SinkExt, Stream};
@@ -744,4 +744,93 @@ proptest! {
         let got: Vec<u64> = runtime.block_on(naps.map(|(nap, _)| nap).collect());
         prop_assert_eq!(got, ends.into_iter().map(|(_, nap)| nap).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_lists_the_tasks_that_run_and_cancels_them_by_their_keys() {
+    for ordered in [false, true] {
+        let tasks = TaskSupervisor::new(10, |n: u64| sleep(ms(n))).key(|n| n % 10);
+        let (mut tasks, lists) =
+            (if ordered { tasks.ordered() } else { tasks }, |keys: Vec<u64>| sorted(keys));
+        let handle = tasks.handle();
+        assert!(handle.children().is_empty());
+        for n in [11, 21, 31, 12, 5] {
+            tasks.send(n).await.unwrap();
+        }
+        assert_eq!(lists(handle.children()), [1, 1, 1, 2, 5]);
+        sleep(ms(6)).await;
+        assert_eq!(lists(handle.children()), [1, 1, 1, 2], "one has ended, and is not read");
+        assert_eq!((handle.cancel(&5), handle.cancel(&7)), (0, 0));
+        sleep(ms(9)).await;
+        assert_eq!(handle.cancel(&1), 2);
+        assert_eq!(handle.clone().cancel(&1), 0, "they are cancelled already");
+        settle().await;
+        assert!(handle.children().is_empty());
+        tasks.close().await.unwrap();
+        let mut results = all(tasks).await;
+        if !ordered {
+            results.sort();
+        }
+        let cancelled = "unknown: the task was cancelled";
+        let in_order = [(1, "()"), (1, cancelled), (1, cancelled), (2, "()"), (5, "()")];
+        assert_eq!(results, pairs(in_order));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_that_is_made_late_knows_the_tasks_that_run_already_and_none_of_those_that_are_gone() {
+    let mut tasks = TaskSupervisor::new(3, |n: u64| sleep(ms(n)));
+    tasks.send(100).await.unwrap();
+    tasks.send(1).await.unwrap();
+    sleep(ms(2)).await;
+    let handle = tasks.handle();
+    assert_eq!(handle.children(), [100]);
+    assert!(matches!(tasks.next().await, Some((1, Ok(())))));
+    // It sits where that one did.
+    tasks.send(50).await.unwrap();
+    assert_eq!(sorted(tasks.handle().children()), [50, 100]);
+    assert_eq!(handle.cancel(&50), 1);
+    assert!(matches!(tasks.next().await, Some((50, Err(ChildError::Cancelled)))));
+    drop(tasks);
+    assert!(handle.children().is_empty());
+    assert_eq!(handle.cancel(&100), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_cancelled_while_a_stream_is_read_elsewhere() {
+    let mut naps = stream::iter(1..=20).supervised(5, |n: u64| sleep(ms(n * 1000))).ordered();
+    let handle = naps.handle();
+    let reading = tokio::spawn(all(naps));
+    settle().await;
+    while !reading.is_finished() {
+        let running = handle.children();
+        assert!(running.len() <= 5);
+        for n in running.iter().filter(|n| *n % 2 == 0) {
+            assert_eq!(handle.cancel(n), 1);
+        }
+        sleep(ms(500)).await;
+    }
+    let results = reading.await.unwrap();
+    let expected =
+        (1..=20).map(|n| (n, if n % 2 == 0 { "unknown: the task was cancelled" } else { "()" }.to_string()));
+    assert_eq!(results, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_abort_that_no_handle_asked_for_is_none_of_a_handle() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let mut tasks = TaskSupervisor::new(2, |_: u64| pending::<()>()).on(runtime.handle().clone());
+    let handle = tasks.handle();
+    tasks.send(1).await.unwrap();
+    runtime.shutdown_background();
+    assert!(matches!(tasks.next().await, Some((1, Err(ChildError::Aborted)))));
+    assert!(handle.children().is_empty());
+}
+
+#[test]
+#[should_panic(expected = "key must be said before a handle is made, which goes by it")]
+fn a_key_comes_before_the_handle() {
+    let mut tasks = TaskSupervisor::new(2, |n: u64| async move { n });
+    let _handle = tasks.handle();
+    drop(tasks.key(|n| n + 1));
 }

@@ -1,5 +1,6 @@
 //! What is done after the lock of the registry was released.
 
+use super::returned::Value;
 use super::slot::ChildExtras;
 use crate::supervisor::child_info::ChildId;
 use crate::supervisor::end::GivenUp;
@@ -35,6 +36,8 @@ pub(in crate::supervisor) struct Deferred {
     pub(in crate::supervisor) over: bool,
     /// Wakers that were replaced by others.
     pub(super) old: Vec<Waker>,
+    /// Values that are not read.
+    pub(in crate::supervisor) values: Vec<Value>,
 }
 
 /// An attempt to be aborted when its time is over.

@@ -1,12 +1,12 @@
 //! What becomes of children: they end, and are started again or gone.
 
-use super::{Next, Registry, SINK};
+use super::{Next, Registry, SINK, Vacated};
 use crate::supervisor::child_info::{ChildId, ChildState};
 use crate::supervisor::end::{GivenUp, SupervisorEnd};
 use crate::supervisor::event::EventKind;
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::report::Stopped;
-use crate::supervisor::restart::{Intensity, Restart};
+use crate::supervisor::restart::Intensity;
 use crate::supervisor::rules::Rules;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,7 +19,9 @@ impl Registry {
             _ => self.counts.not_started += 1,
         }
         self.tell(id, what);
-        if let Some(rare) = self.vacate(id).rare {
+        let gone = self.vacate(id);
+        self.leaves(gone.intake);
+        if let Some(rare) = gone.rare {
             self.after.add().let_go(*rare, &Outcome::NotRestarted);
         }
         self.check_over();
@@ -61,28 +63,36 @@ impl Registry {
         true
     }
 
-    /// A child has come to its end. With that, most children of most supervisors are gone: there is nothing to tell.
+    /// A child that is not permanent has come to its end. With that, most children of most supervisors are gone: there is nothing to tell.
     #[inline]
     pub(in crate::supervisor) fn completed(&mut self, id: ChildId, rules: &Rules) -> Next {
-        let goes = rules.restart != Restart::Permanent && self.listeners.is_empty();
+        let quiet = self.listeners.is_empty();
         let free = self.free;
-        let Some(slot) = self.get(id).filter(|slot| goes && slot.is_plain()) else {
-            return self.ended(id, &Outcome::Completed, rules);
+        let Some(slot) = self.get(id).filter(|slot| quiet && slot.is_plain()) else {
+            return self.ended(id, &Outcome::Completed, true, rules);
         };
         let at = slot.intake as usize;
         slot.empty_plain(free);
         self.free = id.slot;
         self.alive -= 1;
         self.counts.completed += 1;
-        self.note_full(at);
-        self.leaves(at);
+        self.give_back(at);
         self.check_over();
         Next::Gone
     }
 
-    pub(in crate::supervisor) fn ended(&mut self, id: ChildId, outcome: &Outcome, rules: &Rules) -> Next {
+    /// A child has ended. `again`: it may be restarted.
+    pub(in crate::supervisor) fn ended(
+        &mut self,
+        id: ChildId,
+        outcome: &Outcome,
+        again: bool,
+        rules: &Rules,
+    ) -> Next {
         let Some(slot) = self.get(id) else { return Next::Gone };
         let wanted = slot.wanted;
+        let stopped = matches!(outcome, Outcome::Completed) && slot.was_asked();
+        let outcome = if stopped { &Outcome::Stopped } else { outcome };
         // A child that waited for its restart gets it, if that is wanted: it has no end to tell.
         if !(wanted && matches!(outcome, Outcome::NotRestarted)) {
             self.tell_end(id, outcome);
@@ -91,7 +101,7 @@ impl Registry {
             return self.on_request(id);
         }
         let Some(slot) = self.get(id) else { return Next::Gone };
-        if slot.state == ChildState::Stopping || !outcome.is_restarted(rules.restart) {
+        if slot.state == ChildState::Stopping || !again || !outcome.is_restarted(rules.restart) {
             self.remove(id, outcome);
             return Next::Gone;
         }
@@ -108,6 +118,7 @@ impl Registry {
 
     /// Restarts a child on request, which does not count as a failure.
     pub(super) fn on_request(&mut self, id: ChildId) -> Next {
+        self.lose_value(id);
         let Some(slot) = self.get(id) else { return Next::Gone };
         let was_restarting = slot.state == ChildState::Restarting;
         let was_killed = std::mem::take(&mut slot.killed);
@@ -148,6 +159,8 @@ impl Registry {
             self.stop(SupervisorEnd::GaveUp(given_up), rules);
             return Next::Gone;
         }
+        // The drop of its future panicked after it returned.
+        self.drop_value(id);
         let Some(slot) = self.get(id) else { return Next::Gone };
         slot.restarts += 1;
         let (restarts, token) = (slot.restarts, slot.take_token());
@@ -175,24 +188,28 @@ impl Registry {
         self.check_over();
     }
 
-    /// Before a child leaves: the sink may not have been polled while all its places were taken.
+    /// Gives back the place of a child that was started.
     #[inline]
-    fn note_full(&mut self, intake: usize) {
+    pub(super) fn give_back(&mut self, intake: usize) {
+        // The sink may not have been polled while all its places were taken.
         self.sink_full |= intake == SINK && self.sink.running >= self.sink_max;
+        self.leaves(intake);
     }
 
     #[inline]
     pub(super) fn take_out(&mut self, id: ChildId, outcome: &Outcome) {
-        let Some(slot) = self.get(id) else { return };
-        let at = slot.intake as usize;
-        self.note_full(at);
-        self.counts.ended(outcome);
-        let slot = self.vacate(id);
-        if slot.reported {
-            let label = slot.rare.as_ref().and_then(|rare| rare.label.clone());
-            self.stopped.push(Stopped { child: id, label, outcome: outcome.clone() });
+        if self.get(id).is_none() {
+            return;
         }
-        if let Some(rare) = slot.rare {
+        self.counts.ended(outcome);
+        let Vacated { reported, mut rare, intake } = self.vacate(id);
+        let label = rare.as_ref().and_then(|rare| rare.label.clone());
+        if reported {
+            self.stopped.push(Stopped { child: id, label: label.clone(), outcome: outcome.clone() });
+        }
+        let value = rare.as_mut().and_then(|rare| rare.value.take());
+        self.hand_on(id, label, outcome, value, intake);
+        if let Some(rare) = rare {
             self.after.add().let_go(*rare, outcome);
         }
     }

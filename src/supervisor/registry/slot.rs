@@ -1,6 +1,7 @@
 //! What is known of one child, and of one intake.
 
-use crate::supervisor::child_info::ChildState;
+use super::returned::Value;
+use crate::supervisor::child_info::{ChildState, NO_SLOT};
 use crate::supervisor::outcome::Outcome;
 use crate::supervisor::rule::Shutdown;
 use std::sync::Arc;
@@ -8,9 +9,6 @@ use std::task::Waker;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// No slot.
-pub(super) const NONE: u32 = u32::MAX;
 
 /// A child, or room for one, in one cache line.
 #[repr(align(64))]
@@ -49,6 +47,8 @@ pub(super) struct ChildExtras {
     pub(super) timer: Option<oneshot::Sender<()>>,
     pub(super) ended: Vec<oneshot::Sender<Outcome>>,
     pub(super) on_restart: Vec<oneshot::Sender<Result<(), Outcome>>>,
+    /// What its attempt returned, when it is about to end.
+    pub(super) value: Option<Value>,
 }
 
 const _: () = assert!(size_of::<ChildSlot>() == 64, "a slot is one cache line");
@@ -62,7 +62,7 @@ impl ChildSlot {
             rare: None,
             intake: 0,
             restarts: 0,
-            next_free: NONE,
+            next_free: NO_SLOT,
             state: ChildState::Running,
             killed: false,
             wanted: false,
@@ -85,6 +85,12 @@ impl ChildSlot {
         (self.began, self.waker) = (None, None);
     }
 
+    /// It was asked to stop, for good or for a restart, and could see that.
+    pub(super) fn was_asked(&self) -> bool {
+        let has_token = self.rare.as_ref().is_some_and(|rare| rare.token.is_some());
+        has_token && (self.state == ChildState::Stopping || self.wanted)
+    }
+
     pub(super) fn rare(&mut self) -> &mut ChildExtras {
         self.rare.get_or_insert_default()
     }
@@ -102,6 +108,7 @@ impl ChildSlot {
 pub(super) struct Vacated {
     pub(super) reported: bool,
     pub(super) rare: Option<Box<ChildExtras>>,
+    pub(super) intake: usize,
 }
 
 /// One place where items come from, and how many children of it there are.

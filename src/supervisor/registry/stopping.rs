@@ -157,6 +157,7 @@ impl Registry {
         after.over = true;
         after.wakers.extend(self.closing.take());
         self.listeners.wake_all(&mut after.wakers);
+        self.results.wake(&mut after.wakers);
         self.wake_intakes();
     }
 

@@ -1,6 +1,8 @@
 //! The items that were sent and whose results were not read yet.
 
+use super::handle::TaskSupervisorHandle;
 use super::results::{Results, Told};
+use super::roll::{KeepsRoll, Roll};
 use super::task::{TaskRun, Teller};
 use crate::supervisor::ChildError;
 use crate::sync::keep_waker;
@@ -21,6 +23,8 @@ pub(super) struct Outstanding<K, O> {
     /// Taken out of `results`, and not yet read.
     unread: VecDeque<Told<O>>,
     order: Option<Order<O>>,
+    /// For a handle that looks at the tasks.
+    roll: Option<Arc<dyn KeepsRoll<K>>>,
 }
 
 struct Seat<K> {
@@ -38,14 +42,42 @@ struct Order<O> {
 }
 
 impl<K, O> Outstanding<K, O> {
-    pub(super) fn new(ordered: bool) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             seats: Vec::new(),
             idle: Vec::new(),
             results: Arc::default(),
             unread: VecDeque::new(),
-            order: ordered.then(|| Order { line: VecDeque::new(), done: Vec::new() }),
+            order: None,
+            roll: None,
         }
+    }
+
+    /// Yields results in the order of items. To be called while there are none.
+    pub(super) fn set_ordered(&mut self) {
+        self.order = Some(Order { line: VecDeque::new(), done: Vec::new() });
+    }
+
+    /// Keeps a list of tasks from now on, for the handle that this returns.
+    pub(super) fn handle(&mut self) -> TaskSupervisorHandle<K>
+    where
+        K: Clone + Send + Sync + 'static,
+    {
+        if let Some(roll) = &self.roll {
+            return TaskSupervisorHandle::new(Arc::clone(roll).roll());
+        }
+        let roll = Arc::new(Roll::new());
+        for (at, Seat { key, task }) in self.seats.iter().enumerate() {
+            if let (Some(key), Some(task)) = (key, task) {
+                roll.enter(at, key.clone(), task.abort_handle());
+            }
+        }
+        self.roll = Some(Arc::clone(&roll) as Arc<dyn KeepsRoll<K>>);
+        TaskSupervisorHandle::new(roll)
+    }
+
+    pub(super) fn has_handle(&self) -> bool {
+        self.roll.is_some()
     }
 
     #[inline]
@@ -68,10 +100,17 @@ impl<K, O> Outstanding<K, O> {
         Fut: Future<Output = O> + Send + 'static,
         O: Send + 'static,
     {
+        let rolled = self.roll.as_ref().map(|roll| (Arc::clone(roll), roll.copy(&key)));
         let at = self.sit(key);
         let mut teller = Teller::new(at, &self.results);
         match future {
-            Ok(future) => self.seats[at].task = Some(runtime.spawn(TaskRun::new(future, limit, teller))),
+            Ok(future) => {
+                let task = runtime.spawn(TaskRun::new(future, limit, teller));
+                if let Some((roll, key)) = rolled {
+                    roll.enter(at, key, task.abort_handle());
+                }
+                self.seats[at].task = Some(task);
+            }
             Err(error) => teller.tell(Err(error)),
         }
     }
@@ -89,14 +128,19 @@ impl<K, O> Outstanding<K, O> {
         at
     }
 
-    fn rise(&mut self, at: usize) -> K {
+    fn rise(&mut self, at: usize, result: Result<O, ChildError>) -> (K, Result<O, ChildError>) {
+        let was_cancelled = self.roll.as_ref().is_some_and(|roll| roll.leave(at));
+        let result = match result {
+            Err(ChildError::Aborted) if was_cancelled => Err(ChildError::Cancelled),
+            result => result,
+        };
         let seat = &mut self.seats[at];
         seat.task = None;
         let Some(key) = seat.key.take() else {
             unreachable!("a task tells one result, which is read once");
         };
         self.idle.push(at);
-        key
+        (key, result)
     }
 
     /// The next result.
@@ -108,7 +152,7 @@ impl<K, O> Outstanding<K, O> {
             if let Some(Order { line, done }) = &mut self.order {
                 if let Some((at, result)) = line.front().and_then(|at| Some((*at, done[*at].take()?))) {
                     line.pop_front();
-                    return Some((self.rise(at), result));
+                    return Some(self.rise(at, result));
                 }
             }
             if self.unread.is_empty() {
@@ -116,7 +160,7 @@ impl<K, O> Outstanding<K, O> {
             }
             let (at, result) = self.unread.pop_front()?;
             match &mut self.order {
-                None => return Some((self.rise(at), result)),
+                None => return Some(self.rise(at, result)),
                 Some(order) => order.done[at] = Some(result),
             }
         }
@@ -150,5 +194,8 @@ impl<K, O> Drop for Outstanding<K, O> {
         drop(state);
         // Without the lock: dropping this runs the user's code.
         drop(unread);
+        if let Some(roll) = &self.roll {
+            roll.clear();
+        }
     }
 }
