@@ -1,0 +1,4 @@
+//! The programs, run as a user runs them.
+
+mod ingest_service;
+mod process;
