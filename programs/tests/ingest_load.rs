@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "its other tests run in the other binary")]
 mod ingest_service;
 #[path = "programs/process.rs"]
+#[allow(dead_code, reason = "other programs have a standard input")]
 mod process;
 
 use clap::Parser;

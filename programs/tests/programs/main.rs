@@ -2,3 +2,4 @@
 
 mod ingest_service;
 mod process;
+mod rate_limited_crawler;

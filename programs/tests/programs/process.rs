@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -22,12 +22,25 @@ pub(crate) struct Program {
 impl Program {
     #[track_caller]
     pub(crate) fn start(path: &str, arguments: &[&str]) -> Self {
+        Self::start_with(path, arguments, Stdio::null()).0
+    }
+
+    /// Starts it with a standard input, which is open as long as the second.
+    #[track_caller]
+    pub(crate) fn start_with_input(path: &str, arguments: &[&str]) -> (Self, ChildStdin) {
+        let (program, input) = Self::start_with(path, arguments, Stdio::piped());
+        (program, input.expect("it is piped"))
+    }
+
+    #[track_caller]
+    fn start_with(path: &str, arguments: &[&str], input: Stdio) -> (Self, Option<ChildStdin>) {
         let mut command = Command::new(path);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{path}: {error}"));
+        let input = child.stdin.take();
         let out = lines(child.stdout.take().expect("it is piped"));
         let err = lines(child.stderr.take().expect("it is piped"));
-        Self { child, out, err }
+        (Self { child, out, err }, input)
     }
 
     /// The rest of the next line that it prints, which begins with this.
