@@ -1,5 +1,6 @@
 //! The programs, run as a user runs them.
 
 mod ingest_service;
+mod price_hub;
 mod process;
 mod rate_limited_crawler;
