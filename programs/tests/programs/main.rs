@@ -1,6 +1,8 @@
 //! The programs, run as a user runs them.
 
 mod ingest_service;
+mod log_analytics;
+mod logs;
 mod price_hub;
 mod process;
 mod rate_limited_crawler;
