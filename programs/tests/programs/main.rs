@@ -1,6 +1,7 @@
 //! The programs, run as a user runs them.
 
 mod ingest_service;
+mod live_sessions;
 mod log_analytics;
 mod logs;
 mod price_hub;
