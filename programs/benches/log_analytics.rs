@@ -1,0 +1,221 @@
+//! `log_analytics` beside the same by rayon and by threads, in turn in one run:
+//! `cargo bench -p gen_stage_programs --bench log_analytics -- --megabytes 300 --rounds 5`.
+//!
+//! All read one file that a seed makes, parse its lines by the same function into the same tables, and make the same rows of
+//! these; the rows are compared. It prints the median of milliseconds, and of the ratios to the best of those that are not
+//! of this crate, in the same round.
+
+#[path = "../tests/programs/logs.rs"]
+mod logs;
+#[path = "../src/bin/log_analytics.rs"]
+#[allow(dead_code, reason = "its command line is not used here")]
+mod program;
+
+use bstr::ByteSlice;
+use clap::Parser;
+use futures::io::AllowStdIo;
+use gen_stage::blocks::{Block, blocks};
+use gen_stage::prelude::*;
+use indicatif::ProgressBar;
+use program::Requests;
+use rayon::prelude::*;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::iter;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Instant;
+use tokio_util::compat::FuturesAsyncReadCompatExt;
+
+/// Measures `log_analytics` beside others.
+#[derive(Parser)]
+struct Args {
+    /// The size of the log.
+    #[arg(long, default_value_t = 300)]
+    megabytes: usize,
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+const BLOCK: usize = 256 * 1024;
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
+}
+
+fn add_all(table: &mut Requests, text: &[u8]) {
+    ByteSlice::lines(text).for_each(|line| table.add(line));
+}
+
+/// The program itself.
+fn by_blocks(path: &Path) -> Requests {
+    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+    runtime.block_on(program::count(&[path.to_owned()], &ProgressBar::hidden())).expect("it is read")
+}
+
+fn one_table(tables: Vec<Requests>) -> Requests {
+    tables.into_iter().reduce(Requests::merge).expect("there is a table")
+}
+
+/// The same by a flow of lines that own their bytes, which lanes cut out of blocks.
+fn by_lines_of_blocks(path: &Path) -> Requests {
+    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+    runtime.block_on(async {
+        let text = AllowStdIo::new(File::open(path).expect("it is there")).compat();
+        let lines = blocks(text)
+            .flow()
+            .demand(4, 2)
+            .flat_map(|block| {
+                let (block, mut at): (Block, usize) = (block.expect("it is read"), 0);
+                iter::from_fn(move || {
+                    let line = block[at..].lines_with_terminator().next()?;
+                    at += line.len();
+                    Some(line.trim_ascii_end().to_vec())
+                })
+            })
+            .reduce(Requests::default, |table, line| table.add(&line));
+        one_table(lines.emit_state().collect().await)
+    })
+}
+
+/// The same by a flow of lines that an iterator reads.
+fn by_lines(path: &Path) -> Requests {
+    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+    runtime.block_on(async {
+        let file = BufReader::with_capacity(BLOCK, File::open(path).expect("it is there"));
+        let lines = Flow::from_iter(file.split(b'\n').map(|line| line.expect("it is read")))
+            .reduce(Requests::default, |table, line| table.add(&line));
+        one_table(lines.emit_state().collect().await)
+    })
+}
+
+/// Blocks of whole lines.
+fn text_blocks(path: &Path) -> impl Iterator<Item = Vec<u8>> + Send + use<> {
+    let mut file = BufReader::new(File::open(path).expect("it is there"));
+    iter::from_fn(move || {
+        let mut block = Vec::with_capacity(BLOCK + 4096);
+        (&mut file).take(BLOCK as u64).read_to_end(&mut block).expect("it is read");
+        file.read_until(b'\n', &mut block).expect("it is read");
+        (!block.is_empty()).then_some(block)
+    })
+}
+
+fn by_rayon_of_blocks(path: &Path) -> Requests {
+    let add = |mut table, block: Vec<u8>| {
+        add_all(&mut table, &block);
+        table
+    };
+    text_blocks(path).par_bridge().fold(Requests::default, add).reduce(Requests::default, Requests::merge)
+}
+
+/// As most programs with rayon do it: all in memory, and then its lines.
+fn by_rayon_in_memory(path: &Path) -> Requests {
+    let text = fs::read(path).expect("it is read");
+    let add = |mut table: Requests, line: &[u8]| {
+        table.add(line);
+        table
+    };
+    let lines = text.strip_suffix(b"\n").unwrap_or(&text).par_split(|byte| *byte == b'\n');
+    lines.fold(Requests::default, add).reduce(Requests::default, Requests::merge)
+}
+
+/// This thread reads, others have tables.
+fn by_threads_and_a_channel(path: &Path) -> Requests {
+    let (sender, receiver) = mpsc::sync_channel::<Vec<u8>>(4 * cores());
+    let receiver = Mutex::new(receiver);
+    thread::scope(|scope| {
+        let work = || {
+            let mut table = Requests::default();
+            loop {
+                let received = receiver.lock().expect("none panics").recv();
+                let Ok(block) = received else { return table };
+                add_all(&mut table, &block);
+            }
+        };
+        let workers: Vec<_> = (0..cores()).map(|_| scope.spawn(work)).collect();
+        text_blocks(path).for_each(|block| sender.send(block).expect("they read to the end"));
+        drop(sender);
+        one_table(workers.into_iter().map(|worker| worker.join().expect("it does not panic")).collect())
+    })
+}
+
+/// Each thread reads a part of the file: for one plain file only.
+fn by_threads_with_a_part_each(path: &Path) -> Requests {
+    let size = fs::metadata(path).expect("it is there").len();
+    let part = size.div_ceil(cores() as u64);
+    thread::scope(|scope| {
+        let work = |start: u64| {
+            let mut file = BufReader::with_capacity(BLOCK, File::open(path).expect("it is there"));
+            let mut at = start.saturating_sub(1);
+            file.seek(SeekFrom::Start(at)).expect("it can be sought");
+            // The line that began before belongs to the part before.
+            if start > 0 {
+                at += file.skip_until(b'\n').expect("it is read") as u64;
+            }
+            let (mut table, mut line) = (Requests::default(), Vec::new());
+            while at < start + part {
+                line.clear();
+                match file.read_until(b'\n', &mut line).expect("it is read") {
+                    0 => break,
+                    read => at += read as u64,
+                }
+                table.add(line.trim_ascii_end());
+            }
+            table
+        };
+        let workers = (0..size).step_by(part as usize).map(|start| scope.spawn(move || work(start)));
+        let workers: Vec<_> = workers.collect();
+        one_table(workers.into_iter().map(|worker| worker.join().expect("it does not panic")).collect())
+    })
+}
+
+type Peer = (&'static str, bool, fn(&Path) -> Requests);
+
+const PEERS: [Peer; 7] = [
+    ("a flow of blocks: the program", true, by_blocks),
+    ("a flow of lines, cut out of blocks in the lanes", true, by_lines_of_blocks),
+    ("a flow of lines from an iterator", true, by_lines),
+    ("rayon over blocks", false, by_rayon_of_blocks),
+    ("rayon over lines, all in memory", false, by_rayon_in_memory),
+    ("threads and a channel of blocks", false, by_threads_and_a_channel),
+    ("threads, a part of the file each", false, by_threads_with_a_part_each),
+];
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    let args = Args::parse();
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("access-{}.log", std::process::id()));
+    fs::write(&path, logs::log(7, args.megabytes * 1_000_000, 1000)).expect("there is room");
+    let expected = by_threads_with_a_part_each(&path).rows();
+    let rounds: Vec<Vec<f64>> = (0..args.rounds)
+        .map(|_| {
+            let measured = PEERS.iter().map(|(name, _, count)| {
+                let start = Instant::now();
+                let rows = count(&path).rows();
+                let took = start.elapsed().as_secs_f64();
+                assert!(rows == expected, "{name} finds something else");
+                took
+            });
+            measured.collect()
+        })
+        .collect();
+    fs::remove_file(&path).expect("it is there");
+    println!("peer\tmilliseconds\tratio_to_best");
+    for (peer, (name, ..)) in PEERS.iter().enumerate() {
+        let others = |round: &[f64]| {
+            let others = PEERS.iter().zip(round).filter(|((_, ours, _), _)| !ours);
+            others.map(|(_, took)| *took).fold(f64::INFINITY, f64::min)
+        };
+        let took = median(rounds.iter().map(|round| round[peer]).collect());
+        let ratio = median(rounds.iter().map(|round| round[peer] / others(round)).collect());
+        println!("{name}\t{:.0}\t{ratio:.2}", took * 1000.0);
+    }
+}
