@@ -4,10 +4,10 @@
 //! $ tail -f clicks.log | cargo run -p gen_stage_programs --bin live_sessions -- --gap 30 --lateness 10
 //! ```
 //!
-//! A line is `timestamp_ms user page`. A session is over when its user has done nothing for the gap: by the timestamps, or
-//! with `--by-arrival` by the clock. By timestamps, what comes late is still taken for the time of the lateness, and then
-//! the session is told once more; what is later than that is told on standard error. When nothing at all comes for the
-//! time of the gap, all sessions are over. So they are at the end of input, and after Ctrl-C.
+//! A line is `timestamp_ms user page`. A session is over when its user has done nothing for the gap: by the timestamps,
+//! or with `--by-arrival` by the clock. By timestamps, what comes late is still taken for the time of the lateness, and
+//! then the session is told once more; what is later than that is told on standard error. When nothing at all comes for
+//! the time of the gap, all sessions are over. So they are at the end of input, and after Ctrl-C.
 
 use clap::Parser;
 use futures::channel::mpsc;

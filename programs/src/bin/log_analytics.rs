@@ -6,8 +6,8 @@
 //!
 //! A line is `2026-11-28T19:03:23Z 10.0.0.7 GET /shop 200 17`; the last field is milliseconds. It prints
 //! `minute<TAB>path<TAB>requests<TAB>p95`, the most requests first: 95 % of these requests took at most so many
-//! milliseconds. Files whose names end in `.gz` are unpacked. What is no such line is counted. In memory, a request takes
-//! 4 bytes.
+//! milliseconds. Files whose names end in `.gz` are unpacked. What is no such line is counted. In memory, a request
+//! takes 4 bytes.
 
 use bstr::ByteSlice;
 use clap::Parser;

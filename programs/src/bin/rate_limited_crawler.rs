@@ -5,8 +5,8 @@
 //! ```
 //!
 //! It prints `url<TAB>bytes`. What fails in a way that may pass, by 429, by 5xx or without an answer, is tried again
-//! after a pause. Pages that are given up are in the file of dead letters, as `url<TAB>why`: to try these again, cut the
-//! first column and run it with that. The last line, on standard error, accounts for all pages of the list.
+//! after a pause. Pages that are given up are in the file of dead letters, as `url<TAB>why`: its first column is a list
+//! to be run again. The last line, on standard error, accounts for all pages of the list.
 
 use clap::Parser;
 use futures::{Sink, StreamExt};

@@ -1,5 +1,5 @@
-//! What is told at the end of input and at Ctrl-C. What is told when is a matter of the program's own tests, which have a
-//! clock that is paused.
+//! What is told at the end of input and at Ctrl-C. The program's own tests, whose clock is paused, say what is told at
+//! which time.
 
 use crate::process::Program;
 use std::io::Write;
