@@ -128,19 +128,24 @@ impl<K, O> Outstanding<K, O> {
         at
     }
 
-    fn rise(&mut self, at: usize, result: Result<O, ChildError>) -> (K, Result<O, ChildError>) {
+    /// Out of the way of those that no handle looks at.
+    #[cold]
+    fn leave_roll(&self, at: usize, result: &mut Result<O, ChildError>) {
         let was_cancelled = self.roll.as_ref().is_some_and(|roll| roll.leave(at));
-        let result = match result {
-            Err(ChildError::Aborted) if was_cancelled => Err(ChildError::Cancelled),
-            result => result,
-        };
+        if was_cancelled && matches!(result, Err(ChildError::Aborted)) {
+            *result = Err(ChildError::Cancelled);
+        }
+    }
+
+    #[inline]
+    fn rise(&mut self, at: usize) -> K {
         let seat = &mut self.seats[at];
         seat.task = None;
         let Some(key) = seat.key.take() else {
             unreachable!("a task tells one result, which is read once");
         };
         self.idle.push(at);
-        (key, result)
+        key
     }
 
     /// The next result.
@@ -152,15 +157,18 @@ impl<K, O> Outstanding<K, O> {
             if let Some(Order { line, done }) = &mut self.order {
                 if let Some((at, result)) = line.front().and_then(|at| Some((*at, done[*at].take()?))) {
                     line.pop_front();
-                    return Some(self.rise(at, result));
+                    return Some((self.rise(at), result));
                 }
             }
             if self.unread.is_empty() {
                 std::mem::swap(&mut self.unread, &mut self.results.lock().queue);
             }
-            let (at, result) = self.unread.pop_front()?;
+            let (at, mut result) = self.unread.pop_front()?;
+            if self.roll.is_some() {
+                self.leave_roll(at, &mut result);
+            }
             match &mut self.order {
-                None => return Some(self.rise(at, result)),
+                None => return Some((self.rise(at), result)),
                 Some(order) => order.done[at] = Some(result),
             }
         }
