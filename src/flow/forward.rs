@@ -47,20 +47,25 @@ impl<P> Flow<P> {
         Si: Sink<P::Item>,
     {
         let mut sink = pin!(sink);
-        let written = poll_fn(|cx| {
-            loop {
-                ready!(sink.as_mut().poll_ready(cx))?;
-                match Pin::new(&mut self).poll_next(cx) {
-                    Poll::Ready(Some(item)) => sink.as_mut().start_send(item)?,
-                    Poll::Ready(None) => return sink.as_mut().poll_close(cx),
-                    Poll::Pending => {
-                        ready!(sink.as_mut().poll_flush(cx))?;
-                        return Poll::Pending;
+        let written = async {
+            poll_fn(|cx| {
+                loop {
+                    ready!(sink.as_mut().poll_ready(cx))?;
+                    match Pin::new(&mut self).poll_next(cx) {
+                        Poll::Ready(Some(item)) => sink.as_mut().start_send(item)?,
+                        Poll::Ready(None) => return Poll::Ready(Ok(())),
+                        Poll::Pending => {
+                            ready!(sink.as_mut().poll_flush(cx))?;
+                            return Poll::Pending;
+                        }
                     }
                 }
-            }
-        });
-        let written = written.await;
+            })
+            .await?;
+            // Apart: a sink that is being closed is not asked whether it is ready.
+            poll_fn(|cx| sink.as_mut().poll_close(cx)).await
+        };
+        let written: Result<(), Si::Error> = written.await;
         if written.is_err() {
             self.launch.show_failed_sink();
         }

@@ -46,7 +46,8 @@ pub type NumberFlow = Flow<Source<StreamLane<NumberStream>>>;
 /// - the flow is dropped, and its source is not, at once;
 /// - the reader reads no more, and more is taken from the source than demand allows for: what the edges of the flow hold,
 ///   times what the model takes for one item, and 256 items more. An operator that yields nothing before its end may take
-///   all;
+///   all, and so may a flow with [`conflate`](Flow::conflate) or another by which the source goes on while the reader is
+///   slow;
 /// - `size_hint` says what does not come true.
 ///
 /// # Examples
@@ -140,8 +141,14 @@ where
     OperatorStory::new(plot, probe, made, model).tell(steps, ending, order).await
 }
 
+/// What lets the source go on while the reader is slow.
+const GOES_ON: [&str; 4] = ["conflate", "keep_newest", "sample", "debounce"];
+
 /// How many items the edges of a flow hold, and the hands of those that send on them.
 fn held_by(topology: &Topology) -> usize {
+    if topology.layers.iter().any(|layer| GOES_ON.contains(&layer.opened_by.name)) {
+        return usize::MAX;
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let lanes = |layer: &crate::flow::TopologyLayer| layer.lanes.unwrap_or(cores);
     let mut held = 0;

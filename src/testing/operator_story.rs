@@ -302,7 +302,8 @@ where
         let made = (self.model)((0..sample as u64).collect()).len();
         // Operators that drop items take more of them for the same output.
         let for_one = sample.div_ceil(made.clamp(1, sample)) + 1;
-        (self.came.len() + self.made.on_their_way + 1) * for_one + HELD
+        let waiting = self.made.on_their_way.saturating_add(self.came.len() + 1);
+        waiting.saturating_mul(for_one).saturating_add(HELD)
     }
 }
 

@@ -1,8 +1,8 @@
 //! A window would never be closed if its lane ended.
 //# 3
-//~ the layer of this flow is closed
-//~ after a `reduce` or a `window`
-//~ put it before these, or open the next layer first
+//~ is not `Bare`
+//~ needs a flow whose items come `Bare`
+//~ After a `window` comes a `reduce`
 
 use gen_stage::prelude::*;
 use gen_stage::window::Window;
