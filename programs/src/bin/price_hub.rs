@@ -9,13 +9,11 @@
 //! first. For a reader that does not keep up, the newest 1000 lines wait; it loses older ones, and a line `skipped N`
 //! says how many. After Ctrl-C, readers have 5 seconds to read what waits for them.
 
-use bytes::Bytes;
 use clap::Parser;
-use futures::StreamExt;
 use gen_stage::dispatch::{Broadcast, Selector};
 use gen_stage::prelude::*;
 use gen_stage::stage::{Output, ProducerHandle, Reply, StageError};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -88,34 +86,27 @@ async fn publish(from: tcp::OwnedReadHalf, hub: &Hub) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sends prices to a connection. It takes what the hub sends at any time, so that its reader slows no other.
+/// Sends prices to a connection. Its subscription loses prices when it is slow, and so slows no other.
 async fn deliver(mut to: tcp::OwnedWriteHalf, hub: &Hub, keep: usize) -> Result<(), Failure> {
     // First the subscription: what changes between the two comes twice, and is not missed.
-    let mut prices = hub.subscribe().await?;
-    let mut waiting = VecDeque::from(hub.call(Message::Last).await?);
-    let known = waiting.iter().map(|(number, _)| *number).max();
-    let (mut skipped, mut ended, mut text) = (0, false, Bytes::new());
-    loop {
-        if text.is_empty() {
-            let note = if skipped > 0 { format!("skipped {skipped}\n") } else { String::new() };
-            skipped = 0;
-            text = waiting.drain(..).fold(note, |text, (_, line)| text + &line).into();
-        }
-        if text.is_empty() && ended {
-            return Ok(());
-        }
-        tokio::select! {
-            written = to.write_all_buf(&mut text), if !text.is_empty() => written?,
-            price = prices.next(), if !ended => {
-                ended = price.is_none();
-                waiting.extend(price.filter(|price| Some(price.0) > known));
-                if waiting.len() > keep {
-                    waiting.pop_front();
-                    skipped += 1;
-                }
+    let mut prices = hub.subscribe().keep_newest(keep).await?;
+    let first = hub.call(Message::Last).await?;
+    let known = first.iter().map(|(number, _)| *number).max().unwrap_or(0);
+    let (mut last, mut batch) = (known, Some(first));
+    while let Some(prices_now) = batch {
+        let mut text = String::new();
+        for (number, line) in prices_now {
+            if number > last + 1 {
+                text += &format!("skipped {}\n", number - last - 1);
             }
+            last = last.max(number);
+            text += &line;
         }
+        to.write_all(text.as_bytes()).await?;
+        batch = prices.next_batch().await;
+        batch.iter_mut().for_each(|batch| batch.retain(|(number, _)| *number > known));
     }
+    Ok(())
 }
 
 async fn serve(socket: TcpStream, hub: Hub, keep: usize) -> Result<(), Failure> {

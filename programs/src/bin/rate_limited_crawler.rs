@@ -10,18 +10,15 @@
 
 use clap::Parser;
 use futures::{Sink, StreamExt};
-use gen_stage::flow::Retry;
+use gen_stage::flow::{Retry, Throttle};
 use gen_stage::prelude::*;
 use reqwest::{Client, StatusCode};
 use std::error::Error;
 use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::fs::{self, File};
-use tokio::sync::Mutex;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::codec::{FramedWrite, LinesCodec};
 
 /// Fetches the pages of a list, at a rate.
@@ -44,23 +41,6 @@ struct Args {
     /// Where the pages go that were given up.
     #[arg(long, default_value = "dead_letters.tsv")]
     dead_letters: PathBuf,
-}
-
-/// A rate that all clones share.
-#[derive(Clone)]
-struct Rate(Arc<Mutex<Interval>>);
-
-impl Rate {
-    fn per_second(requests: u32) -> Self {
-        let mut interval = interval(Duration::from_secs(1) / requests);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self(Arc::new(Mutex::new(interval)))
-    }
-
-    /// Waits until the next request may begin.
-    async fn acquire(&self) {
-        self.0.lock().await.tick().await;
-    }
 }
 
 /// Why there is no page.
@@ -94,7 +74,8 @@ fn crawl<Fut>(
 where
     Fut: Future<Output = Result<usize, Failure>> + Send + 'static,
 {
-    let rate = Rate::per_second(args.per_second);
+    // Clones are one rate. Without a burst, requests are evenly apart.
+    let rate = Throttle::per_second(args.per_second.into()).burst(1);
     let attempt = move |url: String| {
         let (rate, fetched) = (rate.clone(), fetch(url.clone()));
         async move {
