@@ -32,7 +32,7 @@ impl PartFile {
             }
             own.push(format!("{}.{}.part", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
             let own = path.with_file_name(own);
-            match File::create_new(&own) {
+            match create(&own, path) {
                 Ok(file) => return Ok(Self { file: Some(file), path: own }),
                 // Left there by another process that was killed.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -73,6 +73,23 @@ impl Drop for PartFile {
     }
 }
 
+/// Creates a part of what is to be at `path`. If there is a file already, the part may be read by those that may read it.
+#[cfg(unix)]
+fn create(own: &Path, path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    if let Ok(replaced) = fs::metadata(path) {
+        options.mode(replaced.permissions().mode() & 0o777);
+    }
+    options.open(own)
+}
+
+#[cfg(not(unix))]
+fn create(own: &Path, _: &Path) -> io::Result<File> {
+    File::create_new(own)
+}
+
 /// Brings to the disk that the file is there: its name is in its folder, which is a file too.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
@@ -88,6 +105,22 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_replaces_a_secret_file_is_secret_while_it_is_written() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = std::env::temp_dir().join(format!("gen_stage-secret-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("file");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let part = PartFile::begin(&path).unwrap();
+        assert_eq!(fs::metadata(&part.path).unwrap().permissions().mode() & 0o777, 0o600);
+        part.finish(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn what_cannot_be_written_is_told_with_its_name_and_removed() {

@@ -154,7 +154,8 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     ///
     /// # Demand
     /// The producer sends it all there is, whether or not it asks. Of what waits it gets as much as it asks for, at the
-    /// moment when it reads: with `keep_newest(1)` that is the last item, as from tokio's `watch`. Without other
+    /// moment when it reads: with `keep_newest(1)` that is the last item, as from tokio's `watch`. When the producer has
+    /// ended, or the subscription was cancelled, the rest of what waits comes without being asked for. Without other
     /// subscriptions that ask, the producer runs as fast as it can.
     ///
     /// Meant for a [`Broadcast`](crate::dispatch::Broadcast), or a [`Partition`](crate::dispatch::Partition). By demand,

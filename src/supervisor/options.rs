@@ -77,7 +77,8 @@ where
     /// Restarts a child only if `when` says so of its outcome; by default each that [`restart`](Self::restart) says.
     ///
     /// `when` is called for each end that leads to a restart by that rule, and for each attempt to start again that
-    /// failed. A child that is not restarted is gone with the outcome it has. Restarts on request are always made.
+    /// failed; so with [`Restart::Temporary`], the default, for none. A child that is not restarted is gone with the outcome
+    /// it has. Restarts on request are always made.
     ///
     /// # Panics
     /// When the supervisor is already used. If `when` panics, the child has panicked, and is not restarted.

@@ -110,9 +110,13 @@ impl SupervisorShared {
 
     /// Whether a child with this outcome may be restarted, and its outcome: a panic of what users say about that is one of
     /// the child.
-    fn judge(&self, outcome: &Outcome) -> (bool, Outcome) {
+    fn judge(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> (bool, Outcome) {
         let judged = match &self.rules.restart_when {
-            Some(when) if outcome.is_restarted(self.rules.restart) => {
+            // Of a child that is being stopped, or restarted on request, it is not asked.
+            Some(when)
+                if outcome.is_restarted(self.rules.restart)
+                    && self.with(|registry| registry.goes_by_rule(id)) =>
+            {
                 catch_unwind(AssertUnwindSafe(|| when(outcome)))
             }
             _ => Ok(true),
@@ -125,7 +129,7 @@ impl SupervisorShared {
 
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
-        let (again, outcome) = &self.judge(outcome);
+        let (again, outcome) = &self.judge(id, outcome);
         // Before its end, which takes the name away. A child that completes has none to be told.
         let label = match outcome {
             Outcome::Failed(_) | Outcome::Panicked(_) => self.with(|registry| registry.label_of(id)),
@@ -145,7 +149,7 @@ impl SupervisorShared {
 
     /// The same for a child that could not be restarted.
     pub(super) fn restart_failed(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
-        let (again, outcome) = &self.judge(outcome);
+        let (again, outcome) = &self.judge(id, outcome);
         let (label, next) = self.with(|registry| {
             let label = registry.label_of(id);
             if !registry.may_restart(id) {

@@ -155,10 +155,11 @@ impl<T, K: Windowing<T>> WindowingLane<T, K> {
         }
         self.call("on_time", |kind, windows| kind.on_time(now, windows))?;
         self.pass("on_time")?;
+        // What is over may be closed by `close_next` only.
+        self.close_due()?;
         keep(self.kind.deadline().is_none_or(|at| at > now), || {
             "after `on_time`, the deadline is not later than that time".into()
-        })?;
-        self.close_due()
+        })
     }
 
     fn finish(&mut self) -> Kept {

@@ -114,6 +114,9 @@ pub trait Windowing<T> {
     }
 
     /// The time of [`deadline`](Windowing::deadline) has come.
+    ///
+    /// After it, [`close_next`](Windowing::close_next) is called until it answers `false`. Then the deadline is later than
+    /// `now`.
     fn on_time(&mut self, now: Instant, windows: &mut OpenWindows<Self::Id>) {
         let _ = (now, windows);
     }

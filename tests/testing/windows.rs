@@ -26,6 +26,8 @@ fn ours_keep_their_contract() {
     check_windowing(|| fixed().allowed_lateness_by_clock(SECOND), times);
     check_windowing(|| Window::sliding(SECOND, SECOND / 5, |time: &i64| *time), times);
     check_windowing(|| Window::session(SECOND, |time: &i64| time % 60, |time| *time), times);
+    check_windowing(|| Window::fixed_by_clock(SECOND), times);
+    check_windowing(|| Window::session_by_clock(SECOND, |time: &i64| time % 60), times);
 }
 
 /// What the kind does wrong.

@@ -10,7 +10,8 @@ use std::time::Duration;
 /// A rate and a burst: how many items pass in a time, and how many at once. Clones are one throttle.
 ///
 /// It is a bucket of tokens, full at the start. Tokens come in at the rate while there is room; each item takes out
-/// what it costs, by default 1. In any span of time, at most the burst passes, plus what the rate gives in that span.
+/// what it costs, by default 1. In any span of time, at most the burst passes, plus what the rate gives in that span. When
+/// a runtime was held up, what came due meanwhile passes at once, as if its timers had been on time.
 ///
 /// Flows that were given clones of one throttle share its rate, by [`throttle`](crate::Flow::throttle); so do futures,
 /// by [`acquire`](Throttle::acquire). All of them are served in the order in which they come. It goes by tokio's clock.

@@ -81,6 +81,12 @@ impl Registry {
         Next::Gone
     }
 
+    /// Whether it goes by the rule for restarts what a child does that has ended: it is not being stopped, and no restart of
+    /// it was asked for.
+    pub(in crate::supervisor) fn goes_by_rule(&mut self, id: ChildId) -> bool {
+        self.get(id).is_some_and(|slot| !slot.wanted && slot.state != ChildState::Stopping)
+    }
+
     /// A child has ended. `again`: it may be restarted.
     pub(in crate::supervisor) fn ended(
         &mut self,
