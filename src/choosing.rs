@@ -8,7 +8,7 @@
 //! | several readers of the same items, or readers that come and go while it runs | [stages](crate::stage) |
 //! | work that keeps a state of its own, and is asked for it while it runs | a [stage](crate::stage) |
 //! | a job for each item, which may fail alone, be tried again, or be stopped alone | a [`DynamicSupervisor`](crate::supervisor::DynamicSupervisor) |
-//! | a job for each item, whose result is wanted | [`supervised`](crate::supervisor::StreamSupervised::supervised); [`map_async`](crate::Flow::map_async) if a panic in one of them is to end all |
+//! | a job for each item, with a result that is wanted | [`supervised`](crate::supervisor::StreamSupervised::supervised); [`map_async`](crate::Flow::map_async) if a panic in one of them is to end all |
 //!
 //! They go together: a flow [reads stages](crate::Flow::from_stages), [becomes one](crate::Flow::into_stage), or
 //! [passes through some](crate::Flow::through_stages); a supervisor is a `Sink` for any stream, also for a flow.
@@ -22,7 +22,7 @@
 //! | the work | operator |
 //! |---|---|
 //! | computes | [`map`](crate::Flow::map), [`filter_map`](crate::Flow::filter_map), [`flat_map`](crate::Flow::flat_map) |
-//! | awaits | [`map_async`](crate::Flow::map_async), with at most so many in flight; [`then`](crate::Flow::then), one after the other in each lane |
+//! | awaits | [`map_async`](crate::Flow::map_async), with a bound on how many are in flight; [`then`](crate::Flow::then), one after the other in each lane |
 //! | blocks its thread: a database without async, a system call, long compression | [`map_blocking`](crate::Flow::map_blocking) |
 //! | may fail | [`try_map`](crate::Flow::try_map), [`try_map_async`](crate::Flow::try_map_async), and then [`try_collect`](crate::Flow::try_collect), [`dead_letters`](crate::Flow::dead_letters) or [`skip_errors`](crate::Flow::skip_errors) |
 //! | may fail, and succeed when it is tried again | [`Retry`](crate::flow::Retry), with [`Throttle::acquire`](crate::flow::Throttle::acquire) if attempts are to keep a rate |
@@ -47,9 +47,9 @@
 //! ```
 //!
 //! # In which order
-//! Items come out as lanes are done with them. If the order matters,
+//! Items come out as lanes are done with them, unless their order is kept:
 //!
-//! | to whom | then |
+//! | the order matters to | take |
 //! |---|---|
 //! | the reader | [`ordered`](crate::Flow::ordered): all of the work runs in parallel, and comes out as it went in |
 //! | each user, account or device, and not across them | [`partition_by`](crate::Flow::partition_by) right after the source, and the work after that |
@@ -87,9 +87,9 @@
 //! ```
 //!
 //! # By time
-//! A stream without an end is brought together in [windows](crate::window): so much time by the clock, or by a time that
-//! items carry, so many items, or as long as a user is active. [`with_window`](crate::Flow::with_window) names the window
-//! beside its result.
+//! A stream without an end is brought together in [windows](crate::window): of a length of time, by the clock or by a
+//! time that items carry; of a number of items; or of as long as a user is active.
+//! [`with_window`](crate::Flow::with_window) names the window beside its result.
 //! ```
 //! use gen_stage::prelude::*;
 //! use std::time::Duration;
@@ -119,9 +119,10 @@
 //! | what a slow reader gets | [`keep_newest`](crate::Flow::keep_newest), [`conflate`](crate::Flow::conflate), [`sample`](crate::Flow::sample), [`debounce`](crate::Flow::debounce): the source goes on, and the reader gets less |
 //!
 //! # Several readers
-//! A stage gives each item to one of its readers, to all, or to the one that its key says: the [dispatcher](crate::dispatch)
-//! decides. Readers subscribe at any time, and leave at any time. The slowest sets the pace, unless it subscribes with
-//! [`keep_newest`](crate::stage::Subscribe::keep_newest): then it loses items, and holds up none.
+//! A stage gives each item to one of its readers, to all, or to the one that its key says: the
+//! [dispatcher](crate::dispatch) decides. Readers subscribe at any time, and leave at any time. The slowest sets the
+//! pace, unless it subscribes with [`keep_newest`](crate::stage::Subscribe::keep_newest): then it loses items, and
+//! holds up none.
 //! ```
 //! use futures::StreamExt;
 //! use gen_stage::dispatch::Broadcast;
@@ -152,9 +153,9 @@
 //! See [`supervisor`](crate::supervisor) for restarts, deadlines, events and reports.
 //!
 //! # To the end
-//! [`start`](crate::Flow::start) runs a flow in the background. Its handle, like those of stages and supervisors, drains
-//! it, shuts it down or aborts it: [`ends`](crate::ends) has all words in one table, and what to do about channels.
-//! [`stop_when`](crate::Flow::stop_when) ends it by a token, for Ctrl-C.
+//! [`start`](crate::Flow::start) runs a flow in the background. Its handle, like those of stages and supervisors,
+//! drains it, shuts it down or aborts it: [`ends`](crate::ends) has all words in one table, and what to do about
+//! channels. [`stop_when`](crate::Flow::stop_when) ends it by a token, for Ctrl-C.
 //!
 //! # Programs to copy
 //! Each is one file with its test, in the folder `programs` of the repository:
@@ -170,5 +171,5 @@
 //! Shorter ones, each for one thing, are in `examples`; the README lists them.
 //!
 //! # And then
-//! See it run by a [monitor](crate::Flow::monitor). Test it with the module `testing`, of the feature of that name. What
-//! you know from elsewhere has its own pages: [`coming_from`](crate::coming_from).
+//! See it run by a [monitor](crate::Flow::monitor). Test it with the module `testing`, of the feature of that name.
+//! What you know from elsewhere has its own pages: [`coming_from`](crate::coming_from).

@@ -18,8 +18,8 @@
 //!   discarded. A callback that never returns holds up all but `abort`: put a time limit around `shutdown`, `finish`
 //!   and `drain`.
 //! - **Supervisors**: a [`SupervisorHandle`](crate::supervisor::SupervisorHandle), or a token
-//!   ([`stop_when`](crate::supervisor::DynamicSupervisor::stop_when)), which shuts down. Its input is items and requests. A
-//!   child is stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
+//!   ([`stop_when`](crate::supervisor::DynamicSupervisor::stop_when)), which shuts down. Its input is items and
+//!   requests. A child is stopped by its [rule](crate::supervisor::Shutdown), which has a deadline of its own. The
 //!   [report](crate::supervisor::SupervisorReport) accounts for every item.
 //! - **Dropping the last handle** aborts a flow, a supervisor that was made by `into_handle`, and a stage to which
 //!   there is no subscription either. The futures of a flow's `wait`, `drain` and `shutdown` keep it alive, too.

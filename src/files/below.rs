@@ -50,7 +50,8 @@ use std::task::{Context, Poll, ready};
 /// use std::path::PathBuf;
 ///
 /// # tokio_test::block_on(async {
-/// let texts = files_below("src/files").flow().map_blocking(4, |path: std::io::Result<PathBuf>| std::fs::read_to_string(path?));
+/// let read = |path: std::io::Result<PathBuf>| std::fs::read_to_string(path?);
+/// let texts = files_below("src/files").flow().map_blocking(4, read);
 /// let lengths: Vec<usize> = texts.map_ok(|text: String| text.lines().count()).try_collect().await?;
 /// assert!(lengths.iter().sum::<usize>() > 100);
 /// # Ok::<(), std::io::Error>(())

@@ -31,6 +31,9 @@ use std::task::{Context, Poll, ready};
 /// # Cancel safety
 /// Dropping a future that waits for the next block loses nothing.
 ///
+/// # Drop
+/// The file that is open is closed. A read that has begun is done first, on its thread; what it read is dropped.
+///
 /// # Examples
 /// ```
 /// use gen_stage::blocks::Block;

@@ -11,8 +11,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 pub(super) struct FileReader {
     place: FilePlace,
     most: usize,
-    /// What was read, of which so much was taken.
+    /// What was read last.
     piece: Vec<u8>,
+    /// How many bytes of it were taken.
     taken: usize,
 }
 

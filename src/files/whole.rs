@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 ///
 /// # Demand
 /// Takes items until [`size`](WholeFile::size) bytes wait, and more when these are being written. In memory are at most
-/// twice so many bytes, and two items.
+/// twice `size` bytes, and two items.
 ///
 /// # Errors
 /// The first error ends the sink: the file is removed, what was at the path stays, and all calls after it answer with

@@ -23,8 +23,8 @@ impl Bucket {
 
     /// The time from which on what costs `cost` tokens may pass.
     ///
-    /// A cost above what the bucket holds waits until it is full. After a [`take`](Self::take) the time is never earlier
-    /// than before it.
+    /// A cost above what the bucket holds waits until it is full. After a [`take`](Self::take) the time is never
+    /// earlier than before it.
     pub(super) fn due(&self, now: u64, cost: u64) -> u64 {
         let missing = self.burst - u128::from(cost).min(self.burst);
         let at = self.full_from(now).saturating_sub(missing.saturating_mul(self.per)).div_ceil(self.amount);
@@ -53,7 +53,7 @@ impl Bucket {
         self.full = self.full.saturating_sub(by);
     }
 
-    /// In how long so many tokens come, in the units of the bucket.
+    /// How long it takes for `cost` tokens to come in, in the units of the bucket.
     pub(super) fn worth(&self, cost: u64) -> u128 {
         u128::from(cost).saturating_mul(self.per)
     }

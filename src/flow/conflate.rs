@@ -12,15 +12,15 @@ use std::task::{Context, Poll};
 impl<P> Flow<P> {
     /// Folds items into one that waits, as long as none is wanted; loses nothing that `f` keeps.
     ///
-    /// Opens a layer of one lane. While the next layer or the reader is quick, items pass as they are. When it is slow, an
-    /// item waits for it, and `f` adds each item that comes meanwhile to the one that waits. To begin with something
+    /// Opens a layer of one lane. While the next layer or the reader is quick, items pass as they are. When it is slow,
+    /// an item waits for it, and `f` adds each item that comes meanwhile to the one that waits. To begin with something
     /// else than an item, for example a vector or a table by key, `map` before it.
     ///
     /// # Demand
-    /// From the first ask on, items are taken whether or not any is wanted. This layer holds one item, of the size that `f` makes of it.
-    /// [`demand`](Flow::demand) after it sets how many items may be on their way to its lane, and, if it is the last layer,
-    /// from there to the reader. To these nothing is added any more; so it is 1 and 0 here, unless set. With other
-    /// [`lanes`](Flow::lanes), these share the items, each with such a demand.
+    /// From the first ask on, items are taken whether or not any is wanted. This layer holds one item, of the size that
+    /// `f` makes of it. [`demand`](Flow::demand) after it sets how many items may be on their way to its lane, and, if
+    /// it is the last layer, from there to the reader. To these nothing is added any more; so it is 1 and 0 here,
+    /// unless set. With other [`lanes`](Flow::lanes), these share the items, each with such a demand.
     ///
     /// # Ordering
     /// In the order of the lane above, or, if there are several, in that in which their items come. After it,

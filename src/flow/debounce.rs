@@ -12,16 +12,16 @@ use tokio::time::Instant;
 impl<P> Flow<P> {
     /// Passes an item on when no other has come for `silence` after it, and drops those that others followed sooner.
     ///
-    /// Opens a layer of one lane. `silence`, above 0, is measured by tokio's clock from when an item comes to this layer.
-    /// At the end of the input the last item comes out at once. How many were dropped is told by
+    /// Opens a layer of one lane. `silence`, above 0, is measured by tokio's clock from when an item comes to this
+    /// layer. At the end of the input the last item comes out at once. How many were dropped is told by
     /// [`replaced`](Flow::replaced), and by monitors and reports.
     ///
     /// While items never pause for so long, none comes out: see [`sample`](Flow::sample) for one in a period.
     ///
     /// # Demand
-    /// From the first ask on, items are taken whether or not any is wanted. This layer holds one item: when none is wanted at the end of a
-    /// silence, the item waits, and gives way to the next that comes. For [`demand`](Flow::demand) and
-    /// [`lanes`](Flow::lanes) see [`keep_newest`](Flow::keep_newest).
+    /// From the first ask on, items are taken whether or not any is wanted. This layer holds one item: when none is
+    /// wanted at the end of a silence, the item waits, and gives way to the next that comes. For
+    /// [`demand`](Flow::demand) and [`lanes`](Flow::lanes) see [`keep_newest`](Flow::keep_newest).
     ///
     /// # Ordering
     /// As for [`conflate`](Flow::conflate): what comes out is in order, with gaps. With several lanes above, silence is

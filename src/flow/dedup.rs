@@ -7,8 +7,8 @@ use std::fmt;
 impl<P> Flow<P> {
     /// Drops an item that equals the one before it in its lane, and passes the others on at once.
     ///
-    /// Which item comes before which is known in one [lane](Flow::lanes) only: set one, for the order of the source. With
-    /// several, a lane compares those of the items that it happens to get. For the changes of each key, see
+    /// Which item comes before which is known in one [lane](Flow::lanes) only: set one, for the order of the source.
+    /// With several, a lane compares those of the items that it happens to get. For the changes of each key, see
     /// [`dedup_by`](Flow::dedup_by).
     ///
     /// A lane keeps a clone of the last item that passed. To drop all items that came before at any time, use
@@ -45,8 +45,8 @@ impl<P> Flow<P> {
     /// Drops an item whose key equals that of the item before it in its lane, and passes the others on at once.
     ///
     /// For the order of the source, set one [lane](Flow::lanes). After [`partition_by`](Flow::partition_by), a lane has
-    /// items of several keys among each other, and each of them is compared with the one just before it, of whatever key.
-    /// For the changes of each key, keep the last of each, as in the second example.
+    /// items of several keys among each other, and each of them is compared with the one just before it, of whatever
+    /// key. For the changes of each key, keep the last of each, as in the second example.
     ///
     /// A lane keeps the key of the last item that passed.
     ///

@@ -12,12 +12,12 @@ impl<P> Flow<P> {
     /// Makes a pair of each item, with its number: from 0 without gaps over all lanes together, the place in the source
     /// right after one or in one lane, and in the order in which items come everywhere else.
     ///
-    /// For "right after a source" see [`take`](Flow::take). Everywhere else the lanes share a counter, one atomic operation
-    /// per item.
+    /// For "right after a source" see [`take`](Flow::take). Everywhere else the lanes share a counter, one atomic
+    /// operation per item.
     ///
     /// # Ordering
-    /// Each lane keeps its order, and numbers grow in each lane; [`ordered`](Flow::ordered) can follow. For the numbers of
-    /// a source that is no single stream or iterator, or after other operators, put `ordered` before it.
+    /// Each lane keeps its order, and numbers grow in each lane; [`ordered`](Flow::ordered) can follow. For the numbers
+    /// of a source that is no single stream or iterator, or after other operators, put `ordered` before it.
     ///
     /// # Examples
     /// ```

@@ -17,8 +17,8 @@ impl<P> Flow<P> {
     /// A sink that is not ready stops the lanes, once as many items wait as were asked for, and they stop the source.
     ///
     /// # Errors
-    /// The first error of the sink, which ends the flow. A [`monitor`](Flow::monitor) says that the sink failed, and after
-    /// which layer it was.
+    /// The first error of the sink, which ends the flow. A [`monitor`](Flow::monitor) says that the sink failed, and
+    /// after which layer it was.
     ///
     /// # Panics
     /// Like every reader of a [`Flow`].

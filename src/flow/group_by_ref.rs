@@ -74,6 +74,9 @@ impl<P> Flow<P> {
     /// let words = ["a", "b", "a"].map(String::from);
     /// let counts = Flow::from_iter(words).partition().count_by(|word| word.as_str());
     /// ```
+    ///
+    /// # Source
+    /// None in Flow: its users count in `Flow.reduce/3`, with `Map.update/4`.
     #[track_caller]
     pub fn count_by_ref<K, F>(self, key: F) -> Flow<Reduce<P, CountingByRef<K, F>>>
     where
@@ -97,7 +100,8 @@ impl<P> Flow<P> {
     /// struct Sale { seller: String, price: u32 }
     ///
     /// # tokio_test::block_on(async {
-    /// let sales = [("anna", 3), ("bert", 5), ("anna", 4)].map(|(seller, price)| Sale { seller: seller.into(), price });
+    /// let sales = [("anna", 3), ("bert", 5), ("anna", 4)];
+    /// let sales = sales.map(|(seller, price)| Sale { seller: seller.into(), price });
     /// let sums: HashMap<String, u32> = Flow::from_iter(sales)
     ///     .partition_by_ref(|sale| &sale.seller)
     ///     .sum_by_ref(|sale| (&sale.seller, sale.price))
@@ -106,6 +110,9 @@ impl<P> Flow<P> {
     /// assert_eq!(sums["anna"], 7);
     /// # });
     /// ```
+    ///
+    /// # Source
+    /// None in Flow: its users add up in `Flow.reduce/3`, with `Map.update/4`.
     #[track_caller]
     pub fn sum_by_ref<K, V, F>(self, pair: F) -> Flow<Reduce<P, SummingByRef<K, V, F>>>
     where

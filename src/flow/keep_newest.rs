@@ -10,19 +10,23 @@ use std::task::{Context, Poll};
 impl<P> Flow<P> {
     /// Keeps the `n` newest items that came while none was wanted, at least 1, and drops the older ones.
     ///
-    /// Opens a layer of one lane. While the next layer or the reader is quick, all items pass. When it is slow, up to `n`
-    /// items wait for it; each that comes when `n` are there takes the place of the oldest. How many were dropped so is
-    /// told by [`replaced`](Flow::replaced), and by monitors and reports.
+    /// Opens a layer of one lane. While the next layer or the reader is quick, all items pass. When it is slow, up to
+    /// `n` items wait for it; each that comes when `n` are there takes the place of the oldest. How many were dropped
+    /// so is told by [`replaced`](Flow::replaced), and by monitors and reports.
+    ///
+    /// A subscription to a stage has a [`keep_newest`](crate::stage::Subscribe::keep_newest) with another bound: there
+    /// at most `n` items wait in all, here `n` wait in front of the layer, besides those that its demand has let
+    /// through.
     ///
     /// # Demand
     /// From the first ask on, items are taken whether or not any is wanted. This layer holds `n` items.
-    /// [`demand`](Flow::demand) after it sets how many items may be on their way to its lane, and, if it is the last layer,
-    /// from there to the reader. These are not dropped any more, however old they get; so it is 1 and 0 here, unless set.
-    /// With other [`lanes`](Flow::lanes), these share the items, each with such a demand.
+    /// [`demand`](Flow::demand) after it sets how many items may be on their way to its lane, and, if it is the last
+    /// layer, from there to the reader. These are not dropped any more, however old they get; so it is 1 and 0 here,
+    /// unless set. With other [`lanes`](Flow::lanes), these share the items, each with such a demand.
     ///
     /// # Ordering
-    /// As for [`conflate`](Flow::conflate): what comes out is in order, with gaps. The last `n` items of the input always
-    /// come out.
+    /// As for [`conflate`](Flow::conflate): what comes out is in order, with gaps. The last `n` items of the input
+    /// always come out.
     ///
     /// # Panics
     /// When `n` is 0.

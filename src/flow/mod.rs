@@ -137,8 +137,8 @@
 //! ```
 //!
 //! # Time-outs
-//! There is no operator for them. A limit of time belongs where it is known what may take so long, and what is there for
-//! a future or a `Stream` works as it is:
+//! There is no operator for them. A limit of time belongs where it is known what may take so long, and what is there
+//! for a future or a `Stream` works as it is:
 //!
 //! | what may take so long | write |
 //! |---|---|
@@ -148,8 +148,8 @@
 //! | the rest of a batch | [`within`](Flow::within) |
 //! | the end of a flow that is shut down | [`FlowHandle::shutdown`] |
 //!
-//! In a lane, between operators, a silence says nothing: items are shared by demand or by key, so a lane may have none for
-//! long while the others are busy.
+//! In a lane, between operators, a silence says nothing: items are shared by demand or by key, so a lane may have none
+//! for long while the others are busy.
 //! ```
 //! use gen_stage::prelude::*;
 //! use std::sync::Arc;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
-/// Looks at a flow from outside; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps counters alive,
-/// and no items.
+/// Looks at a flow from outside; made by [`Flow::monitor`](crate::Flow::monitor). Cheap to clone. It keeps counters
+/// alive, and no items.
 ///
 /// # Examples
 /// See [`Flow::monitor`](crate::Flow::monitor).
@@ -37,17 +37,21 @@ impl Monitor {
         self.0.get().map_or(0, |shown| shown.losses.late())
     }
 
-    /// How many items gave way to newer ones while they were held, so far; see [`Flow::replaced`](crate::Flow::replaced).
+    /// How many items gave way to newer ones while they were held, so far; see
+    /// [`Flow::replaced`](crate::Flow::replaced).
+    ///
+    /// # Examples
+    /// See [`Flow::replaced`](crate::Flow::replaced).
     #[must_use]
     pub fn replaced(&self) -> u64 {
         self.0.get().map_or(0, |shown| shown.losses.replaced())
     }
 
-    /// What each lane has taken and sent so far, what waits on its way, and what lanes did with their time since the first
-    /// call of this after the flow has started.
+    /// What each lane has taken and sent so far, what waits on its way, and what lanes did with their time since the
+    /// first call of this after the flow has started.
     ///
-    /// Until somebody looks, nothing is timed. From then on a lane looks at tokio's clock when it is polled; one whose turns
-    /// take less than 50 microseconds does so in one turn of 128, and its times are an estimate.
+    /// Until somebody looks, nothing is timed. From then on a lane looks at tokio's clock when it is polled; one whose
+    /// turns take less than 50 microseconds does so in one turn of 128, and its times are an estimate.
     ///
     /// # Examples
     /// ```
@@ -184,8 +188,8 @@ impl Launch {
         Topology { name: self.name.clone(), ..self.topology.clone() }
     }
 
-    /// The launch of two flows that have become one, with the topology of the first. If both name a runtime, or themselves, that of
-    /// `self` counts.
+    /// The launch of two flows that have become one, with the topology of the first. If both name a runtime, or
+    /// themselves, that of `self` counts.
     pub(super) fn with(mut self, other: Self) -> Self {
         self.monitors.extend(other.monitors);
         Self {

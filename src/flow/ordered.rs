@@ -54,8 +54,9 @@ impl<P> Flow<P> {
     /// until the batch is full, or for the time of [`within`](Flow::within).
     ///
     /// # Ordering
-    /// That of the source, over all lanes. A lane that ends early, as with [`scan`](Flow::scan) or [`take`](Flow::take),
-    /// has items that never come; what comes after these waits until every other lane has got beyond them.
+    /// That of the source, over all lanes. A lane that ends early, as with [`scan`](Flow::scan) or
+    /// [`take`](Flow::take), has items that never come; what comes after these waits until every other lane has got
+    /// beyond them.
     ///
     /// # Examples
     /// ```

@@ -55,8 +55,8 @@ impl<P> Flow<P> {
 
     /// Sends each item to the lane that the hash of its key says, so that items with equal keys meet in one lane.
     ///
-    /// For a key that is a part of the item, `|click| &click.user`, see [`partition_by_ref`](Flow::partition_by_ref): here
-    /// the compiler says of such a function that a lifetime may not live long enough.
+    /// For a key that is a part of the item, `|click| &click.user`, see [`partition_by_ref`](Flow::partition_by_ref):
+    /// here the compiler says of such a function that a lifetime may not live long enough.
     ///
     /// # Panics
     /// A panic in `key` ends the flow with that panic.

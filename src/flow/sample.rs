@@ -12,14 +12,14 @@ use tokio::time::Instant;
 impl<P> Flow<P> {
     /// Passes on the newest item each time `period` is over, and drops the others; nothing when none has come.
     ///
-    /// Opens a layer of one lane. Periods, above 0, follow each other from when the flow starts, by tokio's clock. At the
-    /// end of the input the newest item comes out at once. How many were dropped is told by
+    /// Opens a layer of one lane. Periods, above 0, follow each other from when the flow starts, by tokio's clock. At
+    /// the end of the input the newest item comes out at once. How many were dropped is told by
     /// [`replaced`](Flow::replaced), and by monitors and reports.
     ///
     /// # Demand
-    /// From the first ask on, items are taken whether or not any is wanted. This layer holds one item. When none is wanted as a period ends,
-    /// the newest goes out as soon as one is wanted. For [`demand`](Flow::demand) and [`lanes`](Flow::lanes) see
-    /// [`keep_newest`](Flow::keep_newest).
+    /// From the first ask on, items are taken whether or not any is wanted. This layer holds one item. When none is
+    /// wanted as a period ends, the newest goes out as soon as one is wanted. For [`demand`](Flow::demand) and
+    /// [`lanes`](Flow::lanes) see [`keep_newest`](Flow::keep_newest).
     ///
     /// # Ordering
     /// As for [`conflate`](Flow::conflate): what comes out is in order, with gaps.

@@ -17,17 +17,16 @@ impl<P: Layered, I, F> Layered for Scan<P, I, F> {
 }
 
 impl<P> Flow<P> {
-    /// Makes an item of each item and a state that the lane keeps: as long as `f` returns one, for with `None` that lane
-    /// ends.
+    /// Makes an item of each item and of a state that the lane keeps, until `f` returns `None`: that ends the lane.
     ///
     /// Each lane has a state of its own, which `init` makes. After [`partition_by`](Flow::partition_by) it is that of
-    /// the lane, which has the items of many keys, and not that of a key: for a state per key, keep a map of them, or use
-    /// [`emit_and_reduce`](Flow::emit_and_reduce) with one. For one state over all items, set one [lane](Flow::lanes), or
-    /// put [`ordered`](Flow::ordered) before it.
+    /// the lane, which has the items of many keys, and not that of a key: for a state per key, keep a map of them, or
+    /// use [`emit_and_reduce`](Flow::emit_and_reduce) with one. For one state over all items, set one
+    /// [lane](Flow::lanes), or put [`ordered`](Flow::ordered) before it.
     ///
     /// # Demand
-    /// A lane that has ended drops what feeds it. Lanes that share their items by demand go on with what is left, without
-    /// it; what a partition sends to that lane has no reader any more, and is counted as
+    /// A lane that has ended drops what feeds it. Lanes that share their items by demand go on with what is left,
+    /// without it; what a partition sends to that lane has no reader any more, and is counted as
     /// [discarded](Flow::discarded). The flow ends when all lanes have.
     ///
     /// # Ordering
@@ -67,8 +66,8 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// `Stream.transform/3`, which Flow has no counterpart for. It is `scan` of `StreamExt`, with a plain function in place
-    /// of one that returns a future: see [`then`](Flow::then).
+    /// `Stream.transform/3`, which Flow has no counterpart for. It is `scan` of `StreamExt`, with a plain function in
+    /// place of one that returns a future: see [`then`](Flow::then).
     #[track_caller]
     pub fn scan<S, U, I, F>(self, init: I, f: F) -> Flow<Scan<P, I, F>>
     where
@@ -80,7 +79,7 @@ impl<P> Flow<P> {
     }
 }
 
-/// The plan behind [`Flow::scan`].
+/// The plan of [`Flow::scan`].
 #[must_use = "operators do nothing until the flow is read"]
 pub struct Scan<P, I, F> {
     upstream: P,

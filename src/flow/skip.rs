@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl<P> Flow<P> {
-    /// Drops `n` items, over all lanes together, and passes on the others: the first `n` of the source right after it or
-    /// in one lane, and those that come first everywhere else.
+    /// Drops `n` items, over all lanes together, and passes on the others: the first `n` of the source right after it
+    /// or in one lane, and those that come first everywhere else.
     ///
-    /// For "right after it" see [`take`](Flow::take). Everywhere else the lanes share a counter until `n` items have been
-    /// dropped.
+    /// For "right after it" see [`take`](Flow::take). Everywhere else the lanes share a counter until `n` items have
+    /// been dropped.
     ///
     /// # Ordering
-    /// Each lane keeps its order; [`ordered`](Flow::ordered) can follow. To drop the first `n` of the source after other
-    /// operators, put `ordered` before it.
+    /// Each lane keeps its order; [`ordered`](Flow::ordered) can follow. To drop the first `n` of the source after
+    /// other operators, put `ordered` before it.
     ///
     /// # Examples
     /// ```

@@ -13,9 +13,9 @@ impl<P> Flow<P> {
     /// Drops items until `f` returns false for one, and passes on that one and all after it: exact right after a source
     /// and in one lane; elsewhere, all lanes stop dropping as soon as one of them has seen such an item.
     ///
-    /// Which items are dropped in that last case: some for which `f` returned true, before a lane knew of one for which it
-    /// returned false. They may come after that one in the source, if their lane was faster. For "right after a source"
-    /// see [`take_while`](Flow::take_while); for the first of the source after other operators, put
+    /// In that last case a lane drops items for which `f` returned true until it knows of one for which `f` returned
+    /// false. They may come after that one in the source, if their lane was faster. For "right after a source" see
+    /// [`take_while`](Flow::take_while); for the first of the source after other operators, put
     /// [`ordered`](Flow::ordered) before it.
     ///
     /// # Ordering

@@ -24,30 +24,31 @@ use std::time::Duration;
 /// Stages that the flow passes through, and the items that go to its [dead letters](super::Flow::dead_letters), are not
 /// seen.
 ///
-/// Its text is a table with a line for each lane: its number; items taken, sent, waiting and of open demand; the shares of
-/// time that it was busy, idle and back-pressured; whether it has ended; and its futures, open windows and watermark, if
-/// it has any.
+/// Its text is a table with a line for each lane: its number; items taken, sent, waiting and of open demand; the shares
+/// of time that it was busy, idle and back-pressured; whether it has ended; and its futures, open windows and
+/// watermark, if it has any.
 ///
 /// # Examples
 /// See [`Monitor::stats`](super::Monitor::stats).
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct FlowStats {
-    /// The parts that have tasks: layers, and sources that feed one. What feeds others comes first. Empty until the flow
-    /// has started.
+    /// The parts that have tasks: layers, and sources that feed one. What feeds others comes first. Empty until the
+    /// flow has started.
     pub layers: Vec<LayerStats>,
     /// How many items the reader has taken; 0 for a flow without one, as after [`for_each`](super::Flow::for_each).
     pub read: u64,
-    /// How many items were dropped before an operator or the reader took them; see [`Flow::discarded`](super::Flow::discarded).
+    /// How many items were dropped before an operator or the reader took them; see
+    /// [`Flow::discarded`](super::Flow::discarded).
     pub discarded: u64,
     /// How many items came too late for their windows, or too far ahead; see [`Flow::late`](super::Flow::late).
     pub late: u64,
     /// How many items gave way to newer ones while they were held; see [`Flow::replaced`](super::Flow::replaced).
     pub replaced: u64,
     /// What ended the flow before its end, and where: a panic, a sink of [`forward`](super::Flow::forward) or
-    /// [`into_sinks`](super::Flow::into_sinks) that failed, or that its runtime was shut down. It is there as soon as the
-    /// reader or the handle of the flow has learned of it. The error itself of a sink goes to the caller only, and so do
-    /// errors of items, as of [`try_collect`](super::Flow::try_collect).
+    /// [`into_sinks`](super::Flow::into_sinks) that failed, or that its runtime was shut down. It is there as soon as
+    /// the reader or the handle of the flow has learned of it. The error itself of a sink goes to the caller only, and
+    /// so do errors of items, as of [`try_collect`](super::Flow::try_collect).
     pub failure: Option<Arc<str>>,
 }
 
@@ -63,9 +64,9 @@ pub struct LayerStats {
     pub line: u32,
     /// What of the layer this is.
     pub part: LayerPart,
-    /// What its lanes do with their items, in this order. Where it runs the lanes of flows that were [merged](super::Flow::merge)
-    /// as they are, the operators before the merge come first, those of one flow after those of the other; each lane has
-    /// those of its own flow only.
+    /// What its lanes do with their items, in this order. Where it runs the lanes of flows that were
+    /// [merged](super::Flow::merge) as they are, the operators before the merge come first, those of one flow after
+    /// those of the other; each lane has those of its own flow only.
     pub operators: Vec<Operator>,
     /// Its tasks, by their numbers.
     pub lanes: Vec<LaneStats>,
@@ -90,14 +91,15 @@ pub struct LaneStats {
     pub open_demand: u64,
     /// Items that were sent to it and dropped with it.
     pub discarded: u64,
-    /// Futures of [`map_async`](super::Flow::map_async) and its like that run, or whose results it has not taken up. Those
-    /// that were ready at once are not counted, nor are results that wait for their turn before [`ordered`](super::Flow::ordered).
+    /// Futures of [`map_async`](super::Flow::map_async) and its like that run, or whose results it has not taken up.
+    /// Those that were ready at once are not counted, nor are results that wait for their turn before
+    /// [`ordered`](super::Flow::ordered).
     pub futures: u64,
     /// Windows that are open.
     pub windows: u64,
-    /// How far its [windows of event time](crate::window#time) have got, in the milliseconds of the items' times; `None`
-    /// without such windows, or before it is known. Where these times are those of a clock, the watermark lags by what that
-    /// clock shows less this.
+    /// How far its [windows of event time](crate::window#time) have got, in the milliseconds of the items' times;
+    /// `None` without such windows, or before it is known. Where these times are those of a clock, the watermark lags
+    /// by what that clock shows less this.
     pub watermark: Option<i64>,
     /// What it did with its time since the first look.
     pub times: LaneTimes,
@@ -148,8 +150,8 @@ impl FlowStats {
         Self { layers, read, failure: parts.failure.clone(), ..Self::default() }
     }
 
-    /// A picture of the layers, what they feed and how many items they have sent, in the language of Mermaid, which many
-    /// viewers of Markdown draw.
+    /// A picture of the layers, what they feed and how many items they have sent, in the language of Mermaid, which
+    /// many viewers of Markdown draw.
     ///
     /// # Examples
     /// ```
@@ -218,8 +220,8 @@ impl LayerStats {
         self.mean(|times| times.back_pressured)
     }
 
-    /// How far its windows of event time have got: the [watermark](LaneStats::watermark) of the lane that is furthest back.
-    /// Lanes without one, and those that have ended while others go on, hold nothing back.
+    /// How far its windows of event time have got: the [watermark](LaneStats::watermark) of the lane that is furthest
+    /// back. Lanes without one, and those that have ended while others go on, hold nothing back.
     ///
     /// # Examples
     /// ```

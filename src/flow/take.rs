@@ -12,25 +12,25 @@ use std::task::{Context, Poll};
 
 /// # Some of the items, by number
 ///
-/// Over all lanes of the layer together, and exact where there is an order to speak of: right after a source, and in one
-/// lane. The adapters of `StreamExt` do the same in each lane by itself with [`per_lane`](Flow::per_lane), and where the
-/// flow is read after [`into_stream`](Flow::into_stream).
+/// Over all lanes of the layer together, and exact where there is an order to speak of: right after a source, and in
+/// one lane. The adapters of `StreamExt` do the same in each lane by itself with [`per_lane`](Flow::per_lane), and
+/// where the flow is read after [`into_stream`](Flow::into_stream).
 impl<P> Flow<P> {
     /// Lets `n` items through, over all lanes together, and then ends the flow: the first `n` of the source right after
     /// it or in one lane, and those that come first everywhere else.
     ///
     /// "Right after it" is after one stream or iterator, or [`zip`](Flow::zip), with nothing between but
     /// [`skip`](Flow::skip), [`take_while`](Flow::take_while), [`skip_while`](Flow::skip_while),
-    /// [`enumerate`](Flow::enumerate), [`stop_when`](Flow::stop_when) and settings. There the task that reads the source
-    /// counts, so that `take(40).lanes(4).map(heavy)` gives each of the lanes its share of the 40.
+    /// [`enumerate`](Flow::enumerate), [`stop_when`](Flow::stop_when) and settings. There the task that reads the
+    /// source counts, so that `take(40).lanes(4).map(heavy)` gives each of the lanes its share of the 40.
     ///
     /// Everywhere else the lanes share a counter, one atomic operation per item. A lane that waits is woken when others
-    /// have taken the last item. After `emit_state` and its like, that is the end of the flow too: windows that are still
-    /// open, and states that have not come out, are dropped.
+    /// have taken the last item. After `emit_state` and its like, that is the end of the flow too: windows that are
+    /// still open, and states that have not come out, are dropped.
     ///
     /// # Demand
-    /// After the last item nothing more is asked for, and what feeds the lanes is dropped, also if it never ends. What was
-    /// on its way to them by then is counted as [discarded](Flow::discarded). With 0 the source is not even polled.
+    /// After the last item nothing more is asked for, and what feeds the lanes is dropped, also if it never ends. What
+    /// was on its way to them by then is counted as [discarded](Flow::discarded). With 0 the source is not even polled.
     ///
     /// # Ordering
     /// Each lane keeps its order; [`ordered`](Flow::ordered) can follow. For the first `n` of the source after other

@@ -26,8 +26,8 @@ impl<P> Flow<P> {
     /// Awaits a future for each item, one after the other in each lane, and passes on its output.
     ///
     /// The next item is taken when the future of the last one is done: as many futures are under way as the layer has
-    /// lanes. They run in the tasks of the lanes, with no task of their own; one that blocks holds up its lane. For more
-    /// requests at a time see [`map_async`](Flow::map_async), whose futures run side by side.
+    /// lanes. They run in the tasks of the lanes, with no task of their own; one that blocks holds up its lane. For
+    /// more requests at a time see [`map_async`](Flow::map_async), whose futures run side by side.
     ///
     /// # Demand
     /// While its future is pending, a lane takes nothing.
@@ -61,8 +61,8 @@ impl<P> Flow<P> {
     /// ```
     ///
     /// # Source
-    /// Nothing in Flow, where a function that waits for something holds up its lane as well. It is `then` of `StreamExt`, in
-    /// each lane.
+    /// Nothing in Flow, where a function that waits for something holds up its lane as well. It is `then` of
+    /// `StreamExt`, in each lane.
     #[track_caller]
     pub fn then<Fut, F>(self, f: F) -> Flow<OneByOne<P, F>>
     where
@@ -74,7 +74,7 @@ impl<P> Flow<P> {
     }
 }
 
-/// The plan behind [`Flow::then`].
+/// The plan of [`Flow::then`].
 #[must_use = "operators do nothing until the flow is read"]
 pub struct OneByOne<P, F> {
     upstream: P,

@@ -78,6 +78,10 @@ impl<P> Flow<P> {
     /// assert_eq!(answers.collect::<Vec<_>>().await, [10, 20, 30, 40, 50]);
     /// # });
     /// ```
+    ///
+    /// # Source
+    /// None in Flow. In GenStage a consumer keeps to a rate that asks by hand, like the `RateLimiter` of its
+    /// documentation.
     #[track_caller]
     pub fn throttle(self, throttle: Throttle) -> Flow<Throttled<P, OneEach>>
     where

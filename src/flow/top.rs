@@ -91,13 +91,28 @@ impl<K: Ord, T> Top<K, T> {
         ranked.into_iter().map(|ranked| &ranked.item).collect::<Vec<_>>().into_iter()
     }
 
-    /// How many items there are.
+    /// How many items there are: at most `n`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::flow::Top;
+    ///
+    /// let mut longest = Top::new(2);
+    /// assert!(longest.is_empty());
+    /// for word in ["the", "quick", "fox"] {
+    ///     longest.push(word.len(), word);
+    /// }
+    /// assert_eq!(longest.len(), 2);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.kept.len()
     }
 
     /// Whether nothing was pushed.
+    ///
+    /// # Examples
+    /// See [`len`](Self::len).
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()

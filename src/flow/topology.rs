@@ -44,9 +44,9 @@ pub struct TopologyLayer {
     /// The layers that feed it, as indexes of [`Topology::layers`].
     pub fed_by: Vec<usize>,
     /// The labels of the stages that it reads from: those of [`from_stages`](super::Flow::from_stages) and
-    /// [`through_stages`](super::Flow::through_stages). What they are connected to in their turn, a
-    /// [graph of stages](crate::stage::StageGraph) shows, and there those that a flow sends to
-    /// [in the end](super::Flow::into_stages).
+    /// [`through_stages`](super::Flow::through_stages). A
+    /// [graph of stages](crate::stage::StageGraph) shows what these are connected to, and what reads from the stages
+    /// that a flow [ends in](super::Flow::into_stages).
     pub stages: Vec<Arc<str>>,
     layer: Layer,
 }

@@ -176,8 +176,8 @@ impl<P> Flow<P> {
     /// How many items have so far given way to newer ones while they were held by [`keep_newest`](Flow::keep_newest),
     /// [`sample`](Flow::sample) or [`debounce`](Flow::debounce).
     ///
-    /// What [`conflate`](Flow::conflate) folds into another item is not counted, for it comes out with that. To read this
-    /// number after a method that takes the flow, `collect` for example, see [`monitor`](Flow::monitor).
+    /// What [`conflate`](Flow::conflate) folds into another item is not counted, for it comes out with that. To read
+    /// this number after a method that takes the flow, `collect` for example, see [`monitor`](Flow::monitor).
     ///
     /// # Examples
     /// ```

@@ -82,8 +82,9 @@ impl<P> Flow<P> {
     /// Puts the items of each lane into the window that `window` makes of `by`, a function of the items: their time, or
     /// the key of [`session_by_clock`](Window::session_by_clock).
     ///
-    /// It is [`window`](Flow::window), for items whose type cannot be named, or is long: the flow knows the items, so
-    /// that `by` needs no types. A window that is made away from its flow has to be told: `|click: &Click| click.at`.
+    /// Does what [`window`](Flow::window) does, and `by` needs no types: the flow knows the type of its items, which
+    /// may have a long name, or none. Closures of a window that is made before it is given to `window` have to name the
+    /// type: `|click: &Click| click.at`.
     ///
     /// # Panics
     /// A panic in `window` is raised here, one in `by` ends the flow with that panic.

@@ -14,7 +14,7 @@ where
     /// the pairs of keys and values. Windows are named as the kinds of [`Window`](crate::window::Window) say: those of
     /// time by their start and end.
     ///
-    /// It comes last, after what says what comes out. It is short for
+    /// It comes last, after the operator that says what comes out. It is short for
     /// `on_trigger(|state, info| [(info.window, state.clone())])`. To tell emissions of one window apart, use
     /// [`on_trigger`](Flow::on_trigger), which is told the trigger too. What
     /// [`emit_and_reduce`](Flow::emit_and_reduce) emits at once belongs to no window.

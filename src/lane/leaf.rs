@@ -11,8 +11,8 @@ pub trait Leaf: Sealed + Lane {
     #[doc(hidden)]
     fn set_turn(&mut self, turn: usize);
 
-    /// Makes this lane the source of a flow that starts, in a layer with this demand and behind this gate. What it has taken
-    /// and cannot pass on, it adds to `discarded`.
+    /// Makes this lane the source of a flow that starts, in a layer with this demand and after this gate. What it has
+    /// taken and cannot pass on, it adds to `discarded`.
     #[doc(hidden)]
     fn start(&mut self, demand: Demand, gate: SourceGate, discarded: &Arc<AtomicU64>);
 }

@@ -22,7 +22,7 @@ impl<R: Produces, M: Send + 'static> Handle<R, M> {
 /// Anything that makes items of type `T` and can be subscribed to, whatever its kind, its dispatcher and its messages.
 ///
 /// It keeps the stage alive, as a [`Handle`] does. Cheap to clone. Its subscriptions have the default options of the
-/// dispatcher: no selector, no partition. One to a [`Partition`](crate::dispatch::Partition) is refused therefore.
+/// dispatcher: no selector, no partition. So a subscription to a [`Partition`](crate::dispatch::Partition) is refused.
 ///
 /// # Examples
 /// ```
@@ -58,12 +58,28 @@ impl<T: Send + 'static> AnyProducer<T> {
     }
 
     /// The identifier of the stage.
+    ///
+    /// # Examples
+    /// ```
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::from_iter;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..9).stage().label("numbers").spawn();
+    /// let producer = numbers.erase();
+    /// assert_eq!(producer.id(), numbers.id());
+    /// assert_eq!(producer.label(), "numbers");
+    /// # });
+    /// ```
     #[must_use]
     pub fn id(&self) -> StageId {
         self.0.stage.id()
     }
 
     /// Its name in logs, as given when it was set up.
+    ///
+    /// # Examples
+    /// See [`id`](Self::id).
     #[must_use]
     pub fn label(&self) -> &str {
         &self.0.label

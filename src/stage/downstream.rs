@@ -148,7 +148,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
                 let mut consumer =
                     Reached { port, demand: 0, beyond: 0, surplus: VecDeque::new(), dropped: 0 };
                 if consumer.port.may_lose() {
-                    // It wants all there is, so much at a time.
+                    // It wants all there is, and is asked for `max` items at a time.
                     (consumer.demand, consumer.beyond) = (Demand::default().max(), usize::MAX);
                     self.todo.push_back(Todo::AskFor(subscriber.id(), consumer.demand));
                 }

@@ -106,8 +106,8 @@ pub struct GraphSubscription {
     pub mode: AskMode,
     /// What the end of the stage that sends means for the one that reads.
     pub cancel: CancelMode,
-    /// What the reader has asked for and not yet been sent, in items. If the stage that sends is silent: what the reader
-    /// has asked for and not yet handled.
+    /// What the reader has asked for and not yet been sent, in items. If the stage that sends is silent: what the
+    /// reader has asked for and not yet handled.
     pub demand: usize,
     /// Items that were sent.
     pub sent: u64,
@@ -130,8 +130,8 @@ impl StageGraph {
     /// A stage answers between two callbacks. All are asked at once, each as soon as it is known, so that a stage that
     /// takes long holds up only what is known from it alone. When the time is over, those that have not answered are
     /// [`Silent`](StageState::Silent), and what is connected to them only is not found: begin at several stages where
-    /// that matters. No stage is kept alive; those that end meanwhile are [`Ended`](StageState::Ended), or missing if no
-    /// other told of them. Circles are walked once.
+    /// that matters. No stage is kept alive; those that end meanwhile are [`Ended`](StageState::Ended), or missing if
+    /// no other told of them. Circles are walked once.
     ///
     /// # Panics
     /// When it is polled outside of a runtime with timers.
@@ -173,7 +173,7 @@ impl StageGraph {
             for consumer in &status.consumers {
                 let to = consumer.stage.map(|to| places[&to]);
                 let subscription = GraphSubscription::of_sender(consumer, from, to);
-                // Who asks, the reader knows better.
+                // Whether the reader asks or its code may have been decided later: what the reader says counts.
                 let mode = subscriptions.get(&consumer.id).map_or(consumer.mode, |reader| reader.mode);
                 subscriptions.insert(consumer.id, GraphSubscription { mode, ..subscription });
             }
@@ -204,8 +204,8 @@ impl GraphStage {
         }
     }
 
-    /// Items that it holds and has not sent: `buffered`, `dispatching` and `held_back` of its [`Status`]; 0 if it has not
-    /// answered.
+    /// Items that it holds and has not sent: `buffered`, `dispatching` and `held_back` of its [`Status`]; 0 if it has
+    /// not answered.
     ///
     /// # Examples
     /// ```

@@ -137,8 +137,8 @@
 //!
 //! # Looking at stages
 //!
-//! [`Handle::graph`](super::Handle::graph) shows what is connected, and how: where a pipeline stands still, look for the
-//! subscription that wants nothing, the stage that has much buffered, and the one that is silent.
+//! [`Handle::graph`](super::Handle::graph) shows what is connected, and how: where a pipeline stands still, look for
+//! the subscription that wants nothing, the stage that has much buffered, and the one that is silent.
 //!
 //! ```
 //! use gen_stage::dispatch::Broadcast;
@@ -163,8 +163,8 @@
 //! # }).unwrap();
 //! ```
 //!
-//! [`Handle::status`](super::Handle::status) has the numbers of one stage, and [`Handle::counts`](super::Handle::counts)
-//! those that it takes no answer to read.
+//! [`Handle::status`](super::Handle::status) has the numbers of one stage.
+//! [`Handle::counts`](super::Handle::counts) has those that are read without an answer of the stage.
 //!
 //! # Ending
 //!

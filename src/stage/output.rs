@@ -22,8 +22,8 @@ pub struct Control<M = Infallible> {
     pub(super) stop: Option<Stop>,
 }
 
-/// A subscription that a callback asks its stage to make. A `Control` does not know what its stage reads: that is looked
-/// at when the callback is over.
+/// A subscription that a callback asks its stage to make. A `Control` does not know what its stage reads: that is
+/// looked at when the callback is over.
 pub(super) struct SubscribeLater {
     /// A `Request` of what the producer makes.
     pub(super) request: Box<dyn Any + Send>,
@@ -129,9 +129,9 @@ impl<M: Send + 'static> Control<M> {
     /// [`Handle::subscribe_to`](super::Handle::subscribe_to) does.
     ///
     /// # Errors
-    /// A refusal is told to [`handle_cancel`](super::Consumer::handle_cancel), with [`Reason::Refused`]; the stage lives on.
-    /// The stage fails when the producer makes items of another type than it reads, or when it is a producer and reads
-    /// nothing: the error names the types.
+    /// A refusal is told to [`handle_cancel`](super::Consumer::handle_cancel), with [`Reason::Refused`]; the stage
+    /// lives on. The stage fails when the producer makes items of another type than it reads, or when it is a producer
+    /// and reads nothing: the error names the types.
     ///
     /// # Examples
     /// A stage that is told what to read:

@@ -161,8 +161,8 @@ pub struct ConsumerStatus {
     /// of yours [dropped](crate::dispatch::Deliveries::drop_for) them, as for a reader that is slow, or they made room
     /// for others because it [may lose items](super::Subscribe::keep_newest): these count as `undelivered` too.
     pub dropped: u64,
-    /// Items emitted that it has not been sent yet, as far as they are known to be for it: those `buffered` for it, and,
-    /// where each item is sent to all, those in the buffer of the stage. Items that may as well go to another
+    /// Items emitted that it has not been sent yet, as far as they are known to be for it: those `buffered` for it,
+    /// and, where each item is sent to all, those in the buffer of the stage. Items that may as well go to another
     /// subscription do not count.
     pub lag: usize,
     peer: Option<StageRef>,

@@ -139,8 +139,8 @@ impl Upstream {
         (self.0.terms, Arc::clone(&self.0.tally))
     }
 
-    /// What is known of the subscription on this side: `mode` is who asks now, `wanted` what was asked for in automatic
-    /// mode and not handled.
+    /// What is known of the subscription on this side: `mode` says whether the stage asks or its code,
+    /// `wanted` what was asked for in automatic mode and not handled.
     pub(super) fn status(&self, mode: AskMode, wanted: usize) -> ProducerStatus {
         let demand = if mode == AskMode::Automatic { wanted } else { self.asked() };
         let terms = Terms { mode, ..self.0.terms };

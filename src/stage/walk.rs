@@ -19,8 +19,8 @@ use tokio::time::timeout;
 pub enum StageState {
     /// It runs.
     Running,
-    /// It runs and did not answer in time: its code is at work, or stuck. Of its subscriptions, those are known that the
-    /// stages at their other ends tell of.
+    /// It runs and did not answer in time: its code is at work, or stuck. Of its subscriptions, those are known that
+    /// the stages at their other ends tell of.
     Silent,
     /// It has ended. A stage at the other end of a subscription has not yet been told, or the walk began here.
     Ended,

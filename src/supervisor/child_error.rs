@@ -2,7 +2,7 @@ use crate::failure::Panic;
 use std::error::Error;
 use std::sync::Arc;
 
-/// Why a child, or a task, has no output.
+/// Why a child, or a task of a [`TaskSupervisor`](super::TaskSupervisor), has no output. Its text calls both a child.
 ///
 /// # Examples
 /// ```
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// let mut quotients = stream::iter([0_u32]).supervised(1, |n| async move { 100 / n });
 /// let Some((0, Err(error))) = quotients.next().await else { panic!("0 has a result, an error") };
 /// assert!(matches!(error, ChildError::Panicked(_)));
-/// assert_eq!(error.to_string(), "the task panicked: attempt to divide by zero");
+/// assert_eq!(error.to_string(), "the child panicked: attempt to divide by zero");
 /// # });
 /// ```
 ///
@@ -23,22 +23,22 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum ChildError {
     /// It panicked: in the closure that makes its future, in the future, or in the drop of the future.
-    #[error("the task panicked: {}", .0.message())]
+    #[error("the child panicked: {}", .0.message())]
     Panicked(Panic),
     /// It returned an error, or the attempt to start it again did. Tasks of a
     /// [`TaskSupervisor`](super::TaskSupervisor) never do: what they return is their output.
     #[error("the child failed: {0}")]
     Failed(Arc<dyn Error + Send + Sync>),
     /// It took longer than it may, and was dropped.
-    #[error("the task took longer than it may")]
+    #[error("the child took longer than it may")]
     TimedOut,
     /// It was [cancelled](super::TaskSupervisorHandle::cancel), and dropped before its end.
-    #[error("the task was cancelled")]
+    #[error("the child was cancelled")]
     Cancelled,
     /// It was dropped before its end: by its supervisor, or with its runtime.
-    #[error("it was aborted")]
+    #[error("the child was aborted")]
     Aborted,
     /// It waited to be restarted when it was stopped, or there was nothing to start again for its item.
-    #[error("it was not restarted")]
+    #[error("the child was not restarted")]
     NotRestarted,
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// The name of a child, unique within its supervisor: a number from 1 on, in the order in which items came.
 ///
-/// It stays the same when the child is restarted. As a number it can go through a file or a message, and back; a number
-/// that no child has is found out where it is used: there is no such child.
+/// It stays the same when the child is restarted. As a number it can go through a file or a message, and back. A number
+/// that no child has is no error until it is used: then there is no such child.
 ///
 /// # Examples
 /// ```
@@ -50,8 +50,8 @@ impl ChildId {
 
 /// The child with this number.
 ///
-/// A supervisor looks for it among all its children, where it knows at once where the child of an id is that it gave out
-/// itself.
+/// To find its child, a supervisor looks through all of its children. With an id that it gave out itself, it does not
+/// have to look.
 impl From<u64> for ChildId {
     fn from(number: u64) -> Self {
         Self { number, slot: NO_SLOT }

@@ -101,10 +101,10 @@
 //! assert_eq!(report.counts.stopped, 2);
 //! # });
 //! ```
-//! - **One for all**: with [`max_restarts`](DynamicSupervisor::max_restarts) of 0, the first child of a group that fails
-//!   stops the others, and the root starts all of them again.
-//! - **Events, counts and reports** are those of one supervisor: a child that runs another is one child. Keep the handles
-//!   of groups where you want to look at them.
+//! - **One for all**: with [`max_restarts`](DynamicSupervisor::max_restarts) of 0, the first child of a group that
+//!   fails stops the others, and the root starts all of them again.
+//! - **Events, counts and reports** are those of one supervisor: a child that runs another is one child. Keep the
+//!   handles of groups where you want to look at them.
 //! - **An abort** of a group, by [`Shutdown::Brutal`] or when its time is over, drops its handle: its own children are
 //!   aborted then, and not waited for.
 //! - There is no *rest for one*: children have no order among each other.

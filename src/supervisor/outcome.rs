@@ -29,7 +29,8 @@ use std::sync::Arc;
 pub enum Outcome {
     /// It came to its end by itself: its future returned `()` or `Ok`.
     Completed,
-    /// The same after it was asked to stop: its [token](super::Child::token) was cancelled, and it returned `()` or `Ok`.
+    /// The same after it was asked to stop: its [token](super::Child::token) was cancelled, and it returned `()` or
+    /// `Ok`.
     ///
     /// Whether it had come to its end anyway cannot be told. A child that never took its token did, and is `Completed`;
     /// one that returns an error when it is asked to stop is `Failed`.

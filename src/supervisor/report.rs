@@ -70,8 +70,9 @@ pub struct Stopped {
 
 /// How many children there are, and what became of all items so far.
 ///
-/// `started` is the sum of `alive`, `completed`, `stopped`, `failed`, `panicked`, `aborted` and `not_restarted`; a child that is
-/// restarted counts once, by its last outcome. With `ignored`, `not_started` and `refused` that is every item taken.
+/// `started` is the sum of `alive`, `completed`, `stopped`, `failed`, `panicked`, `aborted` and `not_restarted`; a
+/// child that is restarted counts once, by its last outcome. With `ignored`, `not_started` and `refused` that is every
+/// item taken.
 ///
 /// # Examples
 /// See [`SupervisorHandle::count_children`](super::SupervisorHandle::count_children).

@@ -3,8 +3,8 @@ use std::time::Duration;
 /// How a child is stopped: how long it has to end after it was asked to.
 ///
 /// To ask is to cancel the child's [token](super::Child::token). A child that returns then has
-/// [stopped](super::Outcome::Stopped), which is neither a failure nor an abort. A child that does not watch its token runs on for as
-/// long as the rule lets it.
+/// [stopped](super::Outcome::Stopped), which is neither a failure nor an abort. A child that does not watch its token
+/// runs on for as long as the rule lets it.
 ///
 /// # Examples
 /// ```

@@ -59,8 +59,8 @@ where
     /// The results of the children, as a stream. From now on the supervisor is in use, and its options cannot be
     /// changed.
     ///
-    /// [`ChildResults`] says how its reader holds new children back. A child that could not be started has no result; it
-    /// is an [`Event`](super::Event), and counted as [`not_started`](super::ChildCounts::not_started). What a child
+    /// [`ChildResults`] says how its reader holds new children back. A child that could not be started has no result;
+    /// it is an [`Event`](super::Event), and counted as [`not_started`](super::ChildCounts::not_started). What a child
     /// returns when it is [restarted on request](super::SupervisorHandle::restart_child) is dropped, and counted as
     /// [`unread`](super::ChildCounts::unread). So is all that children return while there is no reader.
     ///
@@ -76,7 +76,7 @@ where
     }
 }
 
-/// Children that return values: the spec behind
+/// Children that return values: the spec of
 /// [`DynamicSupervisor::with_results`](super::DynamicSupervisor::with_results).
 #[derive(Clone, Copy)]
 pub struct WithResults<F>(F);
@@ -98,7 +98,7 @@ where
 }
 
 pin_project! {
-    /// A child that leaves what it returns with its supervisor: the future behind
+    /// A child that leaves what it returns with its supervisor: the future of a child of
     /// [`DynamicSupervisor::with_results`](super::DynamicSupervisor::with_results).
     #[must_use = "futures do nothing unless polled"]
     pub struct ReturningChild<Fut> {

@@ -53,7 +53,7 @@ impl Window<()> {
     /// ```
     ///
     /// # Source
-    /// Asked for in Flow, whose `Flow.Window.periodic/2` begins with each stage.
+    /// None in Flow, where it was asked for: windows of `Flow.Window.periodic/2` begin with their stage.
     #[track_caller]
     pub fn fixed_by_clock(size: Duration) -> Window<FixedByClock> {
         let size = whole_millis("the size of a window by the clock", size, 1);

@@ -61,7 +61,7 @@ impl Window<()> {
     /// ```
     ///
     /// # Source
-    /// Asked for; sessions of Flow 0.7 to 0.13 went by the times of items.
+    /// None in Flow, where it was asked for: sessions of Flow 0.7 to 0.13 went by the times of items.
     #[track_caller]
     pub fn session_by_clock<T, K, G>(gap: Duration, key: G) -> Window<SessionsByClock<K, G>>
     where
@@ -117,7 +117,7 @@ impl<K: Hash + Eq + Clone, G> SessionsByClock<K, G> {
             let ((at, number), key) = first.remove_entry();
             let Some(session) = self.open.get(&key).copied() else { continue };
             if session.end > at {
-                // It has become longer: so much later is it looked at again.
+                // It has become longer, and is looked at again when it ends.
                 self.due.insert((session.end, number), key);
                 continue;
             }

@@ -230,7 +230,7 @@ impl<K, C, O> Window<K, C, O> {
     /// Makes open windows emit at every `period` of tokio's clock if anything came into them since they last emitted,
     /// by any trigger; as well as when they are done.
     ///
-    /// So a window that nothing comes into is not repeated, and with many open windows those are told that changed.
+    /// So a window that nothing comes into is not repeated, and of many open windows only those emit that changed.
     /// Items are noted as they come in: before the operators between the window and the `reduce`, which may drop some.
     /// Two sessions that become one are a change. All else is as for [`periodically`](Window::periodically); a window
     /// may have both.
@@ -268,7 +268,7 @@ impl<K, C, O> Window<K, C, O> {
     /// ```
     ///
     /// # Source
-    /// Asked for; `Flow.Window.trigger_periodically/3` repeats what has not changed.
+    /// None in Flow, where it was asked for: `Flow.Window.trigger_periodically/3` repeats what has not changed.
     #[track_caller]
     pub fn periodically_if_changed(mut self, period_of: Duration) -> Window<K, NotesChanges<C>, O> {
         let length = period("the period of a trigger", period_of);

@@ -91,7 +91,7 @@ async fn each_child_has_one_result_after_all_its_restarts() {
             "#1 returned 10",
             "#2 returned 20",
             "#3: the child failed: broken",
-            "#4: the task panicked: bad child"
+            "#4: the child panicked: bad child"
         ]
     );
     let counts = handle.count_children();
@@ -113,7 +113,7 @@ async fn children_that_were_cut_short_have_results_that_say_so() {
     supervisor.handle().shutdown().await;
     assert_eq!(
         sorted(all(results).await),
-        ["#1: it was aborted", "#2: it was not restarted", "#3 returned 7"]
+        ["#1: the child was aborted", "#2: the child was not restarted", "#3 returned 7"]
     );
 }
 
@@ -322,7 +322,7 @@ fn children_that_a_runtime_takes_with_it_have_results() {
     };
     drop(runtime);
     drop(handle.shutdown());
-    assert_eq!(futures::executor::block_on(all(results)), ["#1: it was aborted"]);
+    assert_eq!(futures::executor::block_on(all(results)), ["#1: the child was aborted"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -354,7 +354,7 @@ fn model(child: usize, steps: &Steps, restart: Restart) -> String {
             format!("#{child} returned {value}")
         }
         Some(Fails) => format!("#{child}: the child failed: broken"),
-        Some(Panics) => format!("#{child}: the task panicked: bad child"),
+        Some(Panics) => format!("#{child}: the child panicked: bad child"),
         other => unreachable!("{other:?}"),
     }
 }

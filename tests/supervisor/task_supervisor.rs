@@ -771,7 +771,7 @@ async fn a_handle_lists_the_tasks_that_run_and_cancels_them_by_their_keys() {
         if !ordered {
             results.sort();
         }
-        let cancelled = "unknown: the task was cancelled";
+        let cancelled = "unknown: the child was cancelled";
         let in_order = [(1, "()"), (1, cancelled), (1, cancelled), (2, "()"), (5, "()")];
         assert_eq!(results, pairs(in_order));
     }
@@ -812,7 +812,7 @@ async fn tasks_are_cancelled_while_a_stream_is_read_elsewhere() {
     }
     let results = reading.await.unwrap();
     let expected =
-        (1..=20).map(|n| (n, if n % 2 == 0 { "unknown: the task was cancelled" } else { "()" }.to_string()));
+        (1..=20).map(|n| (n, if n % 2 == 0 { "unknown: the child was cancelled" } else { "()" }.to_string()));
     assert_eq!(results, expected.collect::<Vec<_>>());
 }
 

@@ -35,8 +35,8 @@ pub trait Plan: Layered {
             that brings items together, and then these",
     note = "`Numbered` items are brought back into source order by `ordered`. The order is lost in the operator that is \
             named above: put `ordered` before it. It is kept by operators that work item by item, by `map_async`, \
-            `batch`, `throttle`, `dead_letters`, `keep_newest` and `shuffle`; not by `partition…`, `merge`, `per_lane`, `map_batch`, a \
-            window, a join, `reduce` or `combine`"
+            `batch`, `throttle`, `dead_letters`, `keep_newest` and `shuffle`; not by `partition…`, `merge`, \
+            `per_lane`, `map_batch`, a window, a join, `reduce` or `combine`"
 )]
 pub trait Build<E: Envelope>: Plan {
     /// What a lane of the last layer is.

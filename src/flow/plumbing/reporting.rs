@@ -84,8 +84,8 @@ impl<R> Reporting<R> {
 }
 
 impl<E> Reporting<(usize, E)> {
-    /// Waits for all lanes, each of which writes into a sink. A report is the error of the sink of a lane, which stops them;
-    /// those who look at the flow see where it was.
+    /// Waits for all lanes, each of which writes into a sink. A report is the error of the sink of a lane, which stops
+    /// them. Monitors and the handle of the flow show which lane it was.
     pub(in crate::flow) async fn no_error_of_a_sink(self) -> Result<(), E> {
         let shown = self.no_error_but(|tasks, layer, (lane, _)| tasks.show_failed_sink(layer, *lane));
         shown.await.map_err(|(_, error)| error)

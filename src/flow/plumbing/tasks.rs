@@ -172,7 +172,8 @@ impl Tasks {
         built
     }
 
-    /// Builds a plan whose items are put in order. Returns also where its operators say which is the last in that order.
+    /// Builds a plan whose items are put in order. Returns also where its operators say which is the last in that
+    /// order.
     pub(in crate::flow) fn in_order<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> (R, LastPlace) {
         let last = LastPlace::unknown();
         let outer = self.last_place.replace(last.clone());
@@ -191,8 +192,8 @@ impl Tasks {
         SourceGate::new(&self.signals, &self.counters)
     }
 
-    /// Shows an edge to those who look at this flow: from the task with this `number`, which is the next to be started, to
-    /// a lane, or to the reader.
+    /// Shows an edge to those who look at this flow: from the task with this `number`, which is the next to be started,
+    /// to a lane, or to the reader.
     pub(in crate::flow) fn show_edge<T: Send + 'static>(
         &self,
         number: usize,

@@ -102,8 +102,8 @@ impl Throttle {
 
     /// Waits until 1 token is there, and takes it: for each attempt of something that is tried again.
     ///
-    /// [`Flow::throttle`](crate::Flow::throttle) counts items. A repetition by [`Retry`](crate::flow::Retry) is no item:
-    /// for the rate to hold for attempts, the future of each attempt begins with this.
+    /// [`Flow::throttle`](crate::Flow::throttle) counts items. A repetition by [`Retry`](crate::flow::Retry) is no
+    /// item: for the rate to hold for attempts, the future of each attempt begins with this.
     ///
     /// # Ordering
     /// First come, first served, together with the flows and futures that have a clone of this throttle. A future comes
@@ -186,6 +186,13 @@ impl Throttle {
 }
 
 /// The future of [`Throttle::acquire`] and [`Throttle::acquire_many`].
+///
+/// # Drop
+/// Before it was ready, its place and its tokens go back, and those after it pass earlier. After that, its tokens are
+/// used up.
+///
+/// # Examples
+/// See [`Throttle::acquire`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Acquire {
     waiter: Waiter,

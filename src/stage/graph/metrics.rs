@@ -22,8 +22,8 @@ struct Sums {
 }
 
 impl StageGraph {
-    /// Sets the counters and gauges of the crate [`metrics`](https://docs.rs/metrics) to these numbers, with the feature
-    /// `metrics`. Call it on a new graph now and then, or whenever the exporter is asked.
+    /// Sets the counters and gauges of the crate [`metrics`](https://docs.rs/metrics) to these numbers, with the
+    /// feature `metrics`. Call it on a new graph now and then, or whenever the exporter is asked.
     ///
     /// | name | kind | what it says |
     /// |---|---|---|
@@ -40,8 +40,9 @@ impl StageGraph {
     /// | `gen_stage_stage_silent` | gauge | stages that did not answer in time |
     ///
     /// All have the labels `stages`, with the name given here, and `stage`, the label of the stage. Stages of one label
-    /// are added up; where they come and go, the counters fall behind, for a counter keeps the highest sum that it had.
-    /// The gauges of a stage that is silent or has ended are 0.
+    /// are added up; where they come and go, the counters come out too low, for a counter keeps the highest sum that it
+    /// had. The gauges of a stage that is in the graph and is silent, or has ended, are 0. A stage that has ended is
+    /// most often no longer in the graph: its counters and gauges stay as they were set last.
     ///
     /// # Examples
     /// ```

@@ -4,8 +4,8 @@ use crate::dispatch::StageId;
 use crate::stage::walk::Walked;
 use std::collections::{BTreeSet, HashMap};
 
-/// Sorts stages so that what feeds others comes first; those that could be next by the order in which they were made. In
-/// a circle that nothing else feeds, the oldest begins.
+/// Sorts stages so that what feeds others comes first; those that could be next by the order in which they were made.
+/// In a circle that nothing else feeds, the oldest begins.
 pub(super) fn in_order(walked: Vec<Walked>) -> Vec<Walked> {
     let mut waits_for: HashMap<StageId, BTreeSet<StageId>> = HashMap::new();
     let mut feeds: HashMap<StageId, BTreeSet<StageId>> = HashMap::new();

@@ -63,7 +63,8 @@ impl Registry {
         true
     }
 
-    /// A child that is not permanent has come to its end. With that, most children of most supervisors are gone: there is nothing to tell.
+    /// A child that is not permanent has come to its end: the fast path of [`ended`](Self::ended), for most children of
+    /// most supervisors, of which no listener is told.
     #[inline]
     pub(in crate::supervisor) fn completed(&mut self, id: ChildId, rules: &Rules) -> Next {
         let quiet = self.listeners.is_empty();

@@ -41,7 +41,8 @@ impl<K> TaskSupervisorHandle<K> {
         Self { roll }
     }
 
-    /// The keys of the tasks that have not ended, in no order; without a [key](super::TaskSupervisor::key), their items.
+    /// The keys of the tasks that have not ended, in no order; without a [key](super::TaskSupervisor::key), their
+    /// items.
     ///
     /// # Examples
     /// See [`TaskSupervisorHandle`].
@@ -54,7 +55,8 @@ impl<K> TaskSupervisorHandle<K> {
     }
 
     /// Cancels the tasks with this key that have not ended: each is dropped at its next `await`, or at once, and its
-    /// result is [`ChildError::Cancelled`](crate::supervisor::ChildError::Cancelled). Returns how many there were.
+    /// result is [`ChildError::Cancelled`](crate::supervisor::ChildError::Cancelled). Returns how many this call
+    /// cancels: tasks that were cancelled before are not counted.
     ///
     /// A task that ends at this moment may have its own result all the same.
     ///
