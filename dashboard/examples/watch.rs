@@ -1,5 +1,5 @@
-//! A flow that is held up in the middle, one with a key that most items have, and a supervisor whose children fail now
-//! and then, on a dashboard.
+//! A flow that is held up in the middle, one with a key that most items have, stages of which one is slow, and a
+//! supervisor whose children fail now and then, on a dashboard.
 //!
 //! ```console
 //! $ cargo run -p gen_stage_dashboard --example watch
@@ -8,19 +8,23 @@
 //!
 //! It runs until Ctrl-C, or for so many seconds as `--for` says. Photos are decoded, scaled by a service that takes 20 ms
 //! for each, and written; with `--at-once 64` the service is no longer what holds them up. Clicks are counted by user,
-//! and one user clicks more than all others together. Of the jobs, every seventh fails twice before it succeeds.
+//! and one user clicks more than all others together. Prices go to an archive, and to a screen that shows 20 a second,
+//! and so misses most of them. Of the jobs, every seventh fails twice before it succeeds.
 
 use clap::Parser;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, sink, stream};
+use gen_stage::dispatch::Broadcast;
 use gen_stage::prelude::*;
+use gen_stage::stage::{ConsumerHandle, from_sink, from_stream};
 use gen_stage::supervisor::{Child, Restart, SupervisorHandle};
 use gen_stage::{Backoff, flow::Throttle};
 use gen_stage_dashboard::{Dashboard, DashboardError};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// Shows flows and a supervisor at work.
+/// Shows flows, stages and a supervisor at work.
 #[derive(Parser)]
 struct Args {
     /// How many photos are scaled at once, in all lanes together: 1 or more.
@@ -81,10 +85,13 @@ async fn main() -> Result<(), DashboardError> {
         .backoff(Backoff::new(Duration::from_millis(1500), 1.0))
         .into_handle();
 
+    let [archive, screen] = prices();
+
     let dashboard = Dashboard::new()
         .watch("photos", &photo_monitor)
         .watch("clicks", &click_monitor)
         .watch_supervisor("jobs", &jobs)
+        .watch_stages("prices", [archive.stage_ref(), screen.stage_ref()])
         .bind(args.addr)
         .await?;
     println!("look at http://{}", dashboard.local_addr());
@@ -96,6 +103,25 @@ async fn main() -> Result<(), DashboardError> {
         () = over(args.seconds) => {}
     }
     Ok(())
+}
+
+/// The readers of some hundred prices a second: one takes all, the other the newest, each time it has shown one.
+fn prices() -> [ConsumerHandle<u64>; 2] {
+    let prices = stream::iter(0_u64..).then(|n| async move {
+        sleep(Duration::from_millis(2)).await;
+        n
+    });
+    let prices = from_stream(Box::pin(prices)).stage().label("prices").dispatcher(Broadcast::new()).spawn();
+    let archive = from_sink(sink::drain()).stage().label("archive");
+    let screen = sink::unfold((), |(), _price: u64| async {
+        sleep(Duration::from_millis(50)).await;
+        Ok::<_, Infallible>(())
+    });
+    let screen = from_sink(Box::pin(screen)).stage().label("screen");
+    [
+        archive.subscribe_to(prices.subscribe().demand(100, 50)).spawn(),
+        screen.subscribe_to(prices.subscribe().keep_newest(1)).spawn(),
+    ]
 }
 
 /// A job takes some seconds; every seventh fails twice.

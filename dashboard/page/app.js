@@ -1,7 +1,8 @@
-// Follows the events of the server, and has each flow and supervisor shown in a section of its own.
+// Follows the events of the server, and has each flow, graph of stages and supervisor shown in a section of its own.
 
 import { attributes, el, say } from "./dom.js";
 import { FlowSection } from "./flow.js";
+import { StagesSection } from "./stages.js";
 import { SupervisorSection } from "./supervisor.js";
 
 const main = document.getElementById("main");
@@ -26,6 +27,7 @@ function show(snapshot) {
   const shown = new Set();
   const all = [
     ...snapshot.flows.map((flow) => ["flow", FlowSection, flow]),
+    ...snapshot.graphs.map((graph) => ["stages", StagesSection, graph]),
     ...snapshot.supervisors.map((supervisor) => ["supervisor", SupervisorSection, supervisor]),
   ];
   for (const [kind, Kind, seen] of all) {

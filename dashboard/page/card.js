@@ -20,7 +20,8 @@ function bar() {
   return { element, update };
 }
 
-function row(name) {
+/** A line of numbers in a card: how many items, and how fast. */
+export function row(name) {
   const [total, perSecond] = [el("td", "number"), el("td", "number")];
   const head = attributes(el("th", "", name), { scope: "row" });
   const tell = (known, items, fast, instead) => {

@@ -2,6 +2,7 @@
 
 import { attributes, count, el, head, moment, percent, plural, rate, say, svg, wide } from "./dom.js";
 import { Graph } from "./graph.js";
+import { drawing } from "./layers.js";
 
 /** So many readings are in the line. */
 const SAMPLES = 60;
@@ -68,7 +69,7 @@ export class FlowSection {
     this.numbers = el("dd");
     this.losses = el("dd");
     this.spark = new Sparkline();
-    this.graph = new Graph(name);
+    this.graph = new Graph(`Layers of ${name}`);
     this.summary = el("summary");
     this.table = el("table", "list", head(COLUMNS));
     this.details = el("details", "", this.summary, wide(`Lanes of ${name}`, this.table));
@@ -108,7 +109,7 @@ export class FlowSection {
     this.graph.element.hidden = this.details.hidden = this.figures.hidden = planned;
     this.now.hidden = flow.state === "ended" && this.spark.rates.length === 0;
     if (planned) return;
-    this.graph.update(flow);
+    this.graph.update(drawing(flow));
     const lanes = flow.layers.reduce((sum, layer) => sum + layer.lanes.length, 0);
     say(this.summary, plural(lanes, "lane"));
     if (this.details.open) this.rows(flow);

@@ -1,104 +1,115 @@
-// The layers of a flow from left to right, with arrows between them.
+// Cards from left to right, with arrows between them: the layers of a flow, or stages.
 
-import { attributes, el, rate, say, svg, wide } from "./dom.js";
-import { card, readerCard } from "./card.js";
+import { attributes, el, say, svg, wide } from "./dom.js";
 
-/** The column of each layer: right before the first that it feeds, so that an arrow has no card of another layer on its way. */
-function columns(layers) {
-  const after = layers.map(() => 0);
-  // What feeds others comes first, so that what a layer feeds is known by now.
-  layers.forEach((_, back) => {
-    const from = layers.length - 1 - back;
-    after[from] = Math.max(0, ...layers[from].feeds.map((to) => after[to] + 1));
-  });
+/** All arrows but those that close a circle: what feeds others comes first. */
+const goesOn = ({ from, to }) => from < to;
+
+/** The column of each card: right before the first that it feeds, so that arrows are short. */
+function columns(cards, arrows) {
+  const after = new Array(cards).fill(0);
+  for (let from = cards - 1; from >= 0; from -= 1) {
+    const own = arrows.filter((arrow) => arrow.from === from && goesOn(arrow));
+    after[from] = Math.max(0, ...own.map(({ to }) => after[to] + 1));
+  }
   const most = Math.max(...after, 0);
   return after.map((steps) => most - steps);
 }
 
-/** From where to where items go; the reader has the number after the last layer. */
-function arrows(layers) {
-  return layers.flatMap((layer, from) => {
-    const to = layer.is_read ? [...layer.feeds, layers.length] : layer.feeds;
-    return to.map((to) => ({ from, to }));
-  });
+/** A line through points, level at each. */
+function line([start, ...points]) {
+  let path = `M${start.x} ${start.y}`;
+  let last = start;
+  for (const { x, y } of points) {
+    const middle = (last.x + x) / 2;
+    path += ` C${middle} ${last.y} ${middle} ${y} ${x} ${y}`;
+    last = { x, y };
+  }
+  return path;
 }
 
-/** How fast items go by an arrow, where that is known: what a layer sends is not told by where it goes. */
-function speed({ from, to }, all, flow) {
-  const only = (end, at) => all.filter((arrow) => arrow[end] === at).length === 1;
-  if (only("from", from)) return flow.layers[from].all.sent_per_second;
-  if (!only("to", to)) return undefined;
-  return to === flow.layers.length ? flow.read_per_second : flow.layers[to].all.taken_per_second;
+/** A line back, below all cards. */
+function lineBack(start, end, below) {
+  const right = `C${start.x + 20} ${start.y} ${start.x + 20} ${below} ${start.x} ${below}`;
+  const left = `C${end.x - 20} ${below} ${end.x - 20} ${end.y} ${end.x} ${end.y}`;
+  return `M${start.x} ${start.y} ${right} L${end.x} ${below} ${left}`;
 }
 
-/** Changes when the graph has to be made anew. */
-function shape(flow) {
-  return JSON.stringify(flow.layers.map((layer) => [layer.feeds, layer.is_read]));
-}
-
+/**
+ * What is drawn is `nodes` and `arrows`. A node has a `key`, `make`, which makes its card, and `update`, which shows
+ * it in the card. An arrow is `from` one node `to` another; it has a `label`, says whether anything `moves`, and is
+ * `told` to those who do not see it. If it has a `key`, it ends where the card has that among its `ports`.
+ */
 export class Graph {
-  constructor(name) {
+  constructor(label) {
     this.lines = svg("svg", { role: "img", class: "arrows" });
-    this.cards = el("div", "columns");
-    this.plane = el("div", "plane", this.lines, this.cards);
-    this.element = wide(`Layers of ${name}`, this.plane);
+    this.columns = el("div", "columns");
+    this.plane = el("div", "plane", this.lines, this.columns);
+    this.element = wide(label, this.plane);
     new ResizeObserver(() => this.draw()).observe(this.plane);
   }
 
-  update(flow) {
-    if (this.shape !== shape(flow)) this.make(flow);
-    const fed = new Set(flow.layers.flatMap((layer) => layer.feeds));
-    flow.layers.forEach((layer, at) => {
-      const bottleneck = flow.bottleneck?.layer === at ? flow.bottleneck : null;
-      this.nodes[at].update(layer, { fed: fed.has(at), bottleneck });
+  update({ nodes, arrows }) {
+    const shape = JSON.stringify([nodes.map(({ key }) => key), arrows.map(({ from, to, key }) => [from, to, key])]);
+    if (this.shape !== shape) this.make(nodes, arrows);
+    this.shape = shape;
+    nodes.forEach((node, at) => node.update(this.cards[at]));
+    arrows.forEach(({ label, moves }, at) => {
+      say(this.arrows[at].label, label);
+      attributes(this.arrows[at].path, { "data-still": !moves });
     });
-    this.nodes[flow.layers.length]?.update(flow);
-    const nameOf = (at) => flow.layers[at]?.name ?? "the reader";
-    const told = this.arrows.map((arrow) => {
-      const perSecond = speed(arrow, this.arrows, flow);
-      const known = perSecond !== undefined && perSecond !== null && flow.state === "running";
-      say(arrow.label, known ? rate(perSecond) : "");
-      attributes(arrow.path, { "data-still": !perSecond });
-      const fast = perSecond ? `, ${rate(perSecond).replace(" /s", "")} items per second` : "";
-      return `${nameOf(arrow.from)} to ${nameOf(arrow.to)}${fast}`;
-    });
-    attributes(this.lines, { "aria-label": told.join("; ") || "no arrows" });
+    attributes(this.lines, { "aria-label": arrows.map(({ told }) => told).join("; ") || "no arrows" });
     this.draw();
   }
 
-  make(flow) {
-    this.shape = shape(flow);
-    const column = columns(flow.layers);
-    this.nodes = flow.layers.map(card);
-    if (flow.layers.some((layer) => layer.is_read)) {
-      this.nodes.push(readerCard());
-      column.push(Math.max(...column) + 1);
-    }
+  make(nodes, arrows) {
+    const column = columns(nodes.length, arrows);
+    this.cards = nodes.map((node) => node.make());
     const lists = Array.from({ length: Math.max(...column, 0) + 1 }, () => el("div", "column"));
-    this.nodes.forEach((node, at) => lists[column[at]].append(node.element));
-    this.cards.replaceChildren(...lists);
-    this.arrows = arrows(flow.layers).map((arrow) => {
+    this.cards.forEach((card, at) => lists[column[at]].append(card.element));
+    let back = 0;
+    this.arrows = arrows.map(({ from, to, key }) => {
+      // What passes a column has a place of its own there, so that it crosses no card.
+      const passed = goesOn({ from, to }) ? lists.slice(column[from] + 1, column[to]) : [];
+      const passes = passed.map((list) => list.appendChild(el("div", "pass")));
       const path = svg("path", { class: "arrow" });
       const tip = svg("path", { class: "tip" });
-      const label = svg("text", { class: "speed", "text-anchor": "middle" });
-      return { ...arrow, path, tip, label };
+      const label = svg("text", { class: "speed" });
+      return { from, to, key, passes, back: goesOn({ from, to }) ? 0 : ++back, path, tip, label };
     });
+    this.columns.style.marginBottom = back > 0 ? `${14 * (back + 1)}px` : "";
+    this.columns.replaceChildren(...lists);
     this.lines.replaceChildren(...this.arrows.flatMap(({ path, tip, label }) => [path, tip, label]));
   }
 
   /** Puts the arrows where the cards are. */
   draw() {
-    if (!this.nodes) return;
-    const { offsetWidth: width, offsetHeight: height } = this.cards;
+    if (!this.cards) return;
+    const { offsetWidth: width, offsetHeight: height } = this.columns;
     attributes(this.lines, { width, height, viewBox: `0 0 ${width} ${height}` });
-    for (const { from, to, path, tip, label } of this.arrows) {
-      const [a, b] = [this.nodes[from].element, this.nodes[to].element];
-      const [x1, y1] = [a.offsetLeft + a.offsetWidth, a.offsetTop + a.offsetHeight / 2];
-      const [x2, y2] = [b.offsetLeft - 2, b.offsetTop + b.offsetHeight / 2];
-      const middle = (x1 + x2) / 2;
-      attributes(path, { d: `M${x1} ${y1} C${middle} ${y1} ${middle} ${y2} ${x2 - 6} ${y2}` });
-      attributes(tip, { d: `M${x2} ${y2} l-8 -4.5 v9 z` });
-      attributes(label, { x: middle, y: (y1 + y2) / 2 - 8 });
+    for (const { from, to, key, passes, back, path, tip, label } of this.arrows) {
+      const [a, b] = [this.cards[from].element, this.cards[to].element];
+      const port = this.cards[to].ports?.get(key);
+      const heightOf = (element) => element.offsetTop + element.offsetHeight / 2;
+      const start = { x: a.offsetLeft + a.offsetWidth, y: heightOf(a) };
+      const tipAt = { x: b.offsetLeft - 2, y: heightOf(port ?? b) };
+      const end = { x: tipAt.x - 6, y: tipAt.y };
+      const through = passes.flatMap((pass) => {
+        const y = heightOf(pass);
+        return [{ x: pass.offsetLeft, y }, { x: pass.offsetLeft + pass.offsetWidth, y }];
+      });
+      const below = height + 14 * back;
+      attributes(path, { d: back > 0 ? lineBack(start, end, below) : line([start, ...through, end]) });
+      attributes(tip, { d: `M${tipAt.x} ${tipAt.y} l-8 -4.5 v9 z` });
+      if (back > 0) {
+        attributes(label, { x: (start.x + end.x) / 2, y: below - 4, "text-anchor": "middle" });
+      } else if (port) {
+        // Several arrows to one card have their ends apart, and not their middles.
+        attributes(label, { x: end.x - 6, y: end.y - 7, "text-anchor": "end" });
+      } else {
+        const last = through.at(-1) ?? start;
+        attributes(label, { x: (last.x + tipAt.x) / 2, y: (last.y + tipAt.y) / 2 - 8, "text-anchor": "middle" });
+      }
     }
   }
 }

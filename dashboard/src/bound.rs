@@ -45,13 +45,19 @@ impl BoundDashboard {
         self.addr
     }
 
-    /// What is watched, as it is now, as [JSON](crate#json); read anew if it was read an interval ago or more.
+    /// What is watched, as it is now, as [JSON](crate#json); read anew if it was read an interval ago or more. It waits
+    /// for stages that are watched to answer: for half an interval at most, and for 2 s at most.
+    ///
+    /// # Panics
+    /// When stages are watched, and it is polled outside of a runtime with timers.
+    ///
+    /// # Cancel safety
+    /// A reading that it has begun is completed by the next look.
     ///
     /// # Examples
     /// See [the crate](crate#json).
-    #[must_use]
-    pub fn json(&self) -> String {
-        self.sampler.snapshot().to_string()
+    pub async fn json(&self) -> String {
+        self.sampler.snapshot().await.to_string()
     }
 
     /// Serves the page until it is dropped, which ends all its connections; one in the middle of an answer ends with that.

@@ -1,8 +1,10 @@
 use crate::bound::BoundDashboard;
 use crate::error::DashboardError;
-use crate::sampler::{Sampler, Watched, WatchedFlow, WatchedSupervisor};
+use crate::sampler::Sampler;
 use crate::supervisor_view::SupervisorView;
+use crate::watched::{Watched, WatchedFlow, WatchedStages, WatchedSupervisor};
 use gen_stage::flow::Monitor;
+use gen_stage::stage::StageRef;
 use gen_stage::supervisor::SupervisorHandle;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -12,11 +14,11 @@ use tokio::net::TcpListener;
 /// How often numbers may be read.
 const EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 
-/// Shows flows and supervisors on a page in the browser, as they are now, while they run.
+/// Shows flows, supervisors and graphs of stages on a page in the browser, as they are now, while they run.
 ///
 /// It only looks: nothing can be started, changed or stopped by it. It has no login, and shows the names of layers,
-/// files and children to everyone who reaches it: keep it on [`LOOPBACK`](Self::LOOPBACK), or put it behind a proxy that
-/// asks for one.
+/// files, children and stages to everyone who reaches it: keep it on [`LOOPBACK`](Self::LOOPBACK), or put it behind a
+/// proxy that asks for one.
 ///
 /// While nobody looks, nothing is read, and a flow is not timed before the first look.
 ///
@@ -98,7 +100,7 @@ impl Dashboard {
     /// let jobs = DynamicSupervisor::new(|_job: u32| std::future::pending::<()>()).into_handle();
     /// jobs.start_child(7).unwrap();
     /// let dashboard = Dashboard::new().watch_supervisor("jobs", &jobs).bind(([127, 0, 0, 1], 0)).await?;
-    /// assert!(dashboard.json().contains(r#""alive":1"#));
+    /// assert!(dashboard.json().await.contains(r#""alive":1"#));
     /// # Ok::<(), gen_stage_dashboard::DashboardError>(())
     /// # }).unwrap();
     /// ```
@@ -110,6 +112,48 @@ impl Dashboard {
         let handle = handle.downgrade();
         let look = Box::new(move |name: &str| SupervisorView::of(name, &handle));
         self.watched.supervisors.push(WatchedSupervisor { name: name.into(), look });
+        self
+    }
+
+    /// Shows these stages, and all that they are connected to, under a name, which nothing else that is watched may
+    /// have: as a graph, with rates, demand, and what is buffered and dropped, of each subscription.
+    ///
+    /// Each reading [walks](gen_stage::stage::StageGraph::walk) from the given stages to the others, so that those that
+    /// subscribe later are shown, too. A stage that does not answer within half of the
+    /// [interval](Self::every), and within 2 s, is shown as silent: its code is at work, or stuck. What is connected to
+    /// silent stages only is not found: give several stages where that matters. Of the stages that have ended, the
+    /// given ones stay, with their last numbers.
+    ///
+    /// To be watched does not keep a stage alive.
+    ///
+    /// # Panics
+    /// When no stage is given.
+    ///
+    /// # Examples
+    /// ```
+    /// use futures::sink;
+    /// use gen_stage::prelude::*;
+    /// use gen_stage::stage::{from_iter, from_sink};
+    /// use gen_stage_dashboard::Dashboard;
+    ///
+    /// # tokio_test::block_on(async {
+    /// let numbers = from_iter(0..).stage().label("numbers").spawn();
+    /// let nowhere = from_sink(sink::drain()).stage().label("nowhere").subscribe_to(numbers.subscribe()).spawn();
+    /// let dashboard = Dashboard::new().watch_stages("pipeline", [nowhere.stage_ref()]);
+    /// let json = dashboard.bind(([127, 0, 0, 1], 0)).await?.json().await;
+    /// assert!(json.contains(r#""label":"numbers","kind":"producer","dispatcher":"ByDemand","state":"running""#));
+    /// # Ok::<(), gen_stage_dashboard::DashboardError>(())
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn watch_stages(
+        mut self,
+        name: impl Into<String>,
+        stages: impl IntoIterator<Item = StageRef>,
+    ) -> Self {
+        let (name, stages) = (name.into(), Vec::from_iter(stages));
+        assert!(!stages.is_empty(), "watch_stages must be given 1 stage or more, given 0 for `{name}`");
+        self.watched.graphs.push(WatchedStages { name, stages });
         self
     }
 
@@ -127,7 +171,7 @@ impl Dashboard {
     /// # tokio_test::block_on(async {
     /// let dashboard = Dashboard::new().every(Duration::from_millis(250));
     /// let dashboard = dashboard.bind(([127, 0, 0, 1], 0)).await?;
-    /// assert!(dashboard.json().contains(r#""every_ms":250"#));
+    /// assert!(dashboard.json().await.contains(r#""every_ms":250"#));
     /// # Ok::<(), gen_stage_dashboard::DashboardError>(())
     /// # }).unwrap();
     /// ```

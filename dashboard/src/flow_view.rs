@@ -202,7 +202,7 @@ fn shares(times: &LaneTimes) -> Option<Shares> {
     (all > 0.0).then_some(Shares { busy, idle, back_pressured })
 }
 
-fn per_second(count: u64, window: Duration) -> Option<f64> {
+pub(crate) fn per_second(count: u64, window: Duration) -> Option<f64> {
     (!window.is_zero()).then(|| count as f64 / window.as_secs_f64())
 }
 

@@ -1,18 +1,14 @@
 //! What a flow did lately: the numbers of some seconds ago, taken from those of now.
 
+use crate::samples::Samples;
 use gen_stage::flow::{FlowStats, LaneStats};
-use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// Rates and shares are those of the time up to now that is so long; see [`History::new`].
-const WINDOW: Duration = Duration::from_secs(10);
 
 /// What was read of a flow within the window.
 #[derive(Debug)]
 pub(crate) struct History {
-    window: Duration,
-    samples: VecDeque<(Instant, FlowStats)>,
+    samples: Samples<FlowStats>,
 }
 
 /// What a flow did since an earlier look.
@@ -25,16 +21,12 @@ pub(crate) struct Recent {
 }
 
 impl History {
-    /// Where numbers are read more seldom than every 5 seconds, the window is two of those intervals: there would be
-    /// nothing in it to compare with.
     pub(crate) fn new(every: Duration) -> Self {
-        // A timer is late by a little.
-        Self { window: WINDOW.max(every * 2) + every / 4, samples: VecDeque::new() }
+        Self { samples: Samples::new(every) }
     }
 
     /// Keeps what was read, and compares it with the oldest that is kept.
     pub(crate) fn add(&mut self, now: Instant, stats: &FlowStats) -> Recent {
-        let window = self.window;
         // Before a flow has started there is nothing to compare with, and while it starts, layers come.
         let same = |then: &FlowStats| {
             then.layers.len() == stats.layers.len()
@@ -44,12 +36,12 @@ impl History {
                     .zip(&stats.layers)
                     .all(|(then, now)| then.lanes.len() == now.lanes.len())
         };
-        self.samples.retain(|(at, then)| now - *at <= window && same(then));
-        let recent = match self.samples.front() {
+        self.samples.retain(now, same);
+        let recent = match self.samples.iter().next() {
             Some((at, then)) => Recent { window: now - *at, stats: since(then, stats) },
             None => Recent { window: Duration::ZERO, stats: stats.clone() },
         };
-        self.samples.push_back((now, stats.clone()));
+        self.samples.push(now, stats.clone());
         recent
     }
 }

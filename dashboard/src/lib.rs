@@ -1,4 +1,4 @@
-//! A page in the browser that shows what flows and supervisors of [`gen_stage`] are doing.
+//! A page in the browser that shows what flows, supervisors and stages of [`gen_stage`] are doing.
 //!
 //! ```
 //! use gen_stage::prelude::*;
@@ -22,11 +22,15 @@
 //! ```
 //!
 //! For each flow: its layers as a graph, what each has taken and sent, how fast, what it does with its time, and what holds
-//! the flow up, in words. For each supervisor: what became of its children, and what those do that are there.
+//! the flow up, in words. For each supervisor: what became of its children, and what those do that are there. For
+//! stages: all that they are connected to as a graph, and of each subscription how fast items go, what is asked, and
+//! what is buffered and dropped.
 //!
 //! # Cost
 //! While nobody looks, nothing is read, and lanes are not timed before the first look. All who look share one reading per
-//! [interval](Dashboard::every). Who is slow to read gets the newest; nothing queues up.
+//! [interval](Dashboard::every). Who is slow to read gets the newest; nothing queues up. A stage is asked once per
+//! reading, and answers between two callbacks; one that does not answer holds a reading up for half an interval at most,
+//! and for 2 s at most.
 //!
 //! # Safety
 //! It only looks, and answers nothing but `GET` and `HEAD`. It has **no login**: keep it on [`Dashboard::LOOPBACK`], or
@@ -42,7 +46,7 @@
 //! | `reading` | how often was read so far, 1 for the first |
 //! | `at_ms` | when, in milliseconds since 1970 |
 //! | `every_ms` | [how often](Dashboard::every) it is read, while somebody looks |
-//! | `flows`, `supervisors` | in the order in which they are watched |
+//! | `flows`, `supervisors`, `graphs` | in the order in which they are watched |
 //!
 //! | of a flow | |
 //! |---|---|
@@ -81,8 +85,42 @@
 //! | `children` | the first 100: `id`, `label` or `null`, `state` (`running`, `restarting`, `stopping`), `restarts`, `age_ms` |
 //! | `more` | how many children are not listed |
 //!
+//! | of a graph of stages | |
+//! |---|---|
+//! | `name` | under which it is watched |
+//! | `state` | `running` while one of its stages is, else `silent` while one is; `ended` when all have |
+//! | `window_ms` | for how long rates are: up to 10 s or two intervals, of what is newer since it was first seen; 0 if there is nothing to compare with |
+//! | `stages` | as below; what feeds others comes first, as far as they are not in a circle |
+//! | `subscriptions` | as below, in the order of the stages that send |
+//!
+//! | of a stage | |
+//! |---|---|
+//! | `id` | the number of the stage, as in logs: `#1` |
+//! | `label` | its name in logs |
+//! | `kind` | `producer`, `producer-consumer`, `consumer` |
+//! | `dispatcher` | the name of its type; `null` for a consumer |
+//! | `state`, `end` | `running`, or `silent` if it did not answer in time, each with `null`; or `ended` and why: `null` while it is ending |
+//! | `counts` | the [`Counts`](gen_stage::stage::Counts), field by field, whatever its state |
+//! | `received_per_second`, `emitted_per_second` | `null` if there is nothing to compare with |
+//! | `unsent` | items that it holds and has not sent: [`GraphStage::unsent`](gen_stage::stage::GraphStage::unsent); `null` unless it is running |
+//! | `waiting` | items received and not yet handled, as in [`Status`](gen_stage::stage::Status); `null` unless it is running |
+//! | `accumulates` | whether it is set to hold demand back; `null` unless it is running |
+//!
+//! | of a subscription | |
+//! |---|---|
+//! | `id` | its number, as in logs: `#1` |
+//! | `from`, `to` | the numbers of the stages that send and read; `to` is `null` if it is read as a stream |
+//! | `min_demand`, `max_demand` | the bounds of its demand |
+//! | `mode` | `automatic`, or `manual` where the code of the reader asks |
+//! | `cancel` | what the end of the stage that sends means for the reader: `permanent`, `transient`, `temporary` |
+//! | `demand`, `sent`, `taken`, `undelivered` | as in [`GraphSubscription`](gen_stage::stage::GraphSubscription) |
+//! | `on_their_way` | items that were sent, and neither taken nor dropped yet |
+//! | `sent_per_second`, `taken_per_second` | `null` if there is nothing to compare with |
+//! | `buffered`, `dropped`, `lag` | as in [`ConsumerStatus`](gen_stage::stage::ConsumerStatus); `null` unless the stage that sends is running |
+//!
 //! ```
 //! use gen_stage::prelude::*;
+//! use gen_stage::stage::from_iter;
 //! use gen_stage::supervisor::DynamicSupervisor;
 //! use gen_stage_dashboard::Dashboard;
 //! use serde_json::{Value, json};
@@ -101,9 +139,17 @@
 //! let jobs = jobs.into_handle();
 //! jobs.start_child(7).unwrap();
 //!
-//! let dashboard = Dashboard::new().watch("numbers", &monitor).watch_supervisor("jobs", &jobs);
-//! let dashboard = dashboard.bind(([127, 0, 0, 1], 0)).await?;
-//! let snapshot: Value = serde_json::from_str(&dashboard.json()).unwrap();
+//! let letters = from_iter(["a", "b", "c"]).stage().label("letters").spawn();
+//! let mut reader = letters.subscribe().demand(2, 1).await.unwrap();
+//! assert_eq!(reader.next_batch().await, Some(vec!["a"]));
+//!
+//! let dashboard = Dashboard::new()
+//!     .watch("numbers", &monitor)
+//!     .watch_supervisor("jobs", &jobs)
+//!     .watch_stages("spelling", [letters.stage_ref()])
+//!     .bind(([127, 0, 0, 1], 0))
+//!     .await?;
+//! let snapshot: Value = serde_json::from_str(&dashboard.json().await).unwrap();
 //!
 //! let (flow, jobs) = (&snapshot["flows"][0], &snapshot["supervisors"][0]);
 //! let lane = |taken, sent| {
@@ -141,6 +187,24 @@
 //!     "more": 0,
 //! });
 //! assert_eq!(*jobs, expected);
+//! let expected = json!({
+//!     "name": "spelling", "state": "running", "window_ms": 0,
+//!     "stages": [{
+//!         "id": letters.id().to_string(), "label": "letters", "kind": "producer", "dispatcher": "ByDemand",
+//!         "state": "running", "end": null,
+//!         "counts": {
+//!             "received": 0, "emitted": 2, "sent": 2, "taken": 1, "undelivered": 0, "discarded": 0, "overflowed": 0,
+//!         },
+//!         "received_per_second": null, "emitted_per_second": null, "unsent": 0, "waiting": 0, "accumulates": false,
+//!     }],
+//!     "subscriptions": [{
+//!         "id": reader.id().to_string(), "from": 0, "to": null, "min_demand": 1, "max_demand": 2,
+//!         "mode": "automatic", "cancel": "permanent", "demand": 0, "sent": 2, "taken": 1, "undelivered": 0,
+//!         "on_their_way": 1, "sent_per_second": null, "taken_per_second": null,
+//!         "buffered": 0, "dropped": 0, "lag": 0,
+//!     }],
+//! });
+//! assert_eq!(snapshot["graphs"][0], expected);
 //! assert_eq!((&snapshot["reading"], &snapshot["every_ms"]), (&json!(1), &json!(1000)));
 //! # Ok::<(), gen_stage_dashboard::DashboardError>(())
 //! # }).unwrap();
@@ -150,10 +214,15 @@ mod bound;
 mod dashboard;
 mod error;
 mod flow_view;
+mod graph_history;
+mod graph_view;
 mod history;
 mod sampler;
+mod samples;
 mod server;
 mod supervisor_view;
+mod walks;
+mod watched;
 
 pub use bound::BoundDashboard;
 pub use dashboard::Dashboard;

@@ -1,51 +1,19 @@
 //! Reads all that is watched, at most once per interval, however many ask.
 
 use crate::flow_view::{FlowView, millis};
+use crate::graph_history::GraphHistory;
+use crate::graph_view::GraphView;
 use crate::history::History;
 use crate::supervisor_view::SupervisorView;
-use gen_stage::flow::Monitor;
+use crate::walks::Walks;
+use crate::watched::Watched;
+use gen_stage::stage::StageGraph;
 use serde::Serialize;
 use std::convert::Infallible;
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until};
-
-/// A flow, under the name it is watched by.
-#[derive(Debug)]
-pub(crate) struct WatchedFlow {
-    pub(crate) name: String,
-    pub(crate) monitor: Monitor,
-}
-
-/// A supervisor. The type of its items is forgotten: what is asked of it does not depend on that.
-pub(crate) struct WatchedSupervisor {
-    pub(crate) name: String,
-    pub(crate) look: Box<dyn Fn(&str) -> SupervisorView + Send + Sync>,
-}
-
-impl fmt::Debug for WatchedSupervisor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedSupervisor").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Watched {
-    pub(crate) flows: Vec<WatchedFlow>,
-    pub(crate) supervisors: Vec<WatchedSupervisor>,
-}
-
-impl Watched {
-    /// The first name that something before it has, too.
-    pub(crate) fn name_twice(&self) -> Option<&str> {
-        let flows = self.flows.iter().map(|flow| flow.name.as_str());
-        let names: Vec<&str> =
-            flows.chain(self.supervisors.iter().map(|supervisor| supervisor.name.as_str())).collect();
-        (1..names.len()).find(|at| names[..*at].contains(&names[*at])).map(|at| names[at])
-    }
-}
 
 /// All that is watched, at one moment. Its shape is in the docs of the crate.
 #[derive(Debug, Serialize)]
@@ -55,12 +23,14 @@ struct Snapshot {
     every_ms: u64,
     flows: Vec<FlowView>,
     supervisors: Vec<SupervisorView>,
+    graphs: Vec<GraphView>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Sampler {
     watched: Watched,
     every: Duration,
+    /// Locked while it is read: all who come meanwhile wait for the same numbers.
     last: Mutex<Last>,
     /// The newest snapshot; `None` when there will be no more. A reader that is slow misses those between.
     newest: watch::Sender<Option<Arc<str>>>,
@@ -70,35 +40,49 @@ pub(crate) struct Sampler {
 #[derive(Debug)]
 struct Last {
     reading: u64,
+    /// When that reading began.
     at: Option<Instant>,
-    /// What was read then, as JSON.
+    /// Of the reading that has begun and is not complete: the task that waited for it may be gone.
+    walks: Option<Walks>,
+    /// What was read last, as JSON.
     json: Arc<str>,
     histories: Vec<History>,
+    graph_histories: Vec<GraphHistory>,
 }
 
 impl Sampler {
     pub(crate) fn new(watched: Watched, every: Duration) -> Self {
         let histories = watched.flows.iter().map(|_| History::new(every)).collect();
-        let last = Mutex::new(Last { reading: 0, at: None, json: "".into(), histories });
-        Self { watched, every, last, newest: watch::Sender::new(None), joined: Notify::new() }
+        let graph_histories = watched.graphs.iter().map(|_| GraphHistory::new(every)).collect();
+        let json: Arc<str> = "".into();
+        let newest = watch::Sender::new(Some(Arc::clone(&json)));
+        let last = Last { reading: 0, at: None, walks: None, json, histories, graph_histories };
+        Self { watched, every, last: Mutex::new(last), newest, joined: Notify::new() }
     }
 
-    /// The newest snapshot; a new one, if that is as old as an interval.
-    pub(crate) fn snapshot(&self) -> Arc<str> {
-        let mut last = self.last();
+    /// The newest snapshot; a new one, if that is as old as an interval. Dropped in the middle, it leaves the reading
+    /// that it began to the next.
+    pub(crate) async fn snapshot(&self) -> Arc<str> {
+        let mut last = self.last.lock().await;
         let now = Instant::now();
         if last.at.is_none_or(|at| now - at >= self.every) {
             last.at = Some(now);
             last.reading += 1;
-            last.json = self.read(&mut last, now);
-            self.newest.send_replace(Some(Arc::clone(&last.json)));
+            last.walks = Some(Walks::begin(&self.watched.graphs, self.every));
+        }
+        if let Some(walks) = &mut last.walks {
+            walks.end().await;
+        }
+        if let Some(walks) = last.walks.take() {
+            last.json = self.read(&mut last, &walks.into_graphs());
+            self.tell(&last.json);
         }
         Arc::clone(&last.json)
     }
 
     /// A reader of snapshots, who sees the newest at once, and keeps the sampler at work.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Arc<str>>> {
-        self.snapshot();
+    pub(crate) async fn subscribe(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.snapshot().await;
         let reader = self.newest.subscribe();
         self.joined.notify_one();
         reader
@@ -110,10 +94,10 @@ impl Sampler {
             while self.newest.receiver_count() == 0 {
                 self.joined.notified().await;
             }
-            let due = self.last().at.map(|at| at + self.every);
+            let due = self.last.lock().await.at.map(|at| at + self.every);
             sleep_until(due.unwrap_or_else(Instant::now)).await;
             if self.newest.receiver_count() > 0 {
-                self.snapshot();
+                self.snapshot().await;
             }
         }
     }
@@ -123,8 +107,22 @@ impl Sampler {
         self.newest.send_replace(None);
     }
 
-    fn read(&self, last: &mut Last, now: Instant) -> Arc<str> {
+    /// Tells all readers, unless they were told that nothing comes any more: a request may have been under way then.
+    fn tell(&self, json: &Arc<str>) {
+        self.newest.send_if_modified(|newest| {
+            let goes_on = newest.is_some();
+            if goes_on {
+                *newest = Some(Arc::clone(json));
+            }
+            goes_on
+        });
+    }
+
+    fn read(&self, last: &mut Last, graphs: &[StageGraph]) -> Arc<str> {
+        let now = Instant::now();
         let flows = self.watched.flows.iter().zip(&mut last.histories);
+        let supervisors = self.watched.supervisors.iter();
+        let walked = self.watched.graphs.iter().zip(graphs).zip(&mut last.graph_histories);
         let snapshot = Snapshot {
             reading: last.reading,
             at_ms: SystemTime::UNIX_EPOCH.elapsed().map_or(0, millis),
@@ -135,18 +133,13 @@ impl Sampler {
                     FlowView::of(&flow.name, &stats, &history.add(now, &stats))
                 })
                 .collect(),
-            supervisors: self
-                .watched
-                .supervisors
-                .iter()
-                .map(|supervisor| (supervisor.look)(&supervisor.name))
+            supervisors: supervisors.map(|supervisor| (supervisor.look)(&supervisor.name)).collect(),
+            graphs: walked
+                .map(|((watched, graph), history)| {
+                    GraphView::of(&watched.name, graph, &history.add(now, graph))
+                })
                 .collect(),
         };
         serde_json::to_string(&snapshot).expect("numbers and texts are JSON").into()
-    }
-
-    /// A reading that panicked has left numbers behind that are as good as any.
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -27,12 +27,15 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page: where each of its files is served, what it is, and its text.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 11] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/app.css", CSS, include_str!("../page/app.css")),
     ("/app.js", SCRIPT, include_str!("../page/app.js")),
     ("/flow.js", SCRIPT, include_str!("../page/flow.js")),
     ("/card.js", SCRIPT, include_str!("../page/card.js")),
+    ("/layers.js", SCRIPT, include_str!("../page/layers.js")),
+    ("/stages.js", SCRIPT, include_str!("../page/stages.js")),
+    ("/stage_card.js", SCRIPT, include_str!("../page/stage_card.js")),
     ("/graph.js", SCRIPT, include_str!("../page/graph.js")),
     ("/supervisor.js", SCRIPT, include_str!("../page/supervisor.js")),
     ("/dom.js", SCRIPT, include_str!("../page/dom.js")),
@@ -48,11 +51,11 @@ pub(crate) fn router(sampler: Arc<Sampler>, hosts: Arc<[String]>) -> Router {
 }
 
 async fn api(State(sampler): State<Arc<Sampler>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], sampler.snapshot().to_string())
+    ([(CONTENT_TYPE, "application/json")], sampler.snapshot().await.to_string())
 }
 
 async fn events(State(sampler): State<Arc<Sampler>>) -> impl IntoResponse {
-    let snapshots = WatchStream::new(sampler.subscribe()).map_while(|snapshot| snapshot);
+    let snapshots = WatchStream::new(sampler.subscribe().await).map_while(|snapshot| snapshot);
     Sse::new(snapshots.map(|snapshot| Ok::<_, Infallible>(Event::default().data(snapshot))))
 }
 

@@ -2,12 +2,15 @@
 //! `chromedriver`.
 
 mod driver;
+mod layout;
+mod stages;
 
 use driver::Browser;
 use futures::sink;
 use gen_stage::flow::{Inner, Monitor};
 use gen_stage::prelude::*;
 use gen_stage_dashboard::Dashboard;
+use layout::Layout;
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
@@ -179,66 +182,6 @@ async fn on_a_phone_the_graph_moves_sideways_and_the_page_does_not() {
     flow.abort();
 }
 
-/// Where the cards, the arrows and what is written at these are, and the numbers of all.
-const LAYOUT: &str = "
-    const box = (element) => {
-        const { left, top, right, bottom } = element.getBoundingClientRect();
-        return [left, top, right, bottom];
-    };
-    // Arrows are drawn anew in the frame after a change of size.
-    const frame = () => new Promise(requestAnimationFrame);
-    return frame().then(frame).then(() => {
-        const flows = [...document.querySelectorAll('.watched')];
-        const graph = flows.find((flow) => flow.querySelector('h2')?.textContent === NAME);
-        const lines = graph.querySelector('.arrows').getBoundingClientRect();
-        const arrows = [...graph.querySelectorAll('.arrow')].map((path) => {
-            const part = path.getTotalLength() / 50;
-            const points = Array.from({ length: 51 }, (_, at) => path.getPointAtLength(at * part));
-            return points.map(({ x, y }) => [x + lines.left, y + lines.top]);
-        });
-        const labels = [...graph.querySelectorAll('.speed')].filter((it) => it.textContent).map(box);
-        return { cards: [...graph.querySelectorAll('.card')].map(box), arrows, labels };
-    });
-";
-
-#[derive(serde::Deserialize)]
-struct Layout {
-    cards: Vec<[f64; 4]>,
-    arrows: Vec<Vec<[f64; 2]>>,
-    labels: Vec<[f64; 4]>,
-}
-
-impl Layout {
-    /// No two cards overlap; each arrow goes from the right edge of one to the left edge of another, and over none;
-    /// what is written at an arrow is over no card.
-    fn check(&self, name: &str) {
-        let Self { cards, arrows, labels } = self;
-        let overlap = |a: &[f64; 4], b: &[f64; 4]| a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
-        for (at, card) in cards.iter().enumerate() {
-            assert!(card[2] > card[0] && card[3] > card[1], "{name}: card {at} is seen: {card:?}");
-            let other = cards[..at].iter().position(|other| overlap(card, other));
-            assert_eq!(other, None, "{name}: card {at} is over another");
-            assert!(!labels.iter().any(|label| overlap(card, label)), "{name}: a speed is over card {at}");
-        }
-        for (at, arrow) in arrows.iter().enumerate() {
-            let (from, to) = (arrow[0], arrow[arrow.len() - 1]);
-            let beside = |x: f64, point: [f64; 2], card: &[f64; 4]| {
-                (x - point[0]).abs() <= 10.0 && card[1] <= point[1] && point[1] <= card[3]
-            };
-            assert!(
-                cards.iter().any(|card| beside(card[2], from, card)),
-                "{name}: arrow {at} begins at no card"
-            );
-            assert!(cards.iter().any(|card| beside(card[0], to, card)), "{name}: arrow {at} ends at no card");
-            let inside = |[x, y]: [f64; 2], card: &[f64; 4]| {
-                card[0] + 1.0 < x && x < card[2] - 1.0 && card[1] + 1.0 < y && y < card[3] - 1.0
-            };
-            let crossed = cards.iter().position(|card| arrow.iter().any(|point| inside(*point, card)));
-            assert_eq!(crossed, None, "{name}: arrow {at} goes over a card");
-        }
-    }
-}
-
 /// Flows that fork and come together, of endless sources.
 fn forked() -> Vec<(&'static str, Flow<gen_stage::flow::Boxed<u64>>)> {
     let source = |label: &str| Flow::from_iter(0_u64..).lanes(1).label(label.to_owned()).map(|n| n);
@@ -285,8 +228,7 @@ async fn cards_do_not_overlap_and_arrows_go_from_card_to_card_where_flows_fork_a
         ));
         for width in [1280, 600] {
             browser.narrow(width);
-            let layout = browser.run(&LAYOUT.replace("NAME", &format!("'{name}'")));
-            let layout: Layout = serde_json::from_value(layout).unwrap();
+            let layout = Layout::of(&browser, name);
             assert_eq!((layout.cards.len(), layout.arrows.len()), (cards, arrows), "{name}");
             layout.check(name);
         }

@@ -122,7 +122,7 @@ async fn a_dashboard_keeps_no_supervisor_alive() {
     drop(jobs);
     let count = timeout(STUCK, events.count()).await.expect("the supervisor ends");
     assert_eq!(count, 2, "started and aborted; and the events end");
-    assert!(dashboard.json().contains(r#""end":"the supervisor was aborted""#));
+    assert!(dashboard.json().await.contains(r#""end":"the supervisor was aborted""#));
 }
 
 #[tokio::test]
