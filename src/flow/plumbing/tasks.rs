@@ -181,6 +181,14 @@ impl Tasks {
         (built, last)
     }
 
+    /// Builds a plan whose items have no numbers, though a plan further down gives them some.
+    pub(in crate::flow) fn without_order<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.last_place.take();
+        let built = build(self);
+        self.last_place = outer;
+        built
+    }
+
     /// Where an operator says which number in the source is the last that may come out.
     pub(in crate::flow) fn last_place(&self) -> LastPlace {
         self.last_place.clone().unwrap_or_else(LastPlace::unknown)
