@@ -434,6 +434,16 @@ async fn an_operator_before_a_hold_does_not_end_the_order_after_it() {
     assert!(twice.len() > 40 && twice.iter().all(|n| *n < 50), "{twice:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_end_at_one_of_several_items_of_a_number_comes_out_though_the_source_is_silent() {
+    for lanes in [1, 2, 5] {
+        let silent = stream::iter([1, 2, 3]).chain(stream::pending()).flow().lanes(lanes).demand(2, 1);
+        let few = silent.flat_map(|n| [n, n + 1]).take_while(|n| *n < 4).ordered();
+        let few = timeout(Duration::from_secs(1), few.collect::<Vec<_>>()).await.expect("it ends");
+        assert_eq!(few, [1, 2, 2, 3, 3], "{lanes} lanes");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
