@@ -162,3 +162,14 @@ async fn a_reader_that_waits_for_ever_keeps_no_source_alive() {
     assert!(!watched.is_alive());
     assert_eq!(flow.collect::<Vec<_>>().await.len(), 3);
 }
+
+#[tokio::test]
+async fn the_source_is_dropped_as_soon_as_the_last_item_is_passed_on() {
+    let watched = Watched::new();
+    let mut flow = numbers(watched.endless()).take(2).lanes(1).demand(1, 0);
+    assert!(flow.next().await.is_some());
+    assert!(watched.is_alive());
+    assert!(flow.next().await.is_some());
+    assert!(!watched.is_alive());
+    assert!(flow.next().await.is_none());
+}

@@ -229,8 +229,8 @@ impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, Op: SerialStep<T>> Lane for Seria
         let Some(upstream) = this.upstream.as_mut().as_pin_mut() else {
             return Poll::Ready(Each::Ended);
         };
+        let mut stopped = false;
         if !op.look() {
-            let mut stopped = false;
             let polled = upstream.poll_each(cx, &mut |of| {
                 let place = E::place(&of);
                 let mut out = E::step(of, |item| op.step(place, item));
@@ -243,14 +243,14 @@ impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, Op: SerialStep<T>> Lane for Seria
                 if stopped || over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             match polled {
-                Poll::Ready(Each::Stopped) if stopped => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Each::Stopped) if stopped && !op.is_over() => return Poll::Ready(Each::Stopped),
                 Poll::Ready(Each::Stopped | Each::Ended) => {}
                 Poll::Pending => ready!(op.poll_over(cx)),
             }
         }
         // At once, and not with the lane: what comes after it may still be at work for long.
         this.upstream.set(None);
-        Poll::Ready(Each::Ended)
+        Poll::Ready(if stopped { Each::Stopped } else { Each::Ended })
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {
