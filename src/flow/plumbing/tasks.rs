@@ -3,6 +3,7 @@
 use crate::edge::Sender;
 use crate::failure::{message_of, raise_in_drop};
 use crate::flow::monitor::{Launch, Losses};
+use crate::flow::plumbing::drop_count::DropCount;
 use crate::flow::plumbing::instruments::Instruments;
 use crate::flow::plumbing::place::{Fallen, Layer, Place, failed_sink};
 use crate::flow::plumbing::sequence::LastPlace;
@@ -137,6 +138,11 @@ impl Tasks {
     /// Counts items that were dropped before any operator or reader took them.
     pub(in crate::flow) fn discarded(&self) -> &Arc<AtomicU64> {
         &self.losses.discarded
+    }
+
+    /// Counts what a lane holds when it is dropped while the flow goes on.
+    pub(in crate::flow) fn drop_count(&self) -> DropCount {
+        DropCount::new(self.losses.clone(), Arc::clone(&self.stopped))
     }
 
     /// Counts items that came too late for their windows.
