@@ -49,6 +49,7 @@ pub trait Envelope: Sealed {
     /// Says that nothing more is made of the source's item with this number, if the envelope has one.
     #[doc(hidden)]
     #[inline(always)]
+    #[must_use]
     fn end<T>(_place: Option<u64>) -> Option<Self::Of<T>> {
         None
     }
