@@ -1,5 +1,6 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
+use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::{Bare, Envelope, Gathers};
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
@@ -169,13 +170,15 @@ impl<E: Gathers, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Batch<P, W
     type Lane = BatchLane<E, P::Item, P::Lane, W>;
 
     fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+        let lanes = self.upstream.build(tasks).into_iter();
         let lane = |upstream| BatchLane {
             upstream,
             weigh: self.weigh.clone(),
             filling: OpenBatch::new(self.max, self.timeout),
             timer: Timer::default(),
+            drop_count: tasks.drop_count(),
         };
-        self.upstream.build(tasks).into_iter().map(lane).collect()
+        lanes.map(lane).collect()
     }
 }
 
@@ -262,6 +265,13 @@ pin_project! {
         weigh: W,
         filling: OpenBatch<E, T>,
         timer: Timer,
+        drop_count: DropCount,
+    }
+
+    impl<E: Envelope, T, L, W> PinnedDrop for BatchLane<E, T, L, W> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_count.discard(this.filling.items.len());
+        }
     }
 }
 

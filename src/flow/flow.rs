@@ -71,10 +71,11 @@ enum FlowState<P> {
 }
 
 struct RunningFlow {
+    /// Before `outcome`: a task that sees its reader gone takes that for the end of a lane, while the flow goes on.
+    tasks: Box<Tasks>,
     /// An `Inlet<P::Item>`: what the lanes sent. Its type is not named, as a flow must also exist while its plan does
     /// not yet say what comes out: between a `reduce` to a number and its `emit_state`.
     outcome: Box<dyn Any + Send>,
-    tasks: Box<Tasks>,
     /// How many items are still to come out, as far as is known.
     hint: (usize, Option<usize>),
 }

@@ -9,6 +9,7 @@ use super::map_async::in_order::MapAsyncLaneInOrder;
 use super::map_async::jobs::Jobs;
 use super::map_async::limit::{LanePermits, Limit};
 use super::map_async::round::{Round, Then};
+use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::{Bare, Numbered};
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
@@ -191,7 +192,8 @@ where
         lanes
             .map(|(at, lane)| {
                 let (gate, meter) = (LanePermits::new(Arc::clone(&limit), at), tasks.meter(&layer, at));
-                MapAsyncLane::new(lane, self.f.clone(), self.n, gate, meter)
+                let drop_count = tasks.drop_count();
+                MapAsyncLane::new(lane, self.f.clone(), self.n, gate, meter, drop_count)
             })
             .collect()
     }
@@ -212,7 +214,8 @@ where
         lanes
             .map(|(at, lane)| {
                 let (gate, meter) = (LanePermits::new(Arc::clone(&limit), at), tasks.meter(&layer, at));
-                MapAsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, demand.max(), meter)
+                let jobs = (meter, tasks.drop_count());
+                MapAsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, demand.max(), jobs)
             })
             .collect()
     }
@@ -230,6 +233,13 @@ pin_project! {
         n: usize,
         gate: LanePermits,
         jobs: Jobs<Fut>,
+        drop_count: DropCount,
+    }
+
+    impl<L, Fut: Future, F> PinnedDrop for MapAsyncLane<L, Fut, F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_count.discard(this.jobs.outstanding());
+        }
     }
 }
 
@@ -238,8 +248,9 @@ where
     Fut: Future<Output: Send> + Send + 'static,
 {
     /// To be called in the context of the runtime of the lanes.
-    fn new(upstream: L, f: F, n: usize, gate: LanePermits, meter: LaneMeter) -> Self {
-        Self { upstream, ended: false, f, n, gate, jobs: Jobs::new(Handle::current(), meter) }
+    fn new(upstream: L, f: F, n: usize, gate: LanePermits, meter: LaneMeter, drop_count: DropCount) -> Self {
+        let jobs = Jobs::new(Handle::current(), meter);
+        Self { upstream, ended: false, f, n, gate, jobs, drop_count }
     }
 }
 

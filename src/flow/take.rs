@@ -29,8 +29,9 @@ impl<P> Flow<P> {
     /// still open, and states that have not come out, are dropped.
     ///
     /// # Demand
-    /// After the last item nothing more is asked for, and what feeds the lanes is dropped, also if it never ends. What
-    /// was on its way to them by then is counted as [discarded](Flow::discarded). With 0 the source is not even polled.
+    /// After the last item nothing more is asked for, and what feeds the lanes is dropped at once, also if it never ends.
+    /// What was on its way to them by then, and what operators before this one hold, is counted as
+    /// [discarded](Flow::discarded). With 0 the source is not even polled.
     ///
     /// # Ordering
     /// Each lane keeps its order; [`ordered`](Flow::ordered) can follow. For the first `n` of the source after other

@@ -1,5 +1,6 @@
 use super::bounds::Open;
 use super::flow::Flow;
+use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
@@ -111,6 +112,7 @@ where
             f: self.f.clone(),
             future: None,
             mark: None,
+            drop_count: tasks.drop_count(),
             carries: PhantomData,
         };
         lanes.map(lane).collect()
@@ -128,7 +130,14 @@ pin_project! {
         #[pin]
         future: Option<Fut>,
         mark: Option<E::Mark>,
+        drop_count: DropCount,
         carries: PhantomData<fn(T) -> E>,
+    }
+
+    impl<E: Envelope, T, L, Fut, F> PinnedDrop for OneByOneLane<E, T, L, Fut, F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_count.discard(usize::from(this.mark.is_some()));
+        }
     }
 }
 

@@ -3,6 +3,7 @@ pub(super) mod rate;
 
 use super::bounds::Open;
 use super::flow::Flow;
+use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::plan::{Build, Layered, Plan, Settings};
 use super::plumbing::tasks::Tasks;
@@ -154,6 +155,7 @@ impl<E: Envelope, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Throttled
             cost: self.cost.clone(),
             waiter: self.throttle.waiter(),
             waiting: None,
+            drop_count: tasks.drop_count(),
             carries: PhantomData,
         };
         lanes.map(lane).collect()
@@ -170,7 +172,14 @@ pin_project! {
         waiter: Waiter,
         // An item that waits, and what it costs.
         waiting: Option<(u64, L::Item)>,
+        drop_count: DropCount,
         carries: PhantomData<fn(T) -> E>,
+    }
+
+    impl<E, T, L: Stream, W> PinnedDrop for ThrottledLane<E, T, L, W> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_count.discard(usize::from(this.waiting.is_some()));
+        }
     }
 }
 

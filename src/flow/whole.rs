@@ -120,9 +120,13 @@ impl<P> Flow<P> {
     /// How many items have so far been dropped before an operator or the reader took them.
     ///
     /// That happens where a lane ends before its input does, as with `take(10)` after other operators: items already
-    /// on their way to it, and those that a partition sends there, have no reader. Items that an operator drops on
-    /// purpose are not counted, nor are those in the hands of tasks that are stopped because the flow is dropped or
-    /// has failed.
+    /// on their way to it, and those that a partition sends there, have no reader. Nor have those that an operator in
+    /// the lane still holds: a future under way, an item that waits for its rate or its batch, one of [`zip`](Flow::zip)
+    /// without a partner.
+    ///
+    /// Not counted: items that an operator drops on purpose; those that a [`flat_map`](Flow::flat_map) has not made yet;
+    /// states, and windows that are open; what a [`per_lane`](Flow::per_lane) adapter holds; and what tasks have in hand
+    /// that are stopped because the flow is dropped or has failed.
     ///
     /// # Examples
     /// ```

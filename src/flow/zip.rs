@@ -1,5 +1,6 @@
 use super::flow::Flow;
 use super::ordered::{Ordered, OrderedLane};
+use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::{Bare, Numbered};
 use super::plumbing::place::{Layer, LayerPart};
 use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
@@ -16,8 +17,6 @@ use pin_project_lite::pin_project;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::vec;
 
@@ -33,6 +32,7 @@ impl<P> Flow<P> {
     /// Both flows are asked for items up to their [`max_demand`](Flow::demand). Besides these, the task that makes the pairs
     /// holds at most one batch of each flow, half of the `max_demand` of the new layer unless set. When one flow has
     /// ended, the other is dropped; what it had sent and has no partner is [discarded](Flow::discarded), which is counted.
+    /// The same holds for both when what comes after them ends before they do, as with [`take`](Flow::take).
     ///
     /// # Ordering
     /// As for a [source](crate::StreamFlow::flow): each lane gets pairs in their order, and `ordered` can follow.
@@ -140,7 +140,7 @@ where
             right: ZipSide::new(self.right.lane(tasks), limit),
             pace: Pace::default(),
             turn: Turn::new(limit),
-            discarded: tasks.discarded().clone(),
+            drop_count: tasks.drop_count(),
         }
     }
 }
@@ -209,7 +209,13 @@ pin_project! {
         right: ZipSide<R>,
         pace: Pace,
         turn: Turn,
-        discarded: Arc<AtomicU64>,
+        drop_count: DropCount,
+    }
+
+    impl<L: Stream, R: Stream> PinnedDrop for ZipLane<L, R> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_count.discard(this.left.batch.len() + this.right.batch.len());
+        }
     }
 }
 
@@ -279,7 +285,7 @@ impl<L: Lane, R: Lane> Lane for ZipLane<L, R> {
                 (Poll::Ready(true), Poll::Ready(true)) => {}
                 (Poll::Ready(false), _) | (_, Poll::Ready(false)) => {
                     let alone = this.left.stop() + this.right.stop();
-                    this.discarded.fetch_add(alone as u64, Ordering::Relaxed);
+                    this.drop_count.discard(alone);
                     return Poll::Ready(Each::Ended);
                 }
                 _ => return Poll::Pending,

@@ -2,6 +2,7 @@ use crate::support::shapes::shape;
 use crate::support::{Numbers, Watched, counting, numbers, operator_suite, settle, seven, sorted};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use gen_stage::Flow;
+use gen_stage::flow::{Flowing, Throttle};
 use gen_stage::window::Window;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -161,4 +162,65 @@ async fn a_reader_that_waits_for_ever_keeps_no_source_alive() {
     settle().await;
     assert!(!watched.is_alive());
     assert_eq!(flow.collect::<Vec<_>>().await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_source_is_dropped_as_soon_as_the_last_item_is_passed_on() {
+    let watched = Watched::new();
+    let mut flow = numbers(watched.endless()).take(2).lanes(1).demand(1, 0);
+    assert!(flow.next().await.is_some());
+    assert!(watched.is_alive());
+    assert!(flow.next().await.is_some());
+    assert!(!watched.is_alive());
+    assert!(flow.next().await.is_none());
+}
+
+/// Takes two items from a flow over an endless source, `each` of them made of so many of its items: what else was taken
+/// from the source must be discarded, and that must be something.
+async fn the_rest_is_discarded<P: Flowing>(each: usize, lanes: usize, held: impl FnOnce(Numbers) -> Flow<P>) {
+    let watched = Watched::new();
+    let mut flow = held(numbers(watched.endless()).lanes(lanes).demand(1, 0)).take(2);
+    assert_eq!(StreamExt::count(flow.by_ref()).await, 2);
+    let rest = watched.taken() - 2 * each;
+    assert_eq!(flow.discarded(), rest as u64);
+    assert!(rest > 0, "nothing was held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_operator_before_it_holds_is_counted() {
+    let later = async |n: u64| {
+        sleep(Duration::from_secs(n + 1)).await;
+        n
+    };
+    for lanes in [2, 5] {
+        the_rest_is_discarded(1, lanes, |flow| flow.then(later)).await;
+        the_rest_is_discarded(1, lanes, |flow| flow.throttle(Throttle::per_second(1))).await;
+        the_rest_is_discarded(3, lanes, |flow| flow.map(|n| n).batch(3)).await;
+    }
+    for lanes in [1, 3] {
+        the_rest_is_discarded(1, lanes, |flow| flow.map_async(8, later)).await;
+        the_rest_is_discarded(1, lanes, |flow| flow.map_async(8, later).ordered()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_operator_holds_is_not_counted_when_the_flow_is_dropped() {
+    let one = || numbers(stream::iter(0..8).chain(stream::pending())).lanes(1);
+    let never = |_| std::future::pending::<u64>();
+    for mut flow in [
+        one().then(never).boxed(),
+        one().map_async(4, never).boxed(),
+        one().map_async(4, never).ordered().boxed(),
+        one().throttle(Throttle::per_second(1)).boxed(),
+        one().batch(100).map(|_| 0).boxed(),
+        one().zip(numbers(stream::pending()).lanes(1)).lanes(1).map(|_| 0).boxed(),
+    ] {
+        let monitor = flow.monitor();
+        while flow.next().now_or_never().is_some() {}
+        settle().await;
+        while flow.next().now_or_never().is_some() {}
+        drop(flow);
+        settle().await;
+        assert_eq!(monitor.discarded(), 0);
+    }
 }

@@ -97,3 +97,14 @@ async fn a_flow_that_has_nothing_gives_nothing() {
     let pairs = Flow::from_iter(0..0_u64).zip(numbers(stream::pending())).collect::<Vec<_>>().await;
     assert_eq!(pairs, []);
 }
+
+#[tokio::test]
+async fn items_without_partners_are_counted_when_the_lane_after_it_ends() {
+    let (one, other) = (Watched::new(), Watched::new());
+    let left = numbers(one.endless().take(8).chain(stream::pending())).lanes(1).demand(8, 0);
+    let right = numbers(other.endless().take(5).chain(stream::pending())).lanes(1).demand(8, 0);
+    let mut flow = left.zip(right).lanes(1).demand(16, 0).take(3);
+    assert_eq!(StreamExt::count(flow.by_ref()).await, 3);
+    let taken = (one.taken() + other.taken()) as u64;
+    assert_eq!(flow.discarded(), taken - 2 * 3);
+}

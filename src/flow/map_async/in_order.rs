@@ -2,6 +2,7 @@ use crate::coop::{Turn, give_way};
 use crate::flow::map_async::jobs::Jobs;
 use crate::flow::map_async::limit::LanePermits;
 use crate::flow::map_async::round::{Round, Then};
+use crate::flow::plumbing::drop_count::DropCount;
 use crate::flow::plumbing::envelope::{Envelope, Numbered};
 use crate::flow::plumbing::sequence::Tagged;
 use crate::lane::{Each, Lane, poll_one};
@@ -30,6 +31,13 @@ pin_project! {
         jobs: Jobs<Fut>,
         line: Line<Fut::Output>,
         turn: Turn,
+        drop_count: DropCount,
+    }
+
+    impl<L, Fut: Future, F> PinnedDrop for MapAsyncLaneInOrder<L, Fut, F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.drop_count.discard(this.line.items);
+        }
     }
 }
 
@@ -134,7 +142,7 @@ where
         n: usize,
         gate: LanePermits,
         turn: usize,
-        meter: LaneMeter,
+        (meter, drop_count): (LaneMeter, DropCount),
     ) -> Self {
         let line = Line {
             queue: VecDeque::new(),
@@ -145,7 +153,7 @@ where
             length: n.saturating_add(turn),
         };
         let jobs = Jobs::new(Handle::current(), meter);
-        Self { upstream, ended: false, f, gate, jobs, line, turn: Turn::new(turn) }
+        Self { upstream, ended: false, f, gate, jobs, line, turn: Turn::new(turn), drop_count }
     }
 }
 

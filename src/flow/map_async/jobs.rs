@@ -112,6 +112,14 @@ impl<T> Finished<T> {
     }
 }
 
+impl<Fut: Future> Jobs<Fut> {
+    /// How many futures run, or have a result that was not read yet.
+    #[inline]
+    pub(in crate::flow) fn outstanding(&self) -> usize {
+        self.jobs.len() - self.idle.len()
+    }
+}
+
 impl<Fut> Jobs<Fut>
 where
     Fut: Future<Output: Send> + Send + 'static,
@@ -127,12 +135,6 @@ where
             runtime,
             meter,
         }
-    }
-
-    /// How many futures run, or have a result that was not read yet.
-    #[inline]
-    pub(in crate::flow) fn outstanding(&self) -> usize {
-        self.jobs.len() - self.idle.len()
     }
 
     /// Polls a future for the first time. If it is pending, it is to be [spawned](Self::spawn).

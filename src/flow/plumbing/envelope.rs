@@ -46,6 +46,14 @@ pub trait Envelope: Sealed {
         None
     }
 
+    /// Says that nothing more is made of the source's item with this number, if the envelope has one.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    fn end<T>(_place: Option<u64>) -> Option<Self::Of<T>> {
+        None
+    }
+
     /// Makes any number of items of the item.
     #[doc(hidden)]
     fn expand<T, I: Iterator>(of: Self::Of<T>, f: impl FnOnce(T) -> I) -> Self::Many<I>;
@@ -155,6 +163,11 @@ impl Envelope for Numbered {
     #[inline(always)]
     fn place<T>(tagged: &Tagged<T>) -> Option<u64> {
         Some(tagged.number())
+    }
+
+    #[inline(always)]
+    fn end<T>(place: Option<u64>) -> Option<Tagged<T>> {
+        place.map(Tagged::End)
     }
 
     #[inline(always)]

@@ -90,7 +90,8 @@ impl<P: Layered, H> Holding<P, H> {
         W: FnMut(T) -> U + Send + 'static,
     {
         let above = self.upstream.settings().clone();
-        let mut uppers = self.upstream.build(tasks);
+        // The numbers of the layer below begin here: no operator above may say which of them is the last.
+        let mut uppers = tasks.without_order(|tasks| self.upstream.build(tasks));
         if uppers.len() == 1 {
             return hold(tasks, (&above.layer, uppers.remove(0)), self.hold, &self.settings, wrap);
         }

@@ -1,6 +1,7 @@
 //! What operators are made of: plans and the lanes they build, envelopes, and the tasks that drive lanes.
 
 pub(super) mod driver;
+pub(super) mod drop_count;
 pub(super) mod envelope;
 pub(super) mod exchange;
 pub(super) mod gauge;

@@ -229,27 +229,28 @@ impl<E: Envelope, T, L: Lane<Item = E::Of<T>>, Op: SerialStep<T>> Lane for Seria
         let Some(upstream) = this.upstream.as_mut().as_pin_mut() else {
             return Poll::Ready(Each::Ended);
         };
+        let mut stopped = false;
         if !op.look() {
-            let mut stopped = false;
             let polled = upstream.poll_each(cx, &mut |of| {
                 let place = E::place(&of);
-                if let Some(out) = E::step(of, |item| op.step(place, item)) {
-                    if each(out).is_break() {
-                        stopped = true;
-                        return ControlFlow::Break(());
-                    }
+                let mut out = E::step(of, |item| op.step(place, item));
+                let over = op.is_over();
+                if over && out.is_none() {
+                    // What else was to come of this number does not come: `ordered` would wait for its end.
+                    out = E::end(place);
                 }
-                if op.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                stopped = out.is_some_and(|out| each(out).is_break());
+                if stopped || over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             match polled {
-                Poll::Ready(Each::Stopped) if stopped => return Poll::Ready(Each::Stopped),
+                Poll::Ready(Each::Stopped) if stopped && !op.is_over() => return Poll::Ready(Each::Stopped),
                 Poll::Ready(Each::Stopped | Each::Ended) => {}
                 Poll::Pending => ready!(op.poll_over(cx)),
             }
         }
         // At once, and not with the lane: what comes after it may still be at work for long.
         this.upstream.set(None);
-        Poll::Ready(Each::Ended)
+        Poll::Ready(if stopped { Each::Stopped } else { Each::Ended })
     }
 
     fn origins(self: Pin<&mut Self>) -> Origins {

@@ -3,6 +3,7 @@
 use crate::edge::Sender;
 use crate::failure::{message_of, raise_in_drop};
 use crate::flow::monitor::{Launch, Losses};
+use crate::flow::plumbing::drop_count::DropCount;
 use crate::flow::plumbing::instruments::Instruments;
 use crate::flow::plumbing::place::{Fallen, Layer, Place, failed_sink};
 use crate::flow::plumbing::sequence::LastPlace;
@@ -139,6 +140,11 @@ impl Tasks {
         &self.losses.discarded
     }
 
+    /// Counts what a lane holds when it is dropped while the flow goes on.
+    pub(in crate::flow) fn drop_count(&self) -> DropCount {
+        DropCount::new(self.losses.clone(), Arc::clone(&self.stopped))
+    }
+
     /// Counts items that came too late for their windows.
     pub(in crate::flow) fn late(&self) -> &Arc<AtomicU64> {
         &self.losses.late
@@ -180,6 +186,14 @@ impl Tasks {
         let built = build(self);
         self.last_place = outer;
         (built, last)
+    }
+
+    /// Builds a plan whose items have no numbers, though a plan further down gives them some.
+    pub(in crate::flow) fn without_order<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.last_place.take();
+        let built = build(self);
+        self.last_place = outer;
+        built
     }
 
     /// Where an operator says which number in the source is the last that may come out.

@@ -30,6 +30,9 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("skip", skip),
     ("take_while", take_while),
     ("take_while_in_order", take_while_in_order),
+    ("take_while_of_parts", take_while_of_parts),
+    ("take_while_then_hold", take_while_then_hold),
+    ("take_of_futures", take_of_futures),
     ("enumerate", enumerate),
     ("scan", scan),
     ("boxed_in_order", boxed_in_order),
@@ -186,6 +189,43 @@ fn take_while_in_order(flow: Start, dice: &mut Dice<'_>) -> Items {
         .take_while(move |each| each.n % rare != rare - 1)
         .ordered()
         .items()
+}
+
+/// The item that ends it is one of two that were made of one item.
+fn take_while_of_parts(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let rare = dice.rare();
+    dice.model.numbers = dice.model.numbers.iter().flat_map(|n| [*n, n + 1]).collect();
+    dice.model.take_while(|n| n % rare != rare - 1);
+    dice.model.ordered();
+    flow.flat_map(|each| [item(each.n), item(each.n + 1)])
+        .take_while(move |each| each.n % rare != rare - 1)
+        .ordered()
+        .items()
+}
+
+/// What ends before the hold must not end the order after it.
+fn take_while_then_hold(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let rare = dice.rare();
+    let (lanes, (max, min)) = (dice.some(), dice.demand());
+    dice.model.take_while(|n| n % rare != rare - 1);
+    dice.model.ordered();
+    flow.lanes(1)
+        .take_while(move |each| each.n % rare != rare - 1)
+        .keep_newest(usize::MAX)
+        .lanes(lanes)
+        .demand(max, min)
+        .inspect(|_| {})
+        .ordered()
+        .items()
+}
+
+/// A future may be under way when the last item is taken.
+fn take_of_futures(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let n = dice.some_of_the_first();
+    dice.model.map(|n| n + 1);
+    dice.model.take(n);
+    dice.model.ordered();
+    flow.lanes(1).map_async(dice.limit(), dice.later()).ordered().take(n).items()
 }
 
 fn enumerate(flow: Start, dice: &mut Dice<'_>) -> Items {
