@@ -53,7 +53,7 @@ pub(crate) fn partition() -> Workload {
         expected: sum_of_work,
         peers: vec![
             Peer::task("gen_stage", 10_000_000, |items| {
-                ours(Partition::hash(CONSUMERS), items, Subscribe::partition)
+                ours(Partition::hash(CONSUMERS), items, Subscribe::in_partition)
             }),
             Peer::task("tokio mpsc of batches", 10_000_000, hashed_batches),
             Peer::task("tokio mpsc, one by one", 1_000_000, hashed),
