@@ -27,7 +27,7 @@
 //! | `subscribe_to:` | [`Setup::subscribe_to`](super::Setup::subscribe_to) |
 //! | `max_demand:`, `min_demand:` | [`Subscribe::demand(max, min)`](super::Subscribe::demand) |
 //! | `cancel: :permanent`, `:transient`, `:temporary` | [`CancelMode`](super::CancelMode) |
-//! | `partition:`, `selector:` | [`Subscribe::partition`](super::Subscribe::partition), [`Subscribe::selector`](super::Subscribe::selector) |
+//! | `partition:`, `selector:` | [`Subscribe::in_partition`](super::Subscribe::in_partition), [`Subscribe::selector`](super::Subscribe::selector) |
 //! | `ask`, `cancel` | [`Upstream::ask`](super::Upstream::ask), [`Upstream::cancel`](super::Upstream::cancel); [`Handle`](super::Handle) and [`Subscription`](super::Subscription) have them too |
 //! | `sync_resubscribe` | [`Handle::resubscribe`](super::Handle::resubscribe), [`Subscription::resubscribe`](super::Subscription::resubscribe) |
 //! | `demand(stage, :accumulate)`, `:forward` | [`Handle::accumulate`](super::Handle::accumulate), [`Handle::forward`](super::Handle::forward) |
