@@ -142,7 +142,7 @@ impl<K: Hash + Eq + Clone + Debug> Names<K> {
     #[inline]
     fn place(&self, name: &K) -> usize {
         let found = if self.names.len() <= FEW {
-            // Without leaving the loop early: where it would leave cannot be foreseen.
+            // The loop is not left early: which name ends it changes from item to item, and a wrong guess costs more.
             let mut found = None;
             for (place, each) in self.names.iter().enumerate() {
                 found = if each == name { Some(place) } else { found };

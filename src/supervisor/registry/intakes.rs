@@ -68,7 +68,7 @@ impl Registry {
     }
 
     /// How many children the sink may start, once it has used up its last answer: enough to bring them back to `max`.
-    /// Once `max` run, none before they have fallen to `min`.
+    /// When `max` of them run, it may start none until they have fallen to `min`.
     pub(in crate::supervisor) fn poll_places(
         &mut self,
         (max, min): (usize, usize),
