@@ -16,7 +16,7 @@ impl<P> Flow<P> {
     /// layer. At the end of the input the last item comes out at once. How many were dropped is told by
     /// [`replaced`](Flow::replaced), and by monitors and reports.
     ///
-    /// While items never pause for so long, none comes out: see [`sample`](Flow::sample) for one in a period.
+    /// While each pause is shorter, none comes out: see [`sample`](Flow::sample) for one in a period.
     ///
     /// # Demand
     /// From the first ask on, items are taken whether or not any is wanted. This layer holds one item: when none is

@@ -137,10 +137,10 @@
 //! ```
 //!
 //! # Time-outs
-//! There is no operator for them. A limit of time belongs where it is known what may take so long, and what is there
+//! There is no operator for them. A limit of time belongs where it is known what may take too long, and what is there
 //! for a future or a `Stream` works as it is:
 //!
-//! | what may take so long | write |
+//! | what may take too long | write |
 //! |---|---|
 //! | a future | [`tokio::time::timeout`] around it, in [`map_async`](Flow::map_async) and its like |
 //! | the next item of the source | `timeout` of tokio-stream on the source, before `.flow()` |

@@ -79,7 +79,7 @@ impl Wakes {
 pub(super) struct Hints(Vec<(usize, (usize, Option<usize>))>);
 
 impl Hints {
-    /// Keeps what is said after so many have come.
+    /// Keeps what is said after this number of items.
     pub(super) fn note(&mut self, came: usize, hint: (usize, Option<usize>)) {
         self.0.push((came, hint));
     }
