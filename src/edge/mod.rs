@@ -38,7 +38,6 @@ mod sender;
 mod state;
 
 pub use error::{Closed, SendError, SendRefusal};
-pub(crate) use receiver::BatchRead;
 pub use receiver::{End, Receiver};
 pub use sender::Sender;
 pub use state::EdgeCounts;

@@ -65,14 +65,6 @@ pub enum End {
     Dropped,
 }
 
-/// What became of reading one batch in a loop.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum BatchRead {
-    Stopped,
-    Whole,
-    Ended,
-}
-
 impl<T> Receiver<T> {
     pub(super) fn new(shared: Arc<SharedEdge<T>>, ledger: Ledger) -> Self {
         Self {
@@ -139,6 +131,15 @@ impl<T> Receiver<T> {
         let mut counts = self.shared.lock().counts;
         counts.taken += self.handed_out() as u64;
         counts
+    }
+
+    /// What reads the counters, also when both ends are gone.
+    pub(crate) fn counter(&self) -> impl Fn() -> EdgeCounts + Send + Sync + use<T>
+    where
+        T: Send,
+    {
+        let shared = Arc::clone(&self.shared);
+        move || shared.lock().counts
     }
 
     /// Stops asking, drops the items not yet taken, and returns their number.
@@ -217,56 +218,55 @@ impl<T> Receiver<T> {
         self.reading - self.fetched.len() - self.current.len()
     }
 
-    /// Reads at most one batch in a loop: the fast face, which gives buffers back to the sender.
+    /// Reads the batch in hand in a loop, until `each` breaks or the batch is at its end: the fast face, which gives
+    /// buffers back to the sender.
     #[inline(always)]
-    pub(crate) fn poll_batch_each<F>(&mut self, cx: &mut Context<'_>, each: &mut F) -> Poll<BatchRead>
+    pub(crate) fn read_each<F>(&mut self, each: &mut F) -> ControlFlow<()>
     where
         F: FnMut(T) -> ControlFlow<()>,
     {
-        if !ready!(self.poll_fetch(cx)) {
-            return Poll::Ready(BatchRead::Ended);
-        }
         if self.current.len() == 0 {
             self.current = std::mem::take(&mut self.fetched).into_iter();
         }
         let items = std::mem::take(&mut self.current);
         let mut reading = Reading { items, rest: &mut self.current, emptied: &mut self.emptied };
-        // The only call of `each`, and not through a reference to it: so it is inlined into the loop, however long.
-        #[allow(clippy::redundant_closure, reason = "a reference to a closure is not inlined into the loop")]
-        let flow = reading.items.try_for_each(|item| each(item));
-        drop(reading);
-        Poll::Ready(match flow {
-            ControlFlow::Continue(()) => BatchRead::Whole,
-            ControlFlow::Break(()) => {
-                if self.current.len() == 0 {
-                    // The reader may not come back until what it made of this batch is wanted: the next batch can be
-                    // made meanwhile.
-                    self.ask();
-                }
-                BatchRead::Stopped
+        let mut flow = ControlFlow::Continue(());
+        // A plain loop: `try_for_each` would be compiled once more for each chain of operators.
+        while let Some(item) = reading.items.next() {
+            // The only call of `each`, so that it is inlined, however long.
+            flow = each(item);
+            if flow.is_break() {
+                break;
             }
-        })
+        }
+        drop(reading);
+        if flow.is_break() && self.current.len() == 0 {
+            // The reader may not come back until what it made of this batch is wanted: the next batch can be made
+            // meanwhile.
+            self.ask();
+        }
+        flow
     }
 
-    /// Reads batch after batch in a loop, until `each` breaks, the turn is over or the end has come: never `Whole`.
+    /// Reads batch after batch in a loop, until `each` breaks, the turn is over, or the end has come: `Continue`.
     #[inline(always)]
-    pub(crate) fn poll_batches_each<F>(&mut self, cx: &mut Context<'_>, each: &mut F) -> Poll<BatchRead>
+    pub(crate) fn poll_batches_each<F>(&mut self, cx: &mut Context<'_>, each: &mut F) -> Poll<ControlFlow<()>>
     where
         F: FnMut(T) -> ControlFlow<()>,
     {
         self.pace.begin();
-        loop {
-            match ready!(self.poll_batch_each(cx, each)) {
-                BatchRead::Whole => {}
-                stopped_or_ended => return Poll::Ready(stopped_or_ended),
+        let mut more = ready!(self.poll_fetch(cx));
+        while more {
+            if self.read_each(each).is_break() {
+                return Poll::Ready(ControlFlow::Break(()));
             }
-            if !ready!(self.poll_fetch(cx)) {
-                return Poll::Ready(BatchRead::Ended);
-            }
-            if self.pace.is_over() {
+            // With nothing to go on with, giving way is not worth a wake-up.
+            more = ready!(self.poll_fetch(cx));
+            if more && self.pace.is_over() {
                 return give_way(cx);
             }
         }
+        Poll::Ready(ControlFlow::Continue(()))
     }
 
     /// Takes up to `limit` items of a batch.

@@ -190,15 +190,6 @@ impl<T> Sender<T> {
         self.shared.lock().counts
     }
 
-    /// What reads the counters, also when both ends are gone.
-    pub(crate) fn counter(&self) -> impl Fn() -> EdgeCounts + Send + Sync + use<T>
-    where
-        T: Send,
-    {
-        let shared = Arc::clone(&self.shared);
-        move || shared.lock().counts
-    }
-
     fn end(&self, how: Sending) {
         let mut state = self.shared.lock();
         if state.sending != Sending::Open {

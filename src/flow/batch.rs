@@ -2,7 +2,7 @@ use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::{Bare, Envelope, Gathers};
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use super::weigh::{OneEach, Weigh, WeighedBy};
 use crate::lane::{Each, Lane, Timer, poll_one};
@@ -169,16 +169,17 @@ impl<P: Plan, W: Weigh<P::Item> + Clone> Plan for Batch<P, W> {
 impl<E: Gathers, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Batch<P, W> {
     type Lane = BatchLane<E, P::Item, P::Lane, W>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks).into_iter();
-        let lane = |upstream| BatchLane {
-            upstream,
-            weigh: self.weigh.clone(),
-            filling: OpenBatch::new(self.max, self.timeout),
-            timer: Timer::default(),
-            drop_count: tasks.drop_count(),
-        };
-        lanes.map(lane).collect()
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.upstream.build(tasks, &mut |tasks, upstream| {
+            let lane = BatchLane {
+                upstream,
+                weigh: self.weigh.clone(),
+                filling: OpenBatch::new(self.max, self.timeout),
+                timer: Timer::default(),
+                drop_count: tasks.drop_count(),
+            };
+            to(tasks, lane);
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names for what operators and users ask of a plan. No plan implements them by hand: a plan that fits has them.
 
 use super::plumbing::envelope::{Bare, Envelope, InWindow, Numbered};
-use super::plumbing::plan::{Build, Plan};
+use super::plumbing::plan::{Build, Plan, To};
 use super::plumbing::tasks::Tasks;
 use crate::lane::Lane;
 use crate::reduce::{Places, Signal, UnwindowedLane, Whole};
@@ -151,7 +151,7 @@ pub trait Reducible: Plan {
 
     /// Builds the lanes, and starts the tasks of the layers above them.
     #[doc(hidden)]
-    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed>;
+    fn feed(self, tasks: &mut Tasks, to: To<'_, Self::Feed>);
 }
 
 impl<P: Plan<Carries: Reduces<P>>> Reducible for P {
@@ -159,8 +159,8 @@ impl<P: Plan<Carries: Reduces<P>>> Reducible for P {
     type Id = <P::Carries as Reduces<P>>::Id;
     type Feed = <P::Carries as Reduces<P>>::Feed;
 
-    fn feed(self, tasks: &mut Tasks) -> Vec<Self::Feed> {
-        P::Carries::feed(self, tasks)
+    fn feed(self, tasks: &mut Tasks, to: To<'_, Self::Feed>) {
+        P::Carries::feed(self, tasks, to);
     }
 }
 
@@ -181,7 +181,7 @@ pub trait Reduces<P: Plan> {
 
     /// Builds the lanes of the plan.
     #[doc(hidden)]
-    fn feed(plan: P, tasks: &mut Tasks) -> Vec<Self::Feed>;
+    fn feed(plan: P, tasks: &mut Tasks, to: To<'_, Self::Feed>);
 }
 
 impl<P: Build<Bare>> Reduces<P> for Bare {
@@ -189,8 +189,8 @@ impl<P: Build<Bare>> Reduces<P> for Bare {
     type Id = Global;
     type Feed = UnwindowedLane<P::Lane>;
 
-    fn feed(plan: P, tasks: &mut Tasks) -> Vec<Self::Feed> {
-        plan.build(tasks).into_iter().map(UnwindowedLane::new).collect()
+    fn feed(plan: P, tasks: &mut Tasks, to: To<'_, Self::Feed>) {
+        plan.build(tasks, &mut |tasks, lane| to(tasks, UnwindowedLane::new(lane)));
     }
 }
 
@@ -199,7 +199,7 @@ impl<P: Build<InWindow<W, Id>>, W: Places, Id> Reduces<P> for InWindow<W, Id> {
     type Id = Id;
     type Feed = P::Lane;
 
-    fn feed(plan: P, tasks: &mut Tasks) -> Vec<Self::Feed> {
-        plan.build(tasks)
+    fn feed(plan: P, tasks: &mut Tasks, to: To<'_, Self::Feed>) {
+        plan.build(tasks, to);
     }
 }

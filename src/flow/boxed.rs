@@ -1,7 +1,7 @@
 use super::bounds::{InOrder, Readable};
 use super::flow::Flow;
 use super::plumbing::envelope::{Bare, Envelope, Numbered};
-use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins};
 use crate::sealed::Sealed;
@@ -132,7 +132,7 @@ trait DynBuild<E: Envelope, T>: Send {
     fn settings(&mut self) -> &mut Settings;
     fn pass_through(&mut self);
     fn size_hint(&self) -> (usize, Option<usize>);
-    fn build(self: Box<Self>, tasks: &mut Tasks) -> Vec<BoxedLane<E::Of<T>>>;
+    fn build(self: Box<Self>, tasks: &mut Tasks, to: To<'_, BoxedLane<E::Of<T>>>);
 }
 
 /// The same for bare items and for numbered ones.
@@ -155,9 +155,8 @@ where
         Plan::size_hint(self)
     }
 
-    fn build(self: Box<Self>, tasks: &mut Tasks) -> Vec<BoxedLane<E::Of<T>>> {
-        let lanes = Build::<E>::build(*self, tasks).into_iter();
-        lanes.map(|lane| BoxedLane { lane: Box::pin(lane) }).collect()
+    fn build(self: Box<Self>, tasks: &mut Tasks, to: To<'_, BoxedLane<E::Of<T>>>) {
+        Build::<E>::build(*self, tasks, &mut |tasks, lane| to(tasks, BoxedLane { lane: Box::pin(lane) }));
     }
 }
 
@@ -208,8 +207,8 @@ impl<T> Plan for BoxedInOrder<T> {
 impl<T> Build<Bare> for Boxed<T> {
     type Lane = BoxedLane<T>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        self.plan.build(tasks)
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.plan.build(tasks, to);
     }
 }
 
@@ -219,8 +218,8 @@ where
 {
     type Lane = BoxedLane<E::Of<T>>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        DynBuild::<E, T>::build(self.plan, tasks)
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        DynBuild::<E, T>::build(self.plan, tasks, to);
     }
 }
 

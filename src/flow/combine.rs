@@ -5,8 +5,8 @@ use super::combine::combiner::{CombinedPairs, Combiner};
 use super::flow::Flow;
 use super::plumbing::driver::RouteDriver;
 use super::plumbing::envelope::{Bare, ClosedLayer};
-use super::plumbing::exchange::cross;
-use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
+use super::plumbing::exchange::{Uppers, cross};
+use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::dispatch::LaneHash;
@@ -215,39 +215,31 @@ where
         Global,
     >;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let Local { mut upstream, fill, max_keys, .. } = self.local;
         let layer = upstream.settings().layer.clone();
-        let uppers = upstream
-            .build(tasks)
-            .into_iter()
-            .map(|upstream| Local {
-                upstream,
-                fill: fill.clone(),
-                max_keys,
-                phase: CombinePhase::Filling(Combiner::default()),
-                ended: false,
-            })
-            .collect();
+        let build = |tasks: &mut Tasks, to: To<'_, _>| {
+            upstream.build(tasks, &mut |tasks, upstream| {
+                let (fill, phase) = (fill.clone(), CombinePhase::Filling(Combiner::default()));
+                to(tasks, Local { upstream, fill, max_keys, phase, ended: false });
+            });
+        };
         let mut route = ByFirst::default();
         self.settings.seed::<(K, V)>(&mut route);
-        let lanes = cross(tasks, (&layer, uppers), &self.settings, |upper, senders, demand, discarded| {
+        let driver = |upper, senders, demand, discarded| {
             RouteDriver::new(upper, route.clone(), senders, demand, discarded)
+        };
+        let (mut number, all) = (0, self.settings.lanes());
+        cross(tasks, Uppers { layer: &layer, build }, &self.settings, driver, &mut |tasks, lane| {
+            let rules = ReduceRules {
+                reducer: MergingTables { merge: self.merge.clone(), table: PhantomData },
+                emit: OnTrigger((|table, _| std::mem::take(table).into_pairs()) as Pairs<K, V>),
+                merge: Never,
+                lane: (number, all),
+            };
+            number += 1;
+            to(tasks, ReduceLane::new(UnwindowedLane::new(lane), rules));
         });
-        let all = lanes.len();
-        lanes
-            .into_iter()
-            .enumerate()
-            .map(|(at, lane)| {
-                let rules = ReduceRules {
-                    reducer: MergingTables { merge: self.merge.clone(), table: PhantomData },
-                    emit: OnTrigger((|table, _| std::mem::take(table).into_pairs()) as Pairs<K, V>),
-                    merge: Never,
-                    lane: (at, all),
-                };
-                ReduceLane::new(UnwindowedLane::new(lane), rules)
-            })
-            .collect()
     }
 }
 

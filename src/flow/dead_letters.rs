@@ -3,7 +3,7 @@ use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
 use super::plumbing::outlet::Outlet;
 use super::plumbing::place::LayerPart;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::sink_driver::SinkDriver;
 use super::plumbing::tasks::Tasks;
 use crate::coop::{Pace, give_way};
@@ -109,34 +109,27 @@ where
 {
     type Lane = DeadLettersLane<E, T, P::Lane, X>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let layer = self.settings().layer.clone();
         let demand = self.settings().demand;
-        let lanes = self.upstream.build(tasks);
+        let lanes = self.upstream.build_all(tasks);
         // An edge from each lane, so that no lane keeps another from sending its errors.
         let share = demand.shared_by(lanes.len());
         let discarded = tasks.discarded().clone();
-        let (outlets, edges): (Vec<_>, Vec<_>) = lanes
-            .iter()
-            .map(|_| {
-                let (sender, receiver) = edge(share);
-                (Outlet::new(sender, share.batch()), receiver)
-            })
-            .unzip();
+        let mut edges = Vec::with_capacity(lanes.len());
+        for upstream in lanes {
+            let (sender, receiver) = edge(share);
+            edges.push(receiver);
+            let outlet = Outlet::new(sender, share.batch());
+            let letters = LaneErrors { outlet, held: None, discarded: discarded.clone() };
+            to(tasks, DeadLettersLane { upstream, letters, pace: Pace::default(), carries: PhantomData });
+        }
         tasks.spawn(
             &layer.part(LayerPart::DeadLetters),
-            0,
-            SinkDriver::new(Inlet::new(edges, discarded.clone()), self.sink, |error| {
+            SinkDriver::new(Inlet::new(edges, discarded), self.sink, |error| {
                 panic!("the sink of dead letters failed: {error:?}")
             }),
         );
-        let lane = |(upstream, outlet)| DeadLettersLane {
-            upstream,
-            letters: LaneErrors { outlet, held: None, discarded: discarded.clone() },
-            pace: Pace::default(),
-            carries: PhantomData,
-        };
-        lanes.into_iter().zip(outlets).map(lane).collect()
     }
 }
 

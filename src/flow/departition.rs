@@ -5,13 +5,14 @@ use super::departition::lane::{DepartitionLane, Ending, Gather, LaneReport, Repo
 use super::flow::Flow;
 use super::plumbing::driver::ShareDriver;
 use super::plumbing::envelope::Bare;
-use super::plumbing::exchange::cross;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::exchange::{Uppers, cross};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use super::reduce::Reduce;
 use crate::lane::Inlet;
 use crate::reduce::{Emit, KeepsState, MergeStates, Reducer, Spread};
 use crate::sealed::Sealed;
+use std::cell::Cell;
 use std::fmt;
 
 /// # Lanes brought together
@@ -170,16 +171,22 @@ where
 {
     type Lane = DepartitionLane<Inlet<LaneReport<P::Id, E::Item>>, P::Id, G, G::State>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let Reduce { mut upstream, reducer, emit, merge } = self.reduce;
         let settings = upstream.settings().clone().one_lane();
         let reduce = Reduce { upstream, reducer, emit: ReportingEmit(emit), merge };
-        let lanes: Vec<_> =
-            reduce.build(tasks).into_iter().enumerate().map(|(at, lane)| Ending::new(lane, at)).collect();
-        let all = lanes.len();
-        let edges = cross(tasks, (&settings.layer, lanes), &settings, ShareDriver::new).into_iter();
-        let gathers = std::iter::once(self.gather);
-        edges.zip(gathers).map(|(edges, gather)| DepartitionLane::new(edges, all, gather)).collect()
+        let all = &Cell::new(0);
+        let build = |tasks: &mut Tasks, to: To<'_, _>| {
+            reduce.build(tasks, &mut |tasks, lane| to(tasks, Ending::new(lane, all.replace(all.get() + 1))));
+        };
+        let mut gather = Some(self.gather);
+        let uppers = Uppers { layer: &settings.layer, build };
+        cross(tasks, uppers, &settings, ShareDriver::new, &mut |tasks, edges| {
+            // There is one lane.
+            if let Some(gather) = gather.take() {
+                to(tasks, DepartitionLane::new(edges, all.get(), gather));
+            }
+        });
     }
 }
 

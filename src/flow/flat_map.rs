@@ -1,7 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::coop::Turn;
 use crate::lane::{Bounded, Each, Lane, Origins};
@@ -107,18 +107,13 @@ impl<P: Plan, F: Expand<P::Item>> Plan for FlatMap<P, F> {
 impl<E: Envelope, P: Build<E>, F: Expand<P::Item> + Clone> Build<E> for FlatMap<P, F> {
     type Lane = FlatMapLane<E, P::Item, P::Lane, F, E::Many<F::Items>>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         // What one batch became, as with `map_batch`, is not cut into pieces shorter than a batch.
         let turn = Turn::default().size().max(self.settings().demand.batch());
-        let lanes = self.upstream.build(tasks).into_iter();
-        let lane = |upstream| FlatMapLane {
-            upstream,
-            f: self.f.clone(),
-            front: None,
-            turn: Turn::new(turn),
-            carries: PhantomData,
-        };
-        lanes.map(lane).collect()
+        self.upstream.build(tasks, &mut |tasks, upstream| {
+            let (f, turn) = (self.f.clone(), Turn::new(turn));
+            to(tasks, FlatMapLane { upstream, f, front: None, turn, carries: PhantomData });
+        });
     }
 }
 

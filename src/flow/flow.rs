@@ -3,7 +3,7 @@ use super::plumbing::driver::ShareDriver;
 use super::plumbing::envelope::Bare;
 use super::plumbing::place::Layer;
 use super::plumbing::plan::{Build, Settings};
-use super::plumbing::tasks::{Failure, Tasks};
+use super::plumbing::tasks::{BoxedDriver, Failure, Tasks};
 use crate::coop::poll_budgeted;
 use crate::edge::edge;
 use crate::lane::{Each, Inlet, Lane};
@@ -84,6 +84,26 @@ impl RunningFlow {
     fn outcome<T: 'static>(&mut self) -> &mut Inlet<T> {
         let outcome = self.outcome.downcast_mut();
         outcome.expect("the outcome is put here, with this type, by `Flow::running`")
+    }
+
+    /// Reads with `read`, and looks after the tasks. `read` says `false` at the end of what the lanes sent. Ready with
+    /// `Ok` when something was read, or at the end of the flow.
+    ///
+    /// Not generic over the plan: users' crates would compile it for each flow.
+    fn poll_read<T: 'static>(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: &mut dyn FnMut(Pin<&mut Inlet<T>>, &mut Context<'_>) -> Poll<bool>,
+    ) -> Poll<Result<(), Failure>> {
+        poll_budgeted(cx, |cx| {
+            let ended = self.tasks.poll_ended(cx);
+            // What was sent before a failure is of no use any more.
+            if self.tasks.is_failing() || matches!(ended, Poll::Ready(Err(_))) {
+                return ended;
+            }
+            // The end waits for the last task to be gone.
+            if ready!(read(Pin::new(self.outcome()), cx)) { Poll::Ready(Ok(())) } else { ended }
+        })
     }
 }
 
@@ -199,14 +219,17 @@ where
                 let Settings { demand, layer, .. } = plan.settings().clone();
                 let hint = plan.size_hint();
                 let outcome = tasks.building(|tasks| {
-                    let mut edges = Vec::new();
-                    for (number, lane) in plan.build(tasks).into_iter().enumerate() {
+                    let (mut edges, mut drivers) = (Vec::new(), Vec::<BoxedDriver>::new());
+                    plan.build(tasks, &mut |tasks, lane| {
                         let (sender, receiver) = edge(demand);
-                        tasks.show_edge(number, None, &sender);
                         edges.push(receiver);
                         let discarded = tasks.discarded().clone();
-                        tasks.spawn(&layer, number, ShareDriver::new(lane, vec![sender], demand, discarded));
+                        drivers.push(Box::pin(ShareDriver::new(lane, vec![sender], demand, discarded)));
+                    });
+                    for (number, edge) in edges.iter().enumerate() {
+                        tasks.show_edge(number, None, edge);
                     }
+                    tasks.spawn_all(&layer, drivers);
                     Inlet::new(edges, tasks.discarded().clone())
                 });
                 self.state = FlowState::Running(RunningFlow {
@@ -228,30 +251,23 @@ where
     pub(super) fn poll_read<R>(
         &mut self,
         cx: &mut Context<'_>,
-        read: impl FnOnce(Pin<&mut Inlet<P::Item>>, &mut Context<'_>) -> Poll<Option<R>>,
+        mut read: impl FnMut(Pin<&mut Inlet<P::Item>>, &mut Context<'_>) -> Poll<Option<R>>,
     ) -> Poll<Option<R>> {
         let Some(running) = self.running() else {
             return Poll::Ready(None);
         };
-        let (read, ended) = ready!(poll_budgeted(cx, |cx| {
-            let ended = running.tasks.poll_ended(cx);
-            if running.tasks.is_failing() || matches!(ended, Poll::Ready(Err(_))) {
-                // What was sent before the failure is of no use any more.
-                return ended.map(|ended| (None, ended));
-            }
-            match ready!(read(Pin::new(running.outcome()), cx)) {
-                // The end waits for the last task to be gone.
-                None => ended.map(|ended| (None, ended)),
-                read => Poll::Ready((read, Ok(()))),
-            }
+        let mut answer = None;
+        let ended = ready!(running.poll_read(cx, &mut |outcome, cx| {
+            answer = ready!(read(outcome, cx));
+            Poll::Ready(answer.is_some())
         }));
-        if read.is_none() {
+        if answer.is_none() {
             let losses = running.tasks.losses().clone();
             // Drops what was not read, which is counted then.
             self.state = FlowState::Done(losses);
         }
         match ended {
-            Ok(()) => Poll::Ready(read),
+            Ok(()) => Poll::Ready(answer),
             Err(failure) => failure.raise(),
         }
     }

@@ -9,7 +9,7 @@ use super::join::mode::{JoinMode, Side};
 use super::merge::Merge;
 use super::plumbing::envelope::{Bare, InWindow};
 use super::plumbing::exchange::{Exchange, Routed};
-use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings, To};
 use super::plumbing::step::{Step, Stepped};
 use super::plumbing::tasks::Tasks;
 use super::window::InWindows;
@@ -326,9 +326,8 @@ where
 {
     type Lane = JoinLane<P::Feed, M, L, R, K, F, G, P::Places, P::Id>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.feed(tasks).into_iter();
-        lanes.map(|lane| JoinLane::new(lane, self.keys.clone())).collect()
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.upstream.feed(tasks, &mut |tasks, lane| to(tasks, JoinLane::new(lane, self.keys.clone())));
     }
 }
 
@@ -344,9 +343,10 @@ where
 {
     type Lane = JoinRows<JoinLane<P::Feed, M, L, R, K, F, G, P::Places, P::Id>>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = Build::<InWindow<P::Places, P::Id>>::build(self, tasks);
-        lanes.into_iter().map(|lane| JoinRows { lane }).collect()
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        Build::<InWindow<P::Places, P::Id>>::build(self, tasks, &mut |tasks, lane| {
+            to(tasks, JoinRows { lane })
+        });
     }
 }
 

@@ -11,7 +11,7 @@ use super::map_async::limit::{LanePermits, Limit};
 use super::map_async::round::{Round, Then};
 use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::{Bare, Numbered};
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, poll_one};
@@ -185,17 +185,15 @@ where
 {
     type Lane = MapAsyncLane<P::Lane, Fut, F>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let limit = Limit::new(self.n);
         let layer = self.settings().layer.clone();
-        let lanes = self.upstream.build(tasks).into_iter().enumerate();
-        lanes
-            .map(|(at, lane)| {
-                let (gate, meter) = (LanePermits::new(Arc::clone(&limit), at), tasks.meter(&layer, at));
-                let drop_count = tasks.drop_count();
-                MapAsyncLane::new(lane, self.f.clone(), self.n, gate, meter, drop_count)
-            })
-            .collect()
+        let mut number = 0;
+        self.upstream.build(tasks, &mut |tasks, lane| {
+            let (gate, meter) = (LanePermits::new(Arc::clone(&limit), number), tasks.meter(&layer, number));
+            number += 1;
+            to(tasks, MapAsyncLane::new(lane, self.f.clone(), self.n, gate, meter, tasks.drop_count()));
+        });
     }
 }
 
@@ -207,17 +205,16 @@ where
 {
     type Lane = MapAsyncLaneInOrder<P::Lane, Fut, F>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let limit = Limit::new(self.n);
         let Settings { demand, layer, .. } = self.settings().clone();
-        let lanes = self.upstream.build(tasks).into_iter().enumerate();
-        lanes
-            .map(|(at, lane)| {
-                let (gate, meter) = (LanePermits::new(Arc::clone(&limit), at), tasks.meter(&layer, at));
-                let jobs = (meter, tasks.drop_count());
-                MapAsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, demand.max(), jobs)
-            })
-            .collect()
+        let mut number = 0;
+        self.upstream.build(tasks, &mut |tasks, lane| {
+            let (gate, meter) = (LanePermits::new(Arc::clone(&limit), number), tasks.meter(&layer, number));
+            number += 1;
+            let jobs = (meter, tasks.drop_count());
+            to(tasks, MapAsyncLaneInOrder::new(lane, self.f.clone(), self.n, gate, demand.max(), jobs));
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 use super::flat_map::{ByFn, FlatMap};
 use super::flow::Flow;
 use super::plumbing::envelope::Bare;
-use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::coop::give_way;
 use crate::lane::{Each, Lane, Origins};
@@ -91,10 +91,9 @@ impl<P: Plan> Plan for Batches<P> {
 impl<P: Build<Bare>> Build<Bare> for Batches<P> {
     type Lane = Batches<P::Lane>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let limit = self.settings().demand.batch();
-        let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|upstream| Batches { upstream, limit }).collect()
+        self.upstream.build(tasks, &mut |tasks, upstream| to(tasks, Batches { upstream, limit }));
     }
 }
 

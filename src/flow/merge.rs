@@ -1,8 +1,8 @@
 use super::flow::Flow;
 use super::plumbing::envelope::Bare;
-use super::plumbing::exchange::share;
+use super::plumbing::exchange::{Uppers, share};
 use super::plumbing::place::Layer;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane, Origins};
 use crate::sealed::Sealed;
@@ -100,19 +100,27 @@ where
 {
     type Lane = MergeLane<P::Lane, Q::Lane>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let (left, right) = (self.left.settings().layer.clone(), self.right.settings().layer.clone());
         tasks.show_merged(&left, &self.settings.layer, 0);
-        let lanes = self.left.build(tasks).into_iter().map(|lane| MergeSide::Left { lane }.into());
-        let mut lanes: Vec<Self::Lane> = lanes.collect();
+        let mut lanes = Vec::<Self::Lane>::new();
+        self.left.build(tasks, &mut |_, lane| lanes.push(MergeSide::Left { lane }.into()));
         tasks.show_merged(&right, &self.settings.layer, lanes.len());
-        lanes.extend(self.right.build(tasks).into_iter().map(|lane| MergeSide::Right { lane }.into()));
+        self.right.build(tasks, &mut |_, lane| lanes.push(MergeSide::Right { lane }.into()));
         match self.settings.lanes_set() {
             Some(wanted) if wanted != lanes.len() => {
-                let edges = share(tasks, (&self.settings.layer, lanes), &self.settings);
-                edges.into_iter().map(|edges| MergeSide::Edges { edges }.into()).collect()
+                let build =
+                    |tasks: &mut Tasks, to: To<'_, _>| lanes.into_iter().for_each(|lane| to(tasks, lane));
+                let uppers = Uppers { layer: &self.settings.layer, build };
+                share(tasks, uppers, &self.settings, &mut |tasks, edges| {
+                    to(tasks, MergeSide::Edges { edges }.into());
+                });
             }
-            _ => lanes,
+            _ => {
+                for lane in lanes {
+                    to(tasks, lane);
+                }
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
-use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::sealed::Sealed;
 use std::fmt;
@@ -69,12 +69,14 @@ impl<P: Plan, F: FnMut(usize, usize)> Plan for OnInit<P, F> {
 impl<E: Envelope, P: Build<E>, F: FnMut(usize, usize)> Build<E> for OnInit<P, F> {
     type Lane = P::Lane;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks);
-        for lane in 0..lanes.len() {
-            (self.f)(lane, lanes.len());
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        let lanes = self.upstream.build_all(tasks);
+        for number in 0..lanes.len() {
+            (self.f)(number, lanes.len());
         }
-        lanes
+        for lane in lanes {
+            to(tasks, lane);
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 use super::flow::Flow;
 use super::plumbing::driver::ShareDriver;
 use super::plumbing::envelope::{Bare, Envelope, Numbered};
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::sequence::{Enumerated, LastPlace, Tagged};
 use super::plumbing::step::{Step, SteppedLane};
-use super::plumbing::tasks::Tasks;
+use super::plumbing::tasks::{BoxedDriver, Tasks};
 use crate::coop::{Pace, Turn, give_way};
 use crate::edge::{End, Receiver, edge};
 use crate::lane::{Each, Lane, poll_in_turn, poll_one};
@@ -127,7 +127,7 @@ where
     /// Starts what feeds it. Returns the one lane.
     pub(super) fn lane(mut self, tasks: &mut Tasks) -> OrderedLane<P::Lane, P::Item> {
         let settings = self.settings().clone();
-        let (uppers, last) = tasks.in_order(|tasks| self.upstream.build(tasks));
+        let (uppers, last) = tasks.in_order(|tasks| self.upstream.build_all(tasks));
         OrderedLane::over(uppers, last, &settings, tasks)
     }
 }
@@ -155,8 +155,9 @@ where
 {
     type Lane = OrderedLane<P::Lane, P::Item>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        vec![self.lane(tasks)]
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        let lane = self.lane(tasks);
+        to(tasks, lane);
     }
 }
 
@@ -166,8 +167,9 @@ where
 {
     type Lane = Enumerated<<Self as Build<Bare>>::Lane>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        Build::<Bare>::build(self, tasks).into_iter().map(Enumerated::new).collect()
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        let lane = self.lane(tasks);
+        to(tasks, Enumerated::new(lane));
     }
 }
 
@@ -204,17 +206,15 @@ where
         }
         let discarded = tasks.discarded().clone();
         let demand = settings.demand;
-        let edges = uppers.into_iter().enumerate().map(|(number, upper)| {
+        let (mut edges, mut drivers) = (Vec::new(), Vec::<BoxedDriver>::new());
+        for (number, upper) in uppers.into_iter().enumerate() {
             let (sender, receiver) = edge(demand);
-            tasks.show_edge(number, Some((&settings.layer, 0)), &sender);
-            tasks.spawn(
-                &settings.layer,
-                number,
-                ShareDriver::new(upper, vec![sender], demand, discarded.clone()),
-            );
-            receiver
-        });
-        let in_order = EdgesInOrder::new(edges.collect(), last, Turn::new(demand.batch()), discarded.clone());
+            tasks.show_edge(number, Some((&settings.layer, 0)), &receiver);
+            drivers.push(Box::pin(ShareDriver::new(upper, vec![sender], demand, discarded.clone())));
+            edges.push(receiver);
+        }
+        tasks.spawn_all(&settings.layer, drivers);
+        let in_order = EdgesInOrder::new(edges, last, Turn::new(demand.batch()), discarded);
         Self { fed: OrderedFrom::Edges { in_order } }
     }
 }

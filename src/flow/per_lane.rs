@@ -1,7 +1,7 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::plumbing::envelope::Bare;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Leaf, StreamLane};
 use crate::sealed::Sealed;
@@ -79,17 +79,14 @@ where
 {
     type Lane = StreamLane<S>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let turn = self.settings().demand.batch();
         let mut f = self.f;
-        let lanes = self.upstream.build(tasks).into_iter();
-        lanes
-            .map(|lane| {
-                let mut adapted = StreamLane::of(f(lane));
-                adapted.set_turn(turn);
-                adapted
-            })
-            .collect()
+        self.upstream.build(tasks, &mut |tasks, lane| {
+            let mut adapted = StreamLane::of(f(lane));
+            adapted.set_turn(turn);
+            to(tasks, adapted);
+        });
     }
 }
 

@@ -1,7 +1,7 @@
 use super::bounds::Reducible;
 use super::flow::Flow;
 use super::plumbing::envelope::{Bare, ClosedLayer};
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::reduce::{
     Emit, EmitState, Fold, Items, KeepsState, MergeStates, Never, ReduceLane, ReduceRules, Reducer, Spread,
@@ -150,16 +150,19 @@ where
 {
     type Lane = ReduceLane<P::Feed, R, E, M, P::Item, P::Places, P::Id>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.feed(tasks);
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        let mut lanes = Vec::new();
+        self.upstream.feed(tasks, &mut |_, lane| lanes.push(lane));
         let all = lanes.len();
-        let rules = |at| ReduceRules {
-            reducer: self.reducer.clone(),
-            emit: self.emit.clone(),
-            merge: self.merge.clone(),
-            lane: (at, all),
-        };
-        lanes.into_iter().enumerate().map(|(at, lane)| ReduceLane::new(lane, rules(at))).collect()
+        for (at, lane) in lanes.into_iter().enumerate() {
+            let rules = ReduceRules {
+                reducer: self.reducer.clone(),
+                emit: self.emit.clone(),
+                merge: self.merge.clone(),
+                lane: (at, all),
+            };
+            to(tasks, ReduceLane::new(lane, rules));
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use super::flow::Flow;
 use super::plumbing::driver::DrainDriver;
 use super::plumbing::envelope::Bare;
 use super::plumbing::plan::Build;
-use super::plumbing::tasks::{Failure, Tasks};
+use super::plumbing::tasks::{BoxedDriver, Failure, Tasks};
 use std::future::poll_fn;
 
 impl<P> Flow<P> {
@@ -30,9 +30,9 @@ impl<P> Flow<P> {
         let mut tasks = Tasks::new(&launch);
         tasks.building(|tasks| {
             let layer = plan.settings().layer.clone();
-            for (number, lane) in plan.build(tasks).into_iter().enumerate() {
-                tasks.spawn(&layer, number, DrainDriver::new(lane));
-            }
+            let mut drivers: Vec<BoxedDriver> = Vec::new();
+            plan.build(tasks, &mut |_, lane| drivers.push(Box::pin(DrainDriver::new(lane))));
+            tasks.spawn_all(&layer, drivers);
         });
         if let Err(failure) = poll_fn(|cx| tasks.poll_ended(cx)).await {
             Failure::raise(failure);

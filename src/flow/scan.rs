@@ -1,7 +1,7 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::plumbing::envelope::Envelope;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::serial::SerialSteps;
 use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
@@ -110,10 +110,11 @@ where
 {
     type Lane = SerialSteps<E, P::Item, P::Lane, ScanStep<S, F>>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks).into_iter();
-        let step = |f: &F, state| ScanStep { f: f.clone(), state, over: false };
-        lanes.map(|lane| SerialSteps::new(lane, step(&self.f, (self.init)()))).collect()
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.upstream.build(tasks, &mut |tasks, lane| {
+            let step = ScanStep { f: self.f.clone(), state: (self.init)(), over: false };
+            to(tasks, SerialSteps::new(lane, step));
+        });
     }
 }
 

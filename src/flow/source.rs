@@ -1,8 +1,8 @@
 use super::flow::Flow;
 use super::plumbing::envelope::{Bare, Numbered};
-use super::plumbing::exchange::share;
+use super::plumbing::exchange::{Uppers, share};
 use super::plumbing::place::{Layer, LayerPart};
-use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
 use super::plumbing::sequence::{Enumerated, Tagged};
 use super::plumbing::serial::SerialSteps;
 use super::plumbing::serial_step::SerialStep;
@@ -170,31 +170,45 @@ where
 {
     type Lane = SourceLane<L>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<SourceLane<L>> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, SourceLane<L>>) {
         let lanes = self.settings.lanes_over(self.sources.len());
         for source in &mut self.sources {
             source.start(self.settings.demand, tasks.gate(), tasks.discarded());
         }
         if self.sources.len() < lanes {
             let layer = self.settings.layer.part(LayerPart::Source);
-            return share(tasks, (&layer, self.sources), &self.settings)
-                .into_iter()
-                .map(|edges| Fed::Edges { edges }.into())
-                .collect();
+            let build = |tasks: &mut Tasks, to: To<'_, _>| {
+                for source in self.sources {
+                    to(tasks, source);
+                }
+            };
+            share(tasks, Uppers { layer: &layer, build }, &self.settings, &mut |tasks, edges| {
+                to(tasks, Fed::Edges { edges }.into());
+            });
+            return;
         }
         if self.sources.len() == lanes {
-            let sources = self.sources.into_iter();
-            return sources.map(|source| Fed::One { source }.into()).collect();
+            for source in self.sources {
+                to(tasks, Fed::One { source }.into());
+            }
+            return;
         }
         let mut groups: Vec<Vec<_>> = (0..lanes).map(|_| Vec::new()).collect();
         for (at, source) in self.sources.into_iter().enumerate() {
             let group = &mut groups[at % lanes];
             group.push((Box::pin(source), group.len()));
         }
-        groups.into_iter().map(|sources| Fed::InTurn { sources, at: 0, origins: None }.into()).collect()
+        for sources in groups {
+            to(tasks, Fed::InTurn { sources, at: 0, origins: None }.into());
+        }
     }
 
-    fn build_at_source<U, Op>(mut self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<U>>, (Self, Op)>
+    fn build_at_source<U, Op>(
+        mut self,
+        step: Op,
+        tasks: &mut Tasks,
+        to: To<'_, Inlet<U>>,
+    ) -> Result<(), (Self, Op)>
     where
         U: Send + 'static,
         Op: SerialStep<L::Item, Out = U> + Send + 'static,
@@ -205,7 +219,8 @@ where
         let mut source = self.sources.remove(0);
         source.start(self.settings.demand, tasks.gate(), tasks.discarded());
         let source = SerialSteps::<Bare, _, _, _>::new(source, step);
-        Ok(feed_lanes(source, &self.settings, tasks))
+        feed_lanes(source, &self.settings, tasks, to);
+        Ok(())
     }
 }
 
@@ -216,12 +231,17 @@ where
 {
     type Lane = SourceLane<Enumerated<SourceLane<L>>>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let settings = self.settings.clone();
-        feed(Enumerated::new(self.in_one_task(tasks)), &settings, tasks)
+        feed(Enumerated::new(self.in_one_task(tasks)), &settings, tasks, to);
     }
 
-    fn build_at_source<U, Op>(self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<Tagged<U>>>, (Self, Op)>
+    fn build_at_source<U, Op>(
+        self,
+        step: Op,
+        tasks: &mut Tasks,
+        to: To<'_, Inlet<Tagged<U>>>,
+    ) -> Result<(), (Self, Op)>
     where
         U: Send + 'static,
         Op: SerialStep<L::Item, Out = U> + Send + 'static,
@@ -231,7 +251,8 @@ where
         }
         let settings = self.settings.clone();
         let source = SerialSteps::<Bare, _, _, _>::new(self.in_one_task(tasks), step);
-        Ok(feed_lanes(Enumerated::new(source), &settings, tasks))
+        feed_lanes(Enumerated::new(source), &settings, tasks, to);
+        Ok(())
     }
 }
 
@@ -251,22 +272,24 @@ where
 }
 
 /// Starts a task that reads a source and feeds the lanes of its layer.
-pub(super) fn feed_lanes<L>(source: L, settings: &Settings, tasks: &mut Tasks) -> Vec<Inlet<L::Item>>
+pub(super) fn feed_lanes<L>(source: L, settings: &Settings, tasks: &mut Tasks, to: To<'_, Inlet<L::Item>>)
 where
     L: Lane<Item: Send + 'static> + Send + 'static,
 {
-    share(tasks, (&settings.layer.part(LayerPart::Source), vec![source]), settings)
+    let layer = &settings.layer.part(LayerPart::Source);
+    share(tasks, Uppers { layer, build: |tasks: &mut Tasks, to: To<'_, _>| to(tasks, source) }, settings, to);
 }
 
 /// The lanes of a layer over one source, which runs in a lane if that is the only one.
-pub(super) fn feed<L>(source: L, settings: &Settings, tasks: &mut Tasks) -> Vec<SourceLane<L>>
+pub(super) fn feed<L>(source: L, settings: &Settings, tasks: &mut Tasks, to: To<'_, SourceLane<L>>)
 where
     L: Lane<Item: Send + 'static> + Send + 'static,
 {
     if settings.lanes_over(1) == 1 {
-        return vec![Fed::One { source }.into()];
+        to(tasks, Fed::One { source }.into());
+        return;
     }
-    feed_lanes(source, settings, tasks).into_iter().map(|edges| Fed::Edges { edges }.into()).collect()
+    feed_lanes(source, settings, tasks, &mut |tasks, edges| to(tasks, Fed::Edges { edges }.into()));
 }
 
 impl<L: Lane> LayerStart for Source<L> {}

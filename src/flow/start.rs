@@ -5,7 +5,7 @@ use super::monitor::Monitor;
 use super::plumbing::driver::DrainDriver;
 use super::plumbing::envelope::Bare;
 use super::plumbing::plan::{Build, Layered};
-use super::plumbing::tasks::{Failure, Tasks};
+use super::plumbing::tasks::{BoxedDriver, Failure, Tasks};
 use super::report::{FlowError, FlowReport};
 use super::start::shutdown::{RunClock, or_abort};
 use super::stats::FlowStats;
@@ -64,9 +64,9 @@ impl<P> Flow<P> {
         let mut tasks = Tasks::new(&launch);
         tasks.building(|tasks| {
             let layer = plan.settings().layer.clone();
-            for (number, lane) in plan.build(tasks).into_iter().enumerate() {
-                tasks.spawn(&layer, number, DrainDriver::new(lane));
-            }
+            let mut drivers: Vec<BoxedDriver> = Vec::new();
+            plan.build(tasks, &mut |_, lane| drivers.push(Box::pin(DrainDriver::new(lane))));
+            tasks.spawn_all(&layer, drivers);
         });
         let runtime = tasks.runtime().clone();
         let (report, ended) = watch::channel(None);

@@ -1,7 +1,7 @@
 use super::flow::Flow;
 use super::monitor::Losses;
 use super::plumbing::envelope::Envelope;
-use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
 use super::plumbing::serial_step::SerialStep;
 use super::plumbing::tasks::Tasks;
 use crate::lane::Inlet;
@@ -151,19 +151,24 @@ impl<E: Envelope, P: Build<E>> Build<E> for StopWhen<P> {
     type Lane = P::Lane;
 
     /// Builds what is upstream so that the token ends its sources.
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let counter = self.counter(tasks);
-        tasks.gated(self.token, counter, |tasks| self.upstream.build(tasks))
+        tasks.gated(self.token, counter, |tasks| self.upstream.build(tasks, to));
     }
 
-    fn build_at_source<U, Op>(self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<E::Of<U>>>, (Self, Op)>
+    fn build_at_source<U, Op>(
+        self,
+        step: Op,
+        tasks: &mut Tasks,
+        to: To<'_, Inlet<E::Of<U>>>,
+    ) -> Result<(), (Self, Op)>
     where
         U: Send + 'static,
         Op: SerialStep<P::Item, Out = U> + Send + 'static,
     {
         let counter = self.counter(tasks);
         let Self { upstream, token, meter } = self;
-        let built = tasks.gated(token.clone(), counter, |tasks| upstream.build_at_source(step, tasks));
+        let built = tasks.gated(token.clone(), counter, |tasks| upstream.build_at_source(step, tasks, to));
         built.map_err(|(upstream, step)| (Self { upstream, token, meter }, step))
     }
 }

@@ -2,7 +2,7 @@ use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::Envelope;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins, poll_one};
 use crate::sealed::Sealed;
@@ -105,17 +105,13 @@ where
 {
     type Lane = OneByOneLane<E, P::Item, P::Lane, Fut, F>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks).into_iter();
-        let lane = |upstream| OneByOneLane {
-            upstream,
-            f: self.f.clone(),
-            future: None,
-            mark: None,
-            drop_count: tasks.drop_count(),
-            carries: PhantomData,
-        };
-        lanes.map(lane).collect()
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.upstream.build(tasks, &mut |tasks, upstream| {
+            let (f, drop_count) = (self.f.clone(), tasks.drop_count());
+            let lane =
+                OneByOneLane { upstream, f, future: None, mark: None, drop_count, carries: PhantomData };
+            to(tasks, lane);
+        });
     }
 }
 

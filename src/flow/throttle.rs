@@ -5,7 +5,7 @@ use super::bounds::Open;
 use super::flow::Flow;
 use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::Envelope;
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use super::throttle::limiter::Waiter;
 use super::throttle::rate::Throttle;
@@ -148,17 +148,18 @@ impl<P: Plan, W: Weigh<P::Item>> Plan for Throttled<P, W> {
 impl<E: Envelope, P: Build<E>, W: Weigh<P::Item> + Clone> Build<E> for Throttled<P, W> {
     type Lane = ThrottledLane<E, P::Item, P::Lane, W>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks).into_iter();
-        let lane = |upstream| ThrottledLane {
-            upstream,
-            cost: self.cost.clone(),
-            waiter: self.throttle.waiter(),
-            waiting: None,
-            drop_count: tasks.drop_count(),
-            carries: PhantomData,
-        };
-        lanes.map(lane).collect()
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.upstream.build(tasks, &mut |tasks, upstream| {
+            let lane = ThrottledLane {
+                upstream,
+                cost: self.cost.clone(),
+                waiter: self.throttle.waiter(),
+                waiting: None,
+                drop_count: tasks.drop_count(),
+                carries: PhantomData,
+            };
+            to(tasks, lane);
+        });
     }
 }
 

@@ -2,8 +2,8 @@ use super::flow::Flow;
 use super::from_stages::FromStage;
 use super::plumbing::envelope::Bare;
 use super::plumbing::place::{Layer, LayerPart};
-use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
-use super::plumbing::tasks::Tasks;
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
+use super::plumbing::tasks::{BoxedDriver, Tasks};
 use super::source::{Source, SourceLane};
 use crate::demand::Demand;
 use crate::lane::Lane;
@@ -143,15 +143,14 @@ where
 {
     type Lane = SourceLane<FromStage<T>>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let demand = self.source.settings().demand;
         let layer = self.upstream.settings().layer.clone();
-        let lanes = self.upstream.build(tasks);
+        let lanes = self.upstream.build_all(tasks);
         // The new lanes end when the stages do, which is when all that went into them has come out. They subscribe
         // before anything goes in: right after it a stage may have ended.
-        let outlets = tasks.ungated(|tasks| Build::<Bare>::build(self.source, tasks));
+        tasks.ungated(|tasks| Build::<Bare>::build(self.source, tasks, to));
         feed(tasks, &layer, lanes, &self.readers, demand);
-        outlets
     }
 }
 
@@ -166,7 +165,8 @@ fn feed<L>(
     L: Lane<Item: Send + 'static> + Send + 'static,
 {
     let (mut producers, mut subscribing) = (Vec::new(), Vec::new());
-    for (number, lane) in lanes.into_iter().enumerate() {
+    let mut drivers: Vec<BoxedDriver> = Vec::new();
+    for lane in lanes {
         let panicked = Arc::default();
         let stage =
             FromLane::new(lane, Readers { left: readers.len(), panicked: Arc::clone(&panicked) }).stage();
@@ -175,10 +175,11 @@ fn feed<L>(
             let subscribe = producer.subscribe().with_demand(demand).temporary();
             subscribing.push(reader.read(subscribe.into_request()));
         }
-        tasks.spawn(layer, number, LaneTask { _producer: producer.clone(), driver, panicked });
+        drivers.push(Box::pin(LaneTask { _producer: producer.clone(), driver, panicked }));
         producers.push(producer);
     }
-    tasks.spawn(&layer.part(LayerPart::Subscribing), 0, forward(subscribing, producers));
+    tasks.spawn_all(layer, drivers);
+    tasks.spawn(&layer.part(LayerPart::Subscribing), forward(subscribing, producers));
 }
 
 /// Ends a lane when all its readers have left. Readers that have not subscribed yet count too.

@@ -1,7 +1,7 @@
 use super::bounds::OpenLayer;
 use super::flow::Flow;
 use super::plumbing::envelope::{Bare, InWindow};
-use super::plumbing::plan::{Build, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use super::plumbing::tasks::Tasks;
 use crate::sealed::Sealed;
 use crate::window::adapters::{InWindowsLane, LateItems, Triggering};
@@ -179,12 +179,15 @@ where
 {
     type Lane = InWindowsLane<P::Lane, K, C, O, P::Item, K::Places, K::Id>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         self.window.late.count_in(tasks.late());
         let layer = self.settings().layer.clone();
-        let lanes = self.upstream.build(tasks).into_iter().enumerate();
-        let in_windows = |(at, lane)| InWindowsLane::new(lane, self.window.clone(), tasks.meter(&layer, at));
-        lanes.map(in_windows).collect()
+        let mut number = 0;
+        self.upstream.build(tasks, &mut |tasks, lane| {
+            let meter = tasks.meter(&layer, number);
+            number += 1;
+            to(tasks, InWindowsLane::new(lane, self.window.clone(), meter));
+        });
     }
 }
 

@@ -3,7 +3,7 @@ use super::ordered::{Ordered, OrderedLane};
 use super::plumbing::drop_count::DropCount;
 use super::plumbing::envelope::{Bare, Numbered};
 use super::plumbing::place::{Layer, LayerPart};
-use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use super::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
 use super::plumbing::sequence::{Enumerated, Tagged};
 use super::plumbing::serial::SerialSteps;
 use super::plumbing::serial_step::SerialStep;
@@ -152,12 +152,17 @@ where
 {
     type Lane = SourceLane<ZipLaneOf<P, Q>>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let settings = self.settings.clone();
-        feed(self.paired(tasks), &settings, tasks)
+        feed(self.paired(tasks), &settings, tasks, to);
     }
 
-    fn build_at_source<U, Op>(self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<U>>, (Self, Op)>
+    fn build_at_source<U, Op>(
+        self,
+        step: Op,
+        tasks: &mut Tasks,
+        to: To<'_, Inlet<U>>,
+    ) -> Result<(), (Self, Op)>
     where
         U: Send + 'static,
         Op: SerialStep<(P::Item, Q::Item), Out = U> + Send + 'static,
@@ -167,7 +172,8 @@ where
             return Err((self, step));
         }
         let pairs = SerialSteps::<Bare, _, _, _>::new(self.paired(tasks), step);
-        Ok(feed_lanes(pairs, &settings, tasks))
+        feed_lanes(pairs, &settings, tasks, to);
+        Ok(())
     }
 }
 
@@ -178,12 +184,17 @@ where
 {
     type Lane = SourceLane<Enumerated<ZipLaneOf<P, Q>>>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let settings = self.settings.clone();
-        feed(Enumerated::new(self.paired(tasks)), &settings, tasks)
+        feed(Enumerated::new(self.paired(tasks)), &settings, tasks, to);
     }
 
-    fn build_at_source<U, Op>(self, step: Op, tasks: &mut Tasks) -> Result<Vec<Inlet<Tagged<U>>>, (Self, Op)>
+    fn build_at_source<U, Op>(
+        self,
+        step: Op,
+        tasks: &mut Tasks,
+        to: To<'_, Inlet<Tagged<U>>>,
+    ) -> Result<(), (Self, Op)>
     where
         U: Send + 'static,
         Op: SerialStep<(P::Item, Q::Item), Out = U> + Send + 'static,
@@ -193,7 +204,8 @@ where
             return Err((self, step));
         }
         let pairs = SerialSteps::<Bare, _, _, _>::new(self.paired(tasks), step);
-        Ok(feed_lanes(Enumerated::new(pairs), &settings, tasks))
+        feed_lanes(Enumerated::new(pairs), &settings, tasks, to);
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 use super::{Each, Lane, Origins, poll_in_turn};
 use crate::coop::{Pace, give_way};
-use crate::edge::{BatchRead, End, Receiver};
+use crate::edge::{End, Receiver};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -85,13 +85,14 @@ impl<T> Inlet<T> {
         self.edges.get(self.at).map_or(0, |(edge, _)| edge.held())
     }
 
-    /// Waits until there is something to read, or the end.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until there is something to read of the edge whose turn it is: `false` at the end.
+    fn poll_fetch(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let polled = self.poll_edges(|edge| match edge.poll_fetch(cx) {
-            Poll::Ready(more) => Poll::Ready(more.then_some(())),
+            Poll::Ready(true) => Poll::Ready(Some(())),
+            Poll::Ready(false) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         });
-        polled.map(|_| ())
+        Poll::Ready(ready!(polled).is_some())
     }
 
     /// Starts with the slowest upstream, so that little is kept for windows that wait for it. Now and then the others
@@ -130,16 +131,18 @@ impl<T> Inlet<T> {
                 origins.set_current(*number);
             }
             let polled = poll(edge);
-            if let Some(origins) = origins.filter(|_| polled.is_pending()) {
-                origins.set_waiting(*number);
+            match origins {
+                Some(origins) if polled.is_pending() => origins.set_waiting(*number),
+                _ => {}
             }
             polled
         };
         let ended = |(edge, number): Edge<T>| {
             let finished = edge.end() == Some(End::Finished);
             *broken |= !finished;
-            if let Some(origins) = origins.filter(|_| finished) {
-                origins.set_ended(number);
+            match origins {
+                Some(origins) if finished => origins.set_ended(number),
+                _ => {}
             }
             true
         };
@@ -159,30 +162,24 @@ impl<T> Lane for Inlet<T> {
     {
         let this = self.get_mut();
         this.pace.begin();
-        loop {
-            let polled = this.poll_edges(|edge| match edge.poll_batch_each(cx, each) {
-                Poll::Ready(BatchRead::Ended) => Poll::Ready(None),
-                Poll::Ready(read) => Poll::Ready(Some(read)),
-                Poll::Pending => Poll::Pending,
-            });
-            match polled {
-                Poll::Ready(Some(BatchRead::Stopped)) => {
-                    if this.held() == 0 {
-                        // It broke off after the last item of a batch.
-                        this.at += 1;
-                    }
-                    return Poll::Ready(Each::Stopped);
-                }
-                Poll::Ready(Some(BatchRead::Whole)) => this.at += 1,
-                Poll::Ready(None | Some(BatchRead::Ended)) => return Poll::Ready(Each::Ended),
-                Poll::Pending => return Poll::Pending,
+        let mut more = ready!(this.poll_fetch(cx));
+        while more {
+            let Some((edge, _)) = this.edges.get_mut(this.at) else { break };
+            let read = edge.read_each(each);
+            if edge.held() == 0 {
+                // Also when `each` broke off after the last item of the batch.
+                this.at += 1;
+            }
+            if read.is_break() {
+                return Poll::Ready(Each::Stopped);
             }
             // With nothing to go on with, giving way is not worth a wake-up.
-            ready!(this.poll_more(cx));
-            if this.pace.is_over() {
+            more = ready!(this.poll_fetch(cx));
+            if more && this.pace.is_over() {
                 return give_way(cx);
             }
         }
+        Poll::Ready(Each::Ended)
     }
 
     fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>, limit: usize) -> Poll<Option<Vec<T>>> {

@@ -1,5 +1,5 @@
 use super::{Each, Lane};
-use crate::edge::{BatchRead, Receiver};
+use crate::edge::Receiver;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,8 +12,8 @@ impl<T> Lane for Receiver<T> {
         F: FnMut(T) -> ControlFlow<()>,
     {
         self.get_mut().poll_batches_each(cx, each).map(|read| match read {
-            BatchRead::Ended => Each::Ended,
-            BatchRead::Stopped | BatchRead::Whole => Each::Stopped,
+            ControlFlow::Continue(()) => Each::Ended,
+            ControlFlow::Break(()) => Each::Stopped,
         })
     }
 

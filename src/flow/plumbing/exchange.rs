@@ -5,9 +5,9 @@ use crate::flow::ordered::OrderedLane;
 use crate::flow::plumbing::driver::{RouteDriver, ShareDriver};
 use crate::flow::plumbing::envelope::{Bare, Numbered};
 use crate::flow::plumbing::place::Layer;
-use crate::flow::plumbing::plan::{Build, Hashed, LayerStart, Layered, Plan, Settings};
+use crate::flow::plumbing::plan::{Build, Hashed, LayerStart, Layered, Plan, Settings, To};
 use crate::flow::plumbing::sequence::{Enumerated, Tagged};
-use crate::flow::plumbing::tasks::Tasks;
+use crate::flow::plumbing::tasks::{BoxedDriver, Tasks};
 use crate::lane::{Inlet, Lane};
 use crate::sealed::Sealed;
 use std::fmt;
@@ -15,59 +15,99 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+/// What the edges of a crossing come from.
+pub(in crate::flow) struct Uppers<'a, F> {
+    /// The layer of the lanes above, whose tasks these are.
+    pub(in crate::flow) layer: &'a Layer,
+    /// Builds these lanes.
+    pub(in crate::flow) build: F,
+}
+
 /// Lays an edge from each of `uppers` to each lane of the layer that `settings` are for, and starts a driver for each
-/// of `uppers`. Returns the lanes.
+/// of `uppers`. `to` takes the lanes.
 pub(in crate::flow) fn cross<L, D>(
     tasks: &mut Tasks,
-    uppers: (&Layer, Vec<L>),
+    uppers: Uppers<'_, impl FnOnce(&mut Tasks, To<'_, L>)>,
     settings: &Settings,
     driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
-) -> Vec<Inlet<L::Item>>
-where
+    to: To<'_, Inlet<L::Item>>,
+) where
     L: Lane<Item: Send + 'static>,
     D: Future<Output = ()> + Send + 'static,
 {
-    cross_by(tasks, uppers, settings, edge, driver)
+    cross_by(tasks, uppers, settings, edge, driver, to);
 }
 
 /// The same for lanes that share all items by demand.
 pub(in crate::flow) fn share<L>(
     tasks: &mut Tasks,
-    uppers: (&Layer, Vec<L>),
+    uppers: Uppers<'_, impl FnOnce(&mut Tasks, To<'_, L>)>,
     settings: &Settings,
-) -> Vec<Inlet<L::Item>>
-where
-    L: Lane + Send + 'static,
-    L::Item: Send + 'static,
+    to: To<'_, Inlet<L::Item>>,
+) where
+    L: Lane<Item: Send + 'static> + Send + 'static,
 {
     let edge = if settings.lanes() > 1 { growing_edge } else { edge };
-    cross_by(tasks, uppers, settings, edge, ShareDriver::new)
+    cross_by(tasks, uppers, settings, edge, ShareDriver::new, to);
 }
 
 fn cross_by<L, D>(
     tasks: &mut Tasks,
-    (from, uppers): (&Layer, Vec<L>),
+    uppers: Uppers<'_, impl FnOnce(&mut Tasks, To<'_, L>)>,
     settings: &Settings,
     edge: fn(Demand) -> (Sender<L::Item>, Receiver<L::Item>),
     driver: impl Fn(L, Vec<Sender<L::Item>>, Demand, Arc<AtomicU64>) -> D,
-) -> Vec<Inlet<L::Item>>
-where
+    to: To<'_, Inlet<L::Item>>,
+) where
     L: Lane<Item: Send + 'static>,
     D: Future<Output = ()> + Send + 'static,
 {
-    let mut edges: Vec<Vec<_>> = (0..settings.lanes()).map(|_| Vec::new()).collect();
-    for (number, upper) in uppers.into_iter().enumerate() {
-        let mut senders = Vec::with_capacity(edges.len());
-        for (lane, receivers) in edges.iter_mut().enumerate() {
-            let (sender, receiver) = edge(settings.demand);
-            tasks.show_edge(number, Some((&settings.layer, lane)), &sender);
-            senders.push(sender);
-            receivers.push(receiver);
-        }
+    let mut edges = Edges { lanes: Vec::new() };
+    edges.lanes.resize_with(settings.lanes(), Vec::new);
+    let mut drivers: Vec<BoxedDriver> = Vec::new();
+    (uppers.build)(tasks, &mut |tasks, upper| {
+        let senders = edges.lay(|| edge(settings.demand));
         let discarded = tasks.discarded().clone();
-        tasks.spawn(from, number, driver(upper, senders, settings.demand, discarded));
+        drivers.push(Box::pin(driver(upper, senders, settings.demand, discarded)));
+    });
+    edges.show(tasks, &settings.layer);
+    tasks.spawn_all(uppers.layer, drivers);
+    edges.into_inlets(tasks, to);
+}
+
+/// The receivers of a crossing's edges.
+struct Edges<T> {
+    /// For each lane, one from each of the lanes above.
+    lanes: Vec<Vec<Receiver<T>>>,
+}
+
+impl<T: Send + 'static> Edges<T> {
+    /// Lays an edge to each lane, and returns the senders.
+    fn lay(&mut self, edge: impl Fn() -> (Sender<T>, Receiver<T>)) -> Vec<Sender<T>> {
+        let mut senders = Vec::with_capacity(self.lanes.len());
+        for lane in &mut self.lanes {
+            let (sender, receiver) = edge();
+            senders.push(sender);
+            lane.push(receiver);
+        }
+        senders
     }
-    edges.into_iter().map(|receivers| Inlet::new(receivers, tasks.discarded().clone())).collect()
+
+    /// Shows the edges to those who look at the flow, right before the tasks are started that they come from.
+    fn show(&self, tasks: &Tasks, layer: &Layer) {
+        let uppers = self.lanes.first().map_or(0, Vec::len);
+        for upper in 0..uppers {
+            for (number, lane) in self.lanes.iter().enumerate() {
+                tasks.show_edge(upper, Some((layer, number)), &lane[upper]);
+            }
+        }
+    }
+
+    fn into_inlets(self, tasks: &Tasks, to: To<'_, Inlet<T>>) {
+        for lane in self.lanes {
+            to(tasks, Inlet::new(lane, tasks.discarded().clone()));
+        }
+    }
 }
 
 /// A plan whose layer gets its items from every lane of the layer above, dispatched by `D`.
@@ -116,10 +156,11 @@ where
 {
     type Lane = Inlet<P::Item>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let layer = self.upstream.settings().layer.clone();
-        let uppers = self.upstream.build(tasks);
-        share(tasks, (&layer, uppers), &self.settings)
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        let layer = &self.upstream.settings().layer.clone();
+        let uppers =
+            Uppers { layer, build: |tasks: &mut Tasks, to: To<'_, _>| self.upstream.build(tasks, to) };
+        share(tasks, uppers, &self.settings, to);
     }
 }
 
@@ -130,11 +171,13 @@ where
     type Lane = Inlet<Tagged<P::Item>>;
 
     /// Restores the order before the crossing: after it, the lanes share the items anew.
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let above = self.upstream.settings().clone();
-        let (uppers, last) = tasks.in_order(|tasks| self.upstream.build(tasks));
+        let (uppers, last) = tasks.in_order(|tasks| self.upstream.build_all(tasks));
         let ordered = Enumerated::new(OrderedLane::over(uppers, last, &above, tasks));
-        share(tasks, (&above.layer, vec![ordered]), &self.settings)
+        let uppers =
+            Uppers { layer: &above.layer, build: |tasks: &mut Tasks, to: To<'_, _>| to(tasks, ordered) };
+        share(tasks, uppers, &self.settings, to);
     }
 }
 
@@ -161,14 +204,16 @@ where
 {
     type Lane = Inlet<P::Item>;
 
-    fn build(mut self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let layer = self.upstream.settings().layer.clone();
-        let uppers = self.upstream.build(tasks);
+    fn build(mut self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        let layer = &self.upstream.settings().layer.clone();
+        let uppers =
+            Uppers { layer, build: |tasks: &mut Tasks, to: To<'_, _>| self.upstream.build(tasks, to) };
         let Routed(mut route) = self.dispatch;
         self.settings.seed(&mut route);
-        cross(tasks, (&layer, uppers), &self.settings, |upper, senders, demand, discarded| {
+        let driver = |upper, senders, demand, discarded| {
             RouteDriver::new(upper, route.clone(), senders, demand, discarded)
-        })
+        };
+        cross(tasks, uppers, &self.settings, driver, to);
     }
 }
 

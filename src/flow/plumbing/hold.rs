@@ -8,11 +8,11 @@ use crate::flow::flow::Flow;
 use crate::flow::monitor::Losses;
 use crate::flow::plumbing::driver::ShareDriver;
 use crate::flow::plumbing::envelope::{Bare, Numbered};
-use crate::flow::plumbing::exchange::cross;
+use crate::flow::plumbing::exchange::{Uppers, cross};
 use crate::flow::plumbing::gauge::waits_for_demand;
 use crate::flow::plumbing::outlet::Outlet;
 use crate::flow::plumbing::place::Layer;
-use crate::flow::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings};
+use crate::flow::plumbing::plan::{Build, LayerStart, Layered, Plan, Settings, To};
 use crate::flow::plumbing::sequence::Tagged;
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane};
@@ -80,8 +80,8 @@ impl<P: Layered, H> Holding<P, H> {
         Self { upstream, hold, settings }
     }
 
-    /// Starts the task that takes the items, and returns the lanes that get what `wrap` makes of those that go out.
-    fn lanes<T, U, W>(mut self, tasks: &mut Tasks, wrap: W) -> Vec<Inlet<U>>
+    /// Starts the task that takes the items. `to` takes the lanes that get what `wrap` makes of those that go out.
+    fn lanes<T, U, W>(mut self, tasks: &mut Tasks, wrap: W, to: To<'_, Inlet<U>>)
     where
         P: Build<Bare, Item = T, Lane: Send + 'static>,
         H: Hold<T> + Send + 'static,
@@ -91,42 +91,54 @@ impl<P: Layered, H> Holding<P, H> {
     {
         let above = self.upstream.settings().clone();
         // The numbers of the layer below begin here: no operator above may say which of them is the last.
-        let mut uppers = tasks.without_order(|tasks| self.upstream.build(tasks));
+        let mut uppers = tasks.without_order(|tasks| self.upstream.build_all(tasks));
         if uppers.len() == 1 {
-            return hold(tasks, (&above.layer, uppers.remove(0)), self.hold, &self.settings, wrap);
+            hold(tasks, (&above.layer, uppers.remove(0)), self.hold, &self.settings, wrap, to);
+            return;
         }
         let above = above.one_lane();
-        let mut all = cross(tasks, (&above.layer, uppers), &above, ShareDriver::new);
-        hold(tasks, (&above.layer, all.remove(0)), self.hold, &self.settings, wrap)
+        let build = |tasks: &mut Tasks, to: To<'_, _>| uppers.into_iter().for_each(|upper| to(tasks, upper));
+        let mut all = None;
+        cross(tasks, Uppers { layer: &above.layer, build }, &above, ShareDriver::new, &mut |_, lane| {
+            all = Some(lane);
+        });
+        // There is one lane.
+        if let Some(all) = all {
+            hold(tasks, (&above.layer, all), self.hold, &self.settings, wrap, to);
+        }
     }
 }
 
-/// Lays an edge to each lane of the layer that `settings` are for, and starts the driver that reads `upper`.
+/// Lays an edge to each lane of the layer that `settings` are for, and starts the driver that reads `upper`. `to` takes
+/// the lanes.
 fn hold<L, H, W, U>(
     tasks: &mut Tasks,
     (from, upper): (&Layer, L),
     mut hold: H,
     settings: &Settings,
     wrap: W,
-) -> Vec<Inlet<U>>
-where
+    to: To<'_, Inlet<U>>,
+) where
     L: Lane<Item: Send> + Send + 'static,
     H: Hold<L::Item> + Send + 'static,
     W: FnMut(L::Item) -> U + Send + 'static,
     U: Send + 'static,
 {
-    let mut lanes = Vec::with_capacity(settings.lanes());
     let mut senders = Vec::with_capacity(settings.lanes());
+    let mut receivers = Vec::with_capacity(settings.lanes());
     for lane in 0..settings.lanes() {
         let (sender, receiver) = edge(settings.demand);
-        tasks.show_edge(0, Some((&settings.layer, lane)), &sender);
+        tasks.show_edge(0, Some((&settings.layer, lane)), &receiver);
         senders.push(sender);
-        lanes.push(Inlet::new(vec![receiver], tasks.discarded().clone()));
+        receivers.push(receiver);
     }
     let losses = tasks.losses().clone();
     hold.begin();
-    tasks.spawn(from, 0, HoldDriver::new(upper, hold, wrap, senders, settings.demand, losses));
-    lanes
+    tasks.spawn(from, HoldDriver::new(upper, hold, wrap, senders, settings.demand, losses));
+    for receiver in receivers {
+        let inlet = Inlet::new(vec![receiver], tasks.discarded().clone());
+        to(tasks, inlet);
+    }
 }
 
 impl<P, H> Sealed for Holding<P, H> {}
@@ -155,8 +167,8 @@ where
 {
     type Lane = Inlet<P::Item>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        self.lanes(tasks, |item| item)
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.lanes(tasks, |item| item, to);
     }
 }
 
@@ -168,9 +180,9 @@ where
     type Lane = Inlet<Tagged<P::Item>>;
 
     /// Numbers the items anew, as they go out.
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         let mut numbers = 0..;
-        self.lanes(tasks, move |item| Tagged::Whole(numbers.next().unwrap_or(u64::MAX), item))
+        self.lanes(tasks, move |item| Tagged::Whole(numbers.next().unwrap_or(u64::MAX), item), to);
     }
 }
 

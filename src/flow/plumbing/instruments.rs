@@ -1,6 +1,6 @@
 //! Where a running flow can be looked at: its tasks, and the edges between them.
 
-use crate::edge::{EdgeCounts, Sender};
+use crate::edge::{EdgeCounts, Receiver};
 use crate::flow::plumbing::gauge::Gauge;
 use crate::flow::plumbing::place::{Layer, Place};
 use crate::meter::{LaneMeter, MeterReading};
@@ -71,19 +71,19 @@ impl Instruments {
         WatchedTask { all: self.clone(), gauge }
     }
 
-    /// Adds an edge from the task with this `number`, which is the next to be added.
+    /// Adds an edge from the task with this `number` in the group that is added next.
     pub(in crate::flow) fn add_edge<T: Send + 'static>(
         &self,
         number: usize,
         to: Option<(&Layer, usize)>,
-        sender: &Sender<T>,
+        edge: &Receiver<T>,
     ) {
         let mut parts = self.parts();
-        let group = parts.groups.len() - usize::from(number > 0);
+        let group = parts.groups.len();
         parts.edges.push(WatchedEdge {
             from: (group, number),
             to: to.map(|(layer, lane)| (layer.clone(), lane)),
-            counts: Box::new(sender.counter()),
+            counts: Box::new(edge.counter()),
         });
     }
 

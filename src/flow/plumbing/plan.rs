@@ -42,15 +42,33 @@ pub trait Build<E: Envelope>: Plan {
     /// What a lane of the last layer is.
     type Lane: Lane<Item = E::Of<Self::Item>>;
 
-    /// Builds the lanes of the last layer, and starts the tasks of the layers above it.
+    /// Builds the lanes of the last layer, one after the other, and starts the tasks of the layers above it. `to` takes
+    /// each lane.
+    ///
+    /// They do not come in a vector: users' crates would compile all of its methods for the lanes of each operator.
     #[doc(hidden)]
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane>;
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>);
+
+    /// The same, for what needs all lanes at once.
+    #[doc(hidden)]
+    fn build_all(self, tasks: &mut Tasks) -> Vec<Self::Lane>
+    where
+        Self: Sized,
+    {
+        let mut lanes = Vec::new();
+        self.build(tasks, &mut |_, lane| lanes.push(lane));
+        lanes
+    }
 
     /// The same with `step` done by the one task that reads the source, so that it goes by the order of the source.
     /// Gives both back if there is no such task, or if operators are between it and the lanes.
     #[doc(hidden)]
-    #[allow(clippy::type_complexity, reason = "a name for the result would say less")]
-    fn build_at_source<U, Op>(self, step: Op, _tasks: &mut Tasks) -> Result<Vec<Inlet<E::Of<U>>>, (Self, Op)>
+    fn build_at_source<U, Op>(
+        self,
+        step: Op,
+        _tasks: &mut Tasks,
+        _to: To<'_, Inlet<E::Of<U>>>,
+    ) -> Result<(), (Self, Op)>
     where
         Self: Sized,
         U: Send + 'static,
@@ -59,6 +77,9 @@ pub trait Build<E: Envelope>: Plan {
         Err((self, step))
     }
 }
+
+/// Takes the lanes of a plan one by one, in order.
+pub(in crate::flow) type To<'a, L> = &'a mut dyn FnMut(&Tasks, L);
 
 /// Something with a last layer that can be set up.
 pub trait Layered: Sealed {

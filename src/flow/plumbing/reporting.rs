@@ -4,7 +4,7 @@ use crate::flow::flow::Flow;
 use crate::flow::plumbing::envelope::Bare;
 use crate::flow::plumbing::place::Layer;
 use crate::flow::plumbing::plan::Build;
-use crate::flow::plumbing::tasks::{Failure, Tasks};
+use crate::flow::plumbing::tasks::{BoxedDriver, Failure, Tasks};
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 use tokio::sync::mpsc;
@@ -35,11 +35,13 @@ impl<R> Reporting<R> {
         let mut tasks = Tasks::new(&launch);
         let layer = plan.settings().layer.clone();
         let reports = tasks.building(|tasks| {
-            let lanes = plan.build(tasks);
+            let lanes = plan.build_all(tasks);
             let (reporter, reports) = mpsc::channel(lanes.len().max(1));
-            for (number, lane) in lanes.into_iter().enumerate() {
-                tasks.spawn(&layer, number, driver(lane, reporter.clone()));
+            let mut drivers: Vec<BoxedDriver> = Vec::with_capacity(lanes.len());
+            for lane in lanes {
+                drivers.push(Box::pin(driver(lane, reporter.clone())));
             }
+            tasks.spawn_all(&layer, drivers);
             reports
         });
         Self { tasks, layer, reports }

@@ -1,7 +1,7 @@
 //! Operators that go by the sequence of all items of a layer, and may end it: `take`, `skip`, `enumerate` and their like.
 
 use crate::flow::plumbing::envelope::Envelope;
-use crate::flow::plumbing::plan::{Build, Layered, Plan, Settings};
+use crate::flow::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use crate::flow::plumbing::serial_step::{InSuccession, SerialStep};
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Each, Inlet, Lane, Origins, SourceGate, poll_one};
@@ -91,27 +91,30 @@ where
 {
     type Lane = SerialLane<E, P::Item, P::Lane, Op::Shared>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let (upstream, op) = match self.upstream.build_at_source(self.op, tasks) {
-            Ok(edges) => return edges.into_iter().map(|edges| SerialFed::Edges { edges }.into()).collect(),
-            Err(not_at_source) => not_at_source,
-        };
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        let built = self.upstream.build_at_source(self.op, tasks, &mut |tasks, edges| {
+            to(tasks, SerialFed::Edges { edges }.into());
+        });
+        let Err((upstream, op)) = built else { return };
         let shared = op.shared(tasks);
-        let lanes = upstream.build(tasks).into_iter();
-        lanes.map(|lane| SerialFed::Lane { steps: SerialSteps::new(lane, shared.clone()) }.into()).collect()
+        upstream.build(tasks, &mut |tasks, lane| {
+            let steps = SerialSteps::new(lane, shared.clone());
+            to(tasks, SerialFed::Lane { steps }.into());
+        });
     }
 
     fn build_at_source<U, Next>(
         self,
         next: Next,
         tasks: &mut Tasks,
-    ) -> Result<Vec<Inlet<E::Of<U>>>, (Self, Next)>
+        to: To<'_, Inlet<E::Of<U>>>,
+    ) -> Result<(), (Self, Next)>
     where
         U: Send + 'static,
         Next: SerialStep<Op::Out, Out = U> + Send + 'static,
     {
         let both = InSuccession(self.op, next);
-        let built = self.upstream.build_at_source(both, tasks);
+        let built = self.upstream.build_at_source(both, tasks, to);
         built.map_err(|(upstream, InSuccession(op, next))| (Self { upstream, op }, next))
     }
 }

@@ -1,5 +1,5 @@
 use crate::flow::plumbing::envelope::Envelope;
-use crate::flow::plumbing::plan::{Build, Layered, Plan, Settings};
+use crate::flow::plumbing::plan::{Build, Layered, Plan, Settings, To};
 use crate::flow::plumbing::tasks::Tasks;
 use crate::lane::{Each, Lane, Origins};
 use crate::sealed::Sealed;
@@ -60,9 +60,8 @@ impl<P: Plan, Op: Step<P::Item>> Plan for Stepped<P, Op> {
 impl<E: Envelope, P: Build<E>, Op: Step<P::Item> + Clone> Build<E> for Stepped<P, Op> {
     type Lane = SteppedLane<E, P::Item, P::Lane, Op>;
 
-    fn build(self, tasks: &mut Tasks) -> Vec<Self::Lane> {
-        let lanes = self.upstream.build(tasks).into_iter();
-        lanes.map(|lane| SteppedLane::new(lane, self.op.clone())).collect()
+    fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
+        self.upstream.build(tasks, &mut |tasks, lane| to(tasks, SteppedLane::new(lane, self.op.clone())));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
-use crate::edge::Sender;
+use crate::edge::Receiver;
 use crate::failure::{message_of, raise_in_drop};
 use crate::flow::monitor::{Launch, Losses};
 use crate::flow::plumbing::drop_count::DropCount;
@@ -25,12 +25,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 type Payload = Box<dyn Any + Send>;
-type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What a task polls.
+pub(in crate::flow) type BoxedDriver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A driver, in a place that both its task and the flow can reach.
 ///
 /// The lock is taken by the task for each poll, and by the flow only to stop it, without waiting.
-type Slot = Mutex<Option<Driver>>;
+type Slot = Mutex<Option<BoxedDriver>>;
 
 /// The tasks of one flow.
 pub struct Tasks {
@@ -117,17 +118,21 @@ impl Tasks {
 
     /// Makes timers and tasks of users' adapters belong to the runtime of the lanes while `build` runs.
     pub(in crate::flow) fn building<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let mut built = None;
+        self.building_any(Box::new(|tasks| built = Some(build(tasks))));
+        built.expect("`build` has run: had it panicked, so would this")
+    }
+
+    /// Not generic: users' crates would compile what catches a panic for each flow.
+    fn building_any(&mut self, build: Box<dyn FnOnce(&mut Self) + '_>) {
         let runtime = self.runtime.clone();
         let _context = runtime.enter();
         // Code of users runs while lanes are built: that of `per_lane`, for example.
-        match catch_unwind(AssertUnwindSafe(|| build(self))) {
-            Ok(built) => built,
-            Err(payload) => {
-                let place = Some("the start of the flow".into());
-                let failure = Failure::Panic(Fallen { place, payload });
-                self.show_failure(&failure);
-                failure.raise()
-            }
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| build(self))) {
+            let place = Some("the start of the flow".into());
+            let failure = Failure::Panic(Fallen { place, payload });
+            self.show_failure(&failure);
+            failure.raise()
         }
     }
 
@@ -206,16 +211,16 @@ impl Tasks {
         SourceGate::new(&self.signals, &self.counters)
     }
 
-    /// Shows an edge to those who look at this flow: from the task with this `number`, which is the next to be started,
+    /// Shows an edge to those who look at this flow: from the task with this `number` in the group that is started next,
     /// to a lane, or to the reader.
     pub(in crate::flow) fn show_edge<T: Send + 'static>(
         &self,
         number: usize,
         to: Option<(&Layer, usize)>,
-        sender: &Sender<T>,
+        edge: &Receiver<T>,
     ) {
         if let Some(instruments) = &self.instruments {
-            instruments.add_edge(number, to, sender);
+            instruments.add_edge(number, to, edge);
         }
     }
 
@@ -233,19 +238,25 @@ impl Tasks {
             .map_or_else(LaneMeter::default, |instruments| instruments.add_meter(layer, lane))
     }
 
-    /// Starts the task of a lane, or of something else, of a layer.
+    /// Starts the one task of something of a layer.
     pub(in crate::flow) fn spawn(
         &mut self,
         layer: &Layer,
-        number: usize,
         driver: impl Future<Output = ()> + Send + 'static,
     ) {
-        let place = Place { flow: self.name.clone(), layer: layer.clone(), number };
-        self.start(place, Box::pin(driver));
+        self.spawn_all(layer, vec![Box::pin(driver)]);
     }
 
-    /// Not generic: users' crates would compile a task of tokio for each driver.
-    fn start(&mut self, place: Place, driver: Driver) {
+    /// Starts a group of tasks: those of all lanes of a layer, or of another part of it.
+    ///
+    /// Not generic: users' crates would compile a task of tokio for each kind of driver.
+    pub(in crate::flow) fn spawn_all(&mut self, layer: &Layer, drivers: Vec<BoxedDriver>) {
+        for (number, driver) in drivers.into_iter().enumerate() {
+            self.start(Place { flow: self.name.clone(), layer: layer.clone(), number }, driver);
+        }
+    }
+
+    fn start(&mut self, place: Place, driver: BoxedDriver) {
         let span = place.span();
         let slot: Arc<Slot> = Arc::new(Mutex::new(Some(driver)));
         self.slots.push(Arc::clone(&slot));
