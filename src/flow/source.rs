@@ -358,7 +358,7 @@ fn poll_turns<L, R>(
             origins.set_current(*number);
         }
         let polled = poll(source.as_mut(), cx);
-        if let Some(origins) = origins.filter(|_| polled.is_pending()) {
+        if let (Some(origins), true) = (origins, polled.is_pending()) {
             origins.set_waiting(*number);
         }
         polled

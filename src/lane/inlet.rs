@@ -131,18 +131,16 @@ impl<T> Inlet<T> {
                 origins.set_current(*number);
             }
             let polled = poll(edge);
-            match origins {
-                Some(origins) if polled.is_pending() => origins.set_waiting(*number),
-                _ => {}
+            if let (Some(origins), true) = (origins, polled.is_pending()) {
+                origins.set_waiting(*number);
             }
             polled
         };
         let ended = |(edge, number): Edge<T>| {
             let finished = edge.end() == Some(End::Finished);
             *broken |= !finished;
-            match origins {
-                Some(origins) if finished => origins.set_ended(number),
-                _ => {}
+            if let (Some(origins), true) = (origins, finished) {
+                origins.set_ended(number);
             }
             true
         };

@@ -1,5 +1,6 @@
 //! Lanes, demands and items at random, for properties of single operators.
 
+use futures::future::{BoxFuture, LocalBoxFuture};
 use gen_stage::Flow;
 use gen_stage::flow::adapters::Source;
 use gen_stage::lane::Iter;
@@ -36,6 +37,8 @@ impl Shape {
             _ => tokio::runtime::Builder::new_multi_thread(),
         };
         let runtime = builder.worker_threads(self.threads).build().unwrap();
+        // Boxed, as a task of tokio would be compiled for each flow.
+        let flow: BoxFuture<'static, R> = Box::pin(flow);
         let task = runtime.spawn(flow);
         runtime.block_on(task).unwrap()
     }
@@ -44,5 +47,6 @@ impl Shape {
 /// Runs with a clock that stands still while anything can run.
 pub(crate) fn paused<R>(flow: impl Future<Output = R>) -> R {
     let mut builder = tokio::runtime::Builder::new_current_thread();
+    let flow: LocalBoxFuture<'_, R> = Box::pin(flow);
     builder.enable_time().start_paused(true).build().unwrap().block_on(flow)
 }

@@ -52,7 +52,7 @@ impl<L: Lane> ShareDriver<L> {
             patience: PATIENCE,
             full,
             waits: false,
-            outlets: senders.into_iter().map(|sender| Outlet::new(sender, full)).collect(),
+            outlets: Outlet::all(senders, full),
             pace: Pace::default(),
             stranded: Vec::new(),
             discarded,
@@ -163,14 +163,14 @@ impl<L: Lane> Future for ShareDriver<L> {
                 // Another outlet takes what is stranded; after that, the lane gives the same answer again.
                 _ if !this.stranded.is_empty() => {}
                 Poll::Ready(Each::Ended) => {
-                    this.outlets.iter_mut().for_each(Outlet::finish);
+                    Outlet::finish_all(this.outlets);
                     return Poll::Ready(());
                 }
                 Poll::Ready(Each::Stopped) if this.pace.is_over() => return give_way(cx),
                 Poll::Ready(Each::Stopped) => {}
                 Poll::Pending => {
                     *this.waits = true;
-                    this.outlets.iter_mut().for_each(|outlet| outlet.watch(cx));
+                    Outlet::watch_all(this.outlets, cx);
                     return Poll::Pending;
                 }
             }
@@ -199,13 +199,7 @@ impl<L: Lane, R: Route<L::Item>> RouteDriver<L, R> {
         demand: Demand,
         discarded: Arc<AtomicU64>,
     ) -> Self {
-        Self {
-            lane,
-            route,
-            outlets: senders.into_iter().map(|sender| Outlet::new(sender, demand.batch())).collect(),
-            pace: Pace::default(),
-            discarded,
-        }
+        Self { lane, route, outlets: Outlet::all(senders, demand.batch()), pace: Pace::default(), discarded }
     }
 }
 

@@ -209,7 +209,7 @@ pin_project! {
 
 impl<L, H, W, U> HoldDriver<L, H, W, U> {
     fn new(lane: L, hold: H, wrap: W, senders: Vec<Sender<U>>, demand: Demand, losses: Losses) -> Self {
-        let outlets = senders.into_iter().map(|sender| Outlet::new(sender, demand.batch())).collect();
+        let outlets = Outlet::all(senders, demand.batch());
         Self {
             lane,
             hold,
@@ -300,7 +300,7 @@ where
                 if this.hold.held() > 0 {
                     return waits_for_demand();
                 }
-                this.outlets.iter_mut().for_each(Outlet::finish);
+                Outlet::finish_all(this.outlets);
                 return Poll::Ready(());
             }
             match self.as_mut().poll_take_in(wanted, cx) {
@@ -314,7 +314,7 @@ where
                     }
                     let this = self.as_mut().project();
                     if !this.outlets.is_empty() {
-                        this.outlets.iter_mut().for_each(|outlet| outlet.watch(cx));
+                        Outlet::watch_all(this.outlets, cx);
                         return Poll::Pending;
                     }
                 }

@@ -42,6 +42,12 @@ impl<T> Outlet<T> {
         Self { sender: Some(sender), batch: Vec::new(), wanted: 0, limit: 0, rare: Box::new(rare) }
     }
 
+    /// One for each of `senders`. Those that make drivers call this, as their own closures would be compiled for each
+    /// lane.
+    pub(in crate::flow) fn all(senders: Vec<Sender<T>>, full: usize) -> Vec<Self> {
+        senders.into_iter().map(|sender| Self::new(sender, full)).collect()
+    }
+
     /// How many more items are wanted.
     pub(in crate::flow) fn open(&self) -> usize {
         // A batch whose receiver is gone stays in hand, and nothing is wanted.
@@ -199,6 +205,12 @@ impl<T> Outlet<T> {
         self.rare.watching = Some(cx.waker().clone());
     }
 
+    pub(in crate::flow) fn watch_all(outlets: &mut [Self], cx: &Context<'_>) {
+        for outlet in outlets {
+            outlet.watch(cx);
+        }
+    }
+
     fn close(&mut self) {
         self.sender = None;
         self.set_wanted(0);
@@ -214,6 +226,12 @@ impl<T> Outlet<T> {
         self.flush(None);
         if let Some(sender) = self.sender.take() {
             sender.finish();
+        }
+    }
+
+    pub(in crate::flow) fn finish_all(outlets: &mut [Self]) {
+        for outlet in outlets {
+            outlet.finish();
         }
     }
 }
