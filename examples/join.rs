@@ -66,6 +66,12 @@ struct Record {
     value: Bytes,
 }
 
+impl Record {
+    fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
 /// At least one of the two is there.
 type Row = (Option<Record>, Option<Record>);
 
@@ -104,27 +110,26 @@ async fn join(mode: Mode, left: PathBuf, right: PathBuf) -> io::Result<Vec<Row>>
     let failure = Failure::default();
     let left = records_of(left, failure.clone()).flow().lanes(1);
     let right = records_of(right, failure.clone()).flow().lanes(1);
-    let key = |record: &Record| record.key.clone();
     let rows = match mode {
         Mode::Inner => {
-            left.bounded_join(Inner, right, key, key)
+            left.bounded_join_ref(Inner, right, Record::key, Record::key)
                 .map(|(left, right)| (Some(left), Some(right)))
                 .collect()
                 .await
         }
         Mode::Left => {
-            left.bounded_join(LeftOuter, right, key, key)
+            left.bounded_join_ref(LeftOuter, right, Record::key, Record::key)
                 .map(|(left, right)| (Some(left), right))
                 .collect()
                 .await
         }
         Mode::Right => {
-            left.bounded_join(RightOuter, right, key, key)
+            left.bounded_join_ref(RightOuter, right, Record::key, Record::key)
                 .map(|(left, right)| (left, Some(right)))
                 .collect()
                 .await
         }
-        Mode::Full => left.bounded_join(FullOuter, right, key, key).collect().await,
+        Mode::Full => left.bounded_join_ref(FullOuter, right, Record::key, Record::key).collect().await,
     };
     match Arc::into_inner(failure).and_then(OnceLock::into_inner) {
         Some(error) => Err(error),

@@ -190,6 +190,8 @@ fn what_is_joined_merged_and_brought_together_is_sent_and_never_shared() {
     let window = || Window::fixed(Duration::from_millis(1), Side::by(key, key));
     is_send(&cells().bounded_join(Inner, cells(), key, key));
     is_send(&cells().window_join(FullOuter, cells(), window(), key, key));
+    is_send(&cells().bounded_join_ref(Inner, cells(), |_| "", |_| ""));
+    is_send(&cells().window_join_ref(FullOuter, cells(), window(), |_| "", |_| ""));
     is_send(&cells().merge(cells()));
     let reduced = || cells().reduce(Vec::new, Vec::push);
     is_send(&reduced().departition(Vec::new, Vec::push, |cells: Vec<Unshared>, _| cells));

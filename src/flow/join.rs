@@ -1,10 +1,12 @@
+pub(super) mod keys;
 pub(super) mod lane;
 pub(super) mod mode;
 pub(super) mod table;
 
 use super::bounds::Reducible;
 use super::flow::Flow;
-use super::join::lane::{JoinLane, Keys};
+use super::join::keys::{JoinKeys, Keys};
+use super::join::lane::JoinLane;
 use super::join::mode::{JoinMode, Side};
 use super::merge::Merge;
 use super::plumbing::envelope::{Bare, InWindow};
@@ -13,8 +15,7 @@ use super::plumbing::plan::{Build, Hashed, Layered, Plan, Settings, To};
 use super::plumbing::step::{Step, Stepped};
 use super::plumbing::tasks::Tasks;
 use super::window::InWindows;
-use crate::dispatch::LaneHash;
-use crate::dispatch::adapters::Route;
+use crate::dispatch::adapters::{ByKey, Route};
 use crate::lane::{Each, Lane, poll_one};
 use crate::reduce::{Settled, Signal, Spread};
 use crate::sealed::Sealed;
@@ -30,9 +31,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// The items of two flows, marked by the flow they come from and partitioned by their keys: the layer a join works in.
-pub type Sides<P, Q, F, G> = Exchange<
+pub type Sides<P, Q, A, B> = Exchange<
     Merge<Stepped<P, IntoLeft<<Q as Plan>::Item>>, Stepped<Q, IntoRight<<P as Plan>::Item>>>,
-    Routed<BySide<F, G>>,
+    Routed<BySide<A, B>>,
 >;
 
 /// # Several flows
@@ -49,6 +50,9 @@ impl<P> Flow<P> {
     ///
     /// All items of both flows are kept until the end of input: for flows without end see
     /// [`window_join`](Flow::window_join).
+    ///
+    /// For a key that is a part of the item, `|post| &post.author`, see [`bounded_join_ref`](Flow::bounded_join_ref):
+    /// here the compiler says of such a function that a lifetime may not live long enough.
     ///
     /// # Ordering
     /// None between keys. Rows of one key come in the order in which they are completed; left rows without a partner
@@ -84,7 +88,7 @@ impl<P> Flow<P> {
         right: Flow<Q>,
         left_key: F,
         right_key: G,
-    ) -> Flow<Join<Sides<P, Q, F, G>, M, F, G>>
+    ) -> Flow<Join<Sides<P, Q, ByKey<F>, ByKey<G>>, M, Keys<F, G>>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         M: JoinMode<P::Item, Q::Item>,
@@ -94,7 +98,7 @@ impl<P> Flow<P> {
         G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
     {
         let keys = Keys { left: left_key, right: right_key };
-        self.sides("bounded_join", right, keys.clone()).wrap(|upstream| Join::new(upstream, mode, keys))
+        self.sides("bounded_join", right, by_side(&keys)).wrap(|upstream| Join::new(upstream, mode, keys))
     }
 
     /// Makes a row of every pair of items, one of each flow, with equal keys and in one window.
@@ -106,6 +110,8 @@ impl<P> Flow<P> {
     ///
     /// A window waits for the slower of the two flows, and items of the faster one are kept until then. Where one flow
     /// sends nothing to a lane, the window needs [`idle_after`](Window::idle_after).
+    ///
+    /// For a key that is a part of the item see [`window_join_ref`](Flow::window_join_ref).
     ///
     /// Rows go on as items; a [`reduce`](Flow::reduce) after the join reduces them in their windows. They are not in
     /// the order of time: another window of event time after the join takes some of them for late.
@@ -150,7 +156,7 @@ impl<P> Flow<P> {
         window: Window<W, C, O>,
         left_key: F,
         right_key: G,
-    ) -> Flow<Join<InWindows<Sides<P, Q, F, G>, W, C, O>, M, F, G>>
+    ) -> Flow<Join<InWindows<Sides<P, Q, ByKey<F>, ByKey<G>>, W, C, O>, M, Keys<F, G>>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         M: JoinMode<P::Item, Q::Item>,
@@ -163,24 +169,22 @@ impl<P> Flow<P> {
         O: LateItems<Side<P::Item, Q::Item>> + Clone,
     {
         let keys = Keys { left: left_key, right: right_key };
-        self.sides("window_join", right, keys.clone())
+        self.sides("window_join", right, by_side(&keys))
             .wrap(|sides| InWindows::new(sides, window))
             .wrap(|upstream| Join::new(upstream, mode, keys))
     }
 
+    /// Opens the layer in which both flows meet.
     #[track_caller]
-    fn sides<Q, K, F, G>(
+    pub(super) fn sides<Q, A, B>(
         self,
         name: &'static str,
         right: Flow<Q>,
-        keys: Keys<F, G>,
-    ) -> Flow<Sides<P, Q, F, G>>
+        route: BySide<A, B>,
+    ) -> Flow<Sides<P, Q, A, B>>
     where
         P: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
         Q: Build<Bare, Lane: Send + 'static, Item: Send + 'static>,
-        K: Hash,
-        F: FnMut(&P::Item) -> K + Clone + Send + 'static,
-        G: FnMut(&Q::Item) -> K + Clone + Send + 'static,
     {
         self.open_over(name, right, |mut left, mut right, layer| {
             // The task that partitions the items marks them too.
@@ -189,9 +193,13 @@ impl<P> Flow<P> {
             let left = Stepped::new(left, IntoLeft(PhantomData));
             let right = Stepped::new(right, IntoRight(PhantomData));
             let both = Merge::new(left, right, layer.clone());
-            Exchange::new(both, Routed(BySide::new(keys)), layer)
+            Exchange::new(both, Routed(route), layer)
         })
     }
+}
+
+fn by_side<F: Clone, G: Clone>(keys: &Keys<F, G>) -> BySide<ByKey<F>, ByKey<G>> {
+    BySide { left: ByKey::new(keys.left.clone()), right: ByKey::new(keys.right.clone()) }
 }
 
 /// Marks items as those of the left flow.
@@ -244,64 +252,53 @@ impl<L> Clone for IntoRight<L> {
     }
 }
 
-/// Routes items of two flows by their keys.
+/// Routes items of two flows, each by the way of its side: equal keys of both have one hash, and meet in one lane.
 #[derive(Debug, Clone)]
-pub struct BySide<F, G> {
-    keys: Keys<F, G>,
-    hash: LaneHash,
+pub struct BySide<A, B> {
+    pub(super) left: A,
+    pub(super) right: B,
 }
 
-impl<F, G> BySide<F, G> {
-    fn new(keys: Keys<F, G>) -> Self {
-        Self { keys, hash: LaneHash::default() }
-    }
-}
-
-impl<L, R, K, F, G> Route<Side<L, R>> for BySide<F, G>
-where
-    K: Hash,
-    F: FnMut(&L) -> K,
-    G: FnMut(&R) -> K,
-{
+impl<L, R, A: Route<L>, B: Route<R>> Route<Side<L, R>> for BySide<A, B> {
     #[inline(always)]
     fn route(&mut self, side: &Side<L, R>, lanes: usize) -> Option<usize> {
-        let key = match side {
-            Side::Left(item) => (self.keys.left)(item),
-            Side::Right(item) => (self.keys.right)(item),
-        };
-        Some(self.hash.lane(&key, lanes))
+        match side {
+            Side::Left(item) => self.left.route(item, lanes),
+            Side::Right(item) => self.right.route(item, lanes),
+        }
     }
 
     fn seed(&mut self, seed: u64) {
-        self.hash = LaneHash::seeded(seed);
+        self.left.seed(seed);
+        self.right.seed(seed);
     }
 }
 
-/// The plan behind [`Flow::bounded_join`] and [`Flow::window_join`].
+/// The plan of [`Flow::bounded_join`], [`Flow::window_join`] and their like.
 #[must_use = "operators do nothing until the flow is read"]
-pub struct Join<P, M, F, G> {
+pub struct Join<P, M, K> {
     upstream: P,
-    keys: Keys<F, G>,
+    keys: K,
     mode: PhantomData<fn() -> M>,
 }
 
-impl<P, M, F, G> Join<P, M, F, G> {
-    fn new(upstream: P, _mode: M, keys: Keys<F, G>) -> Self {
+impl<P, M, K> Join<P, M, K> {
+    pub(super) fn new(upstream: P, _mode: M, keys: K) -> Self {
         Self { upstream, keys, mode: PhantomData }
     }
 }
 
-impl<P, M, F, G> Sealed for Join<P, M, F, G> {}
+impl<P, M, K> Sealed for Join<P, M, K> {}
 
-impl<P: Layered, M, F, G> Layered for Join<P, M, F, G> {
+impl<P: Layered, M, K> Layered for Join<P, M, K> {
     fn settings(&mut self) -> &mut Settings {
         self.upstream.settings()
     }
 }
 
-impl<P: Layered, M, F, G> Hashed for Join<P, M, F, G> {}
+impl<P: Layered, M, K> Hashed for Join<P, M, K> {}
 
-impl<P, M, L, R, F, G> Plan for Join<P, M, F, G>
+impl<P, M, L, R, K> Plan for Join<P, M, K>
 where
     P: Reducible<Item = Side<L, R>>,
     M: JoinMode<L, R>,
@@ -314,34 +311,30 @@ where
     }
 }
 
-impl<P, M, L, R, K, F, G> Build<InWindow<P::Places, P::Id>> for Join<P, M, F, G>
+impl<P, M, L, R, K> Build<InWindow<P::Places, P::Id>> for Join<P, M, K>
 where
     P: Reducible<Item = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
     M: JoinMode<L, R>,
     L: Clone,
     R: Clone,
-    K: Hash + Eq,
-    F: FnMut(&L) -> K + Clone,
-    G: FnMut(&R) -> K + Clone,
+    K: JoinKeys<L, R> + Clone,
 {
-    type Lane = JoinLane<P::Feed, M, L, R, K, F, G, P::Places, P::Id>;
+    type Lane = JoinLane<P::Feed, M, L, R, K, P::Places, P::Id>;
 
     fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         self.upstream.feed(tasks, &mut |tasks, lane| to(tasks, JoinLane::new(lane, self.keys.clone())));
     }
 }
 
-impl<P, M, L, R, K, F, G> Build<Bare> for Join<P, M, F, G>
+impl<P, M, L, R, K> Build<Bare> for Join<P, M, K>
 where
     P: Reducible<Item = Side<L, R>, Places: Spread<Side<L, R>> + Settled>,
     M: JoinMode<L, R>,
     L: Clone,
     R: Clone,
-    K: Hash + Eq,
-    F: FnMut(&L) -> K + Clone,
-    G: FnMut(&R) -> K + Clone,
+    K: JoinKeys<L, R> + Clone,
 {
-    type Lane = JoinRows<JoinLane<P::Feed, M, L, R, K, F, G, P::Places, P::Id>>;
+    type Lane = JoinRows<JoinLane<P::Feed, M, L, R, K, P::Places, P::Id>>;
 
     fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         Build::<InWindow<P::Places, P::Id>>::build(self, tasks, &mut |tasks, lane| {
@@ -381,7 +374,7 @@ impl<T, P, Id, L: Lane<Item = Signal<T, P, Id>>> Stream for JoinRows<L> {
     }
 }
 
-impl<P: fmt::Debug, M, F, G> fmt::Debug for Join<P, M, F, G> {
+impl<P: fmt::Debug, M, K> fmt::Debug for Join<P, M, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Join").field("upstream", &self.upstream).finish_non_exhaustive()
     }

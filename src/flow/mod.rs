@@ -90,7 +90,7 @@
 //! | take the newest item by the clock | [`sample`](Flow::sample), [`debounce`](Flow::debounce) |
 //! | work on batches, or with any `Stream` adapter | [`map_batch`](Flow::map_batch), [`per_lane`](Flow::per_lane) |
 //! | open the next layer | [`partition`](Flow::partition), [`partition_by`](Flow::partition_by), [`partition_by_ref`](Flow::partition_by_ref), [`partition_with`](Flow::partition_with), [`shuffle`](Flow::shuffle) |
-//! | bring flows together | [`merge`](Flow::merge), [`zip`](Flow::zip), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join) |
+//! | bring flows together | [`merge`](Flow::merge), [`zip`](Flow::zip), [`bounded_join`](Flow::bounded_join), [`window_join`](Flow::window_join), [`bounded_join_ref`](Flow::bounded_join_ref), [`window_join_ref`](Flow::window_join_ref) |
 //! | cut into windows | [`window`](Flow::window), [`window_by`](Flow::window_by), and the module [`window`](crate::window) |
 //! | bring items together | [`reduce`](Flow::reduce), [`emit_and_reduce`](Flow::emit_and_reduce), [`group_by`](Flow::group_by), [`group_by_key`](Flow::group_by_key), [`count_by`](Flow::count_by), [`sum_by`](Flow::sum_by), [`group_by_ref`](Flow::group_by_ref), [`count_by_ref`](Flow::count_by_ref), [`sum_by_ref`](Flow::sum_by_ref), [`top_by_key`](Flow::top_by_key), [`combine`](Flow::combine) |
 //! | say what comes out | [`emit_state`](Flow::emit_state), [`on_trigger`](Flow::on_trigger), [`emit_nothing`](Flow::emit_nothing), [`with_window`](Flow::with_window), [`merge_states`](Flow::merge_states) |
@@ -302,6 +302,8 @@ mod through_stages;
 
 // Several flows.
 mod join;
+mod join_ref;
+
 mod merge;
 mod zip;
 

@@ -125,6 +125,9 @@ fn flows_that_become_one_keep_their_layers_and_both_feed_the_new_one() {
     let joined = evens().bounded_join(Inner, evens(), |n| *n, |n| *n).map(|pair| pair);
     assert_eq!(names(&joined.describe()).last().unwrap(), &["bounded_join", "map"]);
     assert_eq!(joined.describe().layers.last().unwrap().fed_by, [0, 1]);
+    let joined = evens().bounded_join_ref(Inner, evens(), |n| n, |n| n);
+    assert_eq!(names(&joined.describe()).last().unwrap(), &["bounded_join_ref"]);
+    assert_eq!(joined.describe().layers.last().unwrap().fed_by, [0, 1]);
 }
 
 #[tokio::test]
@@ -200,13 +203,17 @@ async fn the_other_operators_are_listed_by_their_names_too() {
     }
 
     let words = || Flow::from_iter(0..9u64).partition_by(|n| *n);
-    let either = Window::fixed(Duration::from_secs(1), |side: &Side<u64, u64>| match side {
-        Side::Left(n) | Side::Right(n) => *n,
-    });
-    let joined = words().window_join(Inner, words(), either, |n| *n, |n| *n);
+    let either = || {
+        Window::fixed(Duration::from_secs(1), |side: &Side<u64, u64>| match side {
+            Side::Left(n) | Side::Right(n) => *n,
+        })
+    };
+    let joined = words().window_join(Inner, words(), either(), |n| *n, |n| *n);
     let expected: [&[&str]; 5] =
         [&["from_iter"], &["partition_by"], &["from_iter"], &["partition_by"], &["window_join"]];
     assert_eq!(names(&joined.describe()), expected);
+    let joined = words().window_join_ref(Inner, words(), either(), |n| n, |n| n);
+    assert_eq!(names(&joined.describe()).last().unwrap(), &["window_join_ref"]);
 
     let mut each = Flow::from_iter(0..9u64).partition().lanes(2);
     let monitor = each.monitor();

@@ -6,6 +6,7 @@ mod debounce;
 mod departition;
 mod group_by;
 mod join;
+mod join_ref;
 mod keep_newest;
 mod merge;
 mod partition;

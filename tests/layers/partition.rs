@@ -2,6 +2,7 @@ use crate::support::{Numbers, Watched, counting, numbers, operator_suite, settle
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::dispatch::hash_lane;
 use gen_stage::flow::Boxed;
+use gen_stage::flow::Inner;
 use gen_stage::prelude::*;
 use gen_stage::stage::from_iter;
 use std::collections::HashMap;
@@ -249,12 +250,12 @@ async fn a_seed_spreads_keys_in_another_way_and_equal_ones_meet() {
 async fn joins_and_combine_take_a_seed_and_find_the_same() {
     let flow = || Flow::from_iter(0..100u64);
     for seed in [0, 7, u64::MAX] {
-        let rows =
-            flow().bounded_join(gen_stage::flow::Inner, flow(), |n| *n, |n| *n).hash_seed(seed).lanes(4);
-        assert_eq!(
-            sorted(rows.map(|(left, _)| left).collect::<Vec<_>>().await),
-            (0..100).collect::<Vec<_>>()
-        );
+        let by_value = flow().bounded_join(Inner, flow(), |n| *n, |n| *n).hash_seed(seed).lanes(4);
+        let by_ref = flow().bounded_join_ref(Inner, flow(), |n| n, |n| n).hash_seed(seed).lanes(4);
+        for rows in [by_value.boxed(), by_ref.boxed()] {
+            let lefts: Vec<u64> = rows.map(|(left, _)| left).collect().await;
+            assert_eq!(sorted(lefts), (0..100).collect::<Vec<_>>());
+        }
         let counts =
             flow().combine(10, |counts, n| *counts.at_owned(n % 10) += 1, |n: &mut u32, more| *n += more);
         let counts: Vec<(u64, u32)> = counts.hash_seed(seed).lanes(4).collect().await;

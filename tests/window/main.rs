@@ -7,6 +7,7 @@ mod fixed_by_clock;
 mod global;
 mod idle;
 mod join;
+mod join_ref;
 mod lane;
 mod late;
 mod model;

@@ -1,4 +1,5 @@
 use crate::coop::Turn;
+use crate::flow::join::keys::JoinKeys;
 use crate::flow::join::mode::{JoinMode, Side};
 use crate::flow::join::table::{Meeting, Table, Unmatched};
 use crate::lane::{Bounded, Each, Lane, poll_one};
@@ -7,27 +8,22 @@ use crate::window::{Slot, Trigger};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use std::fmt;
-use std::hash::Hash;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The key functions of both sides.
-#[derive(Clone)]
-pub struct Keys<F, G> {
-    pub(in crate::flow) left: F,
-    pub(in crate::flow) right: G,
-}
-
 pin_project! {
     /// A lane that joins the items of two flows, window by window.
     #[must_use = "a lane does nothing until it is polled"]
-    pub struct JoinLane<S, M, L, R, K, F, G, P, Id> {
+    pub struct JoinLane<S, M, L, R, K, P, Id>
+    where
+        K: JoinKeys<L, R>,
+    {
         #[pin]
         upstream: S,
-        keys: Keys<F, G>,
+        keys: K,
         // The items of open windows, by slot.
-        tables: Vec<Option<Table<K, L, R>>>,
+        tables: Vec<Option<Table<K::Kept, L, R>>>,
         rest: Rest<L, R, Id>,
         // Clones of an item on their way into the other windows it belongs to.
         spread: Vec<(Slot, Side<L, R>)>,
@@ -49,8 +45,8 @@ enum Rest<L, R, Id> {
     },
 }
 
-impl<S, M, L, R, K, F, G, P, Id> JoinLane<S, M, L, R, K, F, G, P, Id> {
-    pub(in crate::flow) fn new(upstream: S, keys: Keys<F, G>) -> Self {
+impl<S, M, L, R, K: JoinKeys<L, R>, P, Id> JoinLane<S, M, L, R, K, P, Id> {
+    pub(in crate::flow) fn new(upstream: S, keys: K) -> Self {
         Self {
             upstream,
             keys,
@@ -64,22 +60,20 @@ impl<S, M, L, R, K, F, G, P, Id> JoinLane<S, M, L, R, K, F, G, P, Id> {
 }
 
 /// The table of a window, made for its first item.
-fn table<K: Hash + Eq, L, R>(tables: &mut Vec<Option<Table<K, L, R>>>, slot: Slot) -> &mut Table<K, L, R> {
+fn table<K, L, R>(tables: &mut Vec<Option<Table<K, L, R>>>, slot: Slot) -> &mut Table<K, L, R> {
     if tables.len() <= slot.index() {
         tables.resize_with(slot.index() + 1, || None);
     }
     tables[slot.index()].get_or_insert_with(Table::new)
 }
 
-impl<S, M, L, R, K, F, G, P, Id> Lane for JoinLane<S, M, L, R, K, F, G, P, Id>
+impl<S, M, L, R, K, P, Id> Lane for JoinLane<S, M, L, R, K, P, Id>
 where
     S: Lane<Item = Signal<Side<L, R>, P, Id>>,
     M: JoinMode<L, R>,
     L: Clone,
     R: Clone,
-    K: Hash + Eq,
-    F: FnMut(&L) -> K,
-    G: FnMut(&R) -> K,
+    K: JoinKeys<L, R>,
     P: Spread<Side<L, R>> + Settled,
 {
     #[inline(always)]
@@ -120,20 +114,18 @@ where
 }
 
 /// The parts of a lane that joins, while it works.
-struct Work<'a, L, R, K, F, G, Id> {
-    keys: &'a mut Keys<F, G>,
-    tables: &'a mut Vec<Option<Table<K, L, R>>>,
+struct Work<'a, L, R, K: JoinKeys<L, R>, Id> {
+    keys: &'a mut K,
+    tables: &'a mut Vec<Option<Table<K::Kept, L, R>>>,
     rest: &'a mut Rest<L, R, Id>,
     spread: &'a mut Vec<(Slot, Side<L, R>)>,
 }
 
-impl<L, R, K, F, G, Id> Work<'_, L, R, K, F, G, Id>
+impl<L, R, K, Id> Work<'_, L, R, K, Id>
 where
     L: Clone,
     R: Clone,
-    K: Hash + Eq,
-    F: FnMut(&L) -> K,
-    G: FnMut(&R) -> K,
+    K: JoinKeys<L, R>,
 {
     /// Emits the rows of an item that has come, and keeps it.
     #[inline(always)]
@@ -147,11 +139,7 @@ where
         M: JoinMode<L, R>,
         P: Places,
     {
-        let key = match &item {
-            Side::Left(item) => (self.keys.left)(item),
-            Side::Right(item) => (self.keys.right)(item),
-        };
-        match table(self.tables, slot).add(key, item) {
+        match table(self.tables, slot).add(self.keys, item) {
             Some(meeting) => self.meet::<M, P>(slot, meeting, each),
             None => ControlFlow::Continue(()),
         }
@@ -233,15 +221,13 @@ where
     }
 }
 
-impl<S, M, L, R, K, F, G, P, Id> Stream for JoinLane<S, M, L, R, K, F, G, P, Id>
+impl<S, M, L, R, K, P, Id> Stream for JoinLane<S, M, L, R, K, P, Id>
 where
     S: Lane<Item = Signal<Side<L, R>, P, Id>>,
     M: JoinMode<L, R>,
     L: Clone,
     R: Clone,
-    K: Hash + Eq,
-    F: FnMut(&L) -> K,
-    G: FnMut(&R) -> K,
+    K: JoinKeys<L, R>,
     P: Spread<Side<L, R>> + Settled,
 {
     type Item = Signal<M::Row, P, Id>;
@@ -251,7 +237,7 @@ where
     }
 }
 
-impl<S: fmt::Debug, M, L, R, K, F, G, P, Id> fmt::Debug for JoinLane<S, M, L, R, K, F, G, P, Id> {
+impl<S: fmt::Debug, M, L, R, K: JoinKeys<L, R>, P, Id> fmt::Debug for JoinLane<S, M, L, R, K, P, Id> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = self.tables.iter().flatten().count();
         f.debug_struct("JoinLane")
@@ -260,5 +246,3 @@ impl<S: fmt::Debug, M, L, R, K, F, G, P, Id> fmt::Debug for JoinLane<S, M, L, R,
             .finish_non_exhaustive()
     }
 }
-
-opaque_debug!(Keys<F, G>);

@@ -1,4 +1,5 @@
 use crate::sealed::Sealed;
+
 /// An item of one of the two flows of a join.
 ///
 /// # Examples
@@ -30,6 +31,14 @@ impl<L, R> Side<L, R> {
         move |side| match side {
             Self::Left(item) => left(item),
             Self::Right(item) => right(item),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) const fn as_ref(&self) -> Side<&L, &R> {
+        match self {
+            Self::Left(item) => Side::Left(item),
+            Self::Right(item) => Side::Right(item),
         }
     }
 }

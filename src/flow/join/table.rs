@@ -1,7 +1,8 @@
+use crate::flow::join::keys::JoinKeys;
 use crate::flow::join::mode::{JoinMode, Side};
-use std::collections::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use std::fmt;
-use std::hash::Hash;
 use std::ops::ControlFlow;
 use std::vec;
 
@@ -9,8 +10,11 @@ use std::vec;
 ///
 /// Items lie in the order they came, and the items of a key are chained. A vector for each key and side would cost an
 /// allocation for every item when most keys occur only a few times, plus one more cache miss per lookup.
+///
+/// `K` is what [`JoinKeys`] say is kept of a key.
 pub(in crate::flow) struct Table<K, L, R> {
-    keys: HashMap<K, Ends, foldhash::fast::RandomState>,
+    keys: HashTable<(K, Ends)>,
+    hasher: RandomState,
     lefts: Chains<L>,
     rights: Chains<R>,
 }
@@ -19,6 +23,18 @@ pub(in crate::flow) struct Table<K, L, R> {
 struct Ends {
     left: usize,
     right: usize,
+}
+
+impl Ends {
+    /// One of the items of the key: there is at least one, on one of the sides.
+    #[inline(always)]
+    fn item<'a, L, R>(&self, lefts: &'a Chains<L>, rights: &'a Chains<R>) -> Side<&'a L, &'a R> {
+        if self.left == NONE {
+            Side::Right(&rights.0[self.right].0)
+        } else {
+            Side::Left(&lefts.0[self.left].0)
+        }
+    }
 }
 
 /// No item; in place of the next item of a chain, the mark of an item without a partner.
@@ -34,15 +50,24 @@ pub(in crate::flow) struct Meeting {
     last: usize,
 }
 
-impl<K: Hash + Eq, L, R> Table<K, L, R> {
+impl<K, L, R> Table<K, L, R> {
     pub(in crate::flow) fn new() -> Self {
-        Self { keys: HashMap::default(), lefts: Chains(Vec::new()), rights: Chains(Vec::new()) }
+        let hasher = RandomState::default();
+        Self { keys: HashTable::new(), hasher, lefts: Chains(Vec::new()), rights: Chains(Vec::new()) }
     }
 
     /// Keeps an item; returns which items of the other side it is to meet, if there are any.
     #[inline(always)]
-    pub(in crate::flow) fn add(&mut self, key: K, item: Side<L, R>) -> Option<Meeting> {
-        let ends = self.keys.entry(key).or_insert(Ends { left: NONE, right: NONE });
+    pub(in crate::flow) fn add<N>(&mut self, keys: &mut N, item: Side<L, R>) -> Option<Meeting>
+    where
+        N: JoinKeys<L, R, Kept = K>,
+    {
+        let (hash, key) = keys.key(&item, &self.hasher);
+        let is_same = |(kept, ends): &(K, Ends)| {
+            keys.is_same(kept, || ends.item(&self.lefts, &self.rights), &key, &item)
+        };
+        let entry = self.keys.entry(hash, is_same, |(kept, _)| N::hash_again(kept, &self.hasher));
+        let (_, ends) = entry.or_insert_with(|| (key, Ends { left: NONE, right: NONE })).into_mut();
         match item {
             Side::Left(item) => {
                 let own = Side::Left(self.lefts.add(item, &mut ends.left));
@@ -85,7 +110,7 @@ impl<K: Hash + Eq, L, R> Table<K, L, R> {
 
     /// The items of both sides without a partner, in the order they came.
     pub(in crate::flow) fn unmatched(mut self) -> (Unmatched<L>, Unmatched<R>) {
-        for ends in self.keys.values() {
+        for ends in self.keys.iter().map(|(_, ends)| ends) {
             if ends.right == NONE {
                 self.lefts.mark(ends.left);
             } else if ends.left == NONE {

@@ -115,6 +115,19 @@ macro_rules! rows_of {
     }};
 }
 
+/// Builds the same chain after a join in windows with keys of either form, in a box.
+macro_rules! window_join {
+    ($by_ref:expr, $left:expr, $mode:expr, $right:expr, $window:expr, |$flow:ident| $after:expr) => {
+        if $by_ref {
+            let $flow = $left.window_join_ref($mode, $right, $window, |left| &left.0, |right| &right.0);
+            $after.boxed()
+        } else {
+            let $flow = $left.window_join($mode, $right, $window, |left| left.0, |right| right.0);
+            $after.boxed()
+        }
+    };
+}
+
 fn time() -> impl FnMut(&Side<Item, Item>) -> i64 + Clone {
     Side::by(|left: &Item| left.1, |right: &Item| right.1)
 }
@@ -127,41 +140,40 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_join_is_a_nested_loop(shape in shape(0), mode in 0u8..4) {
+    fn a_join_is_a_nested_loop_by_values_and_by_references(shape in shape(0), mode in 0u8..4, by_ref: bool) {
         let [a, b, c] = shape.lanes;
         let [x, y, z] = shape.demands;
         let sides = shape.clone();
-        let got = rows_of!(shape, mode, |as_mode| Flow::from_iter(sides.left)
-            .lanes(a)
-            .demand(x, x / 2)
-            .bounded_join(
-                as_mode,
-                Flow::from_iter(sides.right).lanes(b).demand(y, y - 1),
-                |left| left.0,
-                |right| right.0,
-            )
-            .lanes(c)
-            .demand(z, 0));
+        let got = rows_of!(shape, mode, |as_mode| {
+            let left = Flow::from_iter(sides.left).lanes(a).demand(x, x / 2);
+            let right = Flow::from_iter(sides.right).lanes(b).demand(y, y - 1);
+            if by_ref {
+                let flow = left.bounded_join_ref(as_mode, right, |left| &left.0, |right| &right.0);
+                flow.lanes(c).demand(z, 0).boxed()
+            } else {
+                let flow = left.bounded_join(as_mode, right, |left| left.0, |right| right.0);
+                flow.lanes(c).demand(z, 0).boxed()
+            }
+        });
         prop_assert_eq!(got, sorted(nested_loop(mode, &shape.left, &shape.right)));
     }
 
     #[test]
-    fn a_window_join_is_one_in_each_window(shape in shape(0), mode in 0u8..4, size in 1i64..60) {
+    fn a_window_join_is_one_in_each_window_by_values_and_by_references(
+        shape in shape(0),
+        mode in 0u8..4,
+        size in 1i64..60,
+        by_ref: bool,
+    ) {
         let [a, b, c] = shape.lanes;
         let [x, y, z] = shape.demands;
         let sides = shape.clone();
-        let got = rows_of!(shape, mode, |as_mode| Flow::from_iter(sides.left)
-            .lanes(a)
-            .demand(x, x / 2)
-            .window_join(
-                as_mode,
-                Flow::from_iter(sides.right).lanes(b).demand(y, y - 1),
-                Window::fixed(millis(size), time()),
-                |left| left.0,
-                |right| right.0,
-            )
-            .lanes(c)
-            .demand(z, 0));
+        let window = Window::fixed(millis(size), time());
+        let got = rows_of!(shape, mode, |as_mode| {
+            let left = Flow::from_iter(sides.left).lanes(a).demand(x, x / 2);
+            let right = Flow::from_iter(sides.right).lanes(b).demand(y, y - 1);
+            window_join!(by_ref, left, as_mode, right, window, |flow| flow.lanes(c).demand(z, 0))
+        });
         prop_assert_eq!(got, sorted(nested_loop_by_windows(mode, &shape, size, size)));
     }
 
@@ -171,45 +183,37 @@ proptest! {
         mode in 0u8..4,
         size in 1i64..60,
         parts in 1i64..5,
+        by_ref: bool,
     ) {
         let step = (size / parts).max(1);
         let [a, b, c] = shape.lanes;
         let [x, y, z] = shape.demands;
         let sides = shape.clone();
         let window = Window::sliding(millis(size), millis(step), time()).allowed_lateness(millis(DISORDER));
-        let got = rows_of!(shape, mode, |as_mode| Flow::from_iter(sides.left)
-            .lanes(a)
-            .demand(x, x / 2)
-            .window_join(
-                as_mode,
-                Flow::from_iter(sides.right).lanes(b).demand(y, y - 1),
-                window,
-                |left| left.0,
-                |right| right.0,
-            )
-            .lanes(c)
-            .demand(z, 0));
+        let got = rows_of!(shape, mode, |as_mode| {
+            let left = Flow::from_iter(sides.left).lanes(a).demand(x, x / 2);
+            let right = Flow::from_iter(sides.right).lanes(b).demand(y, y - 1);
+            window_join!(by_ref, left, as_mode, right, window, |flow| flow.lanes(c).demand(z, 0))
+        });
         prop_assert_eq!(got, sorted(nested_loop_by_windows(mode, &shape, size, step)));
     }
 
     #[test]
-    fn a_reduce_behind_a_window_join_has_the_rows_of_its_windows(shape in shape(0), size in 1i64..60) {
+    fn a_reduce_behind_a_window_join_has_the_rows_of_its_windows(
+        shape in shape(0),
+        size in 1i64..60,
+        by_ref: bool,
+    ) {
         let [a, b, c] = shape.lanes;
         let [x, y, z] = shape.demands;
-        let flow = Flow::from_iter(shape.left.clone())
-            .lanes(a)
-            .demand(x, x / 2)
-            .window_join(
-                FullOuter,
-                Flow::from_iter(shape.right.clone()).lanes(b).demand(y, y - 1),
-                Window::fixed(millis(size), time()),
-                |left| left.0,
-                |right| right.0,
-            )
+        let left = Flow::from_iter(shape.left.clone()).lanes(a).demand(x, x / 2);
+        let right = Flow::from_iter(shape.right.clone()).lanes(b).demand(y, y - 1);
+        let window = Window::fixed(millis(size), time());
+        let flow = window_join!(by_ref, left, FullOuter, right, window, |flow| flow
             .lanes(c)
             .demand(z, 0)
             .reduce(Vec::new, Vec::push)
-            .departition(Vec::new, Vec::push, |rows: Vec<Row>, window| (window.start, sorted(rows)));
+            .departition(Vec::new, Vec::push, |rows: Vec<Row>, window| (window.start, sorted(rows))));
         let got = run(shape.threads, flow.collect::<Vec<_>>());
         let mut expected = BTreeMap::<i64, Vec<Row>>::new();
         for row in nested_loop_by_windows(3, &shape, size, size) {

@@ -5,7 +5,8 @@ use crate::item::{Item, Items, item};
 use gen_stage::flow::FullOuter;
 use std::collections::HashMap;
 
-pub(super) const LAYERS: &[(&str, Layer)] = &[("bounded_join", bounded_join)];
+pub(super) const LAYERS: &[(&str, Layer)] =
+    &[("bounded_join", bounded_join), ("bounded_join_ref", bounded_join_ref)];
 
 /// Keys are few, so that some are on one side only and some are there often.
 const KEYS: u64 = 301;
@@ -21,6 +22,25 @@ fn bounded_join(flow: Start, dice: &mut Dice<'_>) -> Items {
         .demand(max, min)
         .map(|(left, right): (Option<Item>, Option<Item>)| {
             row(left.map(|each| each.n), right.map(|each| each.n))
+        })
+        .map(item)
+        .items()
+}
+
+fn bounded_join_ref(flow: Start, dice: &mut Dice<'_>) -> Items {
+    let (lanes, (max, min)) = (dice.some(), dice.demand());
+    let (n, other) = dice.other(100);
+    dice.model.numbers = rows(&dice.model.numbers, n);
+    dice.model.mixed();
+    // Texts, which lie elsewhere in memory than the items.
+    let keyed = |each: Item| ((each.n % KEYS).to_string(), each);
+    flow.map(keyed)
+        .bounded_join_ref(FullOuter, other.map(keyed), |left| left.0.as_str(), |right| right.0.as_str())
+        .hash_seed(n)
+        .lanes(lanes)
+        .demand(max, min)
+        .map(|(left, right): (Option<(String, Item)>, Option<(String, Item)>)| {
+            row(left.map(|each| each.1.n), right.map(|each| each.1.n))
         })
         .map(item)
         .items()
