@@ -252,6 +252,7 @@ where
         }
         match ended {
             Ok(()) => Poll::Ready(read),
+            Err(failure) if self.launch.in_a_stage => failure.raise_at_its_place(),
             Err(failure) => failure.raise(),
         }
     }

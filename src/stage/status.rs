@@ -288,6 +288,8 @@ pub(super) trait AnyStage: Send + Sync {
     fn id(&self) -> StageId;
     fn label(&self) -> &str;
     fn kind(&self) -> StageKind;
+    /// Whether it was given its label, which otherwise is the name of its type.
+    fn is_labelled(&self) -> bool;
     fn dispatcher(&self) -> Option<&'static str>;
     fn counts(&self) -> Counts;
     fn end(&self) -> Option<Reason>;
@@ -325,6 +327,17 @@ impl StageRef {
     #[must_use]
     pub fn kind(&self) -> StageKind {
         self.0.kind()
+    }
+
+    /// What errors call it: its kind and label. Without a label, of several stages with one type the identifier tells
+    /// which it is.
+    pub(super) fn place(&self) -> String {
+        let (kind, label) = (self.kind(), self.label());
+        if self.0.is_labelled() {
+            format!("the {kind} `{label}`")
+        } else {
+            format!("the {kind} `{label}` ({})", self.id())
+        }
     }
 
     /// The name of the type of its dispatcher, without path and parameters; `None` for a consumer.

@@ -147,10 +147,13 @@ async fn a_stage_that_has_ended_is_shown_with_its_reason_and_counts() {
     let graph = StageGraph::walk([source.stage_ref(), reader.stage_ref()], SOON).await;
     let found = stage(&graph, "source");
     assert_eq!((found.state, found.counts.sent, found.unsent()), (StageState::Ended, 4, 0));
-    assert_eq!(found.end.as_ref().map(Reason::to_string), Some("failed: out of paper".into()));
+    assert_eq!(
+        found.end.as_ref().map(Reason::to_string),
+        Some("the producer `source` failed: out of paper".into())
+    );
     let text = "\
 2 stages
-`source`: producer, ByDemand, ended (failed: out of paper)
+`source`: producer, ByDemand, ended (the producer `source` failed: out of paper)
 `reader`: consumer, silent";
     assert_eq!(graph.to_string(), text);
 }
