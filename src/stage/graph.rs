@@ -6,7 +6,7 @@ mod order;
 use super::reason::Reason;
 use super::status::{ConsumerStatus, ProducerStatus, StageKind, StageRef, Status};
 use super::tally::Counts;
-use super::terms::{AskMode, CancelMode};
+use super::terms::{AskMode, CancelMode, Keeps};
 use super::walk::{StageState, Walk, Walked};
 use crate::demand::Demand;
 use crate::dispatch::{StageId, SubscriptionId};
@@ -106,6 +106,8 @@ pub struct GraphSubscription {
     pub mode: AskMode,
     /// What the end of the stage that sends means for the one that reads.
     pub cancel: CancelMode,
+    /// How much waits for it at most, if it may lose items; `None`: it loses none.
+    pub keeps: Option<Keeps>,
     /// What the reader has asked for and not yet been sent, in items. If the stage that sends is silent: what the
     /// reader has asked for and not yet handled.
     pub demand: usize,
@@ -226,15 +228,46 @@ impl GraphStage {
 
 impl GraphSubscription {
     fn of_reader(producer: &ProducerStatus, from: usize, to: usize) -> Self {
-        let ProducerStatus { id, bounds, demand, mode, cancel, sent, taken, undelivered, .. } = *producer;
+        let ProducerStatus { id, bounds, demand, mode, cancel, keeps, sent, taken, .. } = *producer;
+        let ProducerStatus { undelivered, .. } = *producer;
         let (to, buffered, dropped, lag) = (Some(to), 0, 0, 0);
-        Self { id, from, to, bounds, mode, cancel, demand, sent, taken, undelivered, buffered, dropped, lag }
+        Self {
+            id,
+            from,
+            to,
+            bounds,
+            mode,
+            cancel,
+            keeps,
+            demand,
+            sent,
+            taken,
+            undelivered,
+            buffered,
+            dropped,
+            lag,
+        }
     }
 
     fn of_sender(consumer: &ConsumerStatus, from: usize, to: Option<usize>) -> Self {
-        let ConsumerStatus { id, bounds, demand, mode, cancel, sent, taken, undelivered, .. } = *consumer;
-        let ConsumerStatus { buffered, dropped, lag, .. } = *consumer;
-        Self { id, from, to, bounds, mode, cancel, demand, sent, taken, undelivered, buffered, dropped, lag }
+        let ConsumerStatus { id, bounds, demand, mode, cancel, keeps, sent, taken, .. } = *consumer;
+        let ConsumerStatus { undelivered, buffered, dropped, lag, .. } = *consumer;
+        Self {
+            id,
+            from,
+            to,
+            bounds,
+            mode,
+            cancel,
+            keeps,
+            demand,
+            sent,
+            taken,
+            undelivered,
+            buffered,
+            dropped,
+            lag,
+        }
     }
 
     /// Items that were sent, and neither taken nor dropped yet.

@@ -143,7 +143,7 @@ pub use status::{ConsumerStatus, Ended, ProducerStatus, StageKind, StageRef, Sta
 pub use subscribe::Subscribe;
 pub use subscription::Subscription;
 pub use tally::Counts;
-pub use terms::{AskMode, CancelMode, DemandMode, SubscribeError};
+pub use terms::{AskMode, CancelMode, DemandMode, Keeps, SubscribeError};
 pub use upstream::Upstream;
 pub use walk::StageState;
 pub use weak::WeakHandle;

@@ -1,6 +1,6 @@
 use super::reason::Reason;
 use super::tally::{Counts, SubscriptionTally};
-use super::terms::{AskMode, CancelMode, DemandMode, Terms};
+use super::terms::{AskMode, CancelMode, DemandMode, Keeps, Terms};
 use crate::demand::Demand;
 use crate::dispatch::{StageId, SubscriptionId};
 use std::fmt;
@@ -97,6 +97,8 @@ pub struct ProducerStatus {
     pub mode: AskMode,
     /// What the producer's end means for the stage.
     pub cancel: CancelMode,
+    /// How much waits for it at most, if it may lose items; `None`: it loses none.
+    pub keeps: Option<Keeps>,
     /// Items that the producer has sent.
     pub sent: u64,
     /// Of those sent, handed to the callbacks or to the reader.
@@ -149,6 +151,8 @@ pub struct ConsumerStatus {
     pub mode: AskMode,
     /// What the end of this stage means for the reader.
     pub cancel: CancelMode,
+    /// How much waits for it at most, if it may lose items; `None`: it loses none.
+    pub keeps: Option<Keeps>,
     /// Items that it was sent.
     pub sent: u64,
     /// Of those sent, handed to the callbacks or to the reader.
@@ -196,7 +200,7 @@ impl ProducerStatus {
     pub(super) fn new(
         id: SubscriptionId,
         label: &str,
-        Terms { bounds, mode, cancel, .. }: Terms,
+        Terms { bounds, mode, cancel, keeps }: Terms,
         peer: Option<StageRef>,
         tally: &SubscriptionTally,
         demand: usize,
@@ -205,7 +209,21 @@ impl ProducerStatus {
         let (taken, dropped, undelivered) = (tally.taken(), tally.dropped(), tally.undelivered());
         let stage = peer.as_ref().map(StageRef::id);
         let (label, sent) = (label.to_owned(), tally.sent());
-        Self { id, stage, label, bounds, demand, mode, cancel, sent, taken, undelivered, dropped, peer }
+        Self {
+            id,
+            stage,
+            label,
+            bounds,
+            demand,
+            mode,
+            cancel,
+            keeps,
+            sent,
+            taken,
+            undelivered,
+            dropped,
+            peer,
+        }
     }
 
     /// The stage that is read from, to ask it in its turn.
@@ -222,7 +240,7 @@ impl ConsumerStatus {
     /// With no demand, and nothing buffered or dropped by the dispatcher.
     pub(super) fn new(
         id: SubscriptionId,
-        Terms { bounds, mode, cancel, .. }: Terms,
+        Terms { bounds, mode, cancel, keeps }: Terms,
         peer: Option<StageRef>,
         tally: &SubscriptionTally,
     ) -> Self {
@@ -235,6 +253,7 @@ impl ConsumerStatus {
             demand: 0,
             mode,
             cancel,
+            keeps,
             sent: tally.sent(),
             taken,
             undelivered,

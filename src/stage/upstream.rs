@@ -182,6 +182,7 @@ impl fmt::Debug for Upstream {
             .field("label", &self.0.label)
             .field("demand", &self.0.terms.bounds)
             .field("cancel", &self.0.terms.cancel)
+            .field("keeps", &self.0.terms.keeps)
             .finish_non_exhaustive()
     }
 }

@@ -128,7 +128,8 @@ impl GraphSubscription {
     /// What was said of it when it was made.
     fn terms(&self) -> String {
         let mode = if self.mode == AskMode::Manual { ", manual" } else { "" };
-        format!("demand {} to {}, {}{mode}", self.bounds.min(), self.bounds.max(), self.cancel)
+        let keeps = self.keeps.map(|keeps| format!(", {keeps}")).unwrap_or_default();
+        format!("demand {} to {}, {}{mode}{keeps}", self.bounds.min(), self.bounds.max(), self.cancel)
     }
 
     /// In a line of the text, without defaults and counts of 0.
@@ -141,6 +142,9 @@ impl GraphSubscription {
         }
         if self.mode == AskMode::Manual {
             write!(f, ", manual")?;
+        }
+        if let Some(keeps) = self.keeps {
+            write!(f, ", {keeps}")?;
         }
         let counts = [
             (self.demand as u64, "wants"),
