@@ -117,10 +117,12 @@ pub struct GraphSubscription {
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
-    /// As [`ConsumerStatus::buffered`]; 0 if the stage that sends is silent.
-    pub buffered: usize,
-    /// As [`ConsumerStatus::dropped`]; 0 if the stage that sends is silent.
+    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest).
     pub dropped: u64,
+    /// As [`ConsumerStatus::left_out`]; 0 if the stage that sends is silent.
+    pub left_out: u64,
+    /// As [`ConsumerStatus::queued`]; 0 if the stage that sends is silent.
+    pub queued: usize,
     /// As [`ConsumerStatus::lag`]; 0 if the stage that sends is silent.
     pub lag: usize,
 }
@@ -228,45 +230,42 @@ impl GraphStage {
 
 impl GraphSubscription {
     fn of_reader(producer: &ProducerStatus, from: usize, to: usize) -> Self {
-        let ProducerStatus { id, bounds, demand, mode, cancel, keeps, sent, taken, .. } = *producer;
-        let ProducerStatus { undelivered, .. } = *producer;
-        let (to, buffered, dropped, lag) = (Some(to), 0, 0, 0);
         Self {
-            id,
+            id: producer.id,
             from,
-            to,
-            bounds,
-            mode,
-            cancel,
-            keeps,
-            demand,
-            sent,
-            taken,
-            undelivered,
-            buffered,
-            dropped,
-            lag,
+            to: Some(to),
+            bounds: producer.bounds,
+            mode: producer.mode,
+            cancel: producer.cancel,
+            keeps: producer.keeps,
+            demand: producer.demand,
+            sent: producer.sent,
+            taken: producer.taken,
+            undelivered: producer.undelivered,
+            dropped: producer.dropped,
+            left_out: 0,
+            queued: 0,
+            lag: 0,
         }
     }
 
     fn of_sender(consumer: &ConsumerStatus, from: usize, to: Option<usize>) -> Self {
-        let ConsumerStatus { id, bounds, demand, mode, cancel, keeps, sent, taken, .. } = *consumer;
-        let ConsumerStatus { undelivered, buffered, dropped, lag, .. } = *consumer;
         Self {
-            id,
+            id: consumer.id,
             from,
             to,
-            bounds,
-            mode,
-            cancel,
-            keeps,
-            demand,
-            sent,
-            taken,
-            undelivered,
-            buffered,
-            dropped,
-            lag,
+            bounds: consumer.bounds,
+            mode: consumer.mode,
+            cancel: consumer.cancel,
+            keeps: consumer.keeps,
+            demand: consumer.demand,
+            sent: consumer.sent,
+            taken: consumer.taken,
+            undelivered: consumer.undelivered,
+            dropped: consumer.dropped,
+            left_out: consumer.left_out,
+            queued: consumer.queued,
+            lag: consumer.lag,
         }
     }
 

@@ -138,7 +138,7 @@
 //! # Looking at stages
 //!
 //! [`Handle::graph`](super::Handle::graph) shows what is connected, and how: where a pipeline stands still, look for
-//! the subscription that wants nothing, the stage that has much buffered, and the one that is silent.
+//! the subscription that wants nothing, the stage that has much unsent, and the one that is silent.
 //!
 //! ```
 //! use gen_stage::dispatch::Broadcast;

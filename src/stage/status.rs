@@ -105,8 +105,9 @@ pub struct ProducerStatus {
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
-    /// Of those undelivered, the ones that made room for others: see
-    /// [`keep_newest`](super::Subscribe::keep_newest).
+    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest). The
+    /// stage that sends says the same; what it never sent, as by a selector, it alone knows:
+    /// [`ConsumerStatus::left_out`].
     pub dropped: u64,
     peer: Option<StageRef>,
 }
@@ -127,8 +128,8 @@ pub struct ProducerStatus {
 /// futures::join!(all.next_batch(), some.next_batch());
 ///
 /// let consumers = numbers.status().await.expect("it is alive").consumers;
-/// assert_eq!((consumers[0].sent, consumers[0].dropped), (4, 0));
-/// assert_eq!((consumers[1].sent, consumers[1].dropped), (1, 3));
+/// assert_eq!((consumers[0].sent, consumers[0].left_out), (4, 0));
+/// assert_eq!((consumers[1].sent, consumers[1].left_out), (1, 3));
 /// assert_eq!((&*consumers[1].label, consumers[1].bounds.max()), ("a stream", 4));
 /// # Ok::<(), gen_stage::stage::SubscribeError>(())
 /// # });
@@ -159,13 +160,15 @@ pub struct ConsumerStatus {
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
-    /// Items kept for it until it asks, as in the queue of its [partition](crate::dispatch::Partition).
-    pub buffered: usize,
-    /// Items that it was to get and did not: its [selector](crate::dispatch::Selector) left them out, or a dispatcher
-    /// of yours [dropped](crate::dispatch::Deliveries::drop_for) them, as for a reader that is slow, or they made room
-    /// for others because it [may lose items](super::Subscribe::keep_newest): these count as `undelivered` too.
+    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest), as in
+    /// [`ProducerStatus::dropped`].
     pub dropped: u64,
-    /// Items emitted that it has not been sent yet, as far as they are known to be for it: those `buffered` for it,
+    /// Items that would have gone to it and were never sent to it: its [selector](crate::dispatch::Selector) left them
+    /// out, or a dispatcher of yours [dropped](crate::dispatch::Deliveries::drop_for) them, as for a reader that is slow.
+    pub left_out: u64,
+    /// Items kept for it until it asks, as in the queue of its [partition](crate::dispatch::Partition).
+    pub queued: usize,
+    /// Items emitted that it has not been sent yet, as far as they are known to be for it: those `queued` for it,
     /// and, where each item is sent to all, those in the buffer of the stage. Items that may as well go to another
     /// subscription do not count.
     pub lag: usize,
@@ -237,7 +240,7 @@ impl ProducerStatus {
 }
 
 impl ConsumerStatus {
-    /// With no demand, and nothing buffered or dropped by the dispatcher.
+    /// With no demand, and nothing queued or left out by the dispatcher.
     pub(super) fn new(
         id: SubscriptionId,
         Terms { bounds, mode, cancel, keeps }: Terms,
@@ -257,8 +260,9 @@ impl ConsumerStatus {
             sent: tally.sent(),
             taken,
             undelivered,
-            buffered: 0,
             dropped: tally.dropped(),
+            left_out: 0,
+            queued: 0,
             lag: 0,
             peer,
         }

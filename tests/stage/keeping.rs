@@ -143,7 +143,12 @@ async fn a_selector_leaves_items_out_before_any_are_dropped() {
     send(&sender, 0..8, &mut all).await;
     assert_eq!(even.next_batch().await, Some(vec![4, 6]));
     let consumers = prices.status().await.unwrap().consumers;
-    assert_eq!((consumers[1].sent, consumers[1].dropped), (4, 4 + 2));
+    // Left out: never sent. Dropped: sent and undelivered, as the reader says too.
+    assert_eq!((consumers[1].sent, consumers[1].left_out), (4, 4));
+    assert_eq!((consumers[1].dropped, consumers[1].undelivered), (2, 2));
+    assert_eq!((even.status().dropped, even.status().undelivered), (2, 2));
+    let graph = prices.graph(std::time::Duration::from_secs(1)).await;
+    assert!(graph.to_string().contains("2 dropped, 4 left out"), "{graph}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -115,7 +115,7 @@ impl fmt::Display for GraphStage {
             write!(f, ", {said}")?;
         }
         let waiting = self.status.as_ref().map_or(0, |status| status.waiting);
-        for (items, what) in [(self.unsent(), "buffered"), (waiting, "waiting")] {
+        for (items, what) in [(self.unsent(), "unsent"), (waiting, "waiting")] {
             if items > 0 {
                 write!(f, ", {items} {what}")?;
             }
@@ -151,6 +151,7 @@ impl GraphSubscription {
             (self.on_their_way(), "on their way"),
             (self.lag as u64, "lags by"),
             (self.dropped, "dropped"),
+            (self.left_out, "left out"),
         ];
         let told = counts.iter().filter(|(items, _)| *items > 0).map(|(items, what)| match *what {
             "wants" | "lags by" => format!("{what} {items}"),
