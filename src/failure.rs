@@ -31,26 +31,51 @@ pub(crate) fn raise_in_drop(panicked: Option<Box<dyn Any + Send>>) {
     }
 }
 
-/// A panic that was caught in a task that works for another, as that one raises it.
+/// A panic that was caught somewhere else than in the task that raises it.
 struct RaisedFrom {
-    what: &'static str,
+    origin: Origin,
     payload: Box<dyn Any + Send>,
+}
+
+/// Where a panic was that another task raises.
+enum Origin {
+    /// In a task that works for the one which raises it.
+    Helper(&'static str),
+    /// In a task or stage of its own, at this place.
+    Place(String),
 }
 
 /// Raises a panic that was caught in `what`, a task that works for the one which runs now.
 pub(crate) fn raise_from(what: &'static str, payload: Box<dyn Any + Send>) -> ! {
-    resume_unwind(Box::new(RaisedFrom { what, payload }))
+    resume_unwind(Box::new(RaisedFrom { origin: Origin::Helper(what), payload }))
+}
+
+/// Raises a panic that was caught at `place` in a task that catches its own panics by [`located`], and so says that it
+/// was there.
+pub(crate) fn raise_at(place: Option<String>, payload: Box<dyn Any + Send>) -> ! {
+    match place {
+        Some(place) => resume_unwind(Box::new(RaisedFrom { origin: Origin::Place(place), payload })),
+        None => resume_unwind(payload),
+    }
 }
 
 /// The panic of a task at `place` as it was where it began, and where that was.
+///
+/// However many tasks have passed it on, it has one place: the first.
 pub(crate) fn located(
     place: Option<String>,
     payload: Box<dyn Any + Send>,
 ) -> (Option<String>, Box<dyn Any + Send>) {
     match payload.downcast::<RaisedFrom>() {
         Ok(raised) => {
-            let of = place.map(|place| format!(" of {place}")).unwrap_or_default();
-            (Some(format!("{}{of}", raised.what)), raised.payload)
+            let place = match raised.origin {
+                Origin::Helper(what) => {
+                    let of = place.map(|place| format!(" of {place}")).unwrap_or_default();
+                    format!("{what}{of}")
+                }
+                Origin::Place(place) => place,
+            };
+            located(Some(place), raised.payload)
         }
         Err(payload) => (place, payload),
     }
@@ -67,7 +92,8 @@ pub(crate) fn message_of(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// A panic of a callback, kept to be looked at or resumed.
+/// A panic of a callback, kept to be looked at or resumed. It prints as the place and the message:
+/// ``the producer `numbers` panicked: no paper``.
 ///
 /// # Examples
 /// ```
@@ -114,7 +140,8 @@ impl Panic {
     }
 
     /// Where it was, if that is known. In a flow: the lane, its layer and the flow, by their names or by the line of code
-    /// that opened the layer. In a stage: the stage, by its label.
+    /// that opened the layer. In a stage: its kind and its label, or else its type and its
+    /// [identifier](crate::dispatch::StageId). A panic that stages and flows pass on keeps the place where it began.
     ///
     /// # Examples
     /// See [`Flow::label`](crate::Flow::label) for a flow.
@@ -126,7 +153,8 @@ impl Panic {
     /// let numbers = from_iter([1, 0].into_iter().map(|n| 1 / n)).stage().label("numbers").spawn();
     /// let mut read = numbers.subscribe().await?.fallible();
     /// let Some(Err(Reason::Panicked(panic))) = read.next().await else { panic!("it divides by zero") };
-    /// assert_eq!(panic.place(), Some("the stage `numbers`"));
+    /// assert_eq!(panic.place(), Some("the producer `numbers`"));
+    /// assert_eq!(panic.to_string(), "the producer `numbers` panicked: attempt to divide by zero");
     /// # use futures::StreamExt;
     /// # Ok::<(), gen_stage::stage::SubscribeError>(())
     /// # });
@@ -150,16 +178,32 @@ impl Panic {
     /// # Panics
     /// Always.
     pub fn resume(&self) -> ! {
+        resume_unwind(self.payload())
+    }
+
+    /// Goes on with the panic in a task that catches its own panics by [`located`].
+    pub(crate) fn resume_at_its_place(&self) -> ! {
+        raise_at(self.place().map(String::from), self.payload())
+    }
+
+    /// The payload for one that goes on with the panic.
+    fn payload(&self) -> Box<dyn Any + Send> {
         let payload = unpoisoned(self.0.payload.lock()).take();
-        match payload {
-            Some(payload) => resume_unwind(payload),
-            None => resume_unwind(Box::new(self.0.message.to_string())),
+        payload.unwrap_or_else(|| Box::new(self.0.message.to_string()))
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place() {
+            write!(f, "{place} ")?;
         }
+        write!(f, "panicked: {}", self.message())
     }
 }
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.0.message).finish()
+        f.debug_struct("Panic").field("message", &self.0.message).field("place", &self.0.place).finish()
     }
 }

@@ -17,7 +17,7 @@
 //!
 //! | event | level | fields |
 //! |---|---|---|
-//! | a lane of a flow panicked | error | `place`: which lane of which layer; `panic`: its text |
+//! | a lane of a flow panicked | error | `place`: which lane of which layer, or which stage that the lane reads; `raised_in`: the lane, if `place` is not in it; `panic`: its text |
 //! | a flow has failed | error | `error`, with the place |
 //! | a flow has ended | debug | |
 //! | a flow was aborted | debug | |
@@ -29,7 +29,7 @@
 //!
 //! | event | level | fields |
 //! |---|---|---|
-//! | a stage has failed | error | `stage`: its label; `reason` |
+//! | a stage has failed | error | `stage`: its label; `reason`, which names the stage where the failure began |
 //! | a stage has ended | debug | `stage`, `reason` |
 //! | a dispatcher breaks its contract | error | `stage`, `error` |
 //! | a subscription was refused | warn | `stage`, `subscription` |

@@ -26,8 +26,9 @@ function reads(keys) {
       say(wanted, `${count(subscription.demand)} of ${count(subscription.max_demand)} wanted`);
       const told = [
         subscription.on_their_way > 0 && `${count(subscription.on_their_way)} on their way`,
-        subscription.buffered > 0 && `${count(subscription.buffered)} buffered`,
+        subscription.queued > 0 && `${count(subscription.queued)} queued`,
         subscription.dropped > 0 && `${count(subscription.dropped)} dropped`,
+        subscription.left_out > 0 && `${count(subscription.left_out)} left out`,
         subscription.lag > 0 && `▲\u00a0lags by ${count(subscription.lag)}`,
         subscription.lag === null && "what is kept for it is not known",
       ];

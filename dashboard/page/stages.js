@@ -5,8 +5,8 @@ import { Graph } from "./graph.js";
 import { stageCard, streamCard } from "./stage_card.js";
 
 const COLUMNS = [
-  "From", "To", "#Sent", "#Taken", "#Out", "#In", "#Wanted", "#Min demand", "#Max demand", "#On their way", "#Buffered",
-  "#Dropped", "#Undelivered", "#Lag", "Asks", "Cancel",
+  "From", "To", "#Sent", "#Taken", "#Out", "#In", "#Wanted", "#Min demand", "#Max demand", "#On their way", "#Queued",
+  "#Left out", "#Undelivered", "#Dropped", "#Lag", "Asks", "Cancel",
 ];
 
 function nameOf(graph, at) {
@@ -88,9 +88,10 @@ function subscriptionRow(graph, subscription) {
     count(subscription.min_demand),
     count(subscription.max_demand),
     count(subscription.on_their_way),
-    known(subscription.buffered),
-    known(subscription.dropped),
+    known(subscription.queued),
+    known(subscription.left_out),
     count(subscription.undelivered),
+    count(subscription.dropped),
     known(subscription.lag),
   ];
   const from = attributes(el("th", "label", nameOf(graph, subscription.from)), { scope: "row" });

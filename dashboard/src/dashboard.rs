@@ -116,7 +116,7 @@ impl Dashboard {
     }
 
     /// Shows these stages, and all that they are connected to, under a name, which nothing else that is watched may
-    /// have: as a graph, with rates, demand, and what is buffered and dropped, of each subscription.
+    /// have: as a graph, with rates, demand, and what is queued and dropped, of each subscription.
     ///
     /// Each reading [walks](gen_stage::stage::StageGraph::walk) from the given stages to the others, so that those that
     /// subscribe later are shown, too. A stage that does not answer within half of the

@@ -58,8 +58,9 @@ struct SubscriptionView {
     on_their_way: u64,
     sent_per_second: Option<f64>,
     taken_per_second: Option<f64>,
-    buffered: Option<usize>,
-    dropped: Option<u64>,
+    dropped: u64,
+    left_out: Option<u64>,
+    queued: Option<usize>,
     lag: Option<usize>,
 }
 
@@ -152,8 +153,9 @@ impl SubscriptionView {
             on_their_way: subscription.on_their_way(),
             sent_per_second,
             taken_per_second,
-            buffered: sender_answered.then_some(subscription.buffered),
-            dropped: sender_answered.then_some(subscription.dropped),
+            dropped: subscription.dropped,
+            left_out: sender_answered.then_some(subscription.left_out),
+            queued: sender_answered.then_some(subscription.queued),
             lag: sender_answered.then_some(subscription.lag),
         }
     }

@@ -24,7 +24,7 @@
 //! For each flow: its layers as a graph, what each has taken and sent, how fast, what it does with its time, and what holds
 //! the flow up, in words. For each supervisor: what became of its children, and what those do that are there. For
 //! stages: all that they are connected to as a graph, and of each subscription how fast items go, what is asked, and
-//! what is buffered and dropped.
+//! what is queued and dropped.
 //!
 //! # Cost
 //! While nobody looks, nothing is read, and lanes are not timed before the first look. All who look share one reading per
@@ -113,10 +113,10 @@
 //! | `min_demand`, `max_demand` | the bounds of its demand |
 //! | `mode` | `automatic`, or `manual` where the code of the reader asks |
 //! | `cancel` | what the end of the stage that sends means for the reader: `permanent`, `transient`, `temporary` |
-//! | `demand`, `sent`, `taken`, `undelivered` | as in [`GraphSubscription`](gen_stage::stage::GraphSubscription) |
+//! | `demand`, `sent`, `taken`, `undelivered`, `dropped` | as in [`GraphSubscription`](gen_stage::stage::GraphSubscription) |
 //! | `on_their_way` | items that were sent, and neither taken nor dropped yet |
 //! | `sent_per_second`, `taken_per_second` | `null` if there is nothing to compare with |
-//! | `buffered`, `dropped`, `lag` | as in [`ConsumerStatus`](gen_stage::stage::ConsumerStatus); `null` unless the stage that sends is running |
+//! | `left_out`, `queued`, `lag` | as in [`ConsumerStatus`](gen_stage::stage::ConsumerStatus); `null` unless the stage that sends is running |
 //!
 //! ```
 //! use gen_stage::prelude::*;
@@ -201,7 +201,7 @@
 //!         "id": reader.id().to_string(), "from": 0, "to": null, "min_demand": 1, "max_demand": 2,
 //!         "mode": "automatic", "cancel": "permanent", "demand": 0, "sent": 2, "taken": 1, "undelivered": 0,
 //!         "on_their_way": 1, "sent_per_second": null, "taken_per_second": null,
-//!         "buffered": 0, "dropped": 0, "lag": 0,
+//!         "dropped": 0, "left_out": 0, "queued": 0, "lag": 0,
 //!     }],
 //! });
 //! assert_eq!(snapshot["graphs"][0], expected);

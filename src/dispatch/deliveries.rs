@@ -116,7 +116,7 @@ impl<T> Deliveries<T> {
     }
 
     /// Counts items that a subscription was to get and does not, though others may: its
-    /// [status](crate::stage::ConsumerStatus::dropped) tells of them.
+    /// [status](crate::stage::ConsumerStatus::left_out) tells of them.
     ///
     /// # Examples
     /// See [`Selector`](super::Selector).

@@ -268,6 +268,7 @@ where
         }
         match ended {
             Ok(()) => Poll::Ready(answer),
+            Err(failure) if self.launch.in_a_stage => failure.raise_at_its_place(),
             Err(failure) => failure.raise(),
         }
     }

@@ -36,7 +36,8 @@ impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     ///
     /// # Panics
     /// When there is no producer at all. When a producer fails, or refuses the subscription, the flow fails as if it
-    /// panicked itself: with the panic of the producer, or one that says why. A clean end is the end of that source.
+    /// panicked itself: with the panic of the producer, or one that says why. Its error names the producer. A clean end
+    /// is the end of that source.
     ///
     /// # Drop
     /// The subscriptions are cancelled. A flow that is stopped by [`stop_when`](Self::stop_when) cancels them too, and
@@ -167,7 +168,7 @@ impl<T: Send + 'static> FromStage<T> {
         loop {
             match &mut self.state {
                 FromStageState::Reading(subscription) => {
-                    if let Poll::Ready(batch) = subscription.poll_batch(cx) {
+                    if let Poll::Ready(batch) = poll_batch(subscription, cx) {
                         return Poll::Ready(batch);
                     }
                     ready!(self.gate.poll_shut(cx));
@@ -180,13 +181,24 @@ impl<T: Send + 'static> FromStage<T> {
     }
 }
 
+/// Takes the next batch. A panic of the producer is raised with its place, which the flow then names in its errors.
+fn poll_batch<T: Send + 'static>(
+    subscription: &mut Subscription<T>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Vec<T>>> {
+    subscription.poll_fallible(cx).map(|batch| match batch? {
+        Ok(batch) => Some(batch),
+        Err(reason) => subscription.raise_in_flow(&reason),
+    })
+}
+
 /// Takes what a cancelled subscription was sent, until its producer says that this was all, or sends nothing for too long.
 fn poll_rest<T: Send + 'static>(
     subscription: &mut Subscription<T>,
     silent: &mut Option<Instant>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Vec<T>>> {
-    match subscription.poll_batch(cx) {
+    match poll_batch(subscription, cx) {
         Poll::Ready(batch) => {
             // The producer is at work: its end comes after the items that it was asked for before.
             *silent = None;

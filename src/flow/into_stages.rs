@@ -57,7 +57,8 @@ impl<P> Flow<P> {
         let runtime = self.launch.runtime.clone();
         let (stop, meter) = (CancellationToken::new(), Arc::<Meter>::default());
         let idle = NotStarted { stop: stop.clone(), meter: Arc::clone(&meter) };
-        let flow = self.wrap(|plan| StopWhen::metered(plan, stop.clone(), Arc::clone(&meter)));
+        let mut flow = self.wrap(|plan| StopWhen::metered(plan, stop.clone(), Arc::clone(&meter)));
+        flow.launch.in_a_stage = true;
         let mut setup = FromLane::new(flow, idle).stage().label("flow");
         if let Some(runtime) = runtime {
             setup = setup.on(runtime);
@@ -87,7 +88,7 @@ impl<P> Flow<P> {
     /// # Panics
     /// When the flow is already being read. Awaiting it panics outside of a tokio runtime, when none was
     /// [named](Self::on). A panic in the flow is in its [report](StagesHandle::wait), and ends the consumers as the
-    /// failure of any producer does.
+    /// failure of any producer does; both name the lane where it was.
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready ends the producer; consumers see a clean end.

@@ -158,6 +158,8 @@ pub(super) struct Launch {
     pub(super) name: Option<Arc<str>>,
     /// What the flow is made of, except for its name.
     pub(super) topology: Topology,
+    /// A stage reads the flow, and names the place of a panic that the flow raises.
+    pub(super) in_a_stage: bool,
     monitors: Vec<Monitor>,
 }
 
@@ -196,6 +198,7 @@ impl Launch {
             runtime: self.runtime.or(other.runtime),
             name: self.name.or(other.name),
             topology: self.topology,
+            in_a_stage: self.in_a_stage || other.in_a_stage,
             monitors: self.monitors,
         }
     }

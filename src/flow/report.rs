@@ -97,7 +97,8 @@ pub enum FlowEnd {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum FlowError {
-    /// Code of the user's panicked. [`Panic::resume`] raises the panic again.
+    /// Code of the user's panicked: in the flow, or in a stage that it reads, which is what [`Panic::place`] says.
+    /// [`Panic::resume`] raises the panic again.
     #[error("{} panicked: {}", .0.place().unwrap_or("a lane of the flow"), .0.message())]
     Panicked(Panic),
     /// It was aborted: by [`abort`](super::FlowHandle::abort), by the last handle being dropped, or after the deadline

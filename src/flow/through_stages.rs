@@ -43,7 +43,7 @@ impl<P> Flow<P> {
     ///
     /// # Panics
     /// When there is no stage at all. When a stage fails, or has already ended, the flow fails as by a panic of its
-    /// own. A failure of the flow is raised in its reader, and does not end the stages.
+    /// own, which names the stage. A failure of the flow is raised in its reader, and does not end the stages.
     ///
     /// # Drop
     /// The subscriptions are cancelled. What is in the stages then stays in them, for their other readers.

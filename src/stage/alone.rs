@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 /// [`Subscription`]. The stages do exactly what they do as tasks.
 ///
 /// # Panics
-/// Reading panics when a stage fails: with the panic of the stage, or with its error in the message.
+/// Reading panics when a stage fails: with the panic of the stage, or with its name and error in the message.
 /// [`fallible`](Self::fallible) turns failures into items.
 ///
 /// # Cancel safety
@@ -161,8 +161,9 @@ impl<T: Send + 'static> IntoStream<T> {
     /// }
     ///
     /// # futures::executor::block_on(async {
-    /// let read: Vec<_> = Broken.into_stream().fallible().map(|item| item.map_err(|r| r.to_string())).collect().await;
-    /// assert_eq!(read, [Ok(1), Err("failed: out of paper".into())]);
+    /// let broken = Broken.stage().label("printer").into_stream().fallible();
+    /// let read: Vec<_> = broken.map(|item| item.map_err(|reason| reason.to_string())).collect().await;
+    /// assert_eq!(read, [Ok(1), Err("the producer `printer` failed: out of paper".into())]);
     /// # });
     /// ```
     pub fn fallible(self) -> Fallible<Self> {

@@ -65,8 +65,8 @@ struct Reached<T> {
     beyond: usize,
     /// What the dispatcher sent unasked; goes out first when the subscription asks.
     surplus: VecDeque<Body<T>>,
-    /// Items that the dispatcher dropped for it.
-    dropped: u64,
+    /// Items that the dispatcher dropped for it, and so did not send.
+    left_out: u64,
 }
 
 impl<T> Reached<T> {
@@ -146,7 +146,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
             Ok(demand) => {
                 port.accept();
                 let mut consumer =
-                    Reached { port, demand: 0, beyond: 0, surplus: VecDeque::new(), dropped: 0 };
+                    Reached { port, demand: 0, beyond: 0, surplus: VecDeque::new(), left_out: 0 };
                 if consumer.port.may_lose() {
                     // It wants all there is, and is asked for `max` items at a time.
                     (consumer.demand, consumer.beyond) = (Demand::default().max(), usize::MAX);
@@ -334,7 +334,7 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         if self.deliveries.has_dropped() {
             for (id, items) in self.deliveries.take_dropped_for() {
                 if let Some(consumer) = self.consumers.get_mut(&id) {
-                    consumer.dropped += items as u64;
+                    consumer.left_out += items as u64;
                 }
             }
         }
@@ -425,9 +425,9 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         let status = |(id, consumer): (&SubscriptionId, &Reached<T>)| {
             let mut status = consumer.port.status();
             status.demand = consumer.port.asked().unwrap_or(consumer.demand);
-            status.dropped += consumer.dropped;
-            status.buffered = self.dispatcher.held_for(*id) + consumer.surplus();
-            status.lag = status.buffered + for_all;
+            status.left_out = consumer.left_out;
+            status.queued = self.dispatcher.held_for(*id) + consumer.surplus();
+            status.lag = status.queued + for_all;
             status
         };
         let mut statuses: Vec<_> = self.consumers.iter().map(status).collect();

@@ -9,7 +9,6 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -59,12 +58,12 @@ pub(super) async fn drive<B: Behaviour, D: Dispatcher<B::Item>>(
     token: CancellationToken,
     mut core: StageCore<B, D>,
 ) {
-    let label = Arc::clone(&core.label);
-    let panicked = |payload| Panic::at(Some(format!("the stage `{label}`")), payload);
+    let itself = core.itself.clone();
+    let panicked = |payload| Panic::at(Some(itself.place()), payload);
     let ran = token.run_until_cancelled(unless_panicked(core.run())).await;
     let aborted = ran.is_none();
     let mut reason = match ran {
-        Some(Ok(reason)) => reason,
+        Some(Ok(reason)) => reason.at(|| itself.place()),
         Some(Err(payload)) => Reason::Panicked(panicked(payload)),
         None => Reason::Aborted,
     };

@@ -6,7 +6,7 @@ mod order;
 use super::reason::Reason;
 use super::status::{ConsumerStatus, ProducerStatus, StageKind, StageRef, Status};
 use super::tally::Counts;
-use super::terms::{AskMode, CancelMode};
+use super::terms::{AskMode, CancelMode, Keeps};
 use super::walk::{StageState, Walk, Walked};
 use crate::demand::Demand;
 use crate::dispatch::{StageId, SubscriptionId};
@@ -106,6 +106,8 @@ pub struct GraphSubscription {
     pub mode: AskMode,
     /// What the end of the stage that sends means for the one that reads.
     pub cancel: CancelMode,
+    /// How much waits for it at most, if it may lose items; `None`: it loses none.
+    pub keeps: Option<Keeps>,
     /// What the reader has asked for and not yet been sent, in items. If the stage that sends is silent: what the
     /// reader has asked for and not yet handled.
     pub demand: usize,
@@ -115,10 +117,12 @@ pub struct GraphSubscription {
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
-    /// As [`ConsumerStatus::buffered`]; 0 if the stage that sends is silent.
-    pub buffered: usize,
-    /// As [`ConsumerStatus::dropped`]; 0 if the stage that sends is silent.
+    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest).
     pub dropped: u64,
+    /// As [`ConsumerStatus::left_out`]; 0 if the stage that sends is silent.
+    pub left_out: u64,
+    /// As [`ConsumerStatus::queued`]; 0 if the stage that sends is silent.
+    pub queued: usize,
     /// As [`ConsumerStatus::lag`]; 0 if the stage that sends is silent.
     pub lag: usize,
 }
@@ -226,15 +230,43 @@ impl GraphStage {
 
 impl GraphSubscription {
     fn of_reader(producer: &ProducerStatus, from: usize, to: usize) -> Self {
-        let ProducerStatus { id, bounds, demand, mode, cancel, sent, taken, undelivered, .. } = *producer;
-        let (to, buffered, dropped, lag) = (Some(to), 0, 0, 0);
-        Self { id, from, to, bounds, mode, cancel, demand, sent, taken, undelivered, buffered, dropped, lag }
+        Self {
+            id: producer.id,
+            from,
+            to: Some(to),
+            bounds: producer.bounds,
+            mode: producer.mode,
+            cancel: producer.cancel,
+            keeps: producer.keeps,
+            demand: producer.demand,
+            sent: producer.sent,
+            taken: producer.taken,
+            undelivered: producer.undelivered,
+            dropped: producer.dropped,
+            left_out: 0,
+            queued: 0,
+            lag: 0,
+        }
     }
 
     fn of_sender(consumer: &ConsumerStatus, from: usize, to: Option<usize>) -> Self {
-        let ConsumerStatus { id, bounds, demand, mode, cancel, sent, taken, undelivered, .. } = *consumer;
-        let ConsumerStatus { buffered, dropped, lag, .. } = *consumer;
-        Self { id, from, to, bounds, mode, cancel, demand, sent, taken, undelivered, buffered, dropped, lag }
+        Self {
+            id: consumer.id,
+            from,
+            to,
+            bounds: consumer.bounds,
+            mode: consumer.mode,
+            cancel: consumer.cancel,
+            keeps: consumer.keeps,
+            demand: consumer.demand,
+            sent: consumer.sent,
+            taken: consumer.taken,
+            undelivered: consumer.undelivered,
+            dropped: consumer.dropped,
+            left_out: consumer.left_out,
+            queued: consumer.queued,
+            lag: consumer.lag,
+        }
     }
 
     /// Items that were sent, and neither taken nor dropped yet.

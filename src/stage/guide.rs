@@ -138,7 +138,7 @@
 //! # Looking at stages
 //!
 //! [`Handle::graph`](super::Handle::graph) shows what is connected, and how: where a pipeline stands still, look for
-//! the subscription that wants nothing, the stage that has much buffered, and the one that is silent.
+//! the subscription that wants nothing, the stage that has much unsent, and the one that is silent.
 //!
 //! ```
 //! use gen_stage::dispatch::Broadcast;
@@ -174,7 +174,9 @@
 //!   consumer has left holds up that end, and so the others, until a new one reads it or the producer is shut down.
 //! - [`shutdown`](super::Handle::shutdown) ends a stage between callbacks, [`abort`](super::Handle::abort) anywhere.
 //! - Failures and panics of a callback end its stage. Each peer is told; its [`CancelMode`](super::CancelMode) decides
-//!   what it does.
+//!   what it does. The [reason](super::Reason) names the stage that failed, also where it ended several stages and a
+//!   flow after it: ``the producer `orders` panicked: …``. Give stages [labels](super::Setup::label): without one, a
+//!   stage goes by its type and its identifier.
 //! - Dropping the last handle of a stage without subscriptions to it aborts the stage. Holding the last stage of a
 //!   pipeline holds all of it, and dropping it drops all of it.
 //!

@@ -88,6 +88,8 @@ impl<R: Role, M: Send + 'static> AnyMailbox<R, M> for Mailbox<R::Input, R::Item,
 pub(super) struct RunningStage<R: Role, M> {
     pub(super) id: StageId,
     pub(super) label: Arc<str>,
+    /// Whether the label was given, and is not the name of a type.
+    pub(super) labelled: bool,
     pub(super) kind: StageKind,
     pub(super) dispatcher: Option<&'static str>,
     pub(super) mailbox: Box<dyn AnyMailbox<R, M>>,
@@ -108,6 +110,10 @@ impl<R: Role, M: Send + 'static> AnyStage for RunningStage<R, M> {
 
     fn kind(&self) -> StageKind {
         self.kind
+    }
+
+    fn is_labelled(&self) -> bool {
+        self.labelled
     }
 
     fn dispatcher(&self) -> Option<&'static str> {

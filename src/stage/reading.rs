@@ -19,9 +19,8 @@ use tokio::sync::oneshot;
 
 /// A callback asked its stage to read what it cannot read.
 #[derive(Debug, thiserror::Error)]
-#[error("subscribe_to: the stage `{stage}` reads {reads}, and the producer `{producer}` makes {items}")]
+#[error("subscribe_to: the stage reads {reads}, and the producer `{producer}` makes {items}")]
 struct WrongProducer {
-    stage: String,
     reads: &'static str,
     producer: String,
     items: &'static str,
@@ -93,8 +92,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         let request = match request.downcast() {
             Ok(request) if B::KIND != StageKind::Producer => request,
             _ => {
-                let (stage, reads) = (self.label.to_string(), reads::<B>());
-                let error = WrongProducer { stage, reads, producer: producer.to_string(), items };
+                let error = WrongProducer { reads: reads::<B>(), producer: producer.to_string(), items };
                 return Err(Reason::failed(error));
             }
         };

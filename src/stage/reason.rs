@@ -1,3 +1,4 @@
+use super::stage_failure::StageFailure;
 use crate::dispatch::{Refusal, SubscriptionId};
 use crate::failure::{Panic, StageError};
 use std::error::Error;
@@ -9,6 +10,10 @@ use std::sync::Arc;
 ///
 /// The clean reasons are those of an intended end: [`Normal`](Self::Normal) and the two of shutting down. All others
 /// are failures to what depends on the stage; see [`CancelMode`](super::CancelMode).
+///
+/// The text of an error or a panic that ended a stage names the stage: its kind and its label, or else its type and its
+/// [identifier](crate::dispatch::StageId). Stages and flows that fail because of it pass it on as it is: the text names
+/// the stage where it happened, and not those on the way.
 ///
 /// # Examples
 /// ```
@@ -32,7 +37,7 @@ pub enum Reason {
     /// The end was asked for, and this says what for.
     ShutdownFor(Arc<str>),
     /// A callback returned an error, or a stop or a cancellation gave one.
-    Failed(Arc<dyn Error + Send + Sync>),
+    Failed(StageFailure),
     /// A callback panicked.
     Panicked(Panic),
     /// The stage was dropped midway: it was aborted, its last handle and subscription were dropped, or its runtime was
@@ -50,7 +55,7 @@ impl Reason {
     /// # Examples
     /// See [`Reason`].
     pub fn failed(error: impl Into<StageError>) -> Self {
-        Self::Failed(Arc::from(error.into()))
+        Self::Failed(StageFailure::new(error.into()))
     }
 
     /// A clean reason that says what for.
@@ -83,11 +88,20 @@ impl Reason {
         if self.is_clean() { Ok(()) } else { Err(self) }
     }
 
-    /// Raises this failure in the task that reads what the stage made.
-    pub(crate) fn raise(self) -> ! {
+    /// The reason of a stage that ends: its error is at `place`, unless another stage had ended with it before.
+    pub(super) fn at(self, place: impl FnOnce() -> String) -> Self {
         match self {
-            Self::Panicked(panic) => panic.resume(),
-            other => panic!("the producer of a subscription ended before it was done: {other}"),
+            Self::Failed(failure) => Self::Failed(failure.at(place)),
+            other => other,
+        }
+    }
+
+    /// What went wrong, without where.
+    fn cause(&self) -> String {
+        match self {
+            Self::Failed(failure) => failure.to_string(),
+            Self::Panicked(panic) => panic.message().to_owned(),
+            other => other.to_string(),
         }
     }
 }
@@ -98,8 +112,13 @@ impl fmt::Display for Reason {
             Self::Normal => f.write_str("normal"),
             Self::Shutdown => f.write_str("shutdown"),
             Self::ShutdownFor(what) => write!(f, "shutdown: {what}"),
-            Self::Failed(error) => write!(f, "failed: {error}"),
-            Self::Panicked(panic) => write!(f, "panicked: {}", panic.message()),
+            Self::Failed(failure) => {
+                if let Some(place) = failure.place() {
+                    write!(f, "{place} ")?;
+                }
+                write!(f, "failed: {failure}")
+            }
+            Self::Panicked(panic) => write!(f, "{panic}"),
             Self::Aborted => f.write_str("aborted"),
             Self::Gone => f.write_str("the producer had already ended"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
@@ -107,11 +126,20 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Two reasons are equal that are of one kind and have the same text.
+/// Two reasons are equal that are of one kind and have the same text. Where it happened does not count: a stage that
+/// was stopped with a reason has ended with that reason.
 ///
 /// # Examples
 /// ```
-/// use gen_stage::stage::Reason;
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Reason, from_iter};
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter(0..).stage().label("numbers").spawn();
+/// let reason = numbers.stop(Reason::failed("out of paper")).await;
+/// assert_eq!(reason.to_string(), "the producer `numbers` failed: out of paper");
+/// assert_eq!(reason, Reason::failed("out of paper"));
+/// # });
 ///
 /// assert_eq!(Reason::failed("out of paper"), Reason::failed("out of paper"));
 /// assert_ne!(Reason::failed("out of paper"), Reason::failed("out of ink"));
@@ -119,7 +147,7 @@ impl fmt::Display for Reason {
 /// ```
 impl PartialEq for Reason {
     fn eq(&self, other: &Self) -> bool {
-        discriminant(self) == discriminant(other) && self.to_string() == other.to_string()
+        discriminant(self) == discriminant(other) && self.cause() == other.cause()
     }
 }
 

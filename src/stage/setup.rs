@@ -112,7 +112,7 @@ impl<B: Behaviour, D> Setup<B, D> {
         }
     }
 
-    /// Names the stage in logs and in the status of its consumers; by default after its type.
+    /// Names the stage in errors, in logs and in the status of its consumers; by default after its type.
     ///
     /// # Examples
     /// See [`Setup`].
@@ -341,6 +341,7 @@ where
             ..
         } = self;
         let id = StageId::next();
+        let labelled = label.is_some();
         let label = label.unwrap_or_else(|| Arc::from(B::name()));
         let (mailbox, letters) = Mailbox::new();
         let address = Address::new(mailbox.clone(), size);
@@ -349,6 +350,7 @@ where
         let running = Arc::new(RunningStage {
             id,
             label: Arc::clone(&label),
+            labelled,
             kind: B::KIND,
             dispatcher: (B::KIND != StageKind::Consumer).then(bare_name::<D>),
             mailbox: Box::new(mailbox.clone()),

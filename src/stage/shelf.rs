@@ -1,6 +1,5 @@
 //! What waits for a subscription that would rather lose items than hold others up.
 
-use super::buffer::BufferKeep;
 use super::tally::SubscriptionTally;
 use super::terms::Keeps;
 use crate::dispatch::Body;
@@ -43,14 +42,15 @@ impl<T> ShelfState<T> {
         announce
     }
 
-    /// Makes room for what exceeds `most`, and returns what was dropped.
-    fn shed(&mut self, Keeps { items: most, which }: Keeps) -> Vec<Body<T>> {
+    /// Drops what exceeds what is kept, and returns it.
+    fn shed(&mut self, keeps: Keeps) -> Vec<Body<T>> {
+        let (Keeps::Newest(most) | Keeps::Oldest(most)) = keeps;
         let mut dropped = Vec::new();
         while self.items > most {
             let excess = self.items - most;
-            let body = match which {
-                BufferKeep::Last => self.take_front(excess),
-                BufferKeep::First => self.take_back(excess),
+            let body = match keeps {
+                Keeps::Newest(_) => self.take_front(excess),
+                Keeps::Oldest(_) => self.take_back(excess),
             };
             self.items -= body.len();
             dropped.push(body);
@@ -170,7 +170,6 @@ impl<T> Drop for Shelf<T> {
 mod tests {
     use super::Shelf;
     use crate::dispatch::Body;
-    use crate::stage::buffer::BufferKeep;
     use crate::stage::tally::{SubscriptionTally, Tally};
     use crate::stage::terms::Keeps;
     use proptest::prelude::*;
@@ -199,10 +198,10 @@ mod tests {
             items in 1..8_usize,
             newest: bool,
         ) {
-            let which = if newest { BufferKeep::Last } else { BufferKeep::First };
+            let keeps = if newest { Keeps::Newest(items) } else { Keeps::Oldest(items) };
             let stage = Arc::new(Tally::default());
             let tally = Arc::new(SubscriptionTally::new(&stage));
-            let shelf = Shelf::new(Keeps { items, which }, Arc::clone(&tally));
+            let shelf = Shelf::new(keeps, Arc::clone(&tally));
             let (mut model, mut next, mut asked, mut dropped) = (VecDeque::new(), 0, 0, 0);
             // Whether a reader that was told of what is there would still look.
             let mut told = false;

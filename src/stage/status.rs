@@ -1,6 +1,6 @@
 use super::reason::Reason;
 use super::tally::{Counts, SubscriptionTally};
-use super::terms::{AskMode, CancelMode, DemandMode, Terms};
+use super::terms::{AskMode, CancelMode, DemandMode, Keeps, Terms};
 use crate::demand::Demand;
 use crate::dispatch::{StageId, SubscriptionId};
 use std::fmt;
@@ -97,14 +97,17 @@ pub struct ProducerStatus {
     pub mode: AskMode,
     /// What the producer's end means for the stage.
     pub cancel: CancelMode,
+    /// How much waits for it at most, if it may lose items; `None`: it loses none.
+    pub keeps: Option<Keeps>,
     /// Items that the producer has sent.
     pub sent: u64,
     /// Of those sent, handed to the callbacks or to the reader.
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
-    /// Of those undelivered, the ones that made room for others: see
-    /// [`keep_newest`](super::Subscribe::keep_newest).
+    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest). The
+    /// stage that sends says the same; what it never sent, as by a selector, it alone knows:
+    /// [`ConsumerStatus::left_out`].
     pub dropped: u64,
     peer: Option<StageRef>,
 }
@@ -125,8 +128,8 @@ pub struct ProducerStatus {
 /// futures::join!(all.next_batch(), some.next_batch());
 ///
 /// let consumers = numbers.status().await.expect("it is alive").consumers;
-/// assert_eq!((consumers[0].sent, consumers[0].dropped), (4, 0));
-/// assert_eq!((consumers[1].sent, consumers[1].dropped), (1, 3));
+/// assert_eq!((consumers[0].sent, consumers[0].left_out), (4, 0));
+/// assert_eq!((consumers[1].sent, consumers[1].left_out), (1, 3));
 /// assert_eq!((&*consumers[1].label, consumers[1].bounds.max()), ("a stream", 4));
 /// # Ok::<(), gen_stage::stage::SubscribeError>(())
 /// # });
@@ -149,19 +152,23 @@ pub struct ConsumerStatus {
     pub mode: AskMode,
     /// What the end of this stage means for the reader.
     pub cancel: CancelMode,
+    /// How much waits for it at most, if it may lose items; `None`: it loses none.
+    pub keeps: Option<Keeps>,
     /// Items that it was sent.
     pub sent: u64,
     /// Of those sent, handed to the callbacks or to the reader.
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
-    /// Items kept for it until it asks, as in the queue of its [partition](crate::dispatch::Partition).
-    pub buffered: usize,
-    /// Items that it was to get and did not: its [selector](crate::dispatch::Selector) left them out, or a dispatcher
-    /// of yours [dropped](crate::dispatch::Deliveries::drop_for) them, as for a reader that is slow, or they made room
-    /// for others because it [may lose items](super::Subscribe::keep_newest): these count as `undelivered` too.
+    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest), as in
+    /// [`ProducerStatus::dropped`].
     pub dropped: u64,
-    /// Items emitted that it has not been sent yet, as far as they are known to be for it: those `buffered` for it,
+    /// Items that would have gone to it and were never sent to it: its [selector](crate::dispatch::Selector) left them
+    /// out, or a dispatcher of yours [dropped](crate::dispatch::Deliveries::drop_for) them, as for a reader that is slow.
+    pub left_out: u64,
+    /// Items kept for it until it asks, as in the queue of its [partition](crate::dispatch::Partition).
+    pub queued: usize,
+    /// Items emitted that it has not been sent yet, as far as they are known to be for it: those `queued` for it,
     /// and, where each item is sent to all, those in the buffer of the stage. Items that may as well go to another
     /// subscription do not count.
     pub lag: usize,
@@ -196,7 +203,7 @@ impl ProducerStatus {
     pub(super) fn new(
         id: SubscriptionId,
         label: &str,
-        Terms { bounds, mode, cancel, .. }: Terms,
+        Terms { bounds, mode, cancel, keeps }: Terms,
         peer: Option<StageRef>,
         tally: &SubscriptionTally,
         demand: usize,
@@ -205,7 +212,21 @@ impl ProducerStatus {
         let (taken, dropped, undelivered) = (tally.taken(), tally.dropped(), tally.undelivered());
         let stage = peer.as_ref().map(StageRef::id);
         let (label, sent) = (label.to_owned(), tally.sent());
-        Self { id, stage, label, bounds, demand, mode, cancel, sent, taken, undelivered, dropped, peer }
+        Self {
+            id,
+            stage,
+            label,
+            bounds,
+            demand,
+            mode,
+            cancel,
+            keeps,
+            sent,
+            taken,
+            undelivered,
+            dropped,
+            peer,
+        }
     }
 
     /// The stage that is read from, to ask it in its turn.
@@ -219,10 +240,10 @@ impl ProducerStatus {
 }
 
 impl ConsumerStatus {
-    /// With no demand, and nothing buffered or dropped by the dispatcher.
+    /// With no demand, and nothing queued or left out by the dispatcher.
     pub(super) fn new(
         id: SubscriptionId,
-        Terms { bounds, mode, cancel, .. }: Terms,
+        Terms { bounds, mode, cancel, keeps }: Terms,
         peer: Option<StageRef>,
         tally: &SubscriptionTally,
     ) -> Self {
@@ -235,11 +256,13 @@ impl ConsumerStatus {
             demand: 0,
             mode,
             cancel,
+            keeps,
             sent: tally.sent(),
             taken,
             undelivered,
-            buffered: 0,
             dropped: tally.dropped(),
+            left_out: 0,
+            queued: 0,
             lag: 0,
             peer,
         }
@@ -288,6 +311,8 @@ pub(super) trait AnyStage: Send + Sync {
     fn id(&self) -> StageId;
     fn label(&self) -> &str;
     fn kind(&self) -> StageKind;
+    /// Whether it was given its label, which otherwise is the name of its type.
+    fn is_labelled(&self) -> bool;
     fn dispatcher(&self) -> Option<&'static str>;
     fn counts(&self) -> Counts;
     fn end(&self) -> Option<Reason>;
@@ -325,6 +350,17 @@ impl StageRef {
     #[must_use]
     pub fn kind(&self) -> StageKind {
         self.0.kind()
+    }
+
+    /// What errors call it: its kind and label. Without a label, of several stages with one type the identifier tells
+    /// which it is.
+    pub(super) fn place(&self) -> String {
+        let (kind, label) = (self.kind(), self.label());
+        if self.0.is_labelled() {
+            format!("the {kind} `{label}`")
+        } else {
+            format!("the {kind} `{label}` ({})", self.id())
+        }
     }
 
     /// The name of the type of its dispatcher, without path and parameters; `None` for a consumer.

@@ -1,4 +1,3 @@
-use super::buffer::BufferKeep;
 use super::ends::{Answer, Lifeline, Link, Opening, Target, Upward};
 use super::request::{Request, taken};
 use super::status::StageRef;
@@ -195,7 +194,7 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     #[track_caller]
     pub fn keep_newest(self, items: usize) -> Self {
         assert!(items > 0, "keep_newest must be at least 1 item, given 0");
-        self.keep(items, BufferKeep::Last)
+        self.keep(Keeps::Newest(items))
     }
 
     /// Lets this subscription lose items instead of holding others up: at most `items` wait for it, and what comes when
@@ -226,11 +225,11 @@ impl<T: Send + 'static, O: Send + 'static> Subscribe<T, O> {
     #[track_caller]
     pub fn keep_oldest(self, items: usize) -> Self {
         assert!(items > 0, "keep_oldest must be at least 1 item, given 0");
-        self.keep(items, BufferKeep::First)
+        self.keep(Keeps::Oldest(items))
     }
 
-    fn keep(self, items: usize, which: BufferKeep) -> Self {
-        Self { terms: Terms { keeps: Some(Keeps { items, which }), ..self.terms }, ..self }
+    fn keep(self, keeps: Keeps) -> Self {
+        Self { terms: Terms { keeps: Some(keeps), ..self.terms }, ..self }
     }
 
     /// Sets the options for the producer's dispatcher.
@@ -306,6 +305,7 @@ impl<T, O: fmt::Debug> fmt::Debug for Subscribe<T, O> {
             .field("demand", &self.terms.bounds)
             .field("cancel", &self.terms.cancel)
             .field("mode", &self.terms.mode)
+            .field("keeps", &self.terms.keeps)
             .field("options", &self.options)
             .finish()
     }

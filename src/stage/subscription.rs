@@ -35,9 +35,9 @@ use tokio::sync::{mpsc, oneshot};
 /// Items come in the order in which the producer's dispatcher gave them to this subscription.
 ///
 /// # Panics
-/// Reading panics when the producer has failed: with the producer's panic, or with its error in the message. It does
-/// not when the subscription is [`temporary`](super::Subscribe::temporary). [`fallible`](Self::fallible) turns failures
-/// into items.
+/// Reading panics when the producer has failed: with the producer's panic, or with its name and error in the message.
+/// It does not when the subscription is [`temporary`](super::Subscribe::temporary). [`fallible`](Self::fallible) turns
+/// failures into items.
 ///
 /// # Cancel safety
 /// Dropping a future that waits for the next item or batch loses nothing.
@@ -185,6 +185,14 @@ impl<T: Send + 'static> Subscription<T> {
         self.upstream.status(self.upstream.mode(), self.ledger.wanted())
     }
 
+    /// Raises the failure of the producer in the task of a flow that reads this, and names the place itself.
+    pub(crate) fn raise_in_flow(&self, reason: &Reason) -> ! {
+        match reason {
+            Reason::Panicked(panic) => panic.resume_at_its_place(),
+            other => self.upstream.raise(other),
+        }
+    }
+
     pub(crate) fn demand(&self) -> Demand {
         self.upstream.demand()
     }
@@ -274,12 +282,12 @@ impl<T: Send + 'static> Subscription<T> {
     /// use gen_stage::stage::{Reason, from_iter};
     ///
     /// # tokio_test::block_on(async {
-    /// let numbers = from_iter(0..).stage().spawn();
+    /// let numbers = from_iter(0..).stage().label("numbers").spawn();
     /// let mut read = numbers.subscribe().demand(1, 0).await?.fallible();
     /// assert!(matches!(read.next().await, Some(Ok(0))));
     /// numbers.stop(Reason::failed("no more numbers")).await;
     /// let last = read.next().await.unwrap().unwrap_err();
-    /// assert_eq!(last.to_string(), "failed: no more numbers");
+    /// assert_eq!(last.to_string(), "the producer `numbers` failed: no more numbers");
     /// assert!(read.next().await.is_none());
     /// # Ok::<(), gen_stage::stage::SubscribeError>(())
     /// # });
@@ -418,7 +426,7 @@ impl<T: Send + 'static> Stream for Subscription<T> {
         }
         self.poll_item(cx).map(|item| match item? {
             Ok(item) => Some(item),
-            Err(reason) => reason.raise(),
+            Err(reason) => self.upstream.raise(&reason),
         })
     }
 

@@ -1,6 +1,5 @@
 //! What can be said of a subscription, and what becomes of one that is made.
 
-use super::buffer::BufferKeep;
 use super::reason::Reason;
 use crate::demand::Demand;
 use crate::dispatch::Refusal;
@@ -96,11 +95,40 @@ pub(crate) struct Terms {
     pub(crate) keeps: Option<Keeps>,
 }
 
-/// How many items wait for a subscription that may lose some, and which are dropped when more come.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Keeps {
-    pub(crate) items: usize,
-    pub(crate) which: BufferKeep,
+/// How many items wait at most for a subscription that may lose some, and which stay when more come.
+///
+/// Set by [`keep_newest`](super::Subscribe::keep_newest) and [`keep_oldest`](super::Subscribe::keep_oldest).
+///
+/// # Examples
+/// ```
+/// use gen_stage::prelude::*;
+/// use gen_stage::stage::{Keeps, from_iter};
+///
+/// # tokio_test::block_on(async {
+/// let numbers = from_iter(0..).stage().spawn();
+/// let all = numbers.subscribe().await?;
+/// let last = numbers.subscribe().keep_newest(1).await?;
+/// assert_eq!((all.status().keeps, last.status().keeps), (None, Some(Keeps::Newest(1))));
+/// assert_eq!(Keeps::Newest(1).to_string(), "keeps the newest 1");
+/// # Ok::<(), gen_stage::stage::SubscribeError>(())
+/// # });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Keeps {
+    /// The oldest make room for what comes.
+    Newest(usize),
+    /// What comes when as many are there is dropped.
+    Oldest(usize),
+}
+
+impl fmt::Display for Keeps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newest(items) => write!(f, "keeps the newest {items}"),
+            Self::Oldest(items) => write!(f, "keeps the oldest {items}"),
+        }
+    }
 }
 
 /// What a producer does with demand.

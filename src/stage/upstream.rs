@@ -85,6 +85,18 @@ impl Upstream {
         &self.0.label
     }
 
+    /// Raises the failure of the producer in the task that reads it.
+    pub(super) fn raise(&self, reason: &Reason) -> ! {
+        match reason {
+            Reason::Panicked(panic) => panic.resume(),
+            Reason::Failed(failure) if failure.place().is_some() => panic!("{reason}"),
+            _ => {
+                let producer = self.0.stage.as_ref().map_or_else(|| self.label().to_owned(), StageRef::place);
+                panic!("a subscription to {producer} ended before it was done: {reason}")
+            }
+        }
+    }
+
     /// The bounds given when the subscription was made. In manual mode only the stage's code can keep to them.
     #[must_use]
     pub fn demand(&self) -> Demand {
@@ -170,6 +182,7 @@ impl fmt::Debug for Upstream {
             .field("label", &self.0.label)
             .field("demand", &self.0.terms.bounds)
             .field("cancel", &self.0.terms.cancel)
+            .field("keeps", &self.0.terms.keeps)
             .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,13 @@
-//! Where a failure was: each error of a flow says it, and so does the log.
+//! Where a failure was: each error of a flow says it, and so does the log; also when it was in a stage.
 
 use crate::support::Lines;
 use futures::{FutureExt, StreamExt, sink, stream};
 use gen_stage::flow::{FlowError, FullOuter, Inner, Throttle};
 use gen_stage::prelude::*;
+use gen_stage::stage::{self, Output, ProducerHandle, Setup, Upstream, from_iter, from_stream};
 use gen_stage::window::Window;
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, panic_any};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -266,6 +267,153 @@ async fn whatever_ends_a_flow_is_seen_with_its_place() {
     ];
     for (name, expected, found) in cases {
         assert!(found.starts_with(expected), "{name}: {found}");
+    }
+}
+
+/// What a flow says that has failed by a stage, or by a panic in another flow.
+async fn error_of<P>(flow: Flow<P>) -> String
+where
+    P: gen_stage::flow::Readable<Item: Send + 'static>,
+{
+    flow.named("test").start().wait().await.unwrap_err().to_string()
+}
+
+fn without_line(text: &str) -> String {
+    let (before, rest) = text.split_once(&format!("{}:", file!())).unwrap_or_else(|| panic!("{text}"));
+    format!("{before}FILE{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+fn one() -> Flow<impl gen_stage::flow::Flowing<Item = u32>> {
+    Flow::from_iter(numbers()).lanes(1).map(|n| n)
+}
+
+fn seven(n: u32) -> u32 {
+    if n == 7 { panic_any("seven") } else { n }
+}
+
+/// A producer that fails with an error.
+struct Failing;
+
+impl Producer for Failing {
+    type Item = u32;
+    async fn handle_demand(&mut self, _: usize, _: &mut Output<u32>) -> stage::Result {
+        Err("no paper".into())
+    }
+}
+
+/// A producer-consumer that panics at 7.
+struct Middle;
+
+impl ProducerConsumer for Middle {
+    type Input = u32;
+    type Item = u32;
+    async fn handle_items(&mut self, items: Vec<u32>, _: &Upstream, out: &mut Output<u32>) -> stage::Result {
+        out.extend(items.into_iter().map(seven));
+        Ok(())
+    }
+}
+
+/// A producer-consumer that passes everything on.
+struct Passing;
+
+impl ProducerConsumer for Passing {
+    type Input = u32;
+    type Item = u32;
+    async fn handle_items(&mut self, items: Vec<u32>, _: &Upstream, out: &mut Output<u32>) -> stage::Result {
+        out.emit(items);
+        Ok(())
+    }
+}
+
+/// What comes from a producer by way of a stage.
+fn read_by_another(producer: &ProducerHandle<u32>) -> Flow<impl gen_stage::flow::Flowing<Item = u32>> {
+    Flow::from_stages([Passing.stage().label("passing").subscribe_to(producer.subscribe()).spawn()])
+}
+
+#[tokio::test]
+async fn a_flow_that_fails_by_a_stage_names_the_stage_once() {
+    let streamed = || from_stream(stream::iter(numbers()).map(seven)).stage().label("numbers").spawn();
+    let whole = || from_iter(numbers()).stage().label("whole").spawn();
+    let middle = || Middle.stage().label("middle").spawn();
+    let panicked = "the producer `numbers` panicked: seven";
+    let through = "the producer-consumer `middle` panicked: seven";
+    let lane = "lane 0 of the layer `it` (FILE) of the flow `test` panicked: ";
+    let failing = Failing.stage().label("numbers").spawn();
+    let again = Failing.stage().label("numbers").spawn();
+    let gone = whole();
+    gone.shutdown().await;
+    let cases = [
+        ("read by a lane", panicked.into(), error_of(Flow::from_stages([streamed()]).lanes(1)).await),
+        (
+            "read by a task",
+            panicked.into(),
+            error_of(Flow::from_stages([streamed(), whole()]).lanes(5)).await,
+        ),
+        (
+            "after a partition",
+            panicked.into(),
+            error_of(Flow::from_stages([streamed()]).partition().lanes(2)).await,
+        ),
+        ("a stage in between", through.into(), error_of(one().through_stages([middle()]).lanes(1)).await),
+        (
+            "a lane above the stage",
+            format!("{lane}seven"),
+            without_line(
+                &error_of(one().label("it").map(seven).through_stages([Passing.stage().spawn()])).await,
+            ),
+        ),
+        (
+            "an error",
+            format!("{lane}the producer `numbers` failed: no paper"),
+            without_line(&error_of(Flow::from_stages([failing]).lanes(1).label("it").map(|n| n)).await),
+        ),
+        (
+            "an error that came to the reader of a reader",
+            format!("{lane}the producer `numbers` failed: no paper"),
+            without_line(&error_of(read_by_another(&again).lanes(1).label("it").map(|n| n)).await),
+        ),
+        (
+            "the end of a stage",
+            format!(
+                "{lane}a subscription to the producer `whole` ended before it was done: the producer had already ended"
+            ),
+            without_line(&error_of(Flow::from_stages([gone]).lanes(1).label("it").map(|n| n)).await),
+        ),
+    ];
+    for (what, expected, found) in cases {
+        assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_flow_that_is_a_stage_names_its_lane_however_far_it_goes() {
+    let expected = "lane 0 of the layer `it` (FILE) of the flow `inner` panicked: seven";
+    let flow = one().label("it").map(seven).named("inner").into_stage();
+    let flow = flow.set_up(Setup::accumulate).await.unwrap();
+    let passing = Passing.stage().label("passing").subscribe_to(flow.subscribe()).spawn();
+    let outer = Flow::from_stages([passing.clone()]).named("outer").start();
+    // The flow has subscribed once it has run.
+    while passing.status().await.unwrap().consumers.is_empty() {}
+    flow.forward();
+    let texts = [
+        flow.wait().await.unwrap_err().to_string(),
+        passing.wait().await.to_string(),
+        outer.wait().await.unwrap_err().to_string(),
+    ];
+    assert_eq!(texts.map(|text| without_line(&text)), [expected; 3]);
+}
+
+#[tokio::test]
+async fn the_log_says_which_stage_it_was_and_which_lane_read_it() {
+    let lines = Lines::listen();
+    let numbers = from_stream(stream::iter(numbers()).map(seven)).stage().label("numbers").spawn();
+    let flow = Flow::from_stages([numbers]).lanes(1).label("it").map(|n| n).named("test");
+    let payload = AssertUnwindSafe(flow.collect::<Vec<_>>()).catch_unwind().await.unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"seven"), "its reader gets the panic as it was");
+    let said = lines.with("a lane of a flow panicked");
+    assert_eq!(said.len(), 1, "{said:?}");
+    for part in ["ERROR", "the producer `numbers`", "raised_in=", "lane 0 of the layer `it` (", "seven"] {
+        assert!(said[0].contains(part), "{part}: {said:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::support::settle;
 use crate::support::stages::{
-    Reader, Say, Source, adds_up, block, collect, count, double, queue, silent, until,
+    Reader, Say, Source, adds_up, block, collect, count, double, queue, silent, until, why,
 };
 use futures::{FutureExt, StreamExt};
 use gen_stage::dispatch::{Broadcast, ByDemand, Partition, PartitionName, Refusal};
@@ -127,11 +127,11 @@ async fn scenario_166_a_selector_that_panics_ends_the_producer_and_its_permanent
     settle().await;
     let reply = producer.call(|reply| Say::Call(vec![1, 2, 3], reply)).await;
     assert!(reply.is_err());
-    assert_eq!(producer.wait().await.to_string(), "panicked: no opinion");
-    assert_eq!(consumer.wait().await.to_string(), "panicked: no opinion");
+    assert_eq!(why(&producer.wait().await), "panicked: no opinion");
+    assert_eq!(why(&consumer.wait().await), "panicked: no opinion");
     assert_eq!(below.cancelled(), ["down panicked: no opinion"]);
     let end = broken.next().await.expect("it is told").expect_err("nothing was sent");
-    assert_eq!(end.to_string(), "panicked: no opinion");
+    assert_eq!(why(&end), "panicked: no opinion");
     assert_eq!(above.end().as_deref(), Some("panicked: no opinion"));
 }
 
@@ -161,9 +161,9 @@ async fn scenario_181_an_unknown_partition_of_an_item_ends_the_producer() {
     assert!(producer.call(|reply| Say::Call(vec![1, 2], reply)).await.is_err());
     let text = "panicked: an item was assigned to the unknown partition \"other\"; \
                 the known ones are [\"odd\", \"even\"]";
-    assert_eq!(producer.wait().await.to_string(), text);
+    assert_eq!(why(&producer.wait().await), text);
     let end = odd.next().await.expect("it is told").expect_err("nothing was sent");
-    assert_eq!(end.to_string(), text);
+    assert_eq!(why(&end), text);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Stages read as streams: scenarios 188 to 208.
 
-use crate::support::stages::{collect, count, identity, queue, silent, until};
+use crate::support::stages::{collect, count, identity, queue, silent, until, why};
 use crate::support::{Watched, settle, sorted};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::dispatch::{Broadcast, Deliveries, Dispatcher, Refusal, Subscriber, SubscriptionId};
@@ -225,7 +225,7 @@ async fn a_temporary_subscription_just_ends_when_its_producer_fails() {
     assert_eq!(read.next_batch().await, Some(vec![0, 1]));
     producer.stop(Reason::failed("burnt")).await;
     assert_eq!(read.next_batch().await, None);
-    assert_eq!(read.end().map(ToString::to_string), Some("failed: burnt".to_owned()));
+    assert_eq!(read.end().map(why), Some("failed: burnt".to_owned()));
 }
 
 #[tokio::test]

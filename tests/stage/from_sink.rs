@@ -1,6 +1,6 @@
 //! Sinks as consumers.
 
-use crate::support::stages::{Log, count};
+use crate::support::stages::{Log, count, why};
 use crate::support::{Alive, Watched, settle};
 use futures::channel::mpsc;
 use futures::{Sink, StreamExt, stream};
@@ -23,7 +23,7 @@ async fn a_panic_of_the_source_ends_the_writer_into_a_sink_and_does_not_close_it
     .spawn();
     let (sink, record) = recording(usize::MAX);
     let writer = from_sink(sink).stage().subscribe_to(numbers.subscribe().demand(2, 0)).spawn();
-    assert_eq!(writer.wait().await.to_string(), "panicked: seven");
+    assert_eq!(why(&writer.wait().await), "panicked: seven");
     let items: Vec<u64> = record.items.all();
     assert_eq!(items, (0..items.len() as u64).collect::<Vec<_>>());
     assert_eq!(record.closed.load(Ordering::SeqCst), 0);
@@ -94,7 +94,7 @@ async fn from_sink_ends_with_the_error_of_its_sink_and_its_producer_lives_on() {
     let log = source.log();
     let producer = source.stage().spawn();
     let writer = from_sink(sink).stage().subscribe_to(producer.subscribe().demand(2, 0)).spawn();
-    assert_eq!(writer.wait().await.to_string(), "failed: full");
+    assert_eq!(why(&writer.wait().await), "failed: full");
     assert_eq!(record.items.all(), [0, 1, 2]);
     assert_eq!(record.closed.load(Ordering::SeqCst), 0, "it is not closed as if all were well");
     assert_eq!(record.alive.load(Ordering::SeqCst), 0);

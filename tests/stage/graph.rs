@@ -147,10 +147,13 @@ async fn a_stage_that_has_ended_is_shown_with_its_reason_and_counts() {
     let graph = StageGraph::walk([source.stage_ref(), reader.stage_ref()], SOON).await;
     let found = stage(&graph, "source");
     assert_eq!((found.state, found.counts.sent, found.unsent()), (StageState::Ended, 4, 0));
-    assert_eq!(found.end.as_ref().map(Reason::to_string), Some("failed: out of paper".into()));
+    assert_eq!(
+        found.end.as_ref().map(Reason::to_string),
+        Some("the producer `source` failed: out of paper".into())
+    );
     let text = "\
 2 stages
-`source`: producer, ByDemand, ended (failed: out of paper)
+`source`: producer, ByDemand, ended (the producer `source` failed: out of paper)
 `reader`: consumer, silent";
     assert_eq!(graph.to_string(), text);
 }
@@ -187,9 +190,9 @@ async fn the_text_tells_what_waits_and_what_lags() {
     // The stream has the four it asked for and left out three; the other waits for it.
     let text = "\
 2 stages
-`source`: producer, Broadcast, 3 buffered
+`source`: producer, Broadcast, 3 unsent
   `quick`: consumer (wants 993, lags by 3)
-  a stream, demand 2 to 4 (4 on their way, lags by 3, 3 dropped)";
+  a stream, demand 2 to 4 (4 on their way, lags by 3, 3 left out)";
     assert_eq!(graph_of(&source).await.to_string(), text);
     assert_eq!(log.items(), (0..7).collect::<Vec<_>>());
     quick.shutdown().await;
@@ -227,7 +230,7 @@ async fn metrics_have_the_sums_of_the_stages_of_one_label() {
     let received = readers.iter().map(|reader| reader.counts().received).sum::<u64>();
     assert_eq!(of("received_total", "reader"), received as f64);
     assert_eq!(of("emitted_total", "source"), 20.0);
-    let whole = of("sent_total", "source") + of("discarded_total", "source") + of("buffered", "source");
+    let whole = of("sent_total", "source") + of("discarded_total", "source") + of("unsent", "source");
     assert_eq!(whole, 20.0);
     assert_eq!(of("overflowed_total", "source"), of("discarded_total", "source"));
     assert_eq!(

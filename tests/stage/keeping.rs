@@ -4,7 +4,8 @@ use futures::{FutureExt, StreamExt};
 use gen_stage::dispatch::{Broadcast, Partition, Selector};
 use gen_stage::prelude::*;
 use gen_stage::stage::{
-    Control, ProducerHandle, Reason, StageError, Subscribe, Subscription, Upstream, from_iter, from_stream,
+    Control, Keeps, ProducerHandle, Reason, StageError, Subscribe, Subscription, Upstream, from_iter,
+    from_stream,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -142,7 +143,12 @@ async fn a_selector_leaves_items_out_before_any_are_dropped() {
     send(&sender, 0..8, &mut all).await;
     assert_eq!(even.next_batch().await, Some(vec![4, 6]));
     let consumers = prices.status().await.unwrap().consumers;
-    assert_eq!((consumers[1].sent, consumers[1].dropped), (4, 4 + 2));
+    // Left out: never sent. Dropped: sent and undelivered, as the reader says too.
+    assert_eq!((consumers[1].sent, consumers[1].left_out), (4, 4));
+    assert_eq!((consumers[1].dropped, consumers[1].undelivered), (2, 2));
+    assert_eq!((even.status().dropped, even.status().undelivered), (2, 2));
+    let graph = prices.graph(std::time::Duration::from_secs(1)).await;
+    assert!(graph.to_string().contains("2 dropped, 4 left out"), "{graph}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,6 +161,30 @@ async fn a_partition_that_may_lose_items_holds_up_no_other() {
     assert_eq!(even.count().await, 5000);
     assert_eq!(odd.next_batch().await, Some(vec![9995, 9997, 9999]));
     assert_eq!((odd.next_batch().await, odd.status().dropped), (None, 4997));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_may_lose_items_says_so_wherever_it_is_shown() {
+    let (_sender, prices) = prices();
+    for (subscribe, keeps, shown, said) in [
+        (prices.subscribe(), None, "keeps: None", ""),
+        (prices.subscribe().keep_newest(3), Some(Keeps::Newest(3)), "Newest(3)", ", keeps the newest 3"),
+        (prices.subscribe().keep_oldest(7), Some(Keeps::Oldest(7)), "Oldest(7)", ", keeps the oldest 7"),
+    ] {
+        assert!(format!("{subscribe:?}").contains(shown), "{subscribe:?}");
+        let read = subscribe.await.unwrap();
+        assert!(format!("{read:?}").contains(shown), "{read:?}");
+        // Both sides say it.
+        let (here, there) = (read.status(), prices.status().await.unwrap().consumers.remove(0));
+        assert_eq!((here.keeps, there.keeps), (keeps, keeps));
+        assert!(format!("{here:?}").contains(shown) && format!("{there:?}").contains(shown));
+        let graph = prices.graph(std::time::Duration::from_secs(1)).await;
+        assert_eq!(graph.subscriptions[0].keeps, keeps);
+        assert!(graph.to_string().ends_with(&format!("\n  a stream{said}")), "{graph}");
+        assert!(graph.to_mermaid().contains(&format!("permanent{said}|")), "{}", graph.to_mermaid());
+        drop(read);
+        while !prices.status().await.unwrap().consumers.is_empty() {}
+    }
 }
 
 /// A stage that handles a batch when the test lets it, and answers in between.

@@ -16,7 +16,7 @@ use tokio_test::{assert_pending, assert_ready, assert_ready_ok};
 fn quiet() -> (ProducerHandle<u64, (), Say>, Log) {
     let source = silent();
     let log = source.log();
-    (source.stage().spawn(), log)
+    (source.stage().label("source").spawn(), log)
 }
 
 #[tokio::test(start_paused = true)]
@@ -153,8 +153,8 @@ async fn the_end_of_a_producer_ends_the_supervisor_by_the_cancel_mode() {
             let expected = match how {
                 Normal => "normal",
                 Shutdown => "shutdown",
-                Fails => "failed: no more",
-                Panics => "panicked: no more",
+                Fails => "the producer `source` failed: no more",
+                Panics => "the producer `source` panicked: no more",
                 Aborted => "aborted",
             };
             assert_eq!(reason.to_string(), expected, "{case}");

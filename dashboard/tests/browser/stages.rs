@@ -122,7 +122,7 @@ async fn a_stage_that_lags_or_is_silent_or_has_ended_says_so_in_words() {
         text.unwrap_or_else(|| panic!("not {words}: {lags}")).replace(',', "").parse::<u64>().unwrap()
     };
     assert!(number("▲\u{a0}lags by ") > 0, "{lags}");
-    assert_eq!(number("▲\u{a0}lags by "), number(" buffered"), "it is kept for it");
+    assert_eq!(number("▲\u{a0}lags by "), number(" queued"), "it is kept for it");
 
     let card =
         "[...document.querySelectorAll('.card')].find((it) => it.querySelector('.read[data-lags=true]'))";
@@ -151,6 +151,6 @@ async fn a_stage_that_lags_or_is_silent_or_has_ended_says_so_in_words() {
         (of("From"), of("Max demand"), of("Asks"), of("Cancel")),
         ("numbers", "4", "automatic", "permanent")
     );
-    assert_eq!(of("Lag"), of("Buffered"));
+    assert_eq!(of("Lag"), of("Queued"));
     assert_ne!(of("Lag"), "0");
 }

@@ -66,7 +66,7 @@ async fn stages_and_their_subscriptions_are_told_of_with_rates() {
     let subscription = &second["subscriptions"][0];
     assert_eq!((&subscription["from"], &subscription["to"]), (&json!(0), &json!(1)));
     assert_eq!((&subscription["max_demand"], &subscription["cancel"]), (&json!(20), &json!("transient")));
-    let numbers = ["demand", "on_their_way", "buffered"].map(|field| subscription[field].as_u64().unwrap());
+    let numbers = ["demand", "on_their_way", "queued"].map(|field| subscription[field].as_u64().unwrap());
     assert!((1..=20).contains(&numbers.iter().sum::<u64>()), "no more than was asked for: {subscription}");
 
     // The first look has nothing to compare with.
@@ -125,7 +125,7 @@ async fn what_only_a_silent_sender_knows_is_null() {
     assert_eq!(stage(&graph, "stuck")["state"], "silent");
     let subscription = &graph["subscriptions"][0];
     assert_eq!((&subscription["demand"], &subscription["sent"]), (&json!(1000), &json!(0)));
-    for field in ["buffered", "dropped", "lag"] {
+    for field in ["left_out", "queued", "lag"] {
         assert_eq!(subscription[field], Value::Null, "{field}");
     }
 }
@@ -142,7 +142,7 @@ async fn a_subscription_that_lags_is_told_with_what_is_kept_for_it() {
     let graph = api(addr).await["graphs"][0].take();
     let [_, slow] = &graph["subscriptions"].as_array().unwrap()[..] else { panic!("{graph}") };
     assert_eq!((&slow["id"], &slow["to"]), (&json!(odd.id().to_string()), &Value::Null));
-    assert_eq!((&slow["lag"], &slow["buffered"], &slow["sent"]), (&json!(3), &json!(3), &json!(0)));
+    assert_eq!((&slow["lag"], &slow["queued"], &slow["sent"]), (&json!(3), &json!(3), &json!(0)));
     assert_eq!(graph["stages"][0]["unsent"], 3);
 }
 

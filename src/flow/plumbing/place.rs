@@ -152,11 +152,15 @@ pub(in crate::flow) struct Fallen {
 impl Fallen {
     /// What a task was raised with.
     pub(in crate::flow) fn at(place: Option<&Place>, payload: Payload) -> Self {
-        let (place, payload) = located(place.map(Place::to_string), payload);
+        let task = place.map(Place::to_string);
+        let (place, payload) = located(task.clone(), payload);
         if let Some(place) = &place {
+            // Of a stage that a lane reads, or of another flow; a future of a lane names its lane itself.
+            let raised_in = task.filter(|task| !place.ends_with(task));
+            let panic = message_of(&*payload);
             // A reader gets the payload as it was, and learns the place from here only. A log that panics changes
             // nothing.
-            let log = || tracing::error!(place, panic = message_of(&*payload), "a lane of a flow panicked");
+            let log = || tracing::error!(place, raised_in, panic, "a lane of a flow panicked");
             let _ = catch_unwind(AssertUnwindSafe(log));
         }
         Self { place, payload }

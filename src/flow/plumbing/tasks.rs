@@ -1,7 +1,7 @@
 //! The tasks of a running flow: started here and nowhere else, owned, stopped together.
 
 use crate::edge::Receiver;
-use crate::failure::{message_of, raise_in_drop};
+use crate::failure::{message_of, raise_at, raise_in_drop};
 use crate::flow::monitor::{Launch, Losses};
 use crate::flow::plumbing::drop_count::DropCount;
 use crate::flow::plumbing::instruments::Instruments;
@@ -73,6 +73,14 @@ impl Failure {
         match self {
             Self::Panic(fallen) => resume_unwind(fallen.payload),
             Self::RuntimeGone => panic_any(RUNTIME_GONE),
+        }
+    }
+
+    /// The same, in a task that catches its own panics and says where they were.
+    pub(in crate::flow) fn raise_at_its_place(self) -> ! {
+        match self {
+            Self::Panic(fallen) => raise_at(fallen.place, fallen.payload),
+            other => other.raise(),
         }
     }
 }

@@ -115,7 +115,7 @@ impl fmt::Display for GraphStage {
             write!(f, ", {said}")?;
         }
         let waiting = self.status.as_ref().map_or(0, |status| status.waiting);
-        for (items, what) in [(self.unsent(), "buffered"), (waiting, "waiting")] {
+        for (items, what) in [(self.unsent(), "unsent"), (waiting, "waiting")] {
             if items > 0 {
                 write!(f, ", {items} {what}")?;
             }
@@ -128,7 +128,8 @@ impl GraphSubscription {
     /// What was said of it when it was made.
     fn terms(&self) -> String {
         let mode = if self.mode == AskMode::Manual { ", manual" } else { "" };
-        format!("demand {} to {}, {}{mode}", self.bounds.min(), self.bounds.max(), self.cancel)
+        let keeps = self.keeps.map(|keeps| format!(", {keeps}")).unwrap_or_default();
+        format!("demand {} to {}, {}{mode}{keeps}", self.bounds.min(), self.bounds.max(), self.cancel)
     }
 
     /// In a line of the text, without defaults and counts of 0.
@@ -142,11 +143,15 @@ impl GraphSubscription {
         if self.mode == AskMode::Manual {
             write!(f, ", manual")?;
         }
+        if let Some(keeps) = self.keeps {
+            write!(f, ", {keeps}")?;
+        }
         let counts = [
             (self.demand as u64, "wants"),
             (self.on_their_way(), "on their way"),
             (self.lag as u64, "lags by"),
             (self.dropped, "dropped"),
+            (self.left_out, "left out"),
         ];
         let told = counts.iter().filter(|(items, _)| *items > 0).map(|(items, what)| match *what {
             "wants" | "lags by" => format!("{what} {items}"),

@@ -33,7 +33,7 @@ impl StageGraph {
     /// | `gen_stage_stage_undelivered_total` | counter, items | sent, and dropped unread |
     /// | `gen_stage_stage_discarded_total` | counter, items | never sent, and dropped |
     /// | `gen_stage_stage_overflowed_total` | counter, items | of those discarded, thrown away by a full buffer |
-    /// | `gen_stage_stage_buffered` | gauge, items | emitted, and not sent yet |
+    /// | `gen_stage_stage_unsent` | gauge, items | emitted, and not sent yet |
     /// | `gen_stage_stage_waiting` | gauge, items | received, and not handled for want of demand |
     /// | `gen_stage_stage_open_demand` | gauge, items | asked of it, and not sent yet |
     /// | `gen_stage_stage_lag` | gauge, items | by which the subscription lags that [lags](super::GraphSubscription::lag) most |
@@ -71,7 +71,7 @@ impl StageGraph {
             counter!("gen_stage_stage_undelivered_total", labels()).absolute(sums.undelivered);
             counter!("gen_stage_stage_discarded_total", labels()).absolute(sums.discarded);
             counter!("gen_stage_stage_overflowed_total", labels()).absolute(sums.overflowed);
-            gauge!("gen_stage_stage_buffered", labels()).set(sums.unsent as f64);
+            gauge!("gen_stage_stage_unsent", labels()).set(sums.unsent as f64);
             gauge!("gen_stage_stage_waiting", labels()).set(sums.waiting as f64);
             gauge!("gen_stage_stage_open_demand", labels()).set(sums.demand as f64);
             gauge!("gen_stage_stage_lag", labels()).set(sums.lag as f64);
@@ -111,7 +111,7 @@ fn describe() {
     describe_counter!("gen_stage_stage_undelivered_total", "Items sent, and dropped unread.");
     describe_counter!("gen_stage_stage_discarded_total", "Items never sent, and dropped.");
     describe_counter!("gen_stage_stage_overflowed_total", "Items thrown away by a full buffer.");
-    describe_gauge!("gen_stage_stage_buffered", "Items emitted, and not sent yet.");
+    describe_gauge!("gen_stage_stage_unsent", "Items emitted, and not sent yet.");
     describe_gauge!("gen_stage_stage_waiting", "Items received, and not handled for want of demand.");
     describe_gauge!("gen_stage_stage_open_demand", "Items asked of a stage, and not sent yet.");
     describe_gauge!("gen_stage_stage_lag", "Items by which the slowest subscription lags.");

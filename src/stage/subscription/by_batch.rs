@@ -27,7 +27,7 @@ impl<T: Send + 'static> Subscription<T> {
     pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<T>>> {
         self.poll_fallible(cx).map(|batch| match batch? {
             Ok(batch) => Some(batch),
-            Err(reason) => reason.raise(),
+            Err(reason) => self.upstream.raise(&reason),
         })
     }
 
@@ -69,7 +69,7 @@ impl<T: Send + 'static> Subscription<T> {
     pub fn poll_shared(&mut self, cx: &mut Context<'_>) -> Poll<Option<SharedBatch<T>>> {
         self.poll_fallible_shared(cx).map(|batch| match batch? {
             Ok(batch) => Some(batch),
-            Err(reason) => reason.raise(),
+            Err(reason) => self.upstream.raise(&reason),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Demand that is held back until it is forwarded. Scenarios 67 to 74.
 
 use crate::support::settle;
-use crate::support::stages::{Log, Say, Seen, block, collect, count, echo_demand, in_batches, silent};
+use crate::support::stages::{Log, Say, Seen, block, collect, count, echo_demand, in_batches, silent, why};
 use gen_stage::dispatch::{Broadcast, Subscriber};
 use gen_stage::prelude::*;
 use gen_stage::stage::{DemandMode, Output, StageError};
@@ -147,7 +147,7 @@ async fn forwarding_ends_where_a_callback_ends_the_stage() {
     first.ask(3);
     let second = source.subscribe().await.unwrap();
     source.forward();
-    assert_eq!(source.wait().await.to_string(), "failed: no more");
+    assert_eq!(why(&source.wait().await), "failed: no more");
     assert_eq!(log.demands(), [5], "the first was the last");
     drop((first, second));
     let counts = source.counts();

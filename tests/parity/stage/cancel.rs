@@ -2,7 +2,7 @@
 
 use crate::support::settle;
 use crate::support::stages::{
-    Log, Say, Seen, block, collect, count, double, doubled, identity, in_batches, silent,
+    Log, Say, Seen, block, collect, count, double, doubled, identity, in_batches, silent, why,
 };
 use futures::FutureExt;
 use gen_stage::dispatch::Broadcast;
@@ -102,7 +102,7 @@ async fn scenario_050_a_permanent_subscription_that_is_cancelled_ends_the_consum
     let (source, reader) = (source.stage().spawn(), reader.stage().spawn());
     let id = reader.subscribe_to(source.subscribe()).await.unwrap();
     reader.cast(Say::Cancel(id, Reason::failed("X"))).await.unwrap();
-    assert_eq!(reader.wait().await.to_string(), "failed: X");
+    assert_eq!(why(&reader.wait().await), "failed: X");
     let ending = [Seen::Cancelled(id, "cancel failed: X".into()), Seen::Ended("failed: X".into())];
     assert_eq!(below.all()[1..], ending);
     assert_eq!(above.left(), ["cancel failed: X"]);
@@ -111,7 +111,7 @@ async fn scenario_050_a_permanent_subscription_that_is_cancelled_ends_the_consum
 
 /// The reason a stage has ended with, if it has.
 fn ended<R: Role, M: Send + 'static>(stage: &Handle<R, M>) -> Option<String> {
-    stage.wait().now_or_never().map(|reason| reason.to_string())
+    stage.wait().now_or_never().map(|reason| why(&reason))
 }
 
 /// How a subscription comes to its end.

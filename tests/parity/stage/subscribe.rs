@@ -1,7 +1,7 @@
 //! Subscribing, and being refused. Scenarios 31 to 44 and 91 to 94.
 
 use crate::support::settle;
-use crate::support::stages::{Say, Seen, block, collect, count, identity, silent};
+use crate::support::stages::{Say, Seen, block, collect, count, identity, silent, why};
 use gen_stage::Demand;
 use gen_stage::dispatch::{Broadcast, Refusal, Subscriber};
 use gen_stage::prelude::*;
@@ -204,13 +204,13 @@ async fn a_stage_that_fails_at_a_subscription_ends_and_the_other_side_hears_of_i
     let (above, below) = (source.log(), reader.log());
     let source = source.stage().spawn();
     let shy = Consumer::stage(Shy).subscribe_to(source.subscribe()).spawn();
-    assert_eq!(shy.wait().await.to_string(), "failed: not me");
+    assert_eq!(why(&shy.wait().await), "failed: not me");
     settle().await;
     assert_eq!((above.left(), above.demands().len()), (vec!["down failed: not me".into()], 0));
 
     let shy = Producer::stage(Shy).spawn();
     let reader = reader.stage().subscribe_to(shy.subscribe()).spawn();
-    assert_eq!(reader.wait().await.to_string(), "failed: not me");
+    assert_eq!(why(&reader.wait().await), "failed: not me");
     assert_eq!(below.cancelled(), ["down failed: not me"]);
-    assert_eq!(shy.wait().await.to_string(), "failed: not me");
+    assert_eq!(why(&shy.wait().await), "failed: not me");
 }

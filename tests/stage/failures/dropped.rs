@@ -3,7 +3,7 @@
 use super::faulty::{Ask, Fault, How, Place};
 use super::nothing_is_left;
 use crate::support::settle;
-use crate::support::stages::{Log, adds_up, count};
+use crate::support::stages::{Log, adds_up, count, why};
 use futures::{FutureExt, StreamExt};
 use gen_stage::prelude::*;
 use gen_stage::stage::adapters::Producing;
@@ -134,6 +134,6 @@ async fn a_panic_in_the_drop_of_a_state_ends_nobody_else() {
     }
     let brittle = Brittle.stage().spawn();
     let mut read = brittle.subscribe().temporary().await.unwrap();
-    assert_eq!(brittle.shutdown().await.to_string(), "panicked: brittle");
+    assert_eq!(why(&brittle.shutdown().await), "panicked: brittle");
     assert_eq!(read.next().await, None);
 }

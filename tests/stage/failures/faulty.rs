@@ -1,7 +1,7 @@
 //! Stages of all kinds, in which something goes wrong.
 
 use crate::support::Alive;
-use crate::support::stages::Log;
+use crate::support::stages::{Log, why};
 use gen_stage::dispatch::Subscriber;
 use gen_stage::prelude::*;
 use gen_stage::stage::{AskMode, Cancellation, Control, Output, Reason, Reply, StageError, Upstream};
@@ -136,7 +136,7 @@ impl Faulty {
     }
 
     async fn ending(&mut self, reason: &Reason) {
-        self.fault.terminated.push(reason.to_string());
+        self.fault.terminated.push(why(reason));
         if self.fault.is_due(Place::Terminate) {
             match self.fault.how {
                 How::Panic => panic_any("boom"),

@@ -3,7 +3,7 @@
 use super::faulty::{Ask, FROM_OUTSIDE, Fault, How, IN_CALLBACKS, Place};
 use super::nothing_is_left;
 use crate::support::settle;
-use crate::support::stages::{Log, Say, adds_up, collect, count, until};
+use crate::support::stages::{Log, Say, adds_up, collect, count, until, why};
 use futures::FutureExt;
 use gen_stage::prelude::*;
 use gen_stage::stage::adapters::{Consuming, Producing, Transforming};
@@ -58,11 +58,16 @@ async fn goes_wrong<R: Role>(handle: &Handle<R, Ask>, mut runner: Runner, fault:
     }
     let expected = fault.how.reason(fault.place);
     let reason = handle.wait().await;
-    assert_eq!(reason.to_string(), expected, "{case}");
-    if let Reason::Panicked(panic) = &reason {
-        let label = format!("the stage `{}`", handle.label());
-        assert_eq!(panic.place(), Some(&*label), "{case}");
-    }
+    assert_eq!(why(&reason), expected, "{case}");
+    // Where it was: a stage without a label goes by its type and its identifier.
+    let stage = handle.stage_ref();
+    let place = format!("the {} `{}` ({})", stage.kind(), stage.label(), stage.id());
+    let said = match &reason {
+        Reason::Panicked(panic) => panic.place(),
+        Reason::Failed(failure) => failure.place(),
+        _ => Some(&*place),
+    };
+    assert_eq!(said, Some(&*place), "{case}");
     if fault.how == How::RuntimeShutdown {
         until("the state is dropped", || fault.alive.load(Ordering::SeqCst) == 0).await;
         let closed = || matches!(handle.try_cast(Ask::Text("")), Err(CastError::Ended(_)));
@@ -123,7 +128,7 @@ impl Reading {
                     Err(other) => other.to_string(),
                     Ok(mut subscription) => {
                         while subscription.next_batch().await.is_some() {}
-                        subscription.end().expect("it has ended").to_string()
+                        why(subscription.end().expect("it has ended"))
                     }
                 }
             })),
@@ -139,7 +144,7 @@ impl Reading {
         match self {
             Self::Stream(told) => assert_eq!(told.await.expect("it does not panic"), expected, "{case}"),
             Self::Stage(log, handle) => {
-                assert_eq!(handle.wait().await.to_string(), expected, "{case}");
+                assert_eq!(why(&handle.wait().await), expected, "{case}");
                 assert_eq!(log.cancelled(), [format!("down {expected}")], "{case}");
                 // It was not aborted itself, whatever has become of its producer.
                 assert_eq!(log.end().as_deref(), Some(expected), "{case}");

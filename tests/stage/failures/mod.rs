@@ -3,6 +3,7 @@
 mod dropped;
 mod faulty;
 mod matrix;
+mod place;
 mod races;
 mod reasons;
 

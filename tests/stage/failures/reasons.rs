@@ -2,7 +2,7 @@
 
 use super::faulty::{Fault, How, Place};
 use crate::support::settle;
-use crate::support::stages::{adds_up, collect, count, identity, queue, silent, until};
+use crate::support::stages::{Say, adds_up, collect, count, identity, queue, silent, until, why};
 use futures::{FutureExt, StreamExt};
 use gen_stage::prelude::*;
 use gen_stage::stage::{Output, Reason, StageError, from_iter};
@@ -45,9 +45,9 @@ async fn a_failure_goes_down_a_pipeline_and_up_as_an_end() {
             }
         };
         let (last, ()) = futures::join!(last, aborting);
-        assert_eq!(last.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
-        assert_eq!(second.wait().await.to_string(), expected);
-        assert_eq!(third.wait().await.to_string(), expected);
+        assert_eq!(last.iter().map(why).collect::<Vec<_>>(), [expected]);
+        assert_eq!(why(&second.wait().await), expected);
+        assert_eq!(why(&third.wait().await), expected);
         until("the first is told", || !log.left().is_empty()).await;
         assert_eq!(log.left(), [format!("down {expected}")]);
         first.shutdown().await;
@@ -87,8 +87,34 @@ async fn a_panic_at_the_end_does_not_hide_the_failure_before_it() {
     }
     let twice = Twice.stage().spawn();
     let mut read = twice.subscribe().await.unwrap().fallible();
-    assert_eq!(read.next().await.unwrap().unwrap_err().to_string(), "failed: first");
-    assert_eq!(twice.wait().await.to_string(), "failed: first");
+    assert_eq!(read.next().await.unwrap().unwrap_err(), Reason::failed("first"));
+    assert_eq!(twice.wait().await, Reason::failed("first"));
+}
+
+#[tokio::test]
+async fn reasons_are_equal_wherever_they_happened_and_differ_by_kind_and_text() {
+    let stopped = |label: &'static str, with: &'static str| {
+        let stage = silent().stage().label(label).spawn();
+        async move { stage.stop(Reason::failed(with)).await }
+    };
+    let (here, there) = (stopped("here", "full").await, stopped("there", "full").await);
+    assert_ne!(here.to_string(), there.to_string());
+    assert_eq!(here, there);
+    assert_eq!(here, Reason::failed("full"));
+    assert_ne!(here, stopped("here", "empty").await);
+
+    let panicking = |label: &'static str, with: &'static str| {
+        let stage = silent().stage().label(label).spawn();
+        async move {
+            stage.cast(Say::Panic(with)).await.unwrap();
+            stage.wait().await
+        }
+    };
+    let (here, there) = (panicking("here", "full").await, panicking("there", "full").await);
+    assert_ne!(here.to_string(), there.to_string());
+    assert_eq!(here, there);
+    assert_ne!(here, panicking("here", "empty").await);
+    assert_ne!(here, Reason::failed("full"), "an error is no panic");
 }
 
 #[tokio::test]

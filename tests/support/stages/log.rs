@@ -1,7 +1,7 @@
 //! What stages have seen.
 
 use gen_stage::dispatch::SubscriptionId;
-use gen_stage::stage::Cancellation;
+use gen_stage::stage::{Cancellation, Reason};
 use std::sync::{Arc, Mutex};
 
 /// What a stage has seen, in the order it saw it.
@@ -13,11 +13,11 @@ pub(crate) enum Seen {
     Batch(Vec<u64>),
     /// This stage has subscribed.
     Subscribed(SubscriptionId),
-    /// A subscription of this stage has ended: "cancel <reason>" or "down <reason>".
+    /// A subscription of this stage has ended: "cancel <why>" or "down <why>".
     Cancelled(SubscriptionId, String),
     /// A consumer has subscribed to this stage.
     JoinLane(SubscriptionId),
-    /// A consumer's subscription has ended: "cancel <reason>" or "down <reason>".
+    /// A consumer's subscription has ended: "cancel <why>" or "down <why>".
     Left(SubscriptionId, String),
     /// The message [`Say::Note`].
     Note(char),
@@ -124,5 +124,14 @@ impl Log {
 }
 
 pub(super) fn how(end: &Cancellation) -> String {
-    format!("{} {}", if end.is_down() { "down" } else { "cancel" }, end.reason())
+    format!("{} {}", if end.is_down() { "down" } else { "cancel" }, why(end.reason()))
+}
+
+/// What a reason says went wrong, in its own words, without the stage where it was.
+pub(crate) fn why(reason: &Reason) -> String {
+    match reason {
+        Reason::Failed(failure) => format!("failed: {failure}"),
+        Reason::Panicked(panic) => format!("panicked: {}", panic.message()),
+        other => other.to_string(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Producer-consumers.
 
-use super::log::how;
+use super::log::{how, why};
 use super::say::obey;
 use super::{Log, Say, Seen};
 use gen_stage::dispatch::Subscriber;
@@ -128,6 +128,6 @@ impl ProducerConsumer<Say> for Middle {
     }
 
     async fn terminate(&mut self, reason: &Reason) {
-        self.log.push(Seen::Ended(reason.to_string()));
+        self.log.push(Seen::Ended(why(reason)));
     }
 }

@@ -10,7 +10,7 @@ mod reader;
 mod say;
 mod source;
 
-pub(crate) use log::{Log, Seen};
+pub(crate) use log::{Log, Seen, why};
 pub(crate) use middle::{Middle, double, dropping, evens, identity, later};
 pub(crate) use reader::{Reader, block, collect};
 pub(crate) use say::Say;

@@ -1,6 +1,6 @@
 //! Consumers.
 
-use super::log::how;
+use super::log::{how, why};
 use super::say::obey;
 use super::{Log, Say, Seen};
 use gen_stage::prelude::*;
@@ -81,6 +81,6 @@ impl Consumer<Say> for Reader {
     }
 
     async fn terminate(&mut self, reason: &Reason) {
-        self.log.push(Seen::Ended(reason.to_string()));
+        self.log.push(Seen::Ended(why(reason)));
     }
 }

@@ -1,6 +1,6 @@
 //! Producers.
 
-use super::log::how;
+use super::log::{how, why};
 use super::say::obey;
 use super::{Log, Say, Seen};
 use gen_stage::dispatch::Subscriber;
@@ -97,6 +97,6 @@ impl Producer<Say> for Source {
     }
 
     async fn terminate(&mut self, reason: &Reason) {
-        self.log.push(Seen::Ended(reason.to_string()));
+        self.log.push(Seen::Ended(why(reason)));
     }
 }

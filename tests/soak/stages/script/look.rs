@@ -84,7 +84,7 @@ impl Script {
                 format!("stage {number}: more came than was sent: {consumer:?}")
             });
             // In a gentle round all are there before the first item is made.
-            let known = consumer.sent + consumer.dropped + consumer.lag as u64 + counts.discarded;
+            let known = consumer.sent + consumer.left_out + consumer.lag as u64 + counts.discarded;
             let whole = self.world.kind != Kind::Gentle || split != Split::All || counts.emitted == known;
             self.world.check(whole, || {
                 format!("stage {number}: {} emitted, and {known} are known of: {status:?}", counts.emitted)
