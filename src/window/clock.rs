@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What a lane with windows waits for by the clock: periodic triggers, idle upstreams, and deadlines of its windows.
+///
+/// Its functions are not generic: users' crates would compile them for each window.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     periods: Vec<NextPeriod>,
@@ -60,10 +62,10 @@ impl Clock {
         &mut self,
         cx: &mut Context<'_>,
         windows: Option<Instant>,
-        waiting: impl Fn(usize) -> bool,
+        waiting: &dyn Fn(usize) -> bool,
     ) -> Option<Poll<Instant>> {
         let periods = self.periods.iter().map(|period| period.next);
-        let idle = self.idle.iter().flat_map(|idle| idle.deadlines(&waiting));
+        let idle = self.idle.iter().flat_map(|idle| idle.deadlines(waiting));
         let next = periods.chain(idle).chain(windows).min()?;
         Some(self.alarm.poll(cx, next))
     }
@@ -76,14 +78,14 @@ impl Clock {
     }
 
     /// The periods that have passed by now.
-    pub(crate) fn periods(&mut self, now: Instant) -> impl Iterator<Item = Period> {
-        self.periods.iter_mut().filter(move |period| period.next <= now).map(
-            move |NextPeriod { period, next }| {
-                // From now, not from when it was due: a lane that is late does not catch up.
-                *next = later(now, period.length);
-                *period
-            },
-        )
+    pub(crate) fn periods(&mut self, now: Instant) -> Vec<Period> {
+        let passed = self.periods.iter_mut().filter(|period| period.next <= now);
+        let passed = passed.map(|NextPeriod { period, next }| {
+            // From now, not from when it was due: a lane that is late does not catch up.
+            *next = later(now, period.length);
+            *period
+        });
+        passed.collect()
     }
 
     pub(crate) fn watches_idleness(&self) -> bool {
@@ -91,7 +93,7 @@ impl Clock {
     }
 
     /// Notes which upstreams have sent something.
-    pub(crate) fn stirred(&mut self, stirred: impl Iterator<Item = bool>) {
+    pub(crate) fn stirred(&mut self, stirred: &mut dyn Iterator<Item = bool>) {
         let Some(idle) = &mut self.idle else { return };
         let mut now = None;
         for (last, stirred) in idle.last.iter_mut().zip(stirred) {
@@ -102,7 +104,7 @@ impl Clock {
     }
 
     /// Takes the next upstream that is idle by now.
-    pub(crate) fn next_idle(&mut self, now: Instant, waiting: impl Fn(usize) -> bool) -> Option<usize> {
+    pub(crate) fn next_idle(&mut self, now: Instant, waiting: &dyn Fn(usize) -> bool) -> Option<usize> {
         let idle = self.idle.as_mut()?;
         let mut over = idle.last.iter().enumerate();
         let is_over = |last: Option<Instant>| last.is_some_and(|last| later(last, idle.after) <= now);
@@ -119,7 +121,7 @@ pub(crate) fn later(now: Instant, after: Duration) -> Instant {
 }
 
 impl Idleness {
-    fn deadlines(&self, waiting: impl Fn(usize) -> bool) -> impl Iterator<Item = Instant> {
+    fn deadlines(&self, waiting: &dyn Fn(usize) -> bool) -> impl Iterator<Item = Instant> {
         let waiting = self.last.iter().enumerate().filter(move |(number, _)| waiting(*number));
         waiting.filter_map(|(_, last)| last.map(|last| later(last, self.after)))
     }

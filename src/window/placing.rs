@@ -342,7 +342,7 @@ where
     ) -> LaneNext {
         self.kind.settle(&mut self.windows);
         if watch.clock.watches_idleness() {
-            watch.clock.stirred(self.windows.watermark.stirred());
+            watch.clock.stirred(&mut self.windows.watermark.stirred());
             // Where one upstream always has something, the lane never waits for the others.
             if polled == Poll::Ready(Each::Stopped) && self.on_idle(Instant::now(), &mut watch.clock) {
                 watch.stage = Stage::Idle;
@@ -377,7 +377,7 @@ where
         }
         watch.unlooked = 0;
         let watermark = &self.windows.watermark;
-        match watch.clock.poll(cx, self.kind.deadline(), |number| watermark.is_waiting(number)) {
+        match watch.clock.poll(cx, self.kind.deadline(), &|number| watermark.is_waiting(number)) {
             None | Some(Poll::Pending) => return LaneNext::Return(Poll::Pending),
             Some(Poll::Ready(now)) => {
                 self.on_time(now, &mut watch.clock);
@@ -404,7 +404,7 @@ where
     fn on_idle(&mut self, now: Instant, clock: &mut Clock) -> bool {
         let mut all_idle = false;
         // An upstream that was not asked, because the lane gave way first, may have something.
-        while let Some(upstream) = clock.next_idle(now, |number| self.windows.watermark.is_waiting(number)) {
+        while let Some(upstream) = clock.next_idle(now, &|number| self.windows.watermark.is_waiting(number)) {
             all_idle |= self.windows.watermark.idle(upstream);
             self.due = true;
         }

@@ -1,10 +1,10 @@
 //! Flows of any shape against the same work done in sequence.
 
+use crate::support::shapes::run;
 use crate::support::sorted;
 use gen_stage::Flow;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
-use tokio::runtime::Runtime;
 
 #[derive(Debug, Clone)]
 struct Shape {
@@ -44,14 +44,7 @@ impl Shape {
     }
 
     fn run<R: Send + 'static>(&self, flow: impl Future<Output = R> + Send + 'static) -> R {
-        let mut builder = if self.threads == 1 {
-            tokio::runtime::Builder::new_current_thread()
-        } else {
-            tokio::runtime::Builder::new_multi_thread()
-        };
-        let runtime: Runtime = builder.worker_threads(self.threads).build().unwrap();
-        let task = runtime.spawn(flow);
-        runtime.block_on(task).unwrap()
+        run(self.threads, flow)
     }
 }
 

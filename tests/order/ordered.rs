@@ -1,5 +1,6 @@
 //! `ordered`: source order over all lanes.
 
+use crate::support::shapes::run;
 use crate::support::{Alive, Numbers, Watched, counting, numbers, operator_suite, settle, seven};
 use futures::{FutureExt, StreamExt, stream};
 use gen_stage::testing::test_source;
@@ -409,10 +410,7 @@ fn shape() -> impl Strategy<Value = Shape> {
 
 impl Shape {
     fn run<R: Send + 'static>(&self, flow: impl Future<Output = R> + Send + 'static) -> R {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(self.threads).build().unwrap();
-        let task = runtime.spawn(flow);
-        runtime.block_on(task).unwrap()
+        run(self.threads, flow)
     }
 }
 

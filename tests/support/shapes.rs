@@ -32,16 +32,21 @@ impl Shape {
     }
 
     pub(crate) fn run<R: Send + 'static>(&self, flow: impl Future<Output = R> + Send + 'static) -> R {
-        let mut builder = match self.threads {
-            1 => tokio::runtime::Builder::new_current_thread(),
-            _ => tokio::runtime::Builder::new_multi_thread(),
-        };
-        let runtime = builder.worker_threads(self.threads).build().unwrap();
-        // Boxed, as a task of tokio would be compiled for each flow.
-        let flow: BoxFuture<'static, R> = Box::pin(flow);
-        let task = runtime.spawn(flow);
-        runtime.block_on(task).unwrap()
+        run(self.threads, flow)
     }
+}
+
+/// Runs in a task: on a runtime of one thread, or on one of several.
+pub(crate) fn run<R: Send + 'static>(threads: usize, flow: impl Future<Output = R> + Send + 'static) -> R {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(threads).build().unwrap();
+    // Boxed, as a task of tokio would be compiled for each flow.
+    let flow: BoxFuture<'static, R> = Box::pin(flow);
+    let task = runtime.spawn(flow);
+    runtime.block_on(task).unwrap()
 }
 
 /// Runs with a clock that stands still while anything can run.

@@ -1,6 +1,7 @@
 //! Windows of every kind, in flows of any shape, against the same work done item by item.
 
 use crate::model::{Item, Kind, Model, Name, Named, Out};
+use crate::support::shapes::run;
 use futures::{StreamExt, stream};
 use gen_stage::prelude::*;
 use gen_stage::window::{StreamWindow, Window};
@@ -89,14 +90,7 @@ fn layout() -> impl Strategy<Value = Layout> {
 
 impl Layout {
     fn run<R: Send + 'static>(self, flow: impl Future<Output = R> + Send + 'static) -> R {
-        let mut builder = if self.threads == 1 {
-            tokio::runtime::Builder::new_current_thread()
-        } else {
-            tokio::runtime::Builder::new_multi_thread()
-        };
-        let runtime = builder.worker_threads(self.threads).build().unwrap();
-        let task = runtime.spawn(flow);
-        runtime.block_on(task).unwrap()
+        run(self.threads, flow)
     }
 }
 

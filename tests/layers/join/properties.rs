@@ -1,5 +1,6 @@
 //! Joins, and what brings lanes together, of any shape, against nested loops.
 
+use crate::support::shapes::run;
 use crate::support::{Paired, sorted};
 use gen_stage::Flow;
 use gen_stage::flow::{FullOuter, Inner, LeftOuter, RightOuter, Side};
@@ -41,17 +42,6 @@ fn shape(disorder: i64) -> impl Strategy<Value = Shape> {
     let demands = [demand(), demand(), demand()];
     (side(disorder), side(disorder), prop::array::uniform3(1usize..9), demands, 1usize..3)
         .prop_map(|(left, right, lanes, demands, threads)| Shape { left, right, lanes, demands, threads })
-}
-
-fn run<R: Send + 'static>(threads: usize, flow: impl Future<Output = R> + Send + 'static) -> R {
-    let mut builder = if threads == 1 {
-        tokio::runtime::Builder::new_current_thread()
-    } else {
-        tokio::runtime::Builder::new_multi_thread()
-    };
-    let runtime = builder.worker_threads(threads).build().unwrap();
-    let task = runtime.spawn(flow);
-    runtime.block_on(task).unwrap()
 }
 
 /// Of mode 0 to 3: inner, left, right, full.
