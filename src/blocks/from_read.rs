@@ -4,12 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Reads a `reader` of std in blocks of whole lines: a file, what unpacks one, a child's output.
+/// Reads a `reader` of std in blocks of whole lines: a file, or what unpacks one.
 ///
-/// It reads in the task that polls: in a flow that of the source, while the lanes work on other threads. A disk keeps up
-/// with that. A reader that may have nothing for long, such as a pipe, would hold up a thread of the runtime all that
-/// time: read it by [`blocks`], from tokio's side. Files that are read by [`blocks_of`](crate::files::blocks_of) leave
-/// the threads of the runtime alone.
+/// It reads in the task that polls: in a flow that of the source, while the lanes work on other threads. A disk keeps
+/// up with that. A reader that may have nothing for long, such as a pipe, would hold up a thread of the runtime all
+/// that time: read it by [`blocks`], from tokio's side. Files that are read by
+/// [`blocks_of`](crate::files::blocks_of) leave the threads of the runtime alone.
 ///
 /// # Demand
 /// A poll reads until a block is full, or to the end. Without polls nothing is read.
