@@ -25,9 +25,11 @@
 //! | awaits | [`map_async`](crate::Flow::map_async), with a bound on how many are in flight; [`then`](crate::Flow::then), one after the other in each lane |
 //! | blocks its thread: a database without async, a system call, long compression | [`map_blocking`](crate::Flow::map_blocking) |
 //! | may fail | [`try_map`](crate::Flow::try_map), [`try_map_async`](crate::Flow::try_map_async), and then [`try_collect`](crate::Flow::try_collect), [`dead_letters`](crate::Flow::dead_letters) or [`skip_errors`](crate::Flow::skip_errors) |
+//! | is on the values of results, while errors pass through | [`map_ok`](crate::Flow::map_ok), [`flat_map_ok`](crate::Flow::flat_map_ok) |
 //! | may fail, and succeed when it is tried again | [`Retry`](crate::flow::Retry), with [`Throttle::acquire`](crate::flow::Throttle::acquire) if attempts are to keep a rate |
 //! | goes by the sequence of the items | [`take`](crate::Flow::take), [`skip`](crate::Flow::skip), [`take_while`](crate::Flow::take_while), [`enumerate`](crate::Flow::enumerate), [`scan`](crate::Flow::scan), [`dedup`](crate::Flow::dedup), [`zip`](crate::Flow::zip) |
 //! | is an adapter of another crate | [`per_lane`](crate::Flow::per_lane) |
+//! | is on the lines of a text | [`from_read`](crate::blocks::from_read) or [`blocks`](crate::blocks::blocks), and [`Block::lines`](crate::blocks::Block::lines) in a `map_ok`; a flow of lines by [`flat_map_ok`](crate::Flow::flat_map_ok)`(Block::into_lines)`. Not `BufRead::lines`: see [`blocks`](crate::blocks#lines) |
 //! ```
 //! use gen_stage::prelude::*;
 //!

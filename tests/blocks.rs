@@ -1,9 +1,11 @@
 //! Text in blocks of whole lines.
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use gen_stage::blocks::{Block, Blocks, blocks};
+use gen_stage::blocks::{Block, Blocks, blocks, from_read};
+use gen_stage::prelude::*;
 use proptest::prelude::*;
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, Read};
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::StreamReader;
 
@@ -26,7 +28,104 @@ fn reader(chunks: Vec<io::Result<Vec<u8>>>) -> impl tokio::io::AsyncRead {
     StreamReader::new(Box::pin(chunks.map_ok(io::Cursor::new)))
 }
 
+/// A reader of std that gives these pieces, one for each read.
+struct Pieces(VecDeque<io::Result<Vec<u8>>>);
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Some(piece) = self.0.pop_front() else { return Ok(0) };
+        let mut piece = piece?;
+        let length = piece.len().min(into.len());
+        into[..length].copy_from_slice(&piece[..length]);
+        if length < piece.len() {
+            self.0.push_front(Ok(piece.split_off(length)));
+        }
+        Ok(length)
+    }
+}
+
+fn interrupted() -> io::Result<Vec<u8>> {
+    Err(io::ErrorKind::Interrupted.into())
+}
+
+/// Lines found byte by byte.
+fn lines_one_by_one(text: &[u8]) -> Vec<Vec<u8>> {
+    let (mut lines, mut line) = (Vec::new(), Vec::new());
+    for byte in text {
+        line.push(*byte);
+        if *byte == b'\n' {
+            line.pop();
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            lines.push(std::mem::take(&mut line));
+        }
+    }
+    lines.extend(Some(line).filter(|line| !line.is_empty()));
+    lines
+}
+
+/// What looks like a line end to a search of several bytes at a time, if that is wrong: neighbours of `\n`, and it with
+/// its high bit set.
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop::sample::select(vec![b'\n', b'\r', 0x09, 0x0b, 0x8a, 0x00, 0x80, 0xff, 0x1a, b'a']);
+    prop::collection::vec(prop_oneof![1 => Just(b'\n'), 12 => byte], 0..120)
+}
+
 proptest! {
+    #[test]
+    fn lines_are_those_of_a_search_byte_by_byte(text in text(), ends in prop::collection::vec(any::<bool>(), 200)) {
+        let block = Block::from(text.clone());
+        let expected = lines_one_by_one(&text);
+        prop_assert_eq!(block.lines().map(<[u8]>::to_vec).collect::<Vec<_>>(), &expected[..]);
+        let mut backward: Vec<_> = block.lines().rev().map(<[u8]>::to_vec).collect();
+        backward.reverse();
+        prop_assert_eq!(&backward, &expected);
+        // From both ends, in any turn.
+        let (mut lines, mut front, mut back) = (block.lines(), Vec::new(), Vec::new());
+        for at_front in ends {
+            if at_front { front.extend(lines.next()) } else { back.extend(lines.next_back()) }
+        }
+        front.extend(back.into_iter().rev());
+        prop_assert_eq!(front, expected.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let owned: Vec<Vec<u8>> = block.clone().into_lines().collect();
+        prop_assert_eq!(owned, expected);
+    }
+
+    #[test]
+    fn every_byte_of_a_reader_of_std_comes_once_in_blocks_that_end_with_a_line(
+        pieces in prop::collection::vec(prop::option::weighted(0.8, "[a\r\n]{1,12}"), 0..12),
+        size in 1usize..20,
+    ) {
+        let text = pieces.iter().flatten().map(String::as_str).collect::<String>();
+        let pieces = pieces.into_iter().map(|piece| piece.map_or_else(interrupted, |piece| Ok(piece.into_bytes())));
+        let read = tokio_test::block_on(all(from_read(Pieces(pieces.collect())).size(size)));
+        prop_assert_eq!(joined(&read), text.as_bytes());
+        for (at, block) in read.iter().enumerate() {
+            prop_assert!(block.ends_with(b"\n") || at + 1 == read.len(), "{:?} of {:?}", block, read);
+        }
+    }
+
+    #[test]
+    fn a_flow_of_lines_has_the_lines_of_the_text_in_order(
+        lines in prop::collection::vec("[a-c]{0,9}\r?", 0..60),
+        ended: bool,
+        size in 1usize..40,
+        lanes in 1usize..4,
+    ) {
+        let text = lines.join("\n") + if ended { "\n" } else { "" };
+        let lines = from_read(io::Cursor::new(text.clone()))
+            .size(size)
+            .flow()
+            .lanes(lanes)
+            .demand(2, 1)
+            .flat_map_ok(Block::into_lines)
+            .map_ok(|line| String::from_utf8(line).expect("it is text"))
+            .ordered();
+        let read: Vec<String> = tokio_test::block_on(lines.try_collect()).unwrap();
+        prop_assert_eq!(read, text.lines().collect::<Vec<_>>());
+    }
+
     #[test]
     fn every_byte_comes_once_in_blocks_that_end_with_a_line(
         chunks in prop::collection::vec("[a \t\r\n]{1,12}", 0..12),
@@ -72,6 +171,40 @@ async fn an_error_comes_after_what_was_read_and_ends_it() {
     assert_eq!(read.next().await.unwrap().unwrap(), "one\ntw");
     assert_eq!(read.next().await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     assert!(read.next().await.is_none());
+}
+
+#[tokio::test]
+async fn an_error_of_a_reader_of_std_comes_after_what_was_read_and_ends_it() {
+    let broken = io::Error::new(io::ErrorKind::BrokenPipe, "gone");
+    let pieces = [Ok(b"one\ntw".to_vec()), interrupted(), Err(broken), Ok(b"o\n".to_vec())];
+    let mut read = from_read(Pieces(pieces.into()));
+    assert_eq!(read.next().await.unwrap().unwrap(), "one\ntw");
+    assert_eq!(read.next().await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    assert!(read.next().await.is_none());
+}
+
+#[tokio::test]
+async fn an_empty_text_has_no_block_and_no_line() {
+    assert!(all(from_read(io::empty())).await.is_empty());
+    assert_eq!(Block::default().lines().count(), 0);
+    assert_eq!(Block::default().into_lines().count(), 0);
+}
+
+#[tokio::test]
+async fn a_reader_of_std_fills_blocks_whatever_it_gives_at_once() {
+    let text = "0123456789abcde\n".repeat(40_000);
+    let read = all(from_read(text.as_bytes())).await;
+    assert_eq!(read.iter().map(|block| block.len()).collect::<Vec<_>>(), [262_144, 262_144, 115_712]);
+    let long = "x".repeat(700_000) + "\n";
+    assert_eq!(all(from_read(long.as_bytes())).await, [long]);
+}
+
+#[test]
+fn a_line_keeps_its_own_memory_only() {
+    let block = Block::from("x".repeat(100_000) + "\nshort\r\nlast");
+    let lines: Vec<Vec<u8>> = block.into_lines().skip(1).collect();
+    assert_eq!(lines, [b"short".as_slice(), b"last"]);
+    assert!(lines.iter().all(|line| line.capacity() < 64));
 }
 
 #[tokio::test]

@@ -13,8 +13,7 @@ mod program;
 
 use bstr::ByteSlice;
 use clap::Parser;
-use futures::io::AllowStdIo;
-use gen_stage::blocks::{Block, blocks};
+use gen_stage::blocks::{Block, from_read};
 use gen_stage::prelude::*;
 use indicatif::ProgressBar;
 use program::Requests;
@@ -26,7 +25,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Instant;
-use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 /// Measures `log_analytics` beside others.
 #[derive(Parser)]
@@ -62,36 +60,36 @@ fn one_table(tables: Vec<Requests>) -> Requests {
     tables.into_iter().reduce(Requests::merge).expect("there is a table")
 }
 
-/// The same by a flow of lines that own their bytes, which lanes cut out of blocks.
+/// The same by a flow of lines, which lanes cut out of blocks: as the docs say.
 fn by_lines_of_blocks(path: &Path) -> Requests {
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     runtime.block_on(async {
-        let text = AllowStdIo::new(File::open(path).expect("it is there")).compat();
-        let lines = blocks(text)
+        let lines = from_read(File::open(path).expect("it is there"))
             .flow()
             .demand(4, 2)
-            .flat_map(|block| {
-                let (block, mut at): (Block, usize) = (block.expect("it is read"), 0);
-                iter::from_fn(move || {
-                    let line = block[at..].lines_with_terminator().next()?;
-                    at += line.len();
-                    Some(line.trim_ascii_end().to_vec())
-                })
-            })
-            .reduce(Requests::default, |table, line| table.add(&line));
+            .flat_map_ok(Block::into_lines)
+            .reduce(Requests::default, |table, line| table.add(&line.expect("it is read")));
         one_table(lines.emit_state().collect().await)
     })
 }
 
-/// The same by a flow of lines that an iterator reads.
-fn by_lines(path: &Path) -> Requests {
+/// The same by a flow of lines that an iterator makes in the task of the source, each a string.
+fn by_lines_of_an_iterator(path: &Path) -> Requests {
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     runtime.block_on(async {
         let file = BufReader::with_capacity(BLOCK, File::open(path).expect("it is there"));
-        let lines = Flow::from_iter(file.split(b'\n').map(|line| line.expect("it is read")))
-            .reduce(Requests::default, |table, line| table.add(&line));
+        let lines = Flow::from_iter(file.lines())
+            .reduce(Requests::default, |table, line| table.add(line.expect("it is read").as_bytes()));
         one_table(lines.emit_state().collect().await)
     })
+}
+
+/// The same by a loop in one thread.
+fn by_a_loop(path: &Path) -> Requests {
+    let mut table = Requests::default();
+    let file = BufReader::with_capacity(BLOCK, File::open(path).expect("it is there"));
+    file.lines().for_each(|line| table.add(line.expect("it is read").as_bytes()));
+    table
 }
 
 /// Blocks of whole lines.
@@ -176,10 +174,11 @@ fn by_threads_with_a_part_each(path: &Path) -> Requests {
 
 type Peer = (&'static str, bool, fn(&Path) -> Requests);
 
-const PEERS: [Peer; 7] = [
+const PEERS: [Peer; 8] = [
     ("a flow of blocks: the program", true, by_blocks),
     ("a flow of lines, cut out of blocks in the lanes", true, by_lines_of_blocks),
-    ("a flow of lines from an iterator", true, by_lines),
+    ("a flow of lines, made by an iterator in the source", true, by_lines_of_an_iterator),
+    ("a loop over lines, in one thread", false, by_a_loop),
     ("rayon over blocks", false, by_rayon_of_blocks),
     ("rayon over lines, all in memory", false, by_rayon_in_memory),
     ("threads and a channel of blocks", false, by_threads_and_a_channel),

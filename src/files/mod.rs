@@ -16,10 +16,8 @@
 //!     .flow()
 //!     .demand(4, 2) // blocks, not lines
 //!     .skip_errors(&unread)
-//!     .flat_map(|block: Block| {
-//!         let gets = block.lines().filter(|line| line.starts_with(b"GET "));
-//!         gets.map(<[u8]>::to_vec).collect::<Vec<_>>()
-//!     });
+//!     .flat_map(Block::into_lines)
+//!     .filter(|line| line.starts_with(b"GET "));
 //! gets.forward(whole_file(folder.join("gets.log")).lines()).await?;
 //!
 //! let mut gets: Vec<String> = std::fs::read_to_string(folder.join("gets.log"))?.lines().map(String::from).collect();

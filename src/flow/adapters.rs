@@ -20,6 +20,7 @@ pub use super::filter::{Filter, Reject};
 pub use super::filter_map::FilterMap;
 pub use super::filter_map_async::Present;
 pub use super::flat_map::{ByFn, Expand, FlatMap, FlatMapLane};
+pub use super::flat_map_ok::{ByFnOfOk, OkItems};
 pub use super::from_stages::FromStage;
 pub use super::group_by::{Grouping, GroupingPairs, Pair, PairWith1, Pairs, Summing};
 pub use super::group_by_ref::{CountingByRef, GroupingByRef, SummingByRef};

@@ -58,7 +58,13 @@ impl<P> Flow<P> {
 
 impl<P, F> FlatMap<P, ByFn<F>> {
     pub(super) fn by(f: F, upstream: P) -> Self {
-        Self { upstream, f: ByFn(f) }
+        Self::new(upstream, ByFn(f))
+    }
+}
+
+impl<P, F> FlatMap<P, F> {
+    pub(super) fn new(upstream: P, f: F) -> Self {
+        Self { upstream, f }
     }
 }
 

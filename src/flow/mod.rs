@@ -43,7 +43,7 @@
 //! | the clock | `IntervalStream::new(tokio::time::interval(period)).flow()` (tokio-stream) |
 //! | a channel | `ReceiverStream::new(receiver).flow()` (tokio-stream); see [`ends`](crate::ends#a-channel-as-the-source) |
 //! | tokio's `broadcast` | `BroadcastStream::new(receiver).flow()` (tokio-stream): what was missed is an error |
-//! | text: a file, a socket, standard input | [`blocks`](crate::blocks)`(reader).flow()`; all files below a folder: [`files`](crate::files) |
+//! | text: a file, a socket, standard input; its lines | [`blocks`](crate::blocks)`(reader).flow()`, and [`flat_map_ok`](Flow::flat_map_ok)`(Block::into_lines)`; all files below a folder: [`files`](crate::files) |
 //! | bytes in frames | `FramedRead::new(reader, codec).flow()` (tokio-util) |
 //! | several of one kind, one lane each | [`Flow::from_iters`], [`Flow::from_streams`] |
 //! | producers that run as stages | [`Flow::from_stages`] |
@@ -82,7 +82,7 @@
 //! | await something for each item | [`map_async`](Flow::map_async), [`filter_map_async`](Flow::filter_map_async), [`try_map_async`](Flow::try_map_async); one after the other, [`then`](Flow::then) |
 //! | block a thread for each item | [`map_blocking`](Flow::map_blocking) |
 //! | bring all lanes back into source order | [`ordered`](Flow::ordered) |
-//! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
+//! | work on `Result`s, as a source or a `map` makes them | [`map_ok`](Flow::map_ok), [`flat_map_ok`](Flow::flat_map_ok), [`map_err`](Flow::map_err), [`try_map`](Flow::try_map), [`try_filter_map`](Flow::try_filter_map) |
 //! | say what becomes of errors | [`skip_errors`](Flow::skip_errors), [`dead_letters`](Flow::dead_letters), [`Retry`], [`try_collect`](Flow::try_collect), [`try_for_each`](Flow::try_for_each) |
 //! | set size and rate | [`batch`](Flow::batch), [`batch_by_weight`](Flow::batch_by_weight), [`within`](Flow::within), [`throttle`](Flow::throttle), [`cost`](Flow::cost) |
 //! | hold one rate over several flows, and for what is tried again | [`Throttle`], [`Throttle::acquire`] |
@@ -269,6 +269,7 @@ mod ordered;
 // Results.
 mod map_ok;
 
+mod flat_map_ok;
 mod map_err;
 mod try_filter_map;
 mod try_map;

@@ -29,6 +29,9 @@ where
     /// The iterator runs in a task of the flow's runtime: one that blocks, on a file or a lock, holds up a worker
     /// thread of that runtime. Use [`on`](Flow::on) to give such a flow a runtime of its own.
     ///
+    /// Items that own memory are allocated in that task and freed in the lanes. For lines of a text that costs more than
+    /// the work on them: [`from_read`](crate::blocks::from_read) has lanes cut them out of blocks.
+    ///
     /// # Demand, Ordering
     /// As for [`flow`](crate::StreamFlow::flow).
     ///

@@ -8,6 +8,7 @@ mod enumerate;
 mod filter;
 mod filter_map;
 mod flat_map;
+mod flat_map_ok;
 mod inspect;
 mod map;
 mod map_batch;

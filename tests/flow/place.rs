@@ -155,6 +155,7 @@ async fn a_panic_in_whatever_a_layer_is_made_of_names_it() {
         ),
         ("uniq_by", place(one().uniq_by(|n| broken(*n))).await),
         ("map_ok", place(one().map(Ok::<_, u32>).map_ok(broken)).await),
+        ("flat_map_ok", place(one().map(Ok::<_, u32>).flat_map_ok(|n| [broken(n)])).await),
         ("map_err", place(one().map(Err::<u32, _>).map_err(broken)).await),
         ("try_map", place(one().map(Ok::<_, u32>).try_map(|n| Ok(broken(n)))).await),
         ("try_filter_map", place(one().map(Ok::<_, u32>).try_filter_map(|n| Ok(Some(broken(n))))).await),

@@ -67,13 +67,23 @@ fn operators_are_listed_by_the_names_of_their_methods_in_the_order_of_the_calls(
         .try_filter_map(|n| Ok(Some(n)))
         .try_map_async(2, Retry::times(1).wrap(|n: u32| async move { Ok::<_, &str>(n) }))
         .map_ok(|n| n)
+        .flat_map_ok(|n| [n])
         .map_err(|error| error)
         .dead_letters(sink::drain())
         .shuffle()
         .map(Ok::<u32, ()>)
         .skip_errors(&skipped);
     let expected = [
-        &["flow", "try_map", "try_filter_map", "try_map_async", "map_ok", "map_err", "dead_letters"][..],
+        &[
+            "flow",
+            "try_map",
+            "try_filter_map",
+            "try_map_async",
+            "map_ok",
+            "flat_map_ok",
+            "map_err",
+            "dead_letters",
+        ][..],
         &["shuffle", "map", "skip_errors"],
     ];
     assert_eq!(names(&results.describe()), expected);

@@ -83,11 +83,16 @@ proptest! {
                 pend(n).await;
                 if n % 11 == 0 { Err(at) } else { Ok((at, n)) }
             })
+            .flat_map_ok(|(at, n)| vec![(at, n / 2); usize::from(n % 4)])
             .map_ok(|(at, n)| (at, n / 2))
             .map_err(|at| at + 1)
             .skip_errors(&skipped);
         let kept = |(_, n): &(usize, u16)| n % 2 == 1 && n % 7 != 0 && n % 9 != 0 && n % 11 != 0;
-        let expected: Vec<_> = model(&shape).into_iter().filter(kept).map(|(at, n)| (at, n / 2)).collect();
+        let expected: Vec<_> = model(&shape)
+            .into_iter()
+            .filter(kept)
+            .flat_map(|(at, n)| vec![(at, n / 4); usize::from(n % 4)])
+            .collect();
         prop_assert_eq!(shape.run(flow.ordered().collect::<Vec<_>>()), expected);
         let failed = |(_, n): &&(usize, u16)| n % 2 == 0 || n % 7 == 0 || (n % 11 == 0 && n % 9 != 0);
         prop_assert_eq!(skipped.load(Ordering::Relaxed), model(&shape).iter().filter(failed).count() as u64);

@@ -9,19 +9,16 @@
 //! milliseconds. Files whose names end in `.gz` are unpacked. What is no such line is counted. In memory, a request
 //! takes 4 bytes.
 
-use bstr::ByteSlice;
 use clap::Parser;
 use flate2::read::MultiGzDecoder;
 use futures::TryStreamExt;
-use futures::io::AllowStdIo;
-use gen_stage::blocks::{Block, blocks};
+use gen_stage::blocks::{Block, from_read};
 use gen_stage::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 /// Counts requests by minute and path.
 #[derive(Parser)]
@@ -106,14 +103,14 @@ pub(crate) async fn count(files: &[PathBuf], bar: &ProgressBar) -> io::Result<Re
         |path: &Path, error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let texts = files.iter().cloned().map(|path| {
         let text = open(&path, bar).map_err(|error| named(&path, error))?;
-        Ok(blocks(AllowStdIo::new(text).compat()).map_err(move |error| named(&path, error)))
+        Ok(from_read(text).map_err(move |error| named(&path, error)))
     });
     let tables: Vec<Requests> = Flow::from_streams(texts.collect::<io::Result<Vec<_>>>()?)
         .demand(4, 2) // blocks, not lines
         .reduce(
             || Ok(Requests::default()),
             |table, block: io::Result<Block>| match (table.as_mut(), block) {
-                (Ok(table), Ok(block)) => block.as_bytes().lines().for_each(|line| table.add(line)),
+                (Ok(table), Ok(block)) => block.lines().for_each(|line| table.add(line)),
                 (Ok(_), Err(error)) => *table = Err(error),
                 (Err(_), _) => {}
             },

@@ -13,6 +13,7 @@ pub(super) const LAYERS: &[(&str, Layer)] = &[
     ("reject", reject),
     ("filter_map", filter_map),
     ("flat_map", flat_map),
+    ("flat_map_ok", flat_map_ok),
     ("map_batch", map_batch),
     ("per_lane", per_lane),
     ("batch", batch),
@@ -66,6 +67,15 @@ fn copies(each: &Item, of: u64) -> Vec<Item> {
 fn flat_map(flow: Start, dice: &mut Dice<'_>) -> Items {
     dice.model.repeat(|n| n % 4);
     flow.flat_map(|each| copies(&each, 4)).items()
+}
+
+fn flat_map_ok(flow: Start, dice: &mut Dice<'_>) -> Items {
+    // Errors, which are those that end with 3, pass once.
+    dice.model.repeat(|n| if n % 10 == 3 { 1 } else { n % 3 });
+    flow.map(|each| if each.n % 10 == 3 { Err(each) } else { Ok(each) })
+        .flat_map_ok(|each| copies(&each, 3))
+        .map(|each| each.unwrap_or_else(|each| each))
+        .items()
 }
 
 fn map_batch(flow: Start, _: &mut Dice<'_>) -> Items {

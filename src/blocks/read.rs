@@ -1,39 +1,16 @@
-//! Text from files and connections, in blocks of whole lines.
-//!
-//! Lines one by one are too small for a flow: to send a line costs more than to look at it. A [`Block`] is many lines
-//! that were read together and stay where they were read. A lane takes a block and goes over its
-//! [lines](Block::lines) or [words](Block::words), which borrow from it.
-//!
-//! ```
-//! use gen_stage::blocks::{Block, blocks};
-//! use gen_stage::prelude::*;
-//!
-//! # tokio_test::block_on(async {
-//! // What tokio can read: a file, a socket, standard input.
-//! let log = b"GET /a\nPOST /b\nGET /b\n".as_slice();
-//! let gets: Vec<usize> = blocks(log)
-//!     .flow()
-//!     .demand(4, 2) // blocks, not lines
-//!     .map_ok(|block: Block| block.lines().filter(|line| line.starts_with(b"GET ")).count())
-//!     .try_collect()
-//!     .await?;
-//! assert_eq!(gets.iter().sum::<usize>(), 2);
-//! # Ok::<(), std::io::Error>(())
-//! # }).unwrap();
-//! ```
-
+use super::block::Block;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::io;
-use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
-/// Reads `reader` in blocks of whole lines. For files, see [`blocks_of`](crate::files::blocks_of).
+/// Reads `reader` in blocks of whole lines. For files, see
+/// [`blocks_of`](crate::files::blocks_of); for readers of std, [`from_read`](super::from_read).
 ///
 /// Everything that is read comes out, in order, line ends included.
 ///
@@ -233,91 +210,6 @@ impl<R> fmt::Debug for Blocks<R> {
             .field("longest_line", &self.longest_line)
             .field("read", &self.read.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Whole lines that were read together, as bytes: a slice of them. Only the last block of a
-/// reader, or of a file, may end within a line.
-///
-/// A clone shares the bytes.
-///
-/// # Examples
-/// ```
-/// use gen_stage::blocks::Block;
-///
-/// let block = Block::from("one two\r\n\nthree\n");
-/// assert_eq!(block.lines().collect::<Vec<_>>(), [b"one two".as_slice(), b"", b"three"]);
-/// assert_eq!(block.words().count(), 3);
-/// assert_eq!(block.len(), 16);
-/// ```
-#[derive(Clone, Default, Eq)]
-pub struct Block(Bytes);
-
-impl Block {
-    /// The lines without their ends, `\n` or `\r\n`, as [`str::lines`] has them.
-    ///
-    /// # Examples
-    /// See [`Block`].
-    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.split_inclusive(|byte| *byte == b'\n').map(|line| match line.strip_suffix(b"\n") {
-            Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
-            None => line,
-        })
-    }
-
-    /// What lies between white space, as far as that is ASCII: space, horizontal and vertical tab, form feed, and the line
-    /// ends.
-    ///
-    /// # Examples
-    /// See [`Block`].
-    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
-        self.split(|byte| matches!(byte, b'\t'..=b'\r' | b' ')).filter(|word| !word.is_empty())
-    }
-}
-
-impl Deref for Block {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl AsRef<[u8]> for Block {
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-/// A block is equal to what has the same bytes.
-impl<B: AsRef<[u8]> + ?Sized> PartialEq<B> for Block {
-    fn eq(&self, other: &B) -> bool {
-        **self == *other.as_ref()
-    }
-}
-
-impl From<&'static str> for Block {
-    fn from(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
-    }
-}
-
-impl From<String> for Block {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<Vec<u8>> for Block {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl fmt::Debug for Block {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

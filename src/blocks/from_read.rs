@@ -1,0 +1,66 @@
+use super::read::{Blocks, blocks};
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Reads a `reader` of std in blocks of whole lines: a file, or what unpacks one.
+///
+/// It reads in the task that polls: in a flow that of the source, while the lanes work on other threads. A disk keeps
+/// up with that. A reader that may have nothing for long, such as a pipe, would hold up a thread of the runtime all
+/// that time: read it by [`blocks`], from tokio's side. Files that are read by
+/// [`blocks_of`](crate::files::blocks_of) leave the threads of the runtime alone.
+///
+/// # Demand
+/// A poll reads until a block is full, or to the end. Without polls nothing is read.
+///
+/// # Errors
+/// As for [`blocks`]. A read that was interrupted is tried again.
+///
+/// # Panics
+/// A panic of the reader is one of the poll.
+///
+/// # Examples
+/// ```
+/// use gen_stage::blocks::{Block, from_read};
+/// use gen_stage::prelude::*;
+/// use std::fs::File;
+///
+/// # tokio_test::block_on(async {
+/// let lines: Vec<usize> = from_read(File::open("Cargo.toml")?)
+///     .flow()
+///     .demand(4, 2) // blocks, not lines
+///     .map_ok(|block: Block| block.lines().count())
+///     .try_collect()
+///     .await?;
+/// assert!(lines.iter().sum::<usize>() > 10);
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
+/// ```
+pub fn from_read<R: Read>(reader: R) -> Blocks<impl AsyncRead + Unpin + use<R>> {
+    blocks(AtOnce(reader))
+}
+
+/// Reads in the task that polls: never pending.
+struct AtOnce<R>(R);
+
+/// The most that is read at once. That much is cleared first, however little the reader has.
+const PIECE: usize = 64 * 1024;
+
+/// The reader is never pinned.
+impl<R> Unpin for AtOnce<R> {}
+
+impl<R: Read> AsyncRead for AtOnce<R> {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let reader = &mut self.get_mut().0;
+        let piece = into.initialize_unfilled_to(PIECE.min(into.remaining()));
+        let read = loop {
+            match reader.read(piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        into.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
