@@ -123,7 +123,7 @@ async fn count(
     let counts = blocks
         .flow()
         .lanes(lanes)
-        .demand(4, 2) // blocks in flight per lane, not words
+        .demand(4, 3) // blocks in flight per lane, not words
         .combine(WORDS_PER_LANE, count_words, |count, more| *count += more)
         .collect()
         .await;

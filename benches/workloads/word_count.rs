@@ -77,7 +77,7 @@ fn merge(mut counts: Counts, more: Counts) -> Counts {
 fn ours(items: u64) -> BoxFuture<'static, u64> {
     let counts = Flow::from_iter(blocks(text(items)))
         .lanes(LANES)
-        .demand(4, 2)
+        .demand(4, 3)
         .combine(
             1 << 17,
             |counts: &mut Combiner<Word, u64>, block: Bytes| {
@@ -124,7 +124,7 @@ fn par_bridge(items: u64) -> u64 {
 fn ours_shuffled(items: u64) -> BoxFuture<'static, u64> {
     let counts = Flow::from_iter(blocks(text(items)))
         .lanes(LANES)
-        .demand(4, 2)
+        .demand(4, 3)
         .flat_map(into_words)
         .partition()
         .lanes(LANES)

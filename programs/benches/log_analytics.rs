@@ -66,7 +66,7 @@ fn by_lines_of_blocks(path: &Path) -> Requests {
     runtime.block_on(async {
         let lines = from_read(File::open(path).expect("it is there"))
             .flow()
-            .demand(4, 2)
+            .demand(4, 3)
             .flat_map_ok(Block::into_lines)
             .reduce(Requests::default, |table, line| table.add(&line.expect("it is read")));
         one_table(lines.emit_state().collect().await)

@@ -1,6 +1,5 @@
 use bytes::Bytes;
 use std::fmt;
-use std::io::BufRead;
 use std::iter;
 use std::ops::Deref;
 
@@ -44,7 +43,7 @@ impl Block {
     /// # tokio_test::block_on(async {
     /// let lines = blocks(b"GET /a\nPOST /b\r\nGET /b".as_slice())
     ///     .flow()
-    ///     .demand(4, 2) // blocks, not lines
+    ///     .demand(4, 3) // blocks, not lines
     ///     .flat_map_ok(Block::into_lines)
     ///     .ordered();
     /// let lines: Vec<Vec<u8>> = lines.try_collect().await?;
@@ -145,10 +144,24 @@ impl DoubleEndedIterator for LinesOf<'_> {
 
 /// How long the first line is, with its end.
 ///
-/// By std's search, as `position` and `split` look at each byte alone: that takes as long as to parse the line.
+/// Eight bytes at a time: `position` and `split` look at each alone, which takes as long as to parse a line.
 #[inline]
-fn line_length(mut text: &[u8]) -> usize {
-    text.skip_until(b'\n').expect("reading from memory does not fail")
+fn line_length(text: &[u8]) -> usize {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let mut words = text.chunks_exact(8);
+    for (at, word) in words.by_ref().enumerate() {
+        let word = u64::from_le_bytes(word.try_into().expect("each has 8 bytes"));
+        // Zero where a line ends.
+        let word = word ^ (EACH * u64::from(b'\n'));
+        // The lowest byte with its high bit set is the first one that is zero.
+        let ends = word.wrapping_sub(EACH) & !word & (EACH << 7);
+        if ends != 0 {
+            return at * 8 + ends.trailing_zeros() as usize / 8 + 1;
+        }
+    }
+    let rest = words.remainder();
+    let end = rest.iter().position(|byte| *byte == b'\n');
+    text.len() - rest.len() + end.map_or(rest.len(), |end| end + 1)
 }
 
 #[inline]

@@ -29,7 +29,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// # tokio_test::block_on(async {
 /// let lines: Vec<usize> = from_read(File::open("Cargo.toml")?)
 ///     .flow()
-///     .demand(4, 2) // blocks, not lines
+///     .demand(4, 3) // blocks, not lines
 ///     .map_ok(|block: Block| block.lines().count())
 ///     .try_collect()
 ///     .await?;
@@ -44,18 +44,16 @@ pub fn from_read<R: Read>(reader: R) -> Blocks<impl AsyncRead + Unpin + use<R>> 
 /// Reads in the task that polls: never pending.
 struct AtOnce<R>(R);
 
-/// The most that is read at once. That much is cleared first, however little the reader has.
-const PIECE: usize = 64 * 1024;
-
 /// The reader is never pinned.
 impl<R> Unpin for AtOnce<R> {}
 
 impl<R: Read> AsyncRead for AtOnce<R> {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let reader = &mut self.get_mut().0;
-        let piece = into.initialize_unfilled_to(PIECE.min(into.remaining()));
+        // The buffers of blocks are initialized already.
+        let free = into.initialize_unfilled();
         let read = loop {
-            match reader.read(piece) {
+            match reader.read(free) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }

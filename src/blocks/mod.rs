@@ -4,6 +4,9 @@
 //! that were read together and stay where they were read. A lane takes a block and goes over its
 //! [lines](Block::lines) or [words](Block::words), which borrow from it.
 //!
+//! A block is much work: let a lane ask for the next one as soon as it has done one, by a demand whose two numbers are
+//! one apart.
+//!
 //! ```
 //! use gen_stage::blocks::{Block, blocks};
 //! use gen_stage::prelude::*;
@@ -13,7 +16,7 @@
 //! let log = b"GET /a\nPOST /b\nGET /b\n".as_slice();
 //! let gets: Vec<usize> = blocks(log)
 //!     .flow()
-//!     .demand(4, 2) // blocks, not lines
+//!     .demand(4, 3) // blocks, not lines
 //!     .map_ok(|block: Block| block.lines().filter(|line| line.starts_with(b"GET ")).count())
 //!     .try_collect()
 //!     .await?;
@@ -42,7 +45,7 @@
 //! # tokio_test::block_on(async {
 //! let longest = from_read(File::open("Cargo.toml")?)
 //!     .flow()
-//!     .demand(4, 2) // blocks, not lines
+//!     .demand(4, 3) // blocks, not lines
 //!     .flat_map_ok(Block::into_lines)
 //!     .map_ok(|line: Vec<u8>| line.len());
 //! let longest: Vec<usize> = longest.try_collect().await?;
@@ -54,8 +57,10 @@
 mod block;
 mod from_read;
 mod read;
+mod spare;
 
 pub use block::Block;
 pub use from_read::from_read;
 pub use read::{Blocks, blocks};
 pub(crate) use read::{DEFAULT_LONGEST_LINE, DEFAULT_SIZE};
+pub(crate) use spare::Spares;

@@ -1,13 +1,13 @@
 use super::block::Block;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use super::spare::Spares;
+use bytes::Bytes;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::AsyncRead;
-use tokio_util::io::poll_read_buf;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, ReadBuf};
 
 /// Reads `reader` in blocks of whole lines. For files, see
 /// [`blocks_of`](crate::files::blocks_of); for readers of std, [`from_read`](super::from_read).
@@ -15,7 +15,8 @@ use tokio_util::io::poll_read_buf;
 /// Everything that is read comes out, in order, line ends included.
 ///
 /// # Demand
-/// A poll reads until a block is full or nothing more is there now. Without polls nothing is read.
+/// A poll reads until a block is full or nothing more is there now. Without polls nothing is read. Up to 8 buffers of
+/// blocks that are gone are kept for those to come.
 ///
 /// # Errors
 /// An error of the reader is the last item, after what was read before it. So is a line that is too
@@ -41,8 +42,8 @@ pub fn blocks<R: AsyncRead>(reader: R) -> Blocks<R> {
         reader,
         size: DEFAULT_SIZE,
         longest_line: DEFAULT_LONGEST_LINE,
-        read: BytesMut::new(),
-        searched: 0,
+        filling: Filling::default(),
+        spares: None,
         end: ReadState::NotYet,
     }
 }
@@ -58,10 +59,9 @@ pin_project! {
         reader: R,
         size: usize,
         longest_line: usize,
-        // Read, and not yet in a block.
-        read: BytesMut,
-        // How many bytes at its end are known to have no line end.
-        searched: usize,
+        filling: Filling,
+        // None: nothing was read so far.
+        spares: Option<Spares>,
         end: ReadState,
     }
 }
@@ -119,6 +119,17 @@ impl<R> Blocks<R> {
     }
 }
 
+// For one reader after the other.
+impl<R> Blocks<R> {
+    pub(crate) fn with_spares(self, spares: Option<Spares>) -> Self {
+        Self { spares, ..self }
+    }
+
+    pub(crate) fn take_spares(&mut self) -> Option<Spares> {
+        self.spares.take()
+    }
+}
+
 /// A line has more bytes than [`Blocks::longest_line`] allows.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -129,24 +140,58 @@ struct LineTooLong {
     read: usize,
 }
 
-/// Takes the whole lines off what was read.
-fn cut(read: &mut BytesMut, searched: &mut usize, size: usize) -> Option<Block> {
-    let end = read[*searched..].iter().rposition(|byte| *byte == b'\n').map(|at| *searched + at + 1);
-    match end {
-        Some(end) => {
-            *searched = read.len() - end;
-            if end < size / 2 {
-                // Copied: a block keeps all the memory that it was read into.
-                let block = Bytes::copy_from_slice(&read[..end]);
-                read.advance(end);
-                return Some(Block(block));
-            }
-            Some(Block(read.split_to(end).freeze()))
+/// What was read, and is not yet in a block.
+#[derive(Debug, Default)]
+struct Filling {
+    /// All of it is initialized.
+    buffer: Vec<u8>,
+    /// How many bytes at its beginning were read.
+    read: usize,
+    /// How many of these, at their beginning, are known to have no line end.
+    searched: usize,
+}
+
+impl Filling {
+    /// Takes the whole lines off what was read.
+    fn cut(&mut self, spares: &Spares, size: usize) -> Option<Block> {
+        let unsearched = &self.buffer[self.searched..self.read];
+        let Some(end) = unsearched.iter().rposition(|byte| *byte == b'\n') else {
+            self.searched = self.read;
+            return None;
+        };
+        Some(self.cut_at(self.searched + end + 1, spares, size))
+    }
+
+    /// Takes the first `end` bytes of what was read. The rest has no line end.
+    fn cut_at(&mut self, end: usize, spares: &Spares, size: usize) -> Block {
+        let rest = end..self.read;
+        self.read -= end;
+        self.searched = self.read;
+        if end < size / 2 {
+            // Copied: a block keeps all the memory that it was read into.
+            let block = Bytes::copy_from_slice(&self.buffer[..end]);
+            self.buffer.copy_within(rest, 0);
+            return Block(block);
         }
-        None => {
-            *searched = read.len();
-            None
+        let next = spares.next(&self.buffer[rest]);
+        Block(spares.share(std::mem::replace(&mut self.buffer, next), end))
+    }
+
+    /// Reads something more, up to `to` bytes in all. `false` at the end.
+    fn poll_read<R: AsyncRead>(
+        &mut self,
+        reader: Pin<&mut R>,
+        cx: &mut Context<'_>,
+        to: usize,
+    ) -> Poll<io::Result<bool>> {
+        if self.buffer.len() < to {
+            self.buffer.resize(to, 0);
         }
+        let mut into = ReadBuf::new(&mut self.buffer[self.read..to]);
+        ready!(reader.poll_read(cx, &mut into))?;
+        let read = into.filled().len();
+        self.read += read;
+        Poll::Ready(Ok(read > 0))
     }
 }
 
@@ -155,11 +200,13 @@ impl<R: AsyncRead> Stream for Blocks<R> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Block>>> {
         let mut this = self.project();
+        let (size, filling) = (*this.size, this.filling);
+        let spares = this.spares.get_or_insert_with(|| Spares::new(size));
         loop {
             match this.end {
                 ReadState::NotYet => {}
-                ReadState::Read(_) if !this.read.is_empty() => {
-                    return Poll::Ready(Some(Ok(Block(this.read.split().freeze()))));
+                ReadState::Read(_) if filling.read > 0 => {
+                    return Poll::Ready(Some(Ok(filling.cut_at(filling.read, spares, size))));
                 }
                 ReadState::Read(error) => {
                     let error = error.take();
@@ -168,28 +215,30 @@ impl<R: AsyncRead> Stream for Blocks<R> {
                 }
                 ReadState::Over => return Poll::Ready(None),
             }
-            if this.read.len() >= *this.size {
-                if let Some(block) = cut(this.read, this.searched, *this.size) {
+            if filling.read >= size {
+                if let Some(block) = filling.cut(spares, size) {
                     return Poll::Ready(Some(Ok(block)));
                 }
-                if *this.searched > *this.longest_line {
-                    let error = LineTooLong { longest_line: *this.longest_line, read: *this.searched };
-                    this.read.clear();
+                if filling.searched > *this.longest_line {
+                    let error = LineTooLong { longest_line: *this.longest_line, read: filling.searched };
+                    *filling = Filling::default();
                     *this.end = ReadState::Read(Some(io::Error::new(io::ErrorKind::InvalidData, error)));
                     continue;
                 }
             }
+            if filling.buffer.is_empty() {
+                filling.buffer = spares.next(b"");
+            }
             // Up to the size of a block, or as much again of a line that is longer.
-            let fits = this.read.len() < *this.size;
-            let wanted = if fits { *this.size - this.read.len() } else { *this.size };
-            this.read.reserve(wanted);
-            match poll_read_buf(this.reader.as_mut(), cx, &mut this.read.limit(wanted)) {
-                Poll::Ready(Ok(0)) => *this.end = ReadState::Read(None),
-                Poll::Ready(Ok(_)) => {}
+            let to = if filling.read < size { size } else { filling.read + size };
+            match filling.poll_read(this.reader.as_mut(), cx, to) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => *this.end = ReadState::Read(None),
                 Poll::Ready(Err(error)) => *this.end = ReadState::Read(Some(error)),
                 // The reader of the blocks need not wait for lines that are there.
                 Poll::Pending => {
-                    return cut(this.read, this.searched, *this.size)
+                    return filling
+                        .cut(spares, size)
                         .map_or(Poll::Pending, |block| Poll::Ready(Some(Ok(block))));
                 }
             }
@@ -208,23 +257,23 @@ impl<R> fmt::Debug for Blocks<R> {
         f.debug_struct("Blocks")
             .field("size", &self.size)
             .field("longest_line", &self.longest_line)
-            .field("read", &self.read.len())
+            .field("read", &self.filling.read)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::cut;
-    use bytes::BytesMut;
+    use super::{Filling, Spares};
 
     #[test]
     fn a_short_block_keeps_only_its_own_memory() {
-        let mut read = BytesMut::with_capacity(4096);
-        read.extend_from_slice(b"short\nmore");
-        let block = cut(&mut read, &mut 0, 4096).expect("there is a line");
-        let memory = block.0.try_into_mut().expect("nobody shares it");
-        assert_eq!((&memory[..], &read[..]), (&b"short\n"[..], &b"more"[..]));
+        let mut buffer = b"short\nmore".to_vec();
+        buffer.resize(4096, 0);
+        let mut filling = Filling { buffer, read: 10, searched: 0 };
+        let block = filling.cut(&Spares::new(4096), 4096).expect("there is a line");
+        assert_eq!((&block[..], &filling.buffer[..filling.read]), (&b"short\n"[..], &b"more"[..]));
+        let memory = block.0.try_into_mut().expect("none shares it");
         assert!(memory.capacity() < 64, "{}", memory.capacity());
     }
 }

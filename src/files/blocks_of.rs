@@ -1,6 +1,6 @@
 use super::error::about;
 use super::reader::FileReader;
-use crate::blocks::{Block, Blocks, DEFAULT_LONGEST_LINE, DEFAULT_SIZE, blocks};
+use crate::blocks::{Block, Blocks, DEFAULT_LONGEST_LINE, DEFAULT_SIZE, Spares, blocks};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -43,7 +43,7 @@ use std::task::{Context, Poll, ready};
 /// # tokio_test::block_on(async {
 /// let lines: Vec<usize> = blocks_of(files_below("src/files"))
 ///     .flow()
-///     .demand(4, 2) // blocks, not lines
+///     .demand(4, 3) // blocks, not lines
 ///     .map_ok(|block: Block| block.lines().count())
 ///     .try_collect()
 ///     .await?;
@@ -52,7 +52,14 @@ use std::task::{Context, Poll, ready};
 /// # }).unwrap();
 /// ```
 pub fn blocks_of<S: Stream<Item = io::Result<PathBuf>>>(paths: S) -> BlocksOf<S> {
-    BlocksOf { paths, file: None, size: DEFAULT_SIZE, longest_line: DEFAULT_LONGEST_LINE, ended: false }
+    BlocksOf {
+        paths,
+        file: None,
+        spares: None,
+        size: DEFAULT_SIZE,
+        longest_line: DEFAULT_LONGEST_LINE,
+        ended: false,
+    }
 }
 
 pin_project! {
@@ -63,6 +70,8 @@ pin_project! {
         paths: S,
         // The file that is being read.
         file: Option<(PathBuf, Blocks<FileReader>)>,
+        // The memory of blocks that are gone, while no file is being read.
+        spares: Option<Spares>,
         size: usize,
         longest_line: usize,
         ended: bool,
@@ -115,14 +124,17 @@ impl<S: Stream<Item = io::Result<PathBuf>>> Stream for BlocksOf<S> {
         let mut this = self.project();
         loop {
             if let Some((path, blocks)) = this.file {
-                match ready!(Pin::new(blocks).poll_next(cx)) {
+                match ready!(Pin::new(&mut *blocks).poll_next(cx)) {
                     Some(Ok(block)) => return Poll::Ready(Some(Ok(block))),
                     Some(Err(error)) => {
                         let error = about(path, error);
                         *this.file = None;
                         return Poll::Ready(Some(Err(error)));
                     }
-                    None => *this.file = None,
+                    None => {
+                        *this.spares = blocks.take_spares();
+                        *this.file = None;
+                    }
                 }
             }
             if *this.ended {
@@ -131,8 +143,8 @@ impl<S: Stream<Item = io::Result<PathBuf>>> Stream for BlocksOf<S> {
             match ready!(this.paths.as_mut().poll_next(cx)) {
                 Some(Ok(path)) => {
                     let reader = FileReader::new(path.clone(), *this.size);
-                    *this.file =
-                        Some((path, blocks(reader).size(*this.size).longest_line(*this.longest_line)));
+                    let blocks = blocks(reader).size(*this.size).longest_line(*this.longest_line);
+                    *this.file = Some((path, blocks.with_spares(this.spares.take())));
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => *this.ended = true,

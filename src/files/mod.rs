@@ -14,7 +14,7 @@
 //! let unread = Arc::new(AtomicU64::new(0));
 //! let gets = blocks_of(files_below(folder.join("logs")))
 //!     .flow()
-//!     .demand(4, 2) // blocks, not lines
+//!     .demand(4, 3) // blocks, not lines
 //!     .skip_errors(&unread)
 //!     .flat_map(Block::into_lines)
 //!     .filter(|line| line.starts_with(b"GET "));

@@ -106,7 +106,7 @@ pub(crate) async fn count(files: &[PathBuf], bar: &ProgressBar) -> io::Result<Re
         Ok(from_read(text).map_err(move |error| named(&path, error)))
     });
     let tables: Vec<Requests> = Flow::from_streams(texts.collect::<io::Result<Vec<_>>>()?)
-        .demand(4, 2) // blocks, not lines
+        .demand(4, 3) // blocks, not lines
         .reduce(
             || Ok(Requests::default()),
             |table, block: io::Result<Block>| match (table.as_mut(), block) {

@@ -1,0 +1,96 @@
+//! The memory of blocks that are gone, for those to come.
+
+use crate::sync::unpoisoned;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, Weak};
+
+/// Buffers of one size. A block brings its buffer back when its last clone is dropped, on whatever thread: memory that is
+/// freed on another thread than it was allocated on goes back to the system with most allocators, and comes again page
+/// by page.
+#[derive(Debug)]
+pub(crate) struct Spares {
+    size: usize,
+    free: Arc<Free>,
+}
+
+type Free = Mutex<Vec<Vec<u8>>>;
+
+/// Buffers that are kept for a reader, at most: 2 MiB with blocks of the default size.
+const MOST: usize = 8;
+
+impl Spares {
+    pub(super) fn new(size: usize) -> Self {
+        Self { size, free: Arc::default() }
+    }
+
+    /// A buffer of the size, all of it initialized, with what is left of another at its beginning.
+    pub(super) fn next(&self, rest: &[u8]) -> Vec<u8> {
+        let free = unpoisoned(self.free.lock()).pop();
+        let mut buffer = free.unwrap_or_else(|| vec![0; self.size]);
+        if buffer.len() < rest.len() {
+            buffer.resize(rest.len(), 0);
+        }
+        buffer[..rest.len()].copy_from_slice(rest);
+        buffer
+    }
+
+    /// The beginning of a buffer as bytes that bring the buffer back.
+    pub(super) fn share(&self, buffer: Vec<u8>, length: usize) -> Bytes {
+        let free = if buffer.len() == self.size { Arc::downgrade(&self.free) } else { Weak::new() };
+        Bytes::from_owner(Returned { buffer, free }).slice(..length)
+    }
+}
+
+struct Returned {
+    buffer: Vec<u8>,
+    free: Weak<Free>,
+}
+
+impl AsRef<[u8]> for Returned {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        let Some(free) = self.free.upgrade() else { return };
+        let mut free = unpoisoned(free.lock());
+        if free.len() < MOST {
+            free.push(std::mem::take(&mut self.buffer));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, Spares};
+
+    #[test]
+    fn a_buffer_comes_back_with_the_last_clone() {
+        let spares = Spares::new(64);
+        let buffer = spares.next(b"rest");
+        let at = buffer.as_ptr();
+        let block = spares.share(buffer, 4);
+        let clone = block.slice(1..);
+        drop(block);
+        assert_ne!(spares.next(b"").as_ptr(), at, "the clone still reads it");
+        assert_eq!(clone, b"est".as_slice());
+        drop(clone);
+        assert_eq!(spares.next(b"").as_ptr(), at);
+    }
+
+    #[test]
+    fn few_buffers_are_kept_and_none_of_another_size_or_without_a_reader() {
+        let spares = Spares::new(64);
+        let blocks: Vec<_> = (0..3 * MOST).map(|_| spares.share(spares.next(b""), 64)).collect();
+        drop(spares.share(vec![0; 65], 65));
+        drop(blocks);
+        let kept = std::sync::Arc::downgrade(&spares.free);
+        assert_eq!(kept.upgrade().expect("it is there").lock().unwrap().len(), MOST);
+        let late = spares.share(spares.next(b""), 64);
+        drop(spares);
+        assert!(kept.upgrade().is_none());
+        drop(late);
+    }
+}
