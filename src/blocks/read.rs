@@ -42,7 +42,7 @@ pub fn blocks<R: AsyncRead>(reader: R) -> Blocks<R> {
         reader,
         size: DEFAULT_SIZE,
         longest_line: DEFAULT_LONGEST_LINE,
-        filling: Filling::default(),
+        filling: OpenBlock::default(),
         spares: None,
         end: ReadState::NotYet,
     }
@@ -59,7 +59,7 @@ pin_project! {
         reader: R,
         size: usize,
         longest_line: usize,
-        filling: Filling,
+        filling: OpenBlock,
         // None: nothing was read so far.
         spares: Option<Spares>,
         end: ReadState,
@@ -142,7 +142,7 @@ struct LineTooLong {
 
 /// What was read, and is not yet in a block.
 #[derive(Debug, Default)]
-struct Filling {
+struct OpenBlock {
     /// All of it is initialized.
     buffer: Vec<u8>,
     /// How many bytes at its beginning were read.
@@ -151,7 +151,7 @@ struct Filling {
     searched: usize,
 }
 
-impl Filling {
+impl OpenBlock {
     /// Takes the whole lines off what was read.
     fn cut(&mut self, spares: &Spares, size: usize) -> Option<Block> {
         let unsearched = &self.buffer[self.searched..self.read];
@@ -221,7 +221,7 @@ impl<R: AsyncRead> Stream for Blocks<R> {
                 }
                 if filling.searched > *this.longest_line {
                     let error = LineTooLong { longest_line: *this.longest_line, read: filling.searched };
-                    *filling = Filling::default();
+                    *filling = OpenBlock::default();
                     *this.end = ReadState::Read(Some(io::Error::new(io::ErrorKind::InvalidData, error)));
                     continue;
                 }
@@ -264,13 +264,13 @@ impl<R> fmt::Debug for Blocks<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Filling, Spares};
+    use super::{OpenBlock, Spares};
 
     #[test]
     fn a_short_block_keeps_only_its_own_memory() {
         let mut buffer = b"short\nmore".to_vec();
         buffer.resize(4096, 0);
-        let mut filling = Filling { buffer, read: 10, searched: 0 };
+        let mut filling = OpenBlock { buffer, read: 10, searched: 0 };
         let block = filling.cut(&Spares::new(4096), 4096).expect("there is a line");
         assert_eq!((&block[..], &filling.buffer[..filling.read]), (&b"short\n"[..], &b"more"[..]));
         let memory = block.0.try_into_mut().expect("none shares it");

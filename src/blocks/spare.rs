@@ -37,22 +37,22 @@ impl Spares {
     /// The beginning of a buffer as bytes that bring the buffer back.
     pub(super) fn share(&self, buffer: Vec<u8>, length: usize) -> Bytes {
         let free = if buffer.len() == self.size { Arc::downgrade(&self.free) } else { Weak::new() };
-        Bytes::from_owner(Returned { buffer, free }).slice(..length)
+        Bytes::from_owner(LentBuffer { buffer, free }).slice(..length)
     }
 }
 
-struct Returned {
+struct LentBuffer {
     buffer: Vec<u8>,
     free: Weak<Free>,
 }
 
-impl AsRef<[u8]> for Returned {
+impl AsRef<[u8]> for LentBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.buffer
     }
 }
 
-impl Drop for Returned {
+impl Drop for LentBuffer {
     fn drop(&mut self) {
         let Some(free) = self.free.upgrade() else { return };
         let mut free = unpoisoned(free.lock());
