@@ -232,7 +232,7 @@ impl<T> Receiver<T> {
         let mut reading = Reading { items, rest: &mut self.current, emptied: &mut self.emptied };
         let mut flow = ControlFlow::Continue(());
         // A plain loop: `try_for_each` would be compiled once more for each chain of operators.
-        while let Some(item) = reading.items.next() {
+        for item in reading.items.by_ref() {
             // The only call of `each`, so that it is inlined, however long.
             flow = each(item);
             if flow.is_break() {

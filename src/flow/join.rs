@@ -338,7 +338,7 @@ where
 
     fn build(self, tasks: &mut Tasks, to: To<'_, Self::Lane>) {
         Build::<InWindow<P::Places, P::Id>>::build(self, tasks, &mut |tasks, lane| {
-            to(tasks, JoinRows { lane })
+            to(tasks, JoinRows { lane });
         });
     }
 }

@@ -368,10 +368,15 @@ async fn dropping_the_flow_drops_what_waits_and_the_futures() {
 #[tokio::test]
 async fn an_endless_flow_without_output_lets_other_tasks_run() {
     for lanes in [1, 2] {
-        let mut flow = Flow::from_iter(0u64..).lanes(lanes).ordered().filter(|_| false);
+        let mut flow = Flow::from_iter(0u64..).lanes(lanes).demand(10, 5).ordered().filter(|_| false);
         assert!(flow.next().now_or_never().is_none());
         settle().await;
-        let mut flow = Flow::from_iter(0u64..).lanes(lanes).map_async(2, ready).filter(|_| false).ordered();
+        let mut flow = Flow::from_iter(0u64..)
+            .lanes(lanes)
+            .demand(10, 5)
+            .map_async(2, ready)
+            .filter(|_| false)
+            .ordered();
         assert!(flow.next().now_or_never().is_none());
         settle().await;
     }

@@ -47,7 +47,7 @@ cargo test --test soak_flows -- --seed 1234 --rounds 1              the chain of
 Any other word is a filter for the names of tests: the chains run if `soak_flows` contains it.";
 
 /// Chains of a run that is not told how many: some seconds without optimisation.
-const SHORT: u64 = 200;
+const SHORT: u64 = 120;
 /// For a chain to be read, and for its tasks to be gone.
 const LIMIT: Duration = Duration::from_secs(30);
 /// What comes out of a layer may be more than went in; no more layers are put on so many.

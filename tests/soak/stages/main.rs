@@ -49,8 +49,8 @@ cargo test --test soak_stages -- --seed 1234 --rounds 1              the round o
 
 Any other word is a filter for the names of tests: the rounds run if `soak_stages` contains it.";
 
-/// Rounds of a run that is not told how many: about five seconds without optimisation.
-const SHORT: u64 = 300;
+/// Rounds of a run that is not told how many: some seconds without optimisation.
+const SHORT: u64 = 200;
 /// For a round on two workers, and for the events of one on one thread.
 const LIMIT: Duration = Duration::from_secs(60);
 
