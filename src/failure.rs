@@ -37,7 +37,7 @@ struct RaisedFrom {
     payload: Box<dyn Any + Send>,
 }
 
-/// Where a panic was that another task raises.
+/// The place of a panic that is raised again in another task.
 enum Origin {
     /// In a task that works for the one which raises it.
     Helper(&'static str),

@@ -75,7 +75,7 @@ mod linux {
         assert!(end <= early + MARGIN_KB, "{name}: the peak grew from {early} to {end} KB");
     }
 
-    /// Half a million children of which each waits once, and whose results nobody reads: 1000 at a time.
+    /// Half a million children of which each waits once, and whose results are not read: 1000 at a time.
     async fn children() {
         let children = ITEMS / 10;
         let mut supervisor = DynamicSupervisor::new(|_: u64| tokio::task::yield_now()).max_demand(1000, 500);

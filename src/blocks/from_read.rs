@@ -14,11 +14,17 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// # Demand
 /// A poll reads until a block is full, or to the end. Without polls nothing is read.
 ///
+/// # Ordering
+/// As for [`blocks`].
+///
 /// # Errors
 /// As for [`blocks`]. A read that was interrupted is tried again.
 ///
 /// # Panics
-/// A panic of the reader is one of the poll.
+/// Polling panics when the reader does, or when it says that it has read more than there was room for.
+///
+/// # Cancel safety
+/// As for [`blocks`].
 ///
 /// # Examples
 /// ```

@@ -12,11 +12,14 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// Reads `reader` in blocks of whole lines. For files, see
 /// [`blocks_of`](crate::files::blocks_of); for readers of std, [`from_read`](super::from_read).
 ///
-/// Everything that is read comes out, in order, line ends included.
+/// Everything that is read comes out, line ends included.
 ///
 /// # Demand
 /// A poll reads until a block is full or nothing more is there now. Without polls nothing is read. Up to 8 buffers of
-/// blocks that are gone are kept for those to come.
+/// blocks that are gone are kept for those to come, until the reader ends.
+///
+/// # Ordering
+/// Blocks come in the order in which they are read.
 ///
 /// # Errors
 /// An error of the reader is the last item, after what was read before it. So is a line that is too
@@ -119,14 +122,10 @@ impl<R> Blocks<R> {
     }
 }
 
-// For one reader after the other.
 impl<R> Blocks<R> {
-    pub(crate) fn with_spares(self, spares: Option<Spares>) -> Self {
-        Self { spares, ..self }
-    }
-
-    pub(crate) fn take_spares(&mut self) -> Option<Spares> {
-        self.spares.take()
+    /// Reads into memory that other readers share.
+    pub(crate) fn with_spares(self, spares: Spares) -> Self {
+        Self { spares: Some(spares), ..self }
     }
 }
 
@@ -173,7 +172,8 @@ impl OpenBlock {
             self.buffer.copy_within(rest, 0);
             return Block(block);
         }
-        let next = spares.next(&self.buffer[rest]);
+        // The end of input needs no buffer.
+        let next = if rest.is_empty() { Vec::new() } else { spares.next(&self.buffer[rest]) };
         Block(spares.share(std::mem::replace(&mut self.buffer, next), end))
     }
 
@@ -200,6 +200,9 @@ impl<R: AsyncRead> Stream for Blocks<R> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Block>>> {
         let mut this = self.project();
+        if let ReadState::Over = this.end {
+            return Poll::Ready(None);
+        }
         let (size, filling) = (*this.size, this.filling);
         let spares = this.spares.get_or_insert_with(|| Spares::new(size));
         loop {
@@ -211,6 +214,9 @@ impl<R: AsyncRead> Stream for Blocks<R> {
                 ReadState::Read(error) => {
                     let error = error.take();
                     *this.end = ReadState::Over;
+                    // What has ended keeps no memory.
+                    spares.give_back(std::mem::take(&mut filling.buffer));
+                    *this.spares = None;
                     return Poll::Ready(error.map(Err));
                 }
                 ReadState::Over => return Poll::Ready(None),

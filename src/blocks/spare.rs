@@ -4,10 +4,10 @@ use crate::sync::unpoisoned;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, Weak};
 
-/// Buffers of one size. A block brings its buffer back when its last clone is dropped, on whatever thread: memory that is
+/// Buffers of one size, shared by clones. A block brings its buffer back when its last clone is dropped, on whatever thread: memory that is
 /// freed on another thread than it was allocated on goes back to the system with most allocators, and comes again page
 /// by page.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Spares {
     size: usize,
     free: Arc<Free>,
@@ -19,7 +19,7 @@ type Free = Mutex<Vec<Vec<u8>>>;
 const MOST: usize = 8;
 
 impl Spares {
-    pub(super) fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         Self { size, free: Arc::default() }
     }
 
@@ -34,10 +34,24 @@ impl Spares {
         buffer
     }
 
+    /// Keeps a buffer for the next block.
+    pub(super) fn give_back(&self, buffer: Vec<u8>) {
+        if buffer.len() == self.size {
+            keep(&self.free, buffer);
+        }
+    }
+
     /// The beginning of a buffer as bytes that bring the buffer back.
     pub(super) fn share(&self, buffer: Vec<u8>, length: usize) -> Bytes {
         let free = if buffer.len() == self.size { Arc::downgrade(&self.free) } else { Weak::new() };
         Bytes::from_owner(LentBuffer { buffer, free }).slice(..length)
+    }
+}
+
+fn keep(free: &Free, buffer: Vec<u8>) {
+    let mut free = unpoisoned(free.lock());
+    if free.len() < MOST {
+        free.push(buffer);
     }
 }
 
@@ -54,10 +68,8 @@ impl AsRef<[u8]> for LentBuffer {
 
 impl Drop for LentBuffer {
     fn drop(&mut self) {
-        let Some(free) = self.free.upgrade() else { return };
-        let mut free = unpoisoned(free.lock());
-        if free.len() < MOST {
-            free.push(std::mem::take(&mut self.buffer));
+        if let Some(free) = self.free.upgrade() {
+            keep(&free, std::mem::take(&mut self.buffer));
         }
     }
 }

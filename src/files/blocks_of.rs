@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 /// within a line perhaps.
 ///
 /// # Demand
-/// A poll reads until a block is full. Without polls nothing is read. One file is open at a time.
+/// A poll reads until a block is full or nothing more is there now. Without polls nothing is read. One file is open at a time.
 ///
 /// # Ordering
 /// That of the paths, and of the lines in a file.
@@ -70,7 +70,7 @@ pin_project! {
         paths: S,
         // The file that is being read.
         file: Option<(PathBuf, Blocks<FileReader>)>,
-        // The memory of blocks that are gone, while no file is being read.
+        // The memory of blocks that are gone; none before the first file, and after the last.
         spares: Option<Spares>,
         size: usize,
         longest_line: usize,
@@ -124,17 +124,14 @@ impl<S: Stream<Item = io::Result<PathBuf>>> Stream for BlocksOf<S> {
         let mut this = self.project();
         loop {
             if let Some((path, blocks)) = this.file {
-                match ready!(Pin::new(&mut *blocks).poll_next(cx)) {
+                match ready!(Pin::new(blocks).poll_next(cx)) {
                     Some(Ok(block)) => return Poll::Ready(Some(Ok(block))),
                     Some(Err(error)) => {
                         let error = about(path, error);
                         *this.file = None;
                         return Poll::Ready(Some(Err(error)));
                     }
-                    None => {
-                        *this.spares = blocks.take_spares();
-                        *this.file = None;
-                    }
+                    None => *this.file = None,
                 }
             }
             if *this.ended {
@@ -144,10 +141,14 @@ impl<S: Stream<Item = io::Result<PathBuf>>> Stream for BlocksOf<S> {
                 Some(Ok(path)) => {
                     let reader = FileReader::new(path.clone(), *this.size);
                     let blocks = blocks(reader).size(*this.size).longest_line(*this.longest_line);
-                    *this.file = Some((path, blocks.with_spares(this.spares.take())));
+                    let spares = this.spares.get_or_insert_with(|| Spares::new(*this.size)).clone();
+                    *this.file = Some((path, blocks.with_spares(spares)));
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => *this.ended = true,
+                None => {
+                    *this.ended = true;
+                    *this.spares = None;
+                }
             }
         }
     }

@@ -16,7 +16,7 @@
 //!     .flow()
 //!     .demand(4, 3) // blocks, not lines
 //!     .skip_errors(&unread)
-//!     .flat_map(Block::into_lines)
+//!     .flat_map(Block::into_lines) // the short way: it copies each line, of which few are wanted
 //!     .filter(|line| line.starts_with(b"GET "));
 //! gets.forward(whole_file(folder.join("gets.log")).lines()).await?;
 //!

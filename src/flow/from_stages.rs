@@ -36,8 +36,8 @@ impl<T: Send + 'static> Flow<Source<FromStage<T>>> {
     ///
     /// # Panics
     /// When there is no producer at all. When a producer fails, or refuses the subscription, the flow fails as if it
-    /// panicked itself: with the panic of the producer, or one that says why. Its error names the producer. A clean end
-    /// is the end of that source.
+    /// panicked itself: with the panic of the producer, or one that says why. The flow's error names the producer. A
+    /// clean end is the end of that source.
     ///
     /// # Drop
     /// The subscriptions are cancelled. A flow that is stopped by [`stop_when`](Self::stop_when) cancels them too, and

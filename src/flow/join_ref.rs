@@ -14,7 +14,9 @@ use std::hash::Hash;
 /// A function that returns a reference into the item cannot be given to the joins above, whose keys are values: the
 /// compiler says that a lifetime may not live long enough. These take it. Keys stay in the items that are kept.
 impl<P> Flow<P> {
-    /// Like [`bounded_join`](Flow::bounded_join), with keys that are parts of the items, and are neither cloned nor kept.
+    /// Makes a row of every pair of items, one of each flow, whose keys are equal: keys that are parts of the items.
+    ///
+    /// It is [`bounded_join`](Flow::bounded_join) without a copy of any key.
     ///
     /// Keys are compared in the items that are kept, so both functions are called more often than once for an item,
     /// and are `Fn`. They return references to one type: for a `String` on one side and a `&str` on the other, both
@@ -81,10 +83,14 @@ impl<P> Flow<P> {
         self.sides("bounded_join_ref", right, route).wrap(|upstream| Join::new(upstream, mode, keys))
     }
 
-    /// Like [`window_join`](Flow::window_join), with keys that are parts of the items, and are neither cloned nor kept.
+    /// Makes a row of every pair of items, one of each flow, that are in one window and whose keys are equal: keys that
+    /// are parts of the items.
     ///
-    /// Windows, and rows of items without a partner, are as there; the functions are as those of
+    /// It is [`window_join`](Flow::window_join) without a copy of any key; the functions are as those of
     /// [`bounded_join_ref`](Flow::bounded_join_ref).
+    ///
+    /// # Ordering
+    /// As for [`window_join`](Flow::window_join).
     ///
     /// # Errors
     /// Items that are too late for their windows are not joined: they are counted, or go where

@@ -198,7 +198,7 @@ impl Launch {
             runtime: self.runtime.or(other.runtime),
             name: self.name.or(other.name),
             topology: self.topology,
-            in_a_stage: self.in_a_stage || other.in_a_stage,
+            in_a_stage: self.in_a_stage,
             monitors: self.monitors,
         }
     }

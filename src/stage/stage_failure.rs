@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 /// An error that ended a stage, or a subscription, and the stage that ended with it. Cheap to clone.
 ///
-/// Prints as the error does, and derefs to it: [`source`](Error::source), `is` and `downcast_ref` are those of the
-/// error.
+/// It is an error that prints as the one within and has its [`source`](Error::source). It derefs to that one, for `is`
+/// and `downcast_ref`.
 ///
 /// # Examples
 /// ```
@@ -60,6 +60,12 @@ impl Deref for StageFailure {
 
     fn deref(&self) -> &Self::Target {
         &*self.error
+    }
+}
+
+impl Error for StageFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
     }
 }
 

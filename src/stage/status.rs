@@ -105,9 +105,9 @@ pub struct ProducerStatus {
     pub taken: u64,
     /// Of those sent, dropped unread.
     pub undelivered: u64,
-    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest). The
-    /// stage that sends says the same; what it never sent, as by a selector, it alone knows:
-    /// [`ConsumerStatus::left_out`].
+    /// Of those undelivered, dropped because the subscription [may lose items](super::Subscribe::keep_newest).
+    /// [`ConsumerStatus::dropped`] of the other side has the same number. Items that were never sent, as a selector left
+    /// them out, are in its [`left_out`](ConsumerStatus::left_out) only.
     pub dropped: u64,
     peer: Option<StageRef>,
 }

@@ -38,7 +38,8 @@ pub struct Counts {
     pub sent: u64,
     /// Of those sent, handed to the callbacks or readers of the other side.
     pub taken: u64,
-    /// Of those sent, dropped unread, because the other side ended.
+    /// Of those sent, dropped unread: the other side ended, or its subscription
+    /// [may lose items](super::Subscribe::keep_newest).
     pub undelivered: u64,
     /// Never sent: thrown away by a full buffer or by the dispatcher, or left when the stage ended.
     pub discarded: u64,

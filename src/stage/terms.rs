@@ -116,9 +116,9 @@ pub(crate) struct Terms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Keeps {
-    /// The oldest make room for what comes.
+    /// At most this many items wait, at least 1. The oldest are dropped for those that come.
     Newest(usize),
-    /// What comes when as many are there is dropped.
+    /// At most this many items wait, at least 1. While that many wait, what comes is dropped.
     Oldest(usize),
 }
 

@@ -93,7 +93,7 @@ impl<T: Send + 'static> Edges<T> {
         senders
     }
 
-    /// Shows the edges to those who look at the flow, right before the tasks are started that they come from.
+    /// Shows the edges to monitors, right before the tasks are started that they come from.
     fn show(&self, tasks: &Tasks, layer: &Layer) {
         let uppers = self.lanes.first().map_or(0, Vec::len);
         for upper in 0..uppers {

@@ -44,6 +44,8 @@ pub struct Tasks {
     places: HashMap<Id, Place>,
     stopped: Arc<AtomicBool>,
     losses: Losses,
+    /// A stage reads the flow, and names the place of a panic that the flow raises.
+    in_a_stage: bool,
     /// If somebody may look at this flow.
     instruments: Option<Instruments>,
     /// The tokens that end the sources being built now.
@@ -110,6 +112,7 @@ impl Tasks {
         Self {
             runtime,
             name: launch.name.clone(),
+            in_a_stage: launch.in_a_stage,
             set: JoinSet::new(),
             slots: Vec::new(),
             places: HashMap::new(),
@@ -140,7 +143,7 @@ impl Tasks {
             let place = Some("the start of the flow".into());
             let failure = Failure::Panic(Fallen { place, payload });
             self.show_failure(&failure);
-            failure.raise()
+            if self.in_a_stage { failure.raise_at_its_place() } else { failure.raise() }
         }
     }
 
@@ -219,8 +222,8 @@ impl Tasks {
         SourceGate::new(&self.signals, &self.counters)
     }
 
-    /// Shows an edge to those who look at this flow: from the task with this `number` in the group that is started next,
-    /// to a lane, or to the reader.
+    /// Shows an edge to monitors: from the task with this `number` in the group that is started next, to a lane, or to
+    /// the reader.
     pub(in crate::flow) fn show_edge<T: Send + 'static>(
         &self,
         number: usize,
