@@ -405,6 +405,16 @@ async fn a_panic_in_a_flow_that_is_a_stage_names_its_lane_however_far_it_goes() 
 }
 
 #[tokio::test]
+async fn a_panic_while_the_lanes_of_a_flow_that_is_a_stage_are_built_says_so() {
+    let flow = one().scan(|| -> u64 { panic!("no state") }, |_, n| Some(n)).named("inner").into_stage();
+    let flow = flow.await.unwrap();
+    let read = flow.subscribe().await.unwrap().fallible().next().await;
+    let expected = "the start of the flow panicked: no state";
+    assert_eq!(read.unwrap().unwrap_err().to_string(), expected);
+    assert_eq!(flow.wait().await.unwrap_err().to_string(), expected);
+}
+
+#[tokio::test]
 async fn the_log_says_which_stage_it_was_and_which_lane_read_it() {
     let lines = Lines::listen();
     let numbers = from_stream(stream::iter(numbers()).map(seven)).stage().label("numbers").spawn();
