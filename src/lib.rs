@@ -84,6 +84,7 @@ pub mod lane;
 pub mod logs;
 mod meter;
 mod picture;
+mod pieces;
 pub mod prelude;
 mod reduce;
 mod sealed;

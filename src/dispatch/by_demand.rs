@@ -1,6 +1,7 @@
 use super::deliveries::Deliveries;
 use super::dispatcher::{Dispatcher, Refusal, Subscriber};
 use super::ids::SubscriptionId;
+use crate::pieces::cut;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::cmp::Reverse;
@@ -233,18 +234,20 @@ impl ByDemand {
             out.send(id, items);
             return Vec::new();
         }
-        let mut items = items.into_iter();
         let mut served = Vec::new();
-        while let Some((id, demand)) = self.first().filter(|_| items.len() > 0) {
-            let piece = demand.min(items.len());
-            out.send(id, items.by_ref().take(piece).collect());
+        let mut left = items.len();
+        while let Some((id, demand)) = self.first().filter(|_| left > 0) {
+            let piece = demand.min(left);
+            left -= piece;
             self.order.pop();
-            served.push((id, demand - piece));
+            served.push((id, demand, piece));
         }
-        for (id, demand) in served {
-            self.place(id, demand);
+        let (pieces, rest) = cut(items, served.iter().map(|(.., piece)| *piece));
+        for ((id, demand, piece), items) in served.into_iter().zip(pieces) {
+            out.send(id, items);
+            self.place(id, demand - piece);
         }
-        items.collect()
+        rest
     }
 
     /// Gives each subscription with demand an equal piece, and one more to those whose turn it is.
@@ -273,9 +276,9 @@ impl ByDemand {
                 }
             }
         }
-        let mut items = items.into_iter();
-        for (at, (id, demand, piece)) in pieces.into_iter().enumerate() {
-            out.send(id, items.by_ref().take(piece).collect());
+        let (cuts, rest) = cut(items, pieces.iter().map(|(.., piece)| *piece));
+        for (at, ((id, demand, piece), items)) in pieces.into_iter().zip(cuts).enumerate() {
+            out.send(id, items);
             // A subscription goes last when its turn is over, or when it has all that it asked for.
             if at < turns || piece == demand {
                 self.place(id, demand - piece);
@@ -284,7 +287,7 @@ impl ByDemand {
                 self.order.push((open.place, id));
             }
         }
-        items.collect()
+        rest
     }
 }
 

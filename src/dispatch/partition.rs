@@ -8,9 +8,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 mod assign;
+mod chunks;
 
 use assign::Names;
 pub use assign::{Assign, AssignBy, AssignHash, AssignKey, PartitionName};
+use chunks::Chunks;
 
 /// Gives each item to the one subscription that has its partition.
 ///
@@ -73,6 +75,9 @@ pub struct Partition<T, A = AssignHash> {
     fences: VecDeque<(Fence, Vec<(usize, u64)>)>,
 }
 
+/// With less room than this in some lane, items are taken one by one.
+const LITTLE_ROOM: usize = 32;
+
 /// One partition.
 struct PartitionQueue<T> {
     /// The items that the running dispatch has for this lane; otherwise empty.
@@ -82,7 +87,7 @@ struct PartitionQueue<T> {
     holder: Option<SubscriptionId>,
     /// Above 0 only with a holder and an empty queue.
     open: usize,
-    queue: VecDeque<T>,
+    queue: Chunks<T>,
     /// Items that have left the queue since the start.
     left: u64,
     /// Items of the queue, from its front, whose demand was passed up again when a holder left.
@@ -91,7 +96,7 @@ struct PartitionQueue<T> {
 
 impl<T> PartitionQueue<T> {
     fn new() -> Self {
-        Self { fresh: Vec::new(), room: 0, holder: None, open: 0, queue: VecDeque::new(), left: 0, lent: 0 }
+        Self { fresh: Vec::new(), room: 0, holder: None, open: 0, queue: Chunks::new(), left: 0, lent: 0 }
     }
 
     /// Sends the fresh items as far as demand goes, and queues the rest.
@@ -101,10 +106,10 @@ impl<T> PartitionQueue<T> {
         self.open -= now;
         if let (1.., Some(holder)) = (now, self.holder) {
             let mut sent = std::mem::take(&mut self.fresh);
-            self.queue.extend(sent.drain(now..));
+            self.queue.push(sent.split_off(now));
             out.send(holder, sent);
         } else {
-            self.queue.extend(self.fresh.drain(..));
+            self.queue.push(std::mem::take(&mut self.fresh));
         }
     }
 }
@@ -293,24 +298,60 @@ impl<T, A> Partition<T, A> {
             lane.room = lane.open + (self.queue_size - lane.queue.len());
             lane.fresh.reserve((share + share / 8).min(lane.room));
         }
+        let mut dropped = 0;
+        while self.waiting > 0 && self.full.is_none() && items.len() > 0 {
+            let all = items.len().min(self.waiting);
+            // So many fit, whichever lanes they are for.
+            let fit = self.lanes.iter().map(|lane| lane.room - lane.fresh.len()).min().unwrap_or(0);
+            dropped += if fit < all.min(LITTLE_ROOM) {
+                self.take_while_they_fit(items)
+            } else {
+                self.take_fitting(items, fit.min(all))
+            };
+        }
+        dropped
+    }
+
+    /// Takes the next `count` items, all of which fit. Returns how many were dropped.
+    fn take_fitting(&mut self, items: &mut std::vec::IntoIter<T>, count: usize) -> usize
+    where
+        A: Assign<T>,
+    {
         // Locals, which stay in registers.
         let Self { lanes, assign, .. } = self;
-        let (mut dropped, mut waiting) = (0, self.waiting);
-        while waiting > 0 {
+        let mut dropped = 0;
+        for item in items.by_ref().take(count) {
+            match assign.assign(item) {
+                Some((item, to)) => lanes[to].fresh.push(item),
+                None => dropped += 1,
+            }
+        }
+        self.waiting -= count - dropped;
+        dropped
+    }
+
+    /// Takes items one by one, as long as they are waited for, up to the first that does not fit. Returns how many were
+    /// dropped.
+    #[inline(never)]
+    fn take_while_they_fit(&mut self, items: &mut std::vec::IntoIter<T>) -> usize
+    where
+        A: Assign<T>,
+    {
+        let mut dropped = 0;
+        while self.waiting > 0 {
             let Some(item) = items.next() else { break };
-            let Some((item, to)) = assign.assign(item) else {
+            let Some((item, to)) = self.assign.assign(item) else {
                 dropped += 1;
                 continue;
             };
-            waiting -= 1;
-            let lane = &mut lanes[to];
+            self.waiting -= 1;
+            let lane = &mut self.lanes[to];
             lane.fresh.push(item);
             if lane.fresh.len() > lane.room {
                 self.full = Some(to);
                 break;
             }
         }
-        self.waiting = waiting;
         dropped
     }
 
@@ -392,7 +433,7 @@ impl<T: Send + 'static, A: Assign<T>> Dispatcher<T> for Partition<T, A> {
         let Some(at) = self.lane_of(id) else { return 0 };
         let lane = &mut self.lanes[at];
         let queued = demand.min(lane.queue.len());
-        out.send(id, lane.queue.drain(..queued).collect());
+        out.send(id, lane.queue.take(queued));
         lane.left += queued as u64;
         lane.lent = lane.lent.saturating_sub(queued);
         lane.open += demand - queued;

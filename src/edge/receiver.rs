@@ -1,6 +1,7 @@
 use super::state::{EdgeCounts, Sending, SharedEdge};
 use crate::coop::{Pace, SLICE, give_way};
 use crate::demand::Ledger;
+use crate::pieces::first;
 use crate::sync::{Arc, keep_waker};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -186,12 +187,6 @@ impl<T> Receiver<T> {
         self.current.next()
     }
 
-    /// The same, if `wanted` says yes to the item.
-    #[inline]
-    pub(crate) fn next_held_if(&mut self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
-        if self.current.as_slice().first().is_some_and(wanted) { self.current.next() } else { None }
-    }
-
     /// Waits for an item without taking it: it is the next held item then. `None` at the end.
     pub(crate) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<Option<&T>> {
         while self.current.len() == 0 {
@@ -228,8 +223,7 @@ impl<T> Receiver<T> {
         if self.current.len() == 0 {
             self.current = std::mem::take(&mut self.fetched).into_iter();
         }
-        let items = std::mem::take(&mut self.current);
-        let mut reading = Reading { items, rest: &mut self.current, emptied: &mut self.emptied };
+        let mut reading = self.reading();
         let mut flow = ControlFlow::Continue(());
         // A plain loop: `try_for_each` would be compiled once more for each chain of operators.
         for item in reading.items.by_ref() {
@@ -246,6 +240,28 @@ impl<T> Receiver<T> {
             self.ask();
         }
         flow
+    }
+
+    /// Reads the batch being read item by item, until `each` breaks, an item is not `wanted`, or the batch is at its end.
+    #[inline(always)]
+    pub(crate) fn read_while<S, W, F>(&mut self, state: &mut S, wanted: W, mut each: F) -> ControlFlow<()>
+    where
+        W: Fn(&S, &T) -> bool,
+        F: FnMut(&mut S, T) -> ControlFlow<()>,
+    {
+        let mut reading = self.reading();
+        while reading.items.as_slice().first().is_some_and(|item| wanted(state, item)) {
+            let Some(item) = reading.items.next() else { break };
+            each(state, item)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Moves the batch being read to the stack, for a loop: what is left of it comes back.
+    #[inline(always)]
+    fn reading(&mut self) -> Reading<'_, T> {
+        let items = std::mem::take(&mut self.current);
+        Reading { items, rest: &mut self.current, emptied: &mut self.emptied }
     }
 
     /// Reads batch after batch in a loop, until `each` breaks, the turn is over, or the end has come: `Continue`.
@@ -277,13 +293,9 @@ impl<T> Receiver<T> {
         // A long batch may cost the same as a short one: the time must not keep batches short.
         self.began = None;
         if self.current.len() == 0 {
-            let batch = std::mem::take(&mut self.fetched);
-            if batch.len() <= limit {
-                return Poll::Ready(Some(batch));
-            }
-            self.current = batch.into_iter();
+            self.current = std::mem::take(&mut self.fetched).into_iter();
         }
-        Poll::Ready(Some(self.current.by_ref().take(limit).collect()))
+        Poll::Ready(Some(first(&mut self.current, limit)))
     }
 
     /// Counts the last batch as handled, and asks for more if it is time to.

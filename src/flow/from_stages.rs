@@ -3,6 +3,7 @@ use super::source::Source;
 use crate::coop::{Pace, give_way};
 use crate::demand::Demand;
 use crate::lane::{Each, Lane, Leaf, SourceGate};
+use crate::pieces::first;
 use crate::sealed::Sealed;
 use crate::stage::{Handle, Produces, Reason, Role, Subscription};
 use futures_core::{FusedStream, Stream};
@@ -250,7 +251,7 @@ impl<T: Send + 'static> Lane for FromStage<T> {
         if !ready!(this.poll_more(cx)) {
             return Poll::Ready(None);
         }
-        Poll::Ready(Some(this.batch.by_ref().take(limit).collect()))
+        Poll::Ready(Some(first(&mut this.batch, limit)))
     }
 }
 

@@ -320,21 +320,22 @@ impl<T> Lane for EdgesInOrder<T> {
         let mut runs = 0;
         while ready!(this.poll_find(cx)) {
             let edge = &mut this.edges[this.at];
-            while let Some(tagged) = edge.next_held_if(|tagged| tagged.number() == this.next) {
-                let flow = match tagged {
-                    Tagged::Part(_, item) => each(item),
-                    Tagged::Whole(_, item) => {
-                        this.next += 1;
-                        each(item)
-                    }
-                    Tagged::End(_) => {
-                        this.next += 1;
-                        ControlFlow::Continue(())
-                    }
-                };
-                if flow.is_break() {
-                    return Poll::Ready(Each::Stopped);
-                }
+            let read = edge.read_while(
+                &mut this.next,
+                |next, tagged| tagged.number() == *next,
+                |next, tagged| {
+                    let (is_last, item) = match tagged {
+                        Tagged::Part(_, item) => (false, Some(item)),
+                        Tagged::Whole(_, item) => (true, Some(item)),
+                        Tagged::End(_) => (true, None),
+                    };
+                    *next += u64::from(is_last);
+                    // The only call of `each`, so that it is inlined, however long.
+                    item.map_or(ControlFlow::Continue(()), &mut *each)
+                },
+            );
+            if read.is_break() {
+                return Poll::Ready(Each::Stopped);
             }
             runs += 1;
             // A batch that was read to its end counts as a long run: the clock is asked.

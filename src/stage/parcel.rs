@@ -3,6 +3,7 @@
 use super::shelf::Shelf;
 use super::tally::SubscriptionTally;
 use crate::dispatch::{Body, SharedPart};
+use crate::pieces::first;
 use std::sync::Arc;
 use std::vec;
 
@@ -116,13 +117,15 @@ impl<T> Opened<T> {
         self.tally.add_taken(count);
         match &mut self.rest {
             Unread::OnShelf(shelf) => shelf.take(count),
-            Unread::Own(items) if count < items.len() => Body::Own(items.by_ref().take(count).collect()),
-            Unread::Shared(part) if count < part.len() => Body::Shared(part.split_to(count)),
-            all => match std::mem::take(all) {
-                Unread::Own(items) => Body::Own(items.collect()),
-                Unread::Shared(part) => Body::Shared(part),
-                Unread::OnShelf(shelf) => shelf.take(count),
-            },
+            Unread::Own(items) => Body::Own(first(items, count)),
+            Unread::Shared(part) => {
+                let piece = part.split_to(count);
+                if part.len() == 0 {
+                    // The last to have a part of the batch can own it.
+                    self.rest = Unread::default();
+                }
+                Body::Shared(piece)
+            }
         }
     }
 }
