@@ -72,7 +72,7 @@ fn main() {
 fn measure(workload: &Workload, rounds: usize) -> Vec<Vec<f64>> {
     let mut peers: Vec<_> = workload.peers.iter().map(|peer| Alone::start(workload, peer)).collect();
     // The first answer of a process comes after what it does at its start: no other is to be timed meanwhile.
-    peers.iter_mut().for_each(|peer| drop(peer.run()));
+    peers.iter_mut().for_each(|peer| _ = peer.run());
     let mut runs = vec![Vec::new(); peers.len()];
     for _ in 0..rounds {
         for (peer, runs) in peers.iter_mut().zip(&mut runs) {

@@ -38,6 +38,7 @@ mod sender;
 mod state;
 
 pub use error::{Closed, SendError, SendRefusal};
+pub(crate) use receiver::read_all;
 pub use receiver::{End, Receiver};
 pub use sender::Sender;
 pub use state::EdgeCounts;

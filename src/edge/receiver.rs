@@ -220,19 +220,20 @@ impl<T> Receiver<T> {
     where
         F: FnMut(T) -> ControlFlow<()>,
     {
+        self.read_list(&mut |items| read_all(items, each))
+    }
+
+    /// Lets `each` take items of the batch in hand. What it leaves comes next.
+    #[inline(always)]
+    pub(crate) fn read_list<F>(&mut self, each: &mut F) -> ControlFlow<()>
+    where
+        F: FnMut(&mut vec::IntoIter<T>) -> ControlFlow<()>,
+    {
         if self.current.len() == 0 {
             self.current = std::mem::take(&mut self.fetched).into_iter();
         }
         let mut reading = self.reading();
-        let mut flow = ControlFlow::Continue(());
-        // A plain loop: `try_for_each` would be compiled once more for each chain of operators.
-        for item in reading.items.by_ref() {
-            // The only call of `each`, so that it is inlined, however long.
-            flow = each(item);
-            if flow.is_break() {
-                break;
-            }
-        }
+        let flow = each(&mut reading.items);
         drop(reading);
         if flow.is_break() && self.current.len() == 0 {
             // The reader may not come back until what it made of this batch is wanted: the next batch can be made
@@ -381,6 +382,20 @@ impl<T> Receiver<T> {
             None => Poll::Pending,
         }
     }
+}
+
+/// Passes the items of a list on, until `each` breaks.
+#[inline(always)]
+pub(crate) fn read_all<T, F>(items: &mut vec::IntoIter<T>, each: &mut F) -> ControlFlow<()>
+where
+    F: FnMut(T) -> ControlFlow<()>,
+{
+    // A plain loop: `try_for_each` would be compiled once more for each chain of operators.
+    for item in items {
+        // The only call of `each`, so that it is inlined, however long.
+        each(item)?;
+    }
+    ControlFlow::Continue(())
 }
 
 /// A batch being read in a loop that keeps it in registers. What is left when the loop breaks off or unwinds goes back.

@@ -151,6 +151,8 @@ impl<K, V, M> KeepsState for MergingTables<K, V, M> {
 impl<K: Hash + Eq, V, M: FnMut(&mut V, V), U> Reducer<(K, V), U> for MergingTables<K, V, M> {
     type Items = iter::Empty<U>;
 
+    const EMITS: bool = false;
+
     #[inline]
     fn take(&mut self, table: &mut Combiner<K, V>, (key, value): (K, V)) -> iter::Empty<U> {
         table.merge(key, value, &mut self.merge);

@@ -196,6 +196,8 @@ impl<K, T, F> KeepsState for Grouping<K, T, F> {
 impl<K: Hash + Eq, T, U, F: FnMut(&T) -> K> Reducer<T, U> for Grouping<K, T, F> {
     type Items = iter::Empty<U>;
 
+    const EMITS: bool = false;
+
     fn take(&mut self, groups: &mut HashMap<K, Vec<T>>, item: T) -> iter::Empty<U> {
         groups.entry((self.key)(&item)).or_default().push(item);
         iter::empty()
@@ -214,6 +216,8 @@ impl<K, V> KeepsState for GroupingPairs<K, V> {
 
 impl<K: Hash + Eq, V, U> Reducer<(K, V), U> for GroupingPairs<K, V> {
     type Items = iter::Empty<U>;
+
+    const EMITS: bool = false;
 
     fn take(&mut self, groups: &mut HashMap<K, Vec<V>>, (key, value): (K, V)) -> iter::Empty<U> {
         groups.entry(key).or_default().push(value);
@@ -238,6 +242,8 @@ where
     F: Pairs<T, Key = K, Value = V>,
 {
     type Items = iter::Empty<U>;
+
+    const EMITS: bool = false;
 
     fn take(&mut self, sums: &mut HashMap<K, V>, item: T) -> iter::Empty<U> {
         let (key, value) = self.pair.pair(item);

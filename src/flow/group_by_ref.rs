@@ -173,6 +173,8 @@ where
 {
     type Items = iter::Empty<U>;
 
+    const EMITS: bool = false;
+
     fn take(&mut self, groups: &mut HashMap<K::Owned, Vec<T>>, item: T) -> iter::Empty<U> {
         let key = (self.key)(&item);
         if let Some(group) = groups.get_mut(key) {
@@ -202,6 +204,8 @@ where
 {
     type Items = iter::Empty<U>;
 
+    const EMITS: bool = false;
+
     fn take(&mut self, counts: &mut HashMap<K::Owned, u64>, item: T) -> iter::Empty<U> {
         add_to(counts, (self.key)(&item), |count| *count += 1);
         iter::empty()
@@ -225,6 +229,8 @@ where
     F: FnMut(&T) -> (&K, V),
 {
     type Items = iter::Empty<U>;
+
+    const EMITS: bool = false;
 
     fn take(&mut self, sums: &mut HashMap<K::Owned, V>, item: T) -> iter::Empty<U> {
         let (key, value) = (self.pair)(&item);

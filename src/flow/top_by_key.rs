@@ -84,6 +84,8 @@ impl<K: Ord, T, F> KeepsState for KeepingTop<K, T, F> {
 impl<K: Ord, T, U, F: FnMut(&T) -> K> Reducer<T, U> for KeepingTop<K, T, F> {
     type Items = iter::Empty<U>;
 
+    const EMITS: bool = false;
+
     #[inline]
     fn take(&mut self, top: &mut Top<K, T>, item: T) -> iter::Empty<U> {
         top.push((self.key)(&item), item);

@@ -1,6 +1,6 @@
 use super::{Each, Lane, Origins, poll_in_turn};
 use crate::coop::{Pace, give_way};
-use crate::edge::{End, Receiver};
+use crate::edge::{End, Receiver, read_all};
 use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::vec;
 
 /// After this many batches in a row by `poll_next`, which cannot know when a turn began, other tasks get a turn.
 const STREAK: u32 = 32;
@@ -153,17 +154,27 @@ impl<T> Inlet<T> {
 }
 
 impl<T> Lane for Inlet<T> {
+    const LISTS: bool = true;
+
     #[inline(always)]
     fn poll_each<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(T) -> ControlFlow<()>,
+    {
+        self.poll_lists(cx, &mut |items| read_all(items, each))
+    }
+
+    #[inline(always)]
+    fn poll_lists<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(&mut vec::IntoIter<T>) -> ControlFlow<()>,
     {
         let this = self.get_mut();
         this.pace.begin();
         let mut more = ready!(this.poll_fetch(cx));
         while more {
             let Some((edge, _)) = this.edges.get_mut(this.at) else { break };
-            let read = edge.read_each(each);
+            let read = edge.read_list(each);
             if edge.held() == 0 {
                 // Also when `each` broke off after the last item of the batch.
                 this.at += 1;
@@ -284,5 +295,27 @@ mod tests {
         }
         assert!(!seen.contains(&0), "read of each edge: {seen:?}");
         assert!(seen[1] > seen[0] + seen[2] + seen[3], "and the slowest comes first: {seen:?}");
+    }
+
+    #[test]
+    fn what_is_left_of_a_list_comes_next_and_counts_as_not_taken() {
+        let (mut sender, receiver) = edge(Demand::new(8, 4).unwrap());
+        let discarded = Arc::default();
+        let mut inlet = Inlet::new(vec![receiver], Arc::clone(&discarded));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut inlet).poll_next(&mut cx).is_pending());
+        sender.send(&mut (0..8).collect()).unwrap();
+        let mut taken = Vec::new();
+        for _ in 0..2 {
+            let polled = Pin::new(&mut inlet).poll_lists(&mut cx, &mut |items| {
+                taken.extend(items.by_ref().take(3));
+                ControlFlow::Break(())
+            });
+            assert_eq!(polled, Poll::Ready(Each::Stopped));
+        }
+        assert_eq!(taken, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(Pin::new(&mut inlet).poll_next(&mut cx), Poll::Ready(Some(6)), "the other faces see it");
+        drop(inlet);
+        assert_eq!(discarded.load(Ordering::Relaxed), 1);
     }
 }

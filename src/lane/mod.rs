@@ -35,10 +35,12 @@ pub use origins::Origins;
 pub use stream_lane::StreamLane;
 pub(crate) use timer::Timer;
 
+use crate::sealed::Sealed;
 use futures_core::Stream;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::vec;
 
 /// Pushes its items into a closure, besides yielding them as a `Stream`.
 ///
@@ -104,6 +106,30 @@ pub trait Lane: Stream {
         }
     }
 
+    /// Whether it has its items in lists, so that [`poll_lists`](Self::poll_lists) is worth calling.
+    #[doc(hidden)]
+    const LISTS: bool = false;
+
+    /// Pushes ready lists into `each`, which takes their items: all of them, unless it breaks. What it leaves comes
+    /// next.
+    #[doc(hidden)]
+    fn poll_lists<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
+    where
+        F: FnMut(&mut vec::IntoIter<Self::Item>) -> ControlFlow<()>,
+    {
+        self.poll_each(cx, &mut |item| each(&mut vec![item].into_iter()))
+    }
+
+    /// Pushes ready items into `taker`, which can take those that belong together in runs.
+    #[doc(hidden)]
+    #[inline]
+    fn poll_runs<V>(self: Pin<&mut Self>, cx: &mut Context<'_>, taker: &mut V) -> Poll<Each>
+    where
+        V: TakesRuns<Self::Item>,
+    {
+        self.poll_each(cx, &mut |item| taker.take(item))
+    }
+
     /// Tells windows further down from which upstream each item comes: they close when every upstream is past them.
     ///
     /// Called once, before the first poll. A lane that holds items back counts as one upstream, as does one that has
@@ -113,6 +139,18 @@ pub trait Lane: Stream {
     fn origins(self: Pin<&mut Self>) -> Origins {
         Origins::new(1)
     }
+}
+
+/// Takes items one by one, or several that belong together.
+#[doc(hidden)]
+pub trait TakesRuns<I>: Sealed {
+    /// Whether it gains anything by runs.
+    const RUNS: bool;
+
+    fn take(&mut self, item: I) -> ControlFlow<()>;
+
+    /// Takes items that all go to the same place, until it breaks: never, if it gains anything by runs.
+    fn take_run(&mut self, items: impl Iterator<Item = I>) -> ControlFlow<()>;
 }
 
 /// Takes the next item by `poll_each`: the `poll_next` of lanes whose code is written only once.

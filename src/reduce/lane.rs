@@ -6,7 +6,8 @@ use super::reducer::{KeepsState, Reducer};
 use super::signal::{Fire, Signal};
 use super::states::States;
 use crate::coop::Turn;
-use crate::lane::{Bounded, Each, Lane, Origins, poll_one};
+use crate::lane::{Bounded, Each, Lane, Origins, TakesRuns, poll_one};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::collections::VecDeque;
@@ -159,6 +160,65 @@ impl<R, E, M> ReduceRules<R, E, M> {
     }
 }
 
+/// Takes what comes out of windows into their states.
+struct Taker<'a, S, R, A, F, T, P, Id> {
+    rules: &'a mut R,
+    states: &'a mut S,
+    rest: &'a mut VecDeque<A>,
+    flow: ControlFlow<()>,
+    each: F,
+    carries: PhantomData<fn(T, P) -> Id>,
+}
+
+impl<S, R, A, F, T, P, Id> Sealed for Taker<'_, S, R, A, F, T, P, Id> {}
+
+impl<R, E, M, F, T, P, Id> TakesRuns<Signal<T, P, Id>>
+    for Taker<'_, P::States<R::State>, ReduceRules<R, E, M>, Emission<R::Items, E::Items>, F, T, P, Id>
+where
+    R: Reducer<T, E::Item>,
+    E: Emit<<R as KeepsState>::State, P, Id>,
+    M: MergeStates<R::State, P>,
+    P: Spread<T>,
+    F: FnMut(E::Item) -> ControlFlow<()>,
+{
+    const RUNS: bool = !R::EMITS;
+
+    // Short, with everything rare moved elsewhere, so that it becomes a part of the loop that calls it.
+    #[inline]
+    fn take(&mut self, signal: Signal<T, P, Id>) -> ControlFlow<()> {
+        let Self { rules, states, rest, flow, each, .. } = self;
+        match signal {
+            Signal::Item(places, item) => places.spread(item, |slot, item| {
+                let ReduceRules { reducer, .. } = &mut **rules;
+                let state = states.get(slot, || init(reducer));
+                let mut items = reducer.take(state, item);
+                // After a break, items wait behind what waits already.
+                if flow.is_continue() {
+                    *flow = items.try_for_each(&mut *each);
+                }
+                if flow.is_break() {
+                    keep(rest, Emission::Item(items));
+                }
+            }),
+            signal => *flow = rules.signal::<T, P, Id>(states, rest, signal, each),
+        }
+        *flow
+    }
+
+    #[inline]
+    fn take_run(&mut self, signals: impl Iterator<Item = Signal<T, P, Id>>) -> ControlFlow<()> {
+        let items = signals.filter_map(|signal| match signal {
+            Signal::Item(places, item) => Some((places, item)),
+            Signal::Fire(_) | Signal::Merge { .. } => None,
+        });
+        P::spread_run(items, self.states, &mut self.rules.reducer, |reducer, state, item| {
+            let mut emitted = reducer.take(state, item);
+            debug_assert!(emitted.next().is_none(), "it says that it emits nothing");
+        });
+        ControlFlow::Continue(())
+    }
+}
+
 impl<L, R, E, M, T, P, Id> Lane for ReduceLane<L, R, E, M, T, P, Id>
 where
     L: Lane<Item = Signal<T, P, Id>>,
@@ -175,39 +235,19 @@ where
         let this = self.project();
         let mut bounded = Bounded::new(this.turn, each);
         let mut each = |item| bounded.pass(item);
-        let (rules, states, rest) = (this.rules, this.states, this.rest);
-        let mut flow = pass_rest(rest, &mut each);
+        let (rules, states, rest) = (this.rules, this.states, &mut *this.rest);
+        let flow = pass_rest(rest, &mut each);
         let polled = if flow.is_break() {
             Poll::Ready(Each::Stopped)
         } else if *this.ended {
             Poll::Ready(Each::Ended)
         } else {
-            // Short, with everything rare moved elsewhere, so that it becomes a part of the loop that calls it.
-            this.upstream.poll_each(cx, &mut |signal| match signal {
-                Signal::Item(places, item) => {
-                    places.spread(item, |slot, item| {
-                        let ReduceRules { reducer, .. } = rules;
-                        let state = states.get(slot, || init(reducer));
-                        let mut items = reducer.take(state, item);
-                        // After a break, items wait behind what waits already.
-                        if flow.is_continue() {
-                            flow = items.try_for_each(&mut each);
-                        }
-                        if flow.is_break() {
-                            keep(rest, Emission::Item(items));
-                        }
-                    });
-                    flow
-                }
-                signal => {
-                    flow = rules.signal::<T, P, Id>(states, rest, signal, &mut each);
-                    flow
-                }
-            })
+            let mut taker = Taker { rules, states, rest, flow, each, carries: PhantomData };
+            this.upstream.poll_runs(cx, &mut taker)
         };
         *this.ended |= polled == Poll::Ready(Each::Ended);
         // The last signal of a lane may be one that had to be broken off.
-        let polled = if rest.is_empty() { polled } else { polled.map(|_| Each::Stopped) };
+        let polled = if this.rest.is_empty() { polled } else { polled.map(|_| Each::Stopped) };
         bounded.answer(polled, cx)
     }
 

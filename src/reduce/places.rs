@@ -1,3 +1,4 @@
+use super::reducer::KeepsState;
 use super::signal::Slot;
 use super::states::{One, Slab, States};
 use crate::sealed::Sealed;
@@ -38,6 +39,23 @@ pub trait Spread<T>: Places {
     /// Calls `each` with every place and the item, or a clone of it.
     #[doc(hidden)]
     fn spread(self, item: T, each: impl FnMut(Slot, T));
+
+    /// Hands items, all with the same places, to the states there.
+    #[doc(hidden)]
+    #[inline]
+    fn spread_run<R: KeepsState>(
+        items: impl Iterator<Item = (Self, T)>,
+        states: &mut Self::States<R::State>,
+        reducer: &mut R,
+        each: impl Fn(&mut R, &mut R::State, T),
+    ) {
+        for (places, item) in items {
+            places.spread(item, |slot, item| {
+                let state = states.get(slot, || reducer.init());
+                each(reducer, state, item);
+            });
+        }
+    }
 }
 
 /// Copies a state that is emitted before its window is done.
@@ -95,6 +113,7 @@ impl Sealed for Whole {}
 impl Places for Whole {
     type States<S> = One<S>;
 
+    #[inline]
     fn slots(&self) -> &[Slot] {
         &[Slot(0)]
     }
@@ -109,6 +128,7 @@ impl Sealed for Single {}
 impl Places for Single {
     type States<S> = Slab<S>;
 
+    #[inline]
     fn slots(&self) -> &[Slot] {
         &self.0
     }
@@ -125,6 +145,7 @@ impl Places for Merging {
 
     const MERGE: bool = true;
 
+    #[inline]
     fn slots(&self) -> &[Slot] {
         &self.0
     }
@@ -139,6 +160,7 @@ impl Sealed for Several {}
 impl Places for Several {
     type States<S> = Slab<S>;
 
+    #[inline]
     fn slots(&self) -> &[Slot] {
         &self.0
     }
@@ -152,26 +174,38 @@ impl Settled for Whole {}
 impl Settled for Single {}
 impl Settled for Several {}
 
-impl<T> Spread<T> for Whole {
-    #[inline]
-    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
-        each(Slot(0), item);
-    }
+macro_rules! spread_to_one {
+    ($($places:ident)*) => {$(
+        impl<T> Spread<T> for $places {
+            #[inline]
+            fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+                each(self.slots()[0], item);
+            }
+
+            #[inline]
+            fn spread_run<R: KeepsState>(
+                items: impl Iterator<Item = (Self, T)>,
+                states: &mut Self::States<R::State>,
+                reducer: &mut R,
+                each: impl Fn(&mut R, &mut R::State, T),
+            ) {
+                // It is looked up once, at the first item.
+                let (mut states, mut state) = (Some(states), None);
+                for (places, item) in items {
+                    if let Some(states) = states.take() {
+                        state = Some(states.get(places.slots()[0], || reducer.init()));
+                    }
+                    // The only call of `each`, so that it is inlined, however long.
+                    if let Some(state) = &mut state {
+                        each(reducer, state, item);
+                    }
+                }
+            }
+        }
+    )*};
 }
 
-impl<T> Spread<T> for Single {
-    #[inline]
-    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
-        each(self.0[0], item);
-    }
-}
-
-impl<T> Spread<T> for Merging {
-    #[inline]
-    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
-        each(self.0[0], item);
-    }
-}
+spread_to_one!(Whole Single Merging);
 
 impl<T: Clone> Spread<T> for Several {
     #[inline]

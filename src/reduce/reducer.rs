@@ -16,6 +16,10 @@ pub trait Reducer<T, U>: KeepsState {
     /// What comes out at once.
     type Items: Iterator<Item = U>;
 
+    /// Whether anything ever comes out at once.
+    #[doc(hidden)]
+    const EMITS: bool;
+
     /// Takes an item into a state.
     #[doc(hidden)]
     fn take(&mut self, state: &mut Self::State, item: T) -> Self::Items;
@@ -52,6 +56,8 @@ where
 {
     type Items = iter::Empty<U>;
 
+    const EMITS: bool = false;
+
     #[inline]
     fn take(&mut self, state: &mut S, item: T) -> iter::Empty<U> {
         (self.f)(state, item);
@@ -76,6 +82,8 @@ where
     F: FnMut(&mut S, T) -> V,
 {
     type Items = V::IntoIter;
+
+    const EMITS: bool = true;
 
     #[inline]
     fn take(&mut self, state: &mut S, item: T) -> V::IntoIter {

@@ -4,9 +4,10 @@ use super::trigger::Triggering;
 use super::window::Window;
 use super::windowing::Windowing;
 use crate::coop::give_way;
-use crate::lane::{Each, Lane, poll_one};
+use crate::lane::{Each, Lane, TakesRuns, poll_one};
 use crate::meter::LaneMeter;
 use crate::reduce::{Places, Signal};
+use crate::sealed::Sealed;
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -52,13 +53,21 @@ where
     where
         F: FnMut(Signal<T, P, Id>) -> ControlFlow<()>,
     {
+        self.poll_runs(cx, &mut Singly(each))
+    }
+
+    #[inline]
+    fn poll_runs<V>(self: Pin<&mut Self>, cx: &mut Context<'_>, taker: &mut V) -> Poll<Each>
+    where
+        V: TakesRuns<Signal<T, P, Id>>,
+    {
         let mut this = self.project();
         let (placing, watch) = (this.placing, this.watch);
         if watch.begin() {
             placing.start(watch, this.upstream.as_mut().origins());
         }
         let polled = loop {
-            match placing.pass(each) {
+            match placing.pass(&mut |signal| taker.take(signal)) {
                 Passed::All => {}
                 Passed::Stopped => break Poll::Ready(Each::Stopped),
                 Passed::CallTurn => break give_way(cx),
@@ -72,18 +81,42 @@ where
                 LaneNext::Return(answer) => break answer,
             }
             let mut passed = ControlFlow::Continue(());
-            let polled = this.upstream.as_mut().poll_each(cx, &mut |item| {
-                placing.item(item, &mut |signal| {
-                    passed = each(signal);
-                    passed
+            let upstream = this.upstream.as_mut();
+            let polled = if L::LISTS && V::RUNS && C::QUIET {
+                upstream.poll_lists(cx, &mut |items| placing.list(items, taker, &mut passed))
+            } else {
+                upstream.poll_each(cx, &mut |item| {
+                    placing.item(item, &mut |signal| {
+                        passed = taker.take(signal);
+                        passed
+                    })
                 })
-            });
+            };
             if let LaneNext::Return(answer) = placing.has_read(watch, polled, passed.is_break(), cx) {
                 break answer;
             }
         };
         placing.show(this.meter);
         polled
+    }
+}
+
+/// Takes signals one by one, whatever they belong to.
+struct Singly<'a, F>(&'a mut F);
+
+impl<F> Sealed for Singly<'_, F> {}
+
+impl<S, F: FnMut(S) -> ControlFlow<()>> TakesRuns<S> for Singly<'_, F> {
+    const RUNS: bool = false;
+
+    #[inline]
+    fn take(&mut self, signal: S) -> ControlFlow<()> {
+        (self.0)(signal)
+    }
+
+    #[inline]
+    fn take_run(&mut self, mut items: impl Iterator<Item = S>) -> ControlFlow<()> {
+        items.try_for_each(&mut self.0)
     }
 }
 

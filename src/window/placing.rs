@@ -7,13 +7,14 @@ use super::watermark::Watermark;
 use super::window::Window;
 use super::windowing::{Sought, Windowing};
 use crate::coop::{Pace, give_way};
-use crate::lane::{Each, Origins};
+use crate::lane::{Each, Origins, TakesRuns};
 use crate::meter::LaneMeter;
 use crate::reduce::{Places, Signal, Trigger};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::task::{Context, Poll, ready};
+use std::vec;
 use tokio::time::Instant;
 
 /// How items are placed, and what waits to be passed on.
@@ -187,6 +188,40 @@ where
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    /// Places the items of a list, in runs as far as they belong together. Breaks as `item` does.
+    #[inline]
+    pub(super) fn list(
+        &mut self,
+        items: &mut vec::IntoIter<T>,
+        taker: &mut impl TakesRuns<Signal<T, P, Id>>,
+        passed: &mut ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        loop {
+            if !self.windows.watermark.has_turned() {
+                if let Some((run, places)) = self.kind.seek_run(items.as_slice()) {
+                    let run = items.by_ref().take(run);
+                    taker.take_run(run.map(|item| Signal::Item(places.clone(), item)))?;
+                }
+            }
+            let Some(item) = items.next() else { return ControlFlow::Continue(()) };
+            self.item_between(item, taker, passed)?;
+        }
+    }
+
+    /// Places an item that begins a run, or is in none.
+    #[inline(never)]
+    fn item_between(
+        &mut self,
+        item: T,
+        taker: &mut impl TakesRuns<Signal<T, P, Id>>,
+        passed: &mut ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.item(item, &mut |signal| {
+            *passed = taker.take(signal);
+            *passed
+        })
     }
 
     /// Notes that an item goes into windows, if a trigger asks about that.

@@ -21,6 +21,8 @@ pub struct Aligned<F, L> {
     quiet: u64,
     /// The highest time among them that the watermark was not told; `NONE` when it knows all.
     high: i64,
+    /// The time of the next item, if it was looked at already.
+    ahead: Option<i64>,
 }
 
 /// Below all times.
@@ -50,7 +52,16 @@ pub trait Lookup: Sealed + Sized {
 
 impl<F, L> Aligned<F, L> {
     pub(super) fn new(by: F, spans: Spans) -> Self {
-        Self { by, spans, last: None, from: 0, quiet: 0, high: NONE }
+        Self { by, spans, last: None, from: 0, quiet: 0, high: NONE, ahead: None }
+    }
+
+    /// Whether an item of that time is in the windows of `last`, and nothing comes due by it.
+    #[inline]
+    fn is_quiet(&self, time: i64) -> bool {
+        // Wraps for times before `from`, which are then out of reach.
+        #[allow(clippy::cast_sign_loss, reason = "a time before is a large number then")]
+        let after = time.wrapping_sub(self.from) as u64;
+        after < self.quiet
     }
 }
 
@@ -124,16 +135,30 @@ where
 
     #[inline]
     fn seek(&mut self, item: &T, windows: &mut OpenWindows<Span>) -> Sought<L::Places> {
-        let time = time_of((self.by)(item));
-        // Wraps for times before `from`, which are then out of reach.
-        #[allow(clippy::cast_sign_loss, reason = "a time before is a large number then")]
-        let after = time.wrapping_sub(self.from) as u64;
-        if let Some(last) = self.last.as_ref().filter(|_| after < self.quiet) {
+        let time = self.ahead.take().unwrap_or_else(|| time_of((self.by)(item)));
+        if let Some(last) = self.last.as_ref().filter(|_| self.is_quiet(time)) {
             self.high = self.high.max(time);
             return Sought::Quiet(last.places());
         }
         self.settle_high(windows);
         Sought::Placed(self.place_at(time, windows))
+    }
+
+    #[inline]
+    fn seek_run(&mut self, items: &[T]) -> Option<(usize, L::Places)> {
+        let places = self.last.as_ref()?.places();
+        let (mut run, mut high) = (0, self.high);
+        for item in items {
+            let time = time_of((self.by)(item));
+            if !self.is_quiet(time) {
+                self.ahead = Some(time);
+                break;
+            }
+            high = high.max(time);
+            run += 1;
+        }
+        self.high = high;
+        (run > 0).then_some((run, places))
     }
 
     #[inline]

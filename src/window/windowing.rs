@@ -85,6 +85,15 @@ pub trait Windowing<T> {
         Sought::Placed(self.place(item, windows))
     }
 
+    /// How many of the first items go where the item before them went, and change nothing else; and that place, if there
+    /// are any.
+    #[doc(hidden)]
+    #[inline]
+    fn seek_run(&mut self, items: &[T]) -> Option<(usize, Self::Places)> {
+        let _ = items;
+        None
+    }
+
     /// Tells the watermark of the items that changed nothing else: before it is read, and before another upstream sends.
     #[doc(hidden)]
     #[inline]

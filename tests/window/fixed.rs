@@ -4,6 +4,9 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use gen_stage::Flow;
 use gen_stage::window::Window;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 // What comes out is the window an item was in, and the item.
 operator_suite!(
@@ -38,6 +41,33 @@ macro_rules! two_upstreams {
             flow.boxed()
         }
     }};
+}
+
+#[tokio::test]
+async fn the_time_of_each_item_is_asked_once_wherever_it_goes() {
+    // Some stay in the window of the item before, some go back to another that is still open.
+    let times = || (0..4000i64).map(|n| if n % 7 == 6 { n - 15 } else { n });
+    for across in [false, true] {
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&asked);
+        let window = Window::fixed(ms(10), move |time: &i64| {
+            count.fetch_add(1, Ordering::Relaxed);
+            *time
+        });
+        let window = window.allowed_lateness(ms(20));
+        let flow = Flow::from_iter(times()).lanes(1);
+        let sums: Vec<(i64, i64)> = if across {
+            let flow = flow.partition_with(1, |_| Some(0)).window(window).reduce(|| 0, |sum, n| *sum += n);
+            flow.on_trigger(|sum, info| info.is_done().then_some((info.window.start, *sum))).collect().await
+        } else {
+            let flow = flow.window(window).reduce(|| 0, |sum, n| *sum += n);
+            flow.on_trigger(|sum, info| info.is_done().then_some((info.window.start, *sum))).collect().await
+        };
+        let mut expected = BTreeMap::new();
+        times().for_each(|time| *expected.entry(time.div_euclid(10) * 10).or_insert(0) += time);
+        assert_eq!(sums, expected.into_iter().collect::<Vec<_>>(), "{across}");
+        assert_eq!(asked.load(Ordering::Relaxed), 4000, "{across}");
+    }
 }
 
 #[tokio::test]

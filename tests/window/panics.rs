@@ -203,3 +203,19 @@ async fn nothing_comes_out_as_if_windows_were_done_when_another_lane_panics() {
         .emit_state();
     reaches_the_reader(StreamExt::inspect(flow, |list: &Vec<u64>| panic!("{list:?} came out"))).await;
 }
+
+#[tokio::test]
+async fn a_panic_in_a_list_that_crossed_reaches_the_reader() {
+    for in_time in [true, false] {
+        let watched = Watched::new();
+        let flow = numbers(watched.endless().take(5000)).lanes(2).partition();
+        let window = Window::fixed(ms(10), move |n: &u64| {
+            if in_time {
+                seven(*n);
+            }
+            *n
+        });
+        reaches_the_reader(flow.window(window).reduce(|| (), |(), n| seven(n)).emit_state()).await;
+        assert!(!watched.is_alive(), "all lanes are gone by then: {in_time}");
+    }
+}
