@@ -4,6 +4,7 @@
 use super::{BATCH, Peer, Workload, sum_of_work, work};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
+use gen_stage::Demand;
 use gen_stage::dispatch::{Broadcast, ByDemand, Dispatcher, Partition, hash_lane};
 use gen_stage::prelude::*;
 use gen_stage::stage::{Control, Reason, StageError, Subscribe, Upstream, from_iter};
@@ -22,6 +23,13 @@ pub(crate) fn by_demand() -> Workload {
             Peer::task("gen_stage", 10_000_000, |items| ours(ByDemand::new(), items, |to, _| to)),
             Peer::task("gen_stage, fair", 10_000_000, |items| {
                 ours(ByDemand::new().fair(), items, |to, _| to)
+            }),
+            Peer::task("gen_stage, 3 batches each as by hand", 10_000_000, |items| {
+                ours(ByDemand::new(), items, |to, _| to.demand(3 * BATCH as usize, 2 * BATCH as usize))
+            }),
+            Peer::task("gen_stage, a flow", 10_000_000, |items| flow(items, Demand::default())),
+            Peer::task("gen_stage, a flow, 3 batches each as by hand", 10_000_000, |items| {
+                flow(items, Demand::new(3 * BATCH as usize, 2 * BATCH as usize).expect("2 are fewer than 3"))
             }),
             Peer::task("tokio mpsc of batches, in turn", 10_000_000, in_turn_by_batch),
             Peer::task("async-channel of batches", 10_000_000, channel_of_batches),
@@ -111,6 +119,18 @@ fn ours<D: Dispatcher<u64>>(
         total.load(Ordering::Relaxed)
     }
     .boxed()
+}
+
+/// A lane that makes numbers, and four that sum them up.
+fn flow(items: u64, demand: Demand) -> BoxFuture<'static, u64> {
+    let sums = Flow::from_iter((0..items).map(work))
+        .lanes(1)
+        .shuffle()
+        .lanes(CONSUMERS)
+        .demand(demand.max(), demand.min())
+        .reduce(|| 0, |sum: &mut u64, n| *sum = sum.wrapping_add(n))
+        .emit_state();
+    async { sums.collect::<Vec<_>>().await.into_iter().fold(0, u64::wrapping_add) }.boxed()
 }
 
 /// Four tasks, each with a subscription of its own, read batches that they share.

@@ -9,8 +9,10 @@ use futures::future::{BoxFuture, join_all};
 use gen_stage::Flow;
 use gen_stage::dispatch::hash_lane;
 use gen_stage::flow::Combiner;
+use hashbrown::HashTable;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::thread;
 use tokio::sync::mpsc;
 
@@ -29,7 +31,12 @@ pub(crate) fn split() -> Workload {
         peers: vec![
             Peer::task("gen_stage, combine", WORDS, ours),
             Peer::blocking("one loop", WORDS, one_loop),
-            Peer::blocking("two threads, half the text each", WORDS, halves),
+            Peer::blocking("two threads, half the text each", WORDS, |items| {
+                halves(items, counted, merge, mark)
+            }),
+            Peer::blocking("two threads, half the text each, a table made for it", WORDS, |items| {
+                halves(items, Tuned::count, Tuned::merge, Tuned::mark)
+            }),
             Peer::blocking("rayon par_bridge", WORDS, par_bridge),
         ],
     }
@@ -48,14 +55,74 @@ pub(crate) fn shuffle_every_word() -> Workload {
 
 /// The sum over the words of what is a mark of the word and of its count.
 fn mark(counts: impl IntoIterator<Item = (Word, u64)>) -> u64 {
-    counts.into_iter().fold(0, |sum, (word, count)| {
-        sum.wrapping_add(count.wrapping_mul(1 + hash_lane(&word, 1 << 20) as u64))
-    })
+    counts.into_iter().fold(0, |sum, (word, count)| sum.wrapping_add(marked(&word, count)))
+}
+
+fn marked(word: &[u8], count: u64) -> u64 {
+    count.wrapping_mul(1 + hash_lane(word, 1 << 20) as u64)
 }
 
 fn expected(items: u64) -> u64 {
     let text = text(items);
     words(&text).fold(0, |sum, word| sum.wrapping_add(1 + hash_lane(word, 1 << 20) as u64))
+}
+
+/// Words in one piece of memory, and a table of where they are: 24 bytes a word, hashed once.
+#[derive(Default)]
+struct Tuned {
+    words: Vec<u8>,
+    table: HashTable<TunedWord>,
+    hasher: RandomState,
+}
+
+struct TunedWord {
+    hash: u64,
+    start: u32,
+    len: u32,
+    count: u64,
+}
+
+impl TunedWord {
+    fn of<'a>(&self, words: &'a [u8]) -> &'a [u8] {
+        let start = self.start as usize;
+        &words[start..start + self.len as usize]
+    }
+}
+
+impl Tuned {
+    fn add(&mut self, hash: u64, word: &[u8], count: u64) {
+        let Self { words, table, .. } = self;
+        let is_same = |each: &TunedWord| each.hash == hash && each.of(words) == word;
+        match table.find_mut(hash, is_same) {
+            Some(each) => each.count += count,
+            None => {
+                let (start, len) = (words.len() as u32, word.len() as u32);
+                words.extend_from_slice(word);
+                table.insert_unique(hash, TunedWord { hash, start, len, count }, |each| each.hash);
+            }
+        }
+    }
+
+    fn count(part: &[u8]) -> Self {
+        let mut counts = Self::default();
+        for word in words(part) {
+            counts.add(counts.hasher.hash_one(word), word, 1);
+        }
+        counts
+    }
+
+    fn merge(mut self, more: Self) -> Self {
+        let Self { words, table, .. } = more;
+        for each in table {
+            let word = each.of(&words);
+            self.add(self.hasher.hash_one(word), word, each.count);
+        }
+        self
+    }
+
+    fn mark(self) -> u64 {
+        self.table.iter().fold(0, |sum, each| sum.wrapping_add(marked(each.of(&self.words), each.count)))
+    }
 }
 
 fn count(counts: &mut Counts, block: &[u8]) {
@@ -65,6 +132,12 @@ fn count(counts: &mut Counts, block: &[u8]) {
             None => _ = counts.insert(word.into(), 1),
         }
     }
+}
+
+fn counted(block: &[u8]) -> Counts {
+    let mut counts = Counts::default();
+    count(&mut counts, block);
+    counts
 }
 
 fn merge(mut counts: Counts, more: Counts) -> Counts {
@@ -92,20 +165,13 @@ fn ours(items: u64) -> BoxFuture<'static, u64> {
 }
 
 fn one_loop(items: u64) -> u64 {
-    let mut counts = Counts::default();
-    count(&mut counts, &text(items));
-    mark(counts)
+    mark(counted(&text(items)))
 }
 
-fn halves(items: u64) -> u64 {
+fn halves<C: Send>(items: u64, counted: fn(&[u8]) -> C, merge: fn(C, C) -> C, mark: fn(C) -> u64) -> u64 {
     let text = text(items);
     let half = text.len() / 2;
     let cut = half + text[half..].iter().position(u8::is_ascii_whitespace).unwrap_or(0);
-    let counted = |part: &[u8]| {
-        let mut counts = Counts::default();
-        count(&mut counts, part);
-        counts
-    };
     thread::scope(|scope| {
         let first = scope.spawn(|| counted(&text[..cut]));
         let second = counted(&text[cut..]);

@@ -287,8 +287,8 @@ impl<T, A> Partition<T, A> {
     }
 
     /// Takes up to `waiting` items, in order, and stops after the first that does not fit. Returns how many were
-    /// dropped.
-    fn take(&mut self, items: &mut std::vec::IntoIter<T>) -> usize
+    /// dropped, and what is left.
+    fn take(&mut self, mut items: Vec<T>) -> (usize, Vec<T>)
     where
         A: Assign<T>,
     {
@@ -299,32 +299,44 @@ impl<T, A> Partition<T, A> {
             lane.fresh.reserve((share + share / 8).min(lane.room));
         }
         let mut dropped = 0;
-        while self.waiting > 0 && self.full.is_none() && items.len() > 0 {
+        while self.waiting > 0 && self.full.is_none() && !items.is_empty() {
             let all = items.len().min(self.waiting);
             // So many fit, whichever lanes they are for.
             let fit = self.lanes.iter().map(|lane| lane.room - lane.fresh.len()).min().unwrap_or(0);
-            dropped += if fit < all.min(LITTLE_ROOM) {
-                self.take_while_they_fit(items)
-            } else {
-                self.take_fitting(items, fit.min(all))
-            };
+            if fit < all.min(LITTLE_ROOM) {
+                let mut rest = items.into_iter();
+                dropped += self.take_while_they_fit(&mut rest);
+                return (dropped, rest.collect());
+            }
+            dropped += self.take_fitting(&mut items, fit.min(all));
         }
-        dropped
+        (dropped, items)
     }
 
-    /// Takes the next `count` items, all of which fit. Returns how many were dropped.
-    fn take_fitting(&mut self, items: &mut std::vec::IntoIter<T>, count: usize) -> usize
+    /// Takes the first `count` items, all of which fit. Returns how many were dropped.
+    fn take_fitting(&mut self, items: &mut Vec<T>, count: usize) -> usize
     where
         A: Assign<T>,
     {
         // Locals, which stay in registers.
-        let Self { lanes, assign, .. } = self;
-        let mut dropped = 0;
-        for item in items.by_ref().take(count) {
-            match assign.assign(item) {
-                Some((item, to)) => lanes[to].fresh.push(item),
-                None => dropped += 1,
-            }
+        let (lanes, assign) = (self.lanes.as_mut_slice(), &mut self.assign);
+        let (mut items, mut dropped) = (items.drain(..count), 0);
+        loop {
+            // A list grows outside of this loop, which has no calls then, and is short.
+            let full = items.by_ref().find_map(|item| {
+                let Some((item, to)) = assign.assign(item) else {
+                    dropped += 1;
+                    return None;
+                };
+                let fresh = &mut lanes[to].fresh;
+                if fresh.len() >= fresh.capacity() {
+                    return Some((item, to));
+                }
+                fresh.push(item);
+                None
+            });
+            let Some((item, to)) = full else { break };
+            lanes[to].fresh.push(item);
         }
         self.waiting -= count - dropped;
         dropped
@@ -455,20 +467,19 @@ impl<T: Send + 'static, A: Assign<T>> Dispatcher<T> for Partition<T, A> {
             self.stall(items.len());
             return items;
         }
-        let mut items = items.into_iter();
-        let dropped = self.take(&mut items);
+        let (dropped, rest) = self.take(items);
         for lane in &mut self.lanes {
             if !lane.fresh.is_empty() {
                 lane.flush(out);
             }
         }
         if self.full.is_some() {
-            self.stall(items.len());
+            self.stall(rest.len());
         }
         if dropped > 0 {
             self.replace(dropped, out);
         }
-        items.collect()
+        rest
     }
 
     fn held(&self) -> usize {
