@@ -1,4 +1,4 @@
-//! A peer in a process of its own, which runs it when it is told to.
+//! A process that has one peer, and runs it when it is told to.
 //!
 //! In one process a run pays for what the peers before it left. A million small pieces of memory that one peer gives
 //! back are put together when another asks for a large one, and that can take twice as long as its own work.

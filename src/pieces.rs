@@ -1,9 +1,8 @@
 //! Lists cut into pieces: copied as a whole where that costs less than moving items one by one.
 
-use std::iter::Rev;
 use std::vec;
 
-/// A list of so many pieces or fewer is cut by copying what is left, once for each piece.
+/// A list of at most this many pieces is cut by copying what is left, once for each piece.
 const FEW: usize = 4;
 
 /// Takes the next items, at most `count`.
@@ -26,20 +25,24 @@ pub(crate) fn first<T>(items: &mut vec::IntoIter<T>, count: usize) -> Vec<T> {
 pub(crate) fn cut<T>(
     mut items: Vec<T>,
     lengths: impl DoubleEndedIterator<Item = usize> + ExactSizeIterator + Clone,
-) -> (Rev<vec::IntoIter<Vec<T>>>, Vec<T>) {
-    let mut pieces = Vec::with_capacity(lengths.len());
-    let mut end = lengths.clone().sum();
-    if end == 0 {
-        return (pieces.into_iter().rev(), items);
+) -> (Vec<Vec<T>>, Vec<T>) {
+    let mut end = lengths.clone().sum::<usize>();
+    // A short piece must not keep the buffer of a long list.
+    if items.len() > FEW * end {
+        let mut items = items.into_iter();
+        let pieces = lengths.map(|length| items.by_ref().take(length).collect()).collect();
+        return (pieces, items.collect());
     }
     let rest = items.split_off(end);
     // From the back: each piece is copied once and as a whole, and the first one not at all.
+    let mut pieces = Vec::with_capacity(lengths.len());
     for length in lengths.skip(1).rev() {
         end -= length;
         pieces.push(items.split_off(end));
     }
     pieces.push(items);
-    (pieces.into_iter().rev(), rest)
+    pieces.reverse();
+    (pieces, rest)
 }
 
 #[cfg(test)]
@@ -65,10 +68,11 @@ mod tests {
     #[test]
     fn a_list_is_cut_into_pieces_of_the_lengths_asked_for() {
         for lengths in [vec![], vec![3], vec![2, 1, 3], vec![1, 4, 2]] {
-            let (pieces, rest) = cut((0..7).collect(), lengths.iter().copied());
-            let pieces: Vec<Vec<i32>> = pieces.collect();
-            assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), lengths);
-            assert_eq!([pieces.concat(), rest].concat(), (0..7).collect::<Vec<_>>());
+            for items in [7, 70] {
+                let (pieces, rest) = cut((0..items).collect::<Vec<i32>>(), lengths.iter().copied());
+                assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), lengths);
+                assert_eq!([pieces.concat(), rest].concat(), (0..items).collect::<Vec<_>>());
+            }
         }
     }
 }

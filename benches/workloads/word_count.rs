@@ -3,7 +3,7 @@
 use super::text::{blocks, into_words, text, words};
 use super::{LANES, Peer, Workload};
 use bytes::Bytes;
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use gen_stage::Flow;
@@ -72,7 +72,7 @@ fn expected(items: u64) -> u64 {
 struct Tuned {
     words: Vec<u8>,
     table: HashTable<TunedWord>,
-    hasher: RandomState,
+    hasher: FixedState,
 }
 
 struct TunedWord {
@@ -114,8 +114,7 @@ impl Tuned {
     fn merge(mut self, more: Self) -> Self {
         let Self { words, table, .. } = more;
         for each in table {
-            let word = each.of(&words);
-            self.add(self.hasher.hash_one(word), word, each.count);
+            self.add(each.hash, each.of(&words), each.count);
         }
         self
     }

@@ -75,7 +75,7 @@ pub struct Partition<T, A = AssignHash> {
     fences: VecDeque<(Fence, Vec<(usize, u64)>)>,
 }
 
-/// With less room than this in some lane, items are taken one by one.
+/// With less room than this in some lane, items are taken one by one: to find out again what fits would cost more.
 const LITTLE_ROOM: usize = 32;
 
 /// One partition.
@@ -287,8 +287,8 @@ impl<T, A> Partition<T, A> {
     }
 
     /// Takes up to `waiting` items, in order, and stops after the first that does not fit. Returns how many were
-    /// dropped, and what is left.
-    fn take(&mut self, mut items: Vec<T>) -> (usize, Vec<T>)
+    /// dropped.
+    fn take(&mut self, items: &mut std::vec::IntoIter<T>) -> usize
     where
         A: Assign<T>,
     {
@@ -298,32 +298,29 @@ impl<T, A> Partition<T, A> {
             lane.room = lane.open + (self.queue_size - lane.queue.len());
             lane.fresh.reserve((share + share / 8).min(lane.room));
         }
+        let little = LITTLE_ROOM.max(self.lanes.len());
         let mut dropped = 0;
-        while self.waiting > 0 && self.full.is_none() && !items.is_empty() {
-            let all = items.len().min(self.waiting);
-            // So many fit, whichever lanes they are for.
-            let fit = self.lanes.iter().map(|lane| lane.room - lane.fresh.len()).min().unwrap_or(0);
-            if fit < all.min(LITTLE_ROOM) {
-                let mut rest = items.into_iter();
-                dropped += self.take_while_they_fit(&mut rest);
-                return (dropped, rest.collect());
-            }
-            dropped += self.take_fitting(&mut items, fit.min(all));
+        while self.waiting > 0 && self.full.is_none() && items.len() > 0 {
+            // The lane with the least room takes this many, so that many fit for certain.
+            let room = self.lanes.iter().map(|lane| lane.room - lane.fresh.len()).min().unwrap_or(0);
+            let fit = room.min(self.waiting).min(items.len());
+            dropped +=
+                if fit < little { self.take_while_they_fit(items) } else { self.take_fitting(items, fit) };
         }
-        (dropped, items)
+        dropped
     }
 
-    /// Takes the first `count` items, all of which fit. Returns how many were dropped.
-    fn take_fitting(&mut self, items: &mut Vec<T>, count: usize) -> usize
+    /// Takes the next `count` items, all of which fit. Returns how many were dropped.
+    fn take_fitting(&mut self, items: &mut std::vec::IntoIter<T>, count: usize) -> usize
     where
         A: Assign<T>,
     {
         // Locals, which stay in registers.
         let (lanes, assign) = (self.lanes.as_mut_slice(), &mut self.assign);
-        let (mut items, mut dropped) = (items.drain(..count), 0);
+        let (mut items, mut dropped) = (items.by_ref().take(count), 0);
         loop {
-            // A list grows outside of this loop, which has no calls then, and is short.
-            let full = items.by_ref().find_map(|item| {
+            // Lists grow outside of this loop: a call in it would move what it counts to memory.
+            let unplaced = items.find_map(|item| {
                 let Some((item, to)) = assign.assign(item) else {
                     dropped += 1;
                     return None;
@@ -335,7 +332,7 @@ impl<T, A> Partition<T, A> {
                 fresh.push(item);
                 None
             });
-            let Some((item, to)) = full else { break };
+            let Some((item, to)) = unplaced else { break };
             lanes[to].fresh.push(item);
         }
         self.waiting -= count - dropped;
@@ -467,19 +464,20 @@ impl<T: Send + 'static, A: Assign<T>> Dispatcher<T> for Partition<T, A> {
             self.stall(items.len());
             return items;
         }
-        let (dropped, rest) = self.take(items);
+        let mut items = items.into_iter();
+        let dropped = self.take(&mut items);
         for lane in &mut self.lanes {
             if !lane.fresh.is_empty() {
                 lane.flush(out);
             }
         }
         if self.full.is_some() {
-            self.stall(rest.len());
+            self.stall(items.len());
         }
         if dropped > 0 {
             self.replace(dropped, out);
         }
-        rest
+        items.collect()
     }
 
     fn held(&self) -> usize {

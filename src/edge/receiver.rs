@@ -232,7 +232,7 @@ impl<T> Receiver<T> {
         if self.current.len() == 0 {
             self.current = std::mem::take(&mut self.fetched).into_iter();
         }
-        let mut reading = self.reading();
+        let mut reading = self.begin_reading();
         let flow = each(&mut reading.items);
         drop(reading);
         if flow.is_break() && self.current.len() == 0 {
@@ -250,7 +250,7 @@ impl<T> Receiver<T> {
         W: Fn(&S, &T) -> bool,
         F: FnMut(&mut S, T) -> ControlFlow<()>,
     {
-        let mut reading = self.reading();
+        let mut reading = self.begin_reading();
         while reading.items.as_slice().first().is_some_and(|item| wanted(state, item)) {
             let Some(item) = reading.items.next() else { break };
             each(state, item)?;
@@ -260,7 +260,7 @@ impl<T> Receiver<T> {
 
     /// Moves the batch being read to the stack, for a loop: what is left of it comes back.
     #[inline(always)]
-    fn reading(&mut self) -> Reading<'_, T> {
+    fn begin_reading(&mut self) -> Reading<'_, T> {
         let items = std::mem::take(&mut self.current);
         Reading { items, rest: &mut self.current, emptied: &mut self.emptied }
     }

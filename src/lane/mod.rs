@@ -106,18 +106,23 @@ pub trait Lane: Stream {
         }
     }
 
-    /// Whether it has its items in lists, so that [`poll_lists`](Self::poll_lists) is worth calling.
+    /// Whether it has its items in lists, and [`poll_lists`](Self::poll_lists) may be called.
     #[doc(hidden)]
     const LISTS: bool = false;
 
     /// Pushes ready lists into `each`, which takes their items: all of them, unless it breaks. What it leaves comes
-    /// next.
+    /// next. Called only where [`LISTS`](Self::LISTS).
     #[doc(hidden)]
     fn poll_lists<F>(self: Pin<&mut Self>, cx: &mut Context<'_>, each: &mut F) -> Poll<Each>
     where
         F: FnMut(&mut vec::IntoIter<Self::Item>) -> ControlFlow<()>,
     {
-        self.poll_each(cx, &mut |item| each(&mut vec![item].into_iter()))
+        self.poll_each(cx, &mut |item| {
+            let mut list = vec![item].into_iter();
+            let flow = each(&mut list);
+            debug_assert_eq!(list.len(), 0, "a lane without lists cannot keep what is left of one");
+            flow
+        })
     }
 
     /// Pushes ready items into `taker`, which can take those that belong together in runs.
@@ -144,13 +149,15 @@ pub trait Lane: Stream {
 /// Takes items one by one, or several that belong together.
 #[doc(hidden)]
 pub trait TakesRuns<I>: Sealed {
-    /// Whether it gains anything by runs.
+    /// Whether a run costs it less than single items, and [`take_run`](Self::take_run) may be called.
     const RUNS: bool;
 
     fn take(&mut self, item: I) -> ControlFlow<()>;
 
-    /// Takes items that all go to the same place, until it breaks: never, if it gains anything by runs.
-    fn take_run(&mut self, items: impl Iterator<Item = I>) -> ControlFlow<()>;
+    /// Takes items that all go to the same place, every one of them. Called only where [`RUNS`](Self::RUNS).
+    fn take_run(&mut self, items: impl Iterator<Item = I>) {
+        items.for_each(|item| _ = self.take(item));
+    }
 }
 
 /// Takes the next item by `poll_each`: the `poll_next` of lanes whose code is written only once.

@@ -124,7 +124,7 @@ impl<R, E, M> ReduceRules<R, E, M> {
         P: Places,
     {
         match signal {
-            // `poll_each` takes items itself.
+            // `Taker::take` takes items itself.
             Signal::Item(..) => {}
             Signal::Fire(fire) => {
                 let mut items = self.fire::<T, P, Id>(states, fire);
@@ -206,16 +206,15 @@ where
     }
 
     #[inline]
-    fn take_run(&mut self, signals: impl Iterator<Item = Signal<T, P, Id>>) -> ControlFlow<()> {
-        let items = signals.filter_map(|signal| match signal {
-            Signal::Item(places, item) => Some((places, item)),
-            Signal::Fire(_) | Signal::Merge { .. } => None,
+    fn take_run(&mut self, signals: impl Iterator<Item = Signal<T, P, Id>>) {
+        let items = signals.map(|signal| match signal {
+            Signal::Item(places, item) => (places, item),
+            Signal::Fire(_) | Signal::Merge { .. } => unreachable!("a run is of items"),
         });
         P::spread_run(items, self.states, &mut self.rules.reducer, |reducer, state, item| {
             let mut emitted = reducer.take(state, item);
             debug_assert!(emitted.next().is_none(), "it says that it emits nothing");
         });
-        ControlFlow::Continue(())
     }
 }
 

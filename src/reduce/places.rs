@@ -113,7 +113,6 @@ impl Sealed for Whole {}
 impl Places for Whole {
     type States<S> = One<S>;
 
-    #[inline]
     fn slots(&self) -> &[Slot] {
         &[Slot(0)]
     }
@@ -128,7 +127,6 @@ impl Sealed for Single {}
 impl Places for Single {
     type States<S> = Slab<S>;
 
-    #[inline]
     fn slots(&self) -> &[Slot] {
         &self.0
     }
@@ -145,7 +143,6 @@ impl Places for Merging {
 
     const MERGE: bool = true;
 
-    #[inline]
     fn slots(&self) -> &[Slot] {
         &self.0
     }
@@ -160,7 +157,6 @@ impl Sealed for Several {}
 impl Places for Several {
     type States<S> = Slab<S>;
 
-    #[inline]
     fn slots(&self) -> &[Slot] {
         &self.0
     }
@@ -174,38 +170,46 @@ impl Settled for Whole {}
 impl Settled for Single {}
 impl Settled for Several {}
 
-macro_rules! spread_to_one {
-    ($($places:ident)*) => {$(
-        impl<T> Spread<T> for $places {
-            #[inline]
-            fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
-                each(self.slots()[0], item);
-            }
-
-            #[inline]
-            fn spread_run<R: KeepsState>(
-                items: impl Iterator<Item = (Self, T)>,
-                states: &mut Self::States<R::State>,
-                reducer: &mut R,
-                each: impl Fn(&mut R, &mut R::State, T),
-            ) {
-                // It is looked up once, at the first item.
-                let (mut states, mut state) = (Some(states), None);
-                for (places, item) in items {
-                    if let Some(states) = states.take() {
-                        state = Some(states.get(places.slots()[0], || reducer.init()));
-                    }
-                    // The only call of `each`, so that it is inlined, however long.
-                    if let Some(state) = &mut state {
-                        each(reducer, state, item);
-                    }
-                }
-            }
-        }
-    )*};
+impl<T> Spread<T> for Whole {
+    #[inline]
+    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+        each(Slot(0), item);
+    }
 }
 
-spread_to_one!(Whole Single Merging);
+impl<T> Spread<T> for Single {
+    #[inline]
+    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+        each(self.0[0], item);
+    }
+
+    #[inline]
+    fn spread_run<R: KeepsState>(
+        items: impl Iterator<Item = (Self, T)>,
+        states: &mut Self::States<R::State>,
+        reducer: &mut R,
+        each: impl Fn(&mut R, &mut R::State, T),
+    ) {
+        // The state is looked up once, at the first item.
+        let (mut states, mut state) = (Some(states), None);
+        for (Self([slot]), item) in items {
+            if let Some(states) = states.take() {
+                state = Some(states.get(slot, || reducer.init()));
+            }
+            // The only call of `each`, so that it is inlined, however long.
+            if let Some(state) = &mut state {
+                each(reducer, state, item);
+            }
+        }
+    }
+}
+
+impl<T> Spread<T> for Merging {
+    #[inline]
+    fn spread(self, item: T, mut each: impl FnMut(Slot, T)) {
+        each(self.0[0], item);
+    }
+}
 
 impl<T: Clone> Spread<T> for Several {
     #[inline]

@@ -100,7 +100,7 @@ impl<T> Opened<T> {
         Parcel { body: Some(std::mem::take(&mut self.rest)), tally: Arc::clone(&self.tally) }
     }
 
-    /// Takes the next items, at most `limit`. Each item is moved or cloned once at most, however small the pieces are.
+    /// Takes the next items, at most `limit`. Each item is cloned once at most, however small the pieces are.
     pub(crate) fn piece(&mut self, limit: usize) -> Vec<T> {
         self.rest = match std::mem::take(&mut self.rest) {
             Unread::Shared(part) => {
@@ -121,7 +121,7 @@ impl<T> Opened<T> {
             Unread::Shared(part) => {
                 let piece = part.split_to(count);
                 if part.len() == 0 {
-                    // The last to have a part of the batch can own it.
+                    // An empty part would keep the last reader from taking the batch without cloning.
                     self.rest = Unread::default();
                 }
                 Body::Shared(piece)

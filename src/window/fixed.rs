@@ -10,7 +10,8 @@ use std::time::Duration;
 impl Window<()> {
     /// Windows of `size` each, one after the other: an item is in the one that its time falls into.
     ///
-    /// `by` says the time of an item. The first millisecond of a window is a multiple of `size`; times before 0 are
+    /// `by` says the time of an item. It is called once for each item, and may be called for several before the first of
+    /// them is reduced. The first millisecond of a window is a multiple of `size`; times before 0 are
     /// rounded down like all others, so that -1 ms and 1 ms are in two windows. A window is opened by its first item.
     ///
     /// A window is done when the watermark has reached its end: when each upstream of the lane has sent an item of that

@@ -67,7 +67,7 @@ where
             placing.start(watch, this.upstream.as_mut().origins());
         }
         let polled = loop {
-            match placing.pass(&mut |signal| taker.take(signal)) {
+            match placing.pass(taker) {
                 Passed::All => {}
                 Passed::Stopped => break Poll::Ready(Each::Stopped),
                 Passed::CallTurn => break give_way(cx),
@@ -82,15 +82,10 @@ where
             }
             let mut passed = ControlFlow::Continue(());
             let upstream = this.upstream.as_mut();
-            let polled = if L::LISTS && V::RUNS && C::QUIET {
+            let polled = if L::LISTS && K::RUNS && C::QUIET && V::RUNS {
                 upstream.poll_lists(cx, &mut |items| placing.list(items, taker, &mut passed))
             } else {
-                upstream.poll_each(cx, &mut |item| {
-                    placing.item(item, &mut |signal| {
-                        passed = taker.take(signal);
-                        passed
-                    })
-                })
+                upstream.poll_each(cx, &mut |item| placing.item(item, taker, &mut passed))
             };
             if let LaneNext::Return(answer) = placing.has_read(watch, polled, passed.is_break(), cx) {
                 break answer;
@@ -112,11 +107,6 @@ impl<S, F: FnMut(S) -> ControlFlow<()>> TakesRuns<S> for Singly<'_, F> {
     #[inline]
     fn take(&mut self, signal: S) -> ControlFlow<()> {
         (self.0)(signal)
-    }
-
-    #[inline]
-    fn take_run(&mut self, mut items: impl Iterator<Item = S>) -> ControlFlow<()> {
-        items.try_for_each(&mut self.0)
     }
 }
 

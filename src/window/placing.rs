@@ -156,19 +156,21 @@ where
     P: Places,
     Id: Clone,
 {
-    /// Places an item, and passes on what that causes. Breaks when the lane has something else to do first.
+    /// Places an item, and passes on what that causes. Breaks when the lane has something else to do first; `passed` then
+    /// says whether that is the reader's wish.
     #[inline]
     pub(super) fn item(
         &mut self,
         item: T,
-        each: &mut impl FnMut(Signal<T, P, Id>) -> ControlFlow<()>,
+        taker: &mut impl TakesRuns<Signal<T, P, Id>>,
+        passed: &mut ControlFlow<()>,
     ) -> ControlFlow<()> {
         let ended = self.windows.watermark.has_turned() && self.turn();
         let places = match self.kind.seek(&item, &mut self.windows) {
             Sought::Quiet(places) if C::QUIET && !ended => {
-                let flow = each(Signal::Item(places, item));
-                self.due |= flow.is_break();
-                return flow;
+                *passed = taker.take(Signal::Item(places, item));
+                self.due |= passed.is_break();
+                return *passed;
             }
             Sought::Quiet(places) | Sought::Placed(Some(places)) => places,
             Sought::Placed(None) => return self.too_late(item),
@@ -177,13 +179,12 @@ where
             // The events come before the item.
             return self.after_events(places, item);
         }
-        let mut flow = ControlFlow::Continue(());
         if let Some((places, item)) = self.trigger.take(places, item, &mut self.windows, &mut self.acts) {
             self.change(&places);
-            flow = each(Signal::Item(places, item));
+            *passed = taker.take(Signal::Item(places, item));
         }
         // Windows are closed after what goes with the item.
-        if flow.is_break() || !self.acts.is_empty() || ended || self.kind.close_next(&mut self.windows) {
+        if passed.is_break() || !self.acts.is_empty() || ended || self.kind.close_next(&mut self.windows) {
             self.due = true;
             return ControlFlow::Break(());
         }
@@ -202,26 +203,23 @@ where
             if !self.windows.watermark.has_turned() {
                 if let Some((run, places)) = self.kind.seek_run(items.as_slice()) {
                     let run = items.by_ref().take(run);
-                    taker.take_run(run.map(|item| Signal::Item(places.clone(), item)))?;
+                    taker.take_run(run.map(|item| Signal::Item(places.clone(), item)));
                 }
             }
             let Some(item) = items.next() else { return ControlFlow::Continue(()) };
-            self.item_between(item, taker, passed)?;
+            self.item_alone(item, taker, passed)?;
         }
     }
 
-    /// Places an item that begins a run, or is in none.
+    /// Places an item in no run: not a part of the loop over runs, which stays short.
     #[inline(never)]
-    fn item_between(
+    fn item_alone(
         &mut self,
         item: T,
         taker: &mut impl TakesRuns<Signal<T, P, Id>>,
         passed: &mut ControlFlow<()>,
     ) -> ControlFlow<()> {
-        self.item(item, &mut |signal| {
-            *passed = taker.take(signal);
-            *passed
-        })
+        self.item(item, taker, passed)
     }
 
     /// Notes that an item goes into windows, if a trigger asks about that.
@@ -263,10 +261,10 @@ where
 
     /// Passes on what waits, in order, with the windows that are due after it.
     #[inline(never)]
-    pub(super) fn pass(&mut self, each: &mut impl FnMut(Signal<T, P, Id>) -> ControlFlow<()>) -> Passed {
+    pub(super) fn pass(&mut self, taker: &mut impl TakesRuns<Signal<T, P, Id>>) -> Passed {
         for _ in 0..TURN {
             while let Some(signal) = self.next_signal() {
-                if each(signal).is_break() {
+                if taker.take(signal).is_break() {
                     return Passed::Stopped;
                 }
             }
@@ -441,6 +439,8 @@ where
         // An upstream that was not asked, because the lane gave way first, may have something.
         while let Some(upstream) = clock.next_idle(now, &|number| self.windows.watermark.is_waiting(number)) {
             all_idle |= self.windows.watermark.idle(upstream);
+            // The others are no longer held back by it.
+            self.kind.turned(&mut self.windows);
             self.due = true;
         }
         all_idle

@@ -22,7 +22,7 @@ pub struct Aligned<F, L> {
     /// The highest time among them that the watermark was not told; `NONE` when it knows all.
     high: i64,
     /// The time of the next item, if it was looked at already.
-    ahead: Option<i64>,
+    next_time: Option<i64>,
 }
 
 /// Below all times.
@@ -52,7 +52,7 @@ pub trait Lookup: Sealed + Sized {
 
 impl<F, L> Aligned<F, L> {
     pub(super) fn new(by: F, spans: Spans) -> Self {
-        Self { by, spans, last: None, from: 0, quiet: 0, high: NONE, ahead: None }
+        Self { by, spans, last: None, from: 0, quiet: 0, high: NONE, next_time: None }
     }
 
     /// Whether an item of that time is in the windows of `last`, and nothing comes due by it.
@@ -127,6 +127,8 @@ where
     type Id = Span;
     type Places = L::Places;
 
+    const RUNS: bool = true;
+
     #[inline]
     fn place(&mut self, item: &T, windows: &mut OpenWindows<Span>) -> Option<L::Places> {
         let time = time_of((self.by)(item));
@@ -135,7 +137,7 @@ where
 
     #[inline]
     fn seek(&mut self, item: &T, windows: &mut OpenWindows<Span>) -> Sought<L::Places> {
-        let time = self.ahead.take().unwrap_or_else(|| time_of((self.by)(item)));
+        let time = self.next_time.take().unwrap_or_else(|| time_of((self.by)(item)));
         if let Some(last) = self.last.as_ref().filter(|_| self.is_quiet(time)) {
             self.high = self.high.max(time);
             return Sought::Quiet(last.places());
@@ -146,19 +148,19 @@ where
 
     #[inline]
     fn seek_run(&mut self, items: &[T]) -> Option<(usize, L::Places)> {
-        let places = self.last.as_ref()?.places();
         let (mut run, mut high) = (0, self.high);
         for item in items {
             let time = time_of((self.by)(item));
             if !self.is_quiet(time) {
-                self.ahead = Some(time);
+                self.next_time = Some(time);
                 break;
             }
             high = high.max(time);
             run += 1;
         }
         self.high = high;
-        (run > 0).then_some((run, places))
+        let last = self.last.as_ref().filter(|_| run > 0)?;
+        Some((run, last.places()))
     }
 
     #[inline]

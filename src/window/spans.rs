@@ -78,12 +78,12 @@ impl Spans {
         self.lateness = if millis > 0 { Lateness::Event(millis) } else { Lateness::None };
     }
 
-    /// The start of the last window that has a time in it.
     /// When the next window is due, by the watermark: `i64::MAX` when none is.
     pub(crate) fn next_due(&self) -> i64 {
         self.next_due
     }
 
+    /// The start of the last window that has a time in it.
     pub(crate) fn last_start(&self, time: i64) -> i64 {
         // Rounds down, so that times around 0 are in two windows.
         time.div_euclid(self.step) * self.step

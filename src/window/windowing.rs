@@ -85,8 +85,12 @@ pub trait Windowing<T> {
         Sought::Placed(self.place(item, windows))
     }
 
-    /// How many of the first items go where the item before them went, and change nothing else; and that place, if there
-    /// are any.
+    /// Whether [`seek_run`](Windowing::seek_run) may find something.
+    #[doc(hidden)]
+    const RUNS: bool = false;
+
+    /// Counts the items at the front that go where the last item went and change nothing else. Returns their number and
+    /// their places, or `None` if there are none.
     #[doc(hidden)]
     #[inline]
     fn seek_run(&mut self, items: &[T]) -> Option<(usize, Self::Places)> {

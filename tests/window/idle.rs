@@ -48,6 +48,36 @@ async fn an_idle_upstream_holds_nothing_until_it_sends_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upstream_that_was_ahead_of_an_idle_one_closes_windows_from_then_on() {
+    for across in [false, true] {
+        let ((a, first), (b, second)) = (sent(), sent());
+        let window = Window::fixed(ms(1000), |time: &i64| *time);
+        let window = window.idle_after(ms(10_000)).allowed_lateness(ms(300));
+        let sources: [BoxStream<'static, i64>; 2] = [first, second];
+        let flow = Flow::from_streams(sources);
+        let mut lists = if across {
+            let flow = flow.lanes(2).partition_with(1, |_| Some(0)).window(window);
+            flow.reduce(Vec::new, Vec::push).on_trigger(|list, info| [told(info, list.clone())]).boxed()
+        } else {
+            let flow = flow.lanes(1).window(window);
+            flow.reduce(Vec::new, Vec::push).on_trigger(|list, info| [told(info, list.clone())]).boxed()
+        };
+        a.unbounded_send(100).unwrap();
+        a.unbounded_send(1200).unwrap();
+        assert_eq!(so_far(&mut lists).await, []);
+        b.unbounded_send(1050).unwrap();
+        assert_eq!(so_far(&mut lists).await, [(0, "watermark".to_owned(), vec![100])]);
+        for time in [1210, 1220, 1230] {
+            a.unbounded_send(time).unwrap();
+            assert_eq!(so_far(&mut lists).await, [], "{across}");
+            pass(ms(6000)).await;
+        }
+        a.unbounded_send(1310).unwrap();
+        assert_eq!(so_far(&mut lists).await, [done(0, vec![100])], "b is idle: {across}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_upstream_whose_items_all_go_into_one_window_is_not_idle() {
     for across in [false, true] {
         let (a, first) = sent();

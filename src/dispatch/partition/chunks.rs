@@ -5,13 +5,15 @@ use std::vec;
 /// A queue of items that keeps them in the lists that they came in, so that lists move and not items.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
+    /// The list being taken from.
     front: vec::IntoIter<T>,
-    /// What is behind it; no list is empty.
+    /// The lists behind `front`; none is empty.
     behind: VecDeque<Vec<T>>,
     len: usize,
 }
 
-/// A list shorter than this is put into the one before it.
+/// A list shorter than this is put into the one before it: a list has a buffer of its own, and many short ones would
+/// take more memory than their items.
 const SHORT: usize = 64;
 
 impl<T> Chunks<T> {
@@ -30,9 +32,16 @@ impl<T> Chunks<T> {
     pub(super) fn push(&mut self, mut items: Vec<T>) {
         self.len += items.len();
         match self.behind.back_mut() {
-            Some(last) if items.len() < SHORT => last.append(&mut items),
+            Some(last) if items.len() < SHORT || items.len() <= last.capacity() - last.len() => {
+                last.append(&mut items);
+            }
             _ if items.is_empty() => {}
-            _ => self.behind.push_back(items),
+            _ => {
+                if items.len() < items.capacity() / 2 {
+                    items.shrink_to_fit();
+                }
+                self.behind.push_back(items);
+            }
         }
     }
 
