@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 mod assign;
 mod chunks;
+mod queue;
 
 use assign::Names;
 pub use assign::{Assign, AssignBy, AssignHash, AssignKey, PartitionName};
-use chunks::Chunks;
+use queue::PartitionQueue;
 
 /// Gives each item to the one subscription that has its partition.
 ///
@@ -77,42 +78,6 @@ pub struct Partition<T, A = AssignHash> {
 
 /// With less room than this in some lane, items are taken one by one: to find out again what fits would cost more.
 const LITTLE_ROOM: usize = 32;
-
-/// One partition.
-struct PartitionQueue<T> {
-    /// The items that the running dispatch has for this lane; otherwise empty.
-    fresh: Vec<T>,
-    /// How many fresh items this lane has room for in the running dispatch.
-    room: usize,
-    holder: Option<SubscriptionId>,
-    /// Above 0 only with a holder and an empty queue.
-    open: usize,
-    queue: Chunks<T>,
-    /// Items that have left the queue since the start.
-    left: u64,
-    /// Items of the queue, from its front, whose demand was passed up again when a holder left.
-    lent: usize,
-}
-
-impl<T> PartitionQueue<T> {
-    fn new() -> Self {
-        Self { fresh: Vec::new(), room: 0, holder: None, open: 0, queue: Chunks::new(), left: 0, lent: 0 }
-    }
-
-    /// Sends the fresh items as far as demand goes, and queues the rest.
-    #[inline]
-    fn flush(&mut self, out: &mut Deliveries<T>) {
-        let now = self.open.min(self.fresh.len());
-        self.open -= now;
-        if let (1.., Some(holder)) = (now, self.holder) {
-            let mut sent = std::mem::take(&mut self.fresh);
-            self.queue.push(sent.split_off(now));
-            out.send(holder, sent);
-        } else {
-            self.queue.push(std::mem::take(&mut self.fresh));
-        }
-    }
-}
 
 impl<T: Hash> Partition<T> {
     /// Has the partitions 0 to `partitions - 1`; an item goes to the one [`hash_lane`](super::hash_lane) says.
