@@ -120,7 +120,7 @@ impl<P> Flow<P> {
     /// Puts an operator on top of the plan: that of the method `name`.
     ///
     /// # Panics
-    /// When the flow is running: that takes a caller that polled it in place and then went on building.
+    /// When the flow runs already: a caller has polled it in place, and then goes on building.
     #[track_caller]
     pub(super) fn operator<Q>(mut self, name: &'static str, wrap: impl FnOnce(P) -> Q) -> Flow<Q> {
         self.launch.topology.add(name);

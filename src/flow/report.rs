@@ -97,7 +97,7 @@ pub enum FlowEnd {
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum FlowError {
-    /// Code of the user's panicked: in the flow, or in a stage that it reads, which is what [`Panic::place`] says.
+    /// Code of the user panicked, in the flow or in a stage that it reads: [`Panic::place`] says where.
     /// [`Panic::resume`] raises the panic again.
     #[error("{} panicked: {}", .0.place().unwrap_or("a lane of the flow"), .0.message())]
     Panicked(Panic),

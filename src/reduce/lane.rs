@@ -25,7 +25,7 @@ pin_project! {
         upstream: L,
         rules: ReduceRules<R, E, M>,
         states: P::States<R::State>,
-        // What was to be emitted when the reader had had enough, in order.
+        // What the reader has still to be given, in order: it had enough before.
         rest: VecDeque<Emission<R::Items, E::Items>>,
         turn: Turn,
         ended: bool,

@@ -203,7 +203,7 @@ mod tests {
             let tally = Arc::new(SubscriptionTally::new(&stage));
             let shelf = Shelf::new(keeps, Arc::clone(&tally));
             let (mut model, mut next, mut asked, mut dropped) = (VecDeque::new(), 0, 0, 0);
-            // Whether a reader that was told of what is there would still look.
+            // The reader was told that something is there, and has not looked since.
             let mut told = false;
             for act in acts {
                 match act {

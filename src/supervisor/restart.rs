@@ -29,9 +29,9 @@ pub enum Restart {
     /// No child is started again.
     #[default]
     Temporary,
-    /// Children that did not come to their end are: those that failed, panicked or were aborted.
+    /// Children that failed, panicked or were aborted are started again; those that came to their end are not.
     Transient,
-    /// All children are, even those that came to their end.
+    /// All children are started again, even those that came to their end.
     Permanent,
 }
 

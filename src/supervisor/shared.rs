@@ -130,7 +130,7 @@ impl SupervisorShared {
     /// What a child that has ended is to do.
     pub(super) fn ended(self: &Arc<Self>, id: ChildId, outcome: &Outcome) -> Next {
         let (again, outcome) = &self.judge(id, outcome);
-        // Before its end, which takes the name away. A child that completes has none to be told.
+        // Read before the registry forgets the child. Only what is logged needs a label: a failure.
         let label = match outcome {
             Outcome::Failed(_) | Outcome::Panicked(_) => self.with(|registry| registry.label_of(id)),
             Outcome::Completed | Outcome::Stopped | Outcome::Aborted | Outcome::NotRestarted => None,

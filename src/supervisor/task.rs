@@ -169,7 +169,7 @@ where
     #[inline]
     fn complete(&mut self) -> Next {
         match drop_attempt(self.attempt.as_mut()) {
-            // It did not come to its end if dropping it panics after it returned.
+            // A future whose drop panics has not come to its end, though it returned.
             Outcome::Panicked(panic) => self.core.shared.ended(*self.id, &Outcome::Panicked(panic)),
             _ => self.core.shared.completed(*self.id),
         }

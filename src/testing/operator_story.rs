@@ -55,7 +55,7 @@ pub(super) struct OperatorStory<'a, T, M> {
     wakes: Wakes,
     is_read: bool,
     has_ended: bool,
-    /// What the panic said that the last poll raised.
+    /// The message of the panic that the last poll raised.
     panic: Option<String>,
     sent: u64,
     came: Vec<T>,

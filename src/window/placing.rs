@@ -33,7 +33,7 @@ pub(super) struct Placing<K, C, O, T, P, Id> {
 
 /// What the lane looks after besides its items.
 pub(super) struct WindowWatch {
-    /// What the clock is made of in the first poll, when there is a runtime.
+    /// The settings that wait for the first poll: the clock needs a runtime.
     set: Option<Set>,
     clock: Clock,
     listener: TriggerListener,
@@ -99,7 +99,7 @@ pub(super) fn placed<K, C, O, T, P, Id: Clone>(
 }
 
 impl WindowWatch {
-    /// Begins a call; true before the first.
+    /// Begins a call. Returns true at the first one.
     pub(super) fn begin(&mut self) -> bool {
         self.turn.pace.begin();
         (self.turn.finished, self.turn.interrupted) = (0, 0);
@@ -120,7 +120,7 @@ impl fmt::Debug for WindowWatch {
     }
 }
 
-/// What became of passing things on.
+/// How far passing things on got.
 pub(super) enum Passed {
     /// Everything that was to be passed on was.
     All,

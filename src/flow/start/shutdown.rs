@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// When a flow was started and told to stop, and its counters.
+/// The times at which a flow was started and told to stop, and its counters.
 #[derive(Debug)]
 pub(in crate::flow) struct RunClock {
     pub(in crate::flow) runtime: Handle,
