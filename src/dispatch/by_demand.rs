@@ -327,6 +327,10 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
         demand - known
     }
 
+    fn divides(&self) -> bool {
+        self.fair
+    }
+
     fn dispatch(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
         let shuffled = std::mem::take(&mut self.shuffle);
         if shuffled {

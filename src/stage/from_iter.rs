@@ -6,11 +6,14 @@ use std::future::pending;
 /// The most items that are taken at once; between these steps the stage reads its letters.
 pub(super) const STEP: usize = 10_000;
 
+/// An ask for this many items is worth a batch of its own.
+const LARGE: usize = 256;
+
 /// Makes a producer of an iterator: the producer hands out the iterator's items, and finishes after the last.
 ///
 /// # Demand
-/// As many items are taken as are asked for, at most 10,000 at once. An iterator that blocks blocks the stage, and its
-/// thread.
+/// As many items are taken as are asked for, at most 10,000 at once; small asks that come together are answered
+/// together. An iterator that blocks blocks the stage, and its thread.
 ///
 /// # Ordering
 /// Items are emitted in the order of the iterator.
@@ -66,9 +69,13 @@ where
 {
     type Item = I::Item;
 
-    async fn handle_demand(&mut self, demand: usize, _: &mut Output<I::Item>) -> Result<(), StageError> {
-        // Items are made when all asks that are there have been read: together they are larger batches.
+    async fn handle_demand(&mut self, demand: usize, out: &mut Output<I::Item>) -> Result<(), StageError> {
+        // Items are made when all asks that are there have been read: together they are larger batches. A large ask that
+        // is answered by one batch is so at once: that batch need not be cut.
         self.wanted = self.wanted.saturating_add(demand);
+        if demand >= LARGE && !out.divides {
+            self.step(out);
+        }
         Ok(())
     }
 

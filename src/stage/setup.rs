@@ -359,6 +359,8 @@ where
             ended,
             tally: Arc::clone(&tally),
         });
+        let mut control = Control::new(id, Arc::clone(&label), address);
+        control.divides = dispatcher.divides();
         let core = StageCore::new(Parts {
             behaviour,
             itself: StageRef::new(Arc::clone(&running) as _),
@@ -366,7 +368,7 @@ where
             tally: Arc::clone(&tally),
             letters,
             mailbox,
-            out: Output::new(Control::new(id, Arc::clone(&label), address)),
+            out: Output::new(control),
             downstream: Downstream::new(dispatcher, buffer, mode, tally),
             subscribe_to,
             stop_when_alone,
