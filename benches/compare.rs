@@ -1,5 +1,5 @@
 //! Measures this crate beside others that do the same job, in turn in one run, each in a process of its own. All of a
-//! workload are there at once: the word count takes 3 GB.
+//! workload are there at once, each with its own input.
 //!
 //! ```console
 //! $ cargo bench -p benches --bench compare                   # every workload

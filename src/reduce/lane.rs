@@ -192,7 +192,7 @@ where
                 let ReduceRules { reducer, .. } = &mut **rules;
                 let state = states.get(slot, || init(reducer));
                 let mut items = reducer.take(state, item);
-                // After a break, items wait behind what waits already.
+                // After a break, items are kept after those that wait already.
                 if flow.is_continue() {
                     *flow = items.try_for_each(&mut *each);
                 }

@@ -7,8 +7,8 @@ use std::vec;
 pub(super) struct Chunks<T> {
     /// The list being taken from.
     front: vec::IntoIter<T>,
-    /// The lists behind `front`; none is empty.
-    behind: VecDeque<Vec<T>>,
+    /// The lists after `front`; none is empty.
+    later: VecDeque<Vec<T>>,
     len: usize,
 }
 
@@ -18,7 +18,7 @@ const SHORT: usize = 64;
 
 impl<T> Chunks<T> {
     pub(super) fn new() -> Self {
-        Self { front: Vec::new().into_iter(), behind: VecDeque::new(), len: 0 }
+        Self { front: Vec::new().into_iter(), later: VecDeque::new(), len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -31,7 +31,7 @@ impl<T> Chunks<T> {
 
     pub(super) fn push(&mut self, mut items: Vec<T>) {
         self.len += items.len();
-        match self.behind.back_mut() {
+        match self.later.back_mut() {
             Some(last) if items.len() < SHORT || items.len() <= last.capacity() - last.len() => {
                 last.append(&mut items);
             }
@@ -40,7 +40,7 @@ impl<T> Chunks<T> {
                 if items.len() < items.capacity() / 2 {
                     items.shrink_to_fit();
                 }
-                self.behind.push_back(items);
+                self.later.push_back(items);
             }
         }
     }
@@ -50,7 +50,7 @@ impl<T> Chunks<T> {
         let mut taken = Vec::new();
         while taken.len() < count {
             if self.front.len() == 0 {
-                let Some(next) = self.behind.pop_front() else { break };
+                let Some(next) = self.later.pop_front() else { break };
                 self.front = next.into_iter();
             }
             let mut piece = pieces::first(&mut self.front, count - taken.len());
