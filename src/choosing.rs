@@ -29,7 +29,7 @@
 //! | may fail, and succeed when it is tried again | [`Retry`](crate::flow::Retry), with [`Throttle::acquire`](crate::flow::Throttle::acquire) if attempts are to keep a rate |
 //! | goes by the sequence of the items | [`take`](crate::Flow::take), [`skip`](crate::Flow::skip), [`take_while`](crate::Flow::take_while), [`enumerate`](crate::Flow::enumerate), [`scan`](crate::Flow::scan), [`dedup`](crate::Flow::dedup), [`zip`](crate::Flow::zip) |
 //! | is an adapter of another crate | [`per_lane`](crate::Flow::per_lane) |
-//! | is on the lines of a text | [`from_read`](crate::blocks::from_read) or [`blocks`](crate::blocks::blocks), and [`Block::lines`](crate::blocks::Block::lines) in a `map_ok`; a flow of lines by [`flat_map_ok`](crate::Flow::flat_map_ok)`(Block::into_lines)`. Not `BufRead::lines`: see [`blocks`](crate::blocks#lines) |
+//! | is on the lines of a text | [`unread_blocks_of`](crate::files::unread_blocks_of) for files, [`from_read`](crate::blocks::from_read) or [`blocks`](crate::blocks::blocks) for what else is read, and [`Block::lines`](crate::blocks::Block::lines) in a `map_ok`; a flow of lines by [`flat_map_ok`](crate::Flow::flat_map_ok)`(Block::into_lines)`. Not `BufRead::lines`: see [`blocks`](crate::blocks#lines) |
 //! ```
 //! use gen_stage::prelude::*;
 //!

@@ -132,6 +132,8 @@ fn debug_shows_the_right_name_and_no_closure() {
         ("Present", Box::new(Present)),
         ("FilesBelow", Box::new(files_below("src"))),
         ("BlocksOf", Box::new(gen_stage::files::blocks_of(files_below("src")))),
+        ("UnreadBlocksOf", Box::new(gen_stage::files::unread_blocks_of(files_below("src")))),
+        ("UnreadBlock", Box::new(gen_stage::files::UnreadBlock::from(gen_stage::blocks::Block::from("a\n")))),
         ("WholeFile", Box::new(whole_file("file"))),
         ("Top", Box::new(Top::<u64, Unshared>::new(1))),
         ("Window", Box::new(Window::fixed_by_clock(Duration::from_secs(1)))),

@@ -14,7 +14,9 @@ mod program;
 
 use bstr::ByteSlice;
 use clap::Parser;
-use gen_stage::blocks::{Block, from_read};
+use futures::stream;
+use gen_stage::blocks::Block;
+use gen_stage::files::{UnreadBlock, unread_blocks_of};
 use gen_stage::prelude::*;
 use indicatif::ProgressBar;
 use program::Requests;
@@ -73,9 +75,10 @@ fn one_table(tables: Vec<Requests>) -> Requests {
 fn by_lines_of_blocks(path: &Path) -> Requests {
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     runtime.block_on(async {
-        let lines = from_read(File::open(path).expect("it is there"))
+        let lines = unread_blocks_of(stream::iter([Ok(path.to_owned())]))
             .flow()
             .demand(4, 3)
+            .try_map(UnreadBlock::read)
             .flat_map_ok(Block::into_lines)
             .reduce(Requests::default, |table, line| table.add(&line.expect("it is read")));
         one_table(lines.emit_state().collect().await)

@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// It reads in the task that polls: in a flow that of the source, while the lanes work on other threads. A disk keeps
 /// up with that. A reader that may have nothing for long, such as a pipe, would hold up a thread of the runtime all
 /// that time: read it by [`blocks`], from tokio's side. Files that are read by
-/// [`blocks_of`](crate::files::blocks_of) leave the threads of the runtime alone.
+/// [`blocks_of`](crate::files::blocks_of) leave the threads of the runtime alone; those that are read by
+/// [`unread_blocks_of`](crate::files::unread_blocks_of) are read by all lanes at once.
 ///
 /// # Demand
 /// A poll reads until a block is full, or to the end. Without polls nothing is read.

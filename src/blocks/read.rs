@@ -1,4 +1,5 @@
 use super::block::Block;
+use super::line_too_long::LineTooLong;
 use super::spare::Spares;
 use bytes::Bytes;
 use futures_core::{FusedStream, Stream};
@@ -10,7 +11,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Reads `reader` in blocks of whole lines. For files, see
-/// [`blocks_of`](crate::files::blocks_of); for readers of std, [`from_read`](super::from_read).
+/// [`unread_blocks_of`](crate::files::unread_blocks_of) and [`blocks_of`](crate::files::blocks_of); for readers of std,
+/// [`from_read`](super::from_read).
 ///
 /// Everything that is read comes out, line ends included.
 ///
@@ -129,16 +131,6 @@ impl<R> Blocks<R> {
     }
 }
 
-/// A line has more bytes than [`Blocks::longest_line`] allows.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "a line is longer than longest_line, which is {longest_line} bytes: {read} were read and have no line end"
-)]
-struct LineTooLong {
-    longest_line: usize,
-    read: usize,
-}
-
 /// What was read, and is not yet in a block.
 #[derive(Debug, Default)]
 struct OpenBlock {
@@ -174,7 +166,7 @@ impl OpenBlock {
         }
         // The end of input needs no buffer.
         let next = if rest.is_empty() { Vec::new() } else { spares.next(&self.buffer[rest]) };
-        Block(spares.share(std::mem::replace(&mut self.buffer, next), end))
+        Block(spares.share(std::mem::replace(&mut self.buffer, next), 0..end))
     }
 
     /// Reads something more, up to `to` bytes in all. `false` at the end.
@@ -226,9 +218,9 @@ impl<R: AsyncRead> Stream for Blocks<R> {
                     return Poll::Ready(Some(Ok(block)));
                 }
                 if filling.searched > *this.longest_line {
-                    let error = LineTooLong { longest_line: *this.longest_line, read: filling.searched };
+                    let error = LineTooLong::error(*this.longest_line, filling.searched);
                     *filling = OpenBlock::default();
-                    *this.end = ReadState::Read(Some(io::Error::new(io::ErrorKind::InvalidData, error)));
+                    *this.end = ReadState::Read(Some(error));
                     continue;
                 }
             }

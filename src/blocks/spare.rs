@@ -1,7 +1,9 @@
 //! The memory of blocks that are gone, for those to come.
 
+use super::block::Block;
 use crate::sync::unpoisoned;
 use bytes::Bytes;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, Weak};
 
 /// Buffers of one size, shared by clones. A block brings its buffer back when its last clone is dropped, on whatever thread: memory that is
@@ -24,7 +26,7 @@ impl Spares {
     }
 
     /// A buffer of the size, all of it initialized, with what is left of another at its beginning.
-    pub(super) fn next(&self, rest: &[u8]) -> Vec<u8> {
+    pub(crate) fn next(&self, rest: &[u8]) -> Vec<u8> {
         let free = unpoisoned(self.free.lock()).pop();
         let mut buffer = free.unwrap_or_else(|| vec![0; self.size]);
         if buffer.len() < rest.len() {
@@ -35,16 +37,27 @@ impl Spares {
     }
 
     /// Keeps a buffer for the next block.
-    pub(super) fn give_back(&self, buffer: Vec<u8>) {
+    pub(crate) fn give_back(&self, buffer: Vec<u8>) {
         if buffer.len() == self.size {
             keep(&self.free, buffer);
         }
     }
 
-    /// The beginning of a buffer as bytes that bring the buffer back.
-    pub(super) fn share(&self, buffer: Vec<u8>, length: usize) -> Bytes {
+    /// The lines in a buffer as a block, which brings the buffer back. Of a few, a copy: a block keeps all the memory
+    /// that it was read into.
+    pub(crate) fn block(&self, buffer: Vec<u8>, lines: Range<usize>) -> Block {
+        if lines.len() < self.size / 2 {
+            let block = Bytes::copy_from_slice(&buffer[lines]);
+            self.give_back(buffer);
+            return Block(block);
+        }
+        Block(self.share(buffer, lines))
+    }
+
+    /// A part of a buffer as bytes that bring the buffer back.
+    pub(super) fn share(&self, buffer: Vec<u8>, part: Range<usize>) -> Bytes {
         let free = if buffer.len() == self.size { Arc::downgrade(&self.free) } else { Weak::new() };
-        Bytes::from_owner(LentBuffer { buffer, free }).slice(..length)
+        Bytes::from_owner(LentBuffer { buffer, free }).slice(part)
     }
 }
 
@@ -83,7 +96,7 @@ mod tests {
         let spares = Spares::new(64);
         let buffer = spares.next(b"rest");
         let at = buffer.as_ptr();
-        let block = spares.share(buffer, 4);
+        let block = spares.share(buffer, 0..4);
         let clone = block.slice(1..);
         drop(block);
         let other = spares.next(b"");
@@ -97,12 +110,12 @@ mod tests {
     #[test]
     fn few_buffers_are_kept_and_none_of_another_size_or_without_a_reader() {
         let spares = Spares::new(64);
-        let blocks: Vec<_> = (0..3 * MOST).map(|_| spares.share(spares.next(b""), 64)).collect();
-        drop(spares.share(vec![0; 65], 65));
+        let blocks: Vec<_> = (0..3 * MOST).map(|_| spares.share(spares.next(b""), 0..64)).collect();
+        drop(spares.share(vec![0; 65], 0..65));
         drop(blocks);
         let kept = std::sync::Arc::downgrade(&spares.free);
         assert_eq!(kept.upgrade().expect("it is there").lock().unwrap().len(), MOST);
-        let late = spares.share(spares.next(b""), 64);
+        let late = spares.share(spares.next(b""), 0..64);
         drop(spares);
         assert!(kept.upgrade().is_none());
         drop(late);

@@ -30,7 +30,7 @@
 //! ```
 //!
 //! What blocks is done on tokio's threads for that, by `spawn_blocking`, so that all of this runs in a runtime of
-//! tokio's. Errors name the path.
+//! tokio's; but an [`UnreadBlock`] is read where you say. Errors name the path.
 
 mod below;
 mod blocks_of;
@@ -38,8 +38,16 @@ mod error;
 mod job;
 mod part;
 mod reader;
+#[cfg(any(unix, windows))]
+mod unread_block;
+#[cfg(any(unix, windows))]
+mod unread_blocks_of;
 mod whole;
 
 pub use below::{FilesBelow, files_below};
 pub use blocks_of::{BlocksOf, blocks_of};
+#[cfg(any(unix, windows))]
+pub use unread_block::UnreadBlock;
+#[cfg(any(unix, windows))]
+pub use unread_blocks_of::{UnreadBlocksOf, unread_blocks_of};
 pub use whole::{WholeFile, whole_file};

@@ -1,15 +1,9 @@
-use super::{Folder, runtime};
+use super::{Folder, listed, runtime};
 use futures::{StreamExt, TryStreamExt, stream};
 use gen_stage::files::{blocks_of, files_below};
 use gen_stage::prelude::*;
 use proptest::prelude::*;
 use std::io;
-use std::path::PathBuf;
-
-/// Paths as a source of blocks.
-fn listed(paths: impl IntoIterator<Item = PathBuf>) -> impl futures::Stream<Item = io::Result<PathBuf>> {
-    stream::iter(paths.into_iter().map(Ok).collect::<Vec<_>>())
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]

@@ -2,8 +2,10 @@
 
 mod below;
 mod blocks_of;
+mod unread_blocks_of;
 mod whole;
 
+use futures::{Stream, stream};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -63,6 +65,11 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Paths as a source of blocks.
+fn listed(paths: impl IntoIterator<Item = PathBuf>) -> impl Stream<Item = io::Result<PathBuf>> {
+    stream::iter(paths.into_iter().map(Ok).collect::<Vec<_>>())
 }
 
 /// A runtime that, when it is dropped, waits for the threads that block.

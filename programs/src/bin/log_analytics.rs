@@ -11,13 +11,14 @@
 
 use clap::Parser;
 use flate2::read::MultiGzDecoder;
-use futures::TryStreamExt;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use gen_stage::blocks::{Block, from_read};
+use gen_stage::files::{UnreadBlock, unread_blocks_of};
 use gen_stage::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Counts requests by minute and path.
@@ -90,23 +91,36 @@ impl Requests {
     }
 }
 
-/// A file as plain text; the bar follows what is read of it.
-fn open(path: &Path, bar: &ProgressBar) -> io::Result<Box<dyn Read + Send>> {
-    let file = bar.wrap_read(File::open(path)?);
-    let packed = path.extension().is_some_and(|extension| extension == "gz");
-    Ok(if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+/// A block to be read, and the bar that moves when it is.
+type Piece = (UnreadBlock, Option<ProgressBar>);
+
+/// The text of a file. Lanes read a plain one themselves; what is packed has to be unpacked in a row, so that the bar
+/// moves there.
+fn text(path: &Path, bar: &ProgressBar) -> io::Result<impl Stream<Item = io::Result<Piece>> + use<>> {
+    let named = {
+        let path = path.display().to_string();
+        move |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"))
+    };
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let file = bar.wrap_read(File::open(path).map_err(&named)?);
+        let blocks = from_read(MultiGzDecoder::new(file)).map_err(named);
+        return Ok(blocks.map_ok(|block| (block.into(), None)).left_stream());
+    }
+    let blocks = unread_blocks_of(stream::iter([Ok(path.to_owned())]));
+    let bar = bar.clone();
+    Ok(blocks.map_ok(move |block| (block, Some(bar.clone()))).right_stream())
 }
 
 /// The job: each lane has a table of its own, and these are merged.
 pub(crate) async fn count(files: &[PathBuf], bar: &ProgressBar) -> io::Result<Requests> {
-    let named =
-        |path: &Path, error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let texts = files.iter().cloned().map(|path| {
-        let text = open(&path, bar).map_err(|error| named(&path, error))?;
-        Ok(from_read(text).map_err(move |error| named(&path, error)))
-    });
-    let tables: Vec<Requests> = Flow::from_streams(texts.collect::<io::Result<Vec<_>>>()?)
+    let texts = files.iter().map(|path| text(path, bar)).collect::<io::Result<Vec<_>>>()?;
+    let tables: Vec<Requests> = Flow::from_streams(texts)
         .demand(4, 3) // blocks, not lines
+        .try_map(|(block, bar): Piece| {
+            let block = block.read()?;
+            bar.inspect(|bar| bar.inc(block.len() as u64));
+            Ok(block)
+        })
         .reduce(
             || Ok(Requests::default()),
             |table, block: io::Result<Block>| match (table.as_mut(), block) {
