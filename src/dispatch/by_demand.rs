@@ -44,7 +44,8 @@ use tracing::warn;
 #[must_use = "a dispatcher does nothing until it is given to a stage"]
 pub struct ByDemand {
     open: HashMap<SubscriptionId, OpenDemand, FixedState>,
-    /// The places of all subscriptions, first the one whose turn it is; and places that were given up.
+    /// The places of all subscriptions, first the one whose turn it is; and places that were given up. Empty while
+    /// there are [`FEW`].
     order: BinaryHeap<(Place, SubscriptionId)>,
     /// The turn in the last place that was given out.
     last_turn: u64,
@@ -56,6 +57,9 @@ pub struct ByDemand {
     shuffle: bool,
     fair: bool,
 }
+
+/// So many subscriptions, and fewer, are looked over one by one.
+const FEW: usize = 16;
 
 /// Places that were given up are dropped when they outnumber the subscriptions by this.
 const MOST_GIVEN_UP: usize = 16;
@@ -176,20 +180,39 @@ impl ByDemand {
         let level = if self.fair { demand.min(1) } else { demand };
         self.last_turn += 1;
         let place = (level, Reverse(self.last_turn));
-        self.open.insert(id, OpenDemand { demand, place });
-        self.order.push((place, id));
+        self.put(id, OpenDemand { demand, place });
+    }
+
+    fn put(&mut self, id: SubscriptionId, open: OpenDemand) {
+        match self.open.get_mut(&id) {
+            Some(known) => *known = open,
+            None => _ = self.open.insert(id, open),
+        }
+        if self.open.len() <= FEW {
+            return;
+        }
+        self.order.push((open.place, id));
         if self.order.len() > 2 * self.open.len() + MOST_GIVEN_UP {
             let open = &self.open;
             self.order.retain(|(place, id)| open.get(id).is_some_and(|open| open.place == *place));
         }
     }
 
-    /// The subscription that is next, with its demand; `None` if none has demand.
-    fn first(&mut self) -> Option<(SubscriptionId, usize)> {
+    /// Takes the subscription that is next out of the order, to be put into it again; `None` if none has demand.
+    fn take_first(&mut self) -> Option<(SubscriptionId, OpenDemand)> {
+        if self.open.len() <= FEW {
+            let hungry = self.open.iter_mut().filter(|(_, open)| open.demand > 0);
+            let (id, open) = hungry.max_by_key(|(_, open)| open.place)?;
+            let taken = (*id, *open);
+            open.demand = 0;
+            return Some(taken);
+        }
         while let Some((place, id)) = self.order.peek() {
             match self.open.get(id) {
                 Some(open) if open.place == *place => {
-                    return (open.demand > 0).then_some((*id, open.demand));
+                    let first = (open.demand > 0).then_some((*id, *open))?;
+                    self.order.pop();
+                    return Some(first);
                 }
                 _ => _ = self.order.pop(),
             }
@@ -208,10 +231,10 @@ impl ByDemand {
         }
         self.order.clear();
         for id in ids {
-            let Some(open) = self.open.get_mut(&id) else { continue };
+            let Some(open) = self.open.get(&id) else { continue };
             self.last_turn += 1;
-            open.place = (open.demand.min(1), Reverse(self.last_turn));
-            self.order.push((open.place, id));
+            let open = OpenDemand { place: (open.demand.min(1), Reverse(self.last_turn)), ..*open };
+            self.put(id, open);
         }
     }
 
@@ -228,18 +251,17 @@ impl ByDemand {
 
     /// Fills one subscription after the other, in their order, and puts each after its equals.
     fn fill<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
-        if let Some((id, demand)) = self.first().filter(|(_, demand)| *demand >= items.len()) {
-            self.order.pop();
+        let Some((id, OpenDemand { demand, .. })) = self.take_first() else { return items };
+        let Some(mut left) = items.len().checked_sub(demand).filter(|left| *left > 0) else {
             self.place(id, demand - items.len());
             out.send(id, items);
             return Vec::new();
-        }
-        let mut served = Vec::new();
-        let mut left = items.len();
-        while let Some((id, demand)) = self.first().filter(|_| left > 0) {
+        };
+        let mut served = vec![(id, demand, demand)];
+        while left > 0 {
+            let Some((id, OpenDemand { demand, .. })) = self.take_first() else { break };
             let piece = demand.min(left);
             left -= piece;
-            self.order.pop();
             served.push((id, demand, piece));
         }
         let (pieces, rest) = cut(items, served.iter().map(|(.., piece)| *piece));
@@ -253,22 +275,22 @@ impl ByDemand {
     /// Gives each subscription with demand an equal piece, and one more to those whose turn it is.
     fn spread<T>(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {
         // No more subscriptions than there are items: the others would get none.
-        let mut pieces: Vec<(SubscriptionId, usize, usize)> = Vec::new();
-        while let Some((id, demand)) = self.first().filter(|_| pieces.len() < items.len()) {
-            self.order.pop();
-            pieces.push((id, demand, 0));
+        let mut pieces: Vec<(SubscriptionId, OpenDemand, usize)> = Vec::new();
+        while pieces.len() < items.len() {
+            let Some((id, open)) = self.take_first() else { break };
+            pieces.push((id, open, 0));
         }
         let mut left = items.len();
         let mut turns = 0;
         loop {
-            let hungry = pieces.iter().filter(|(_, demand, piece)| demand > piece).count();
+            let hungry = pieces.iter().filter(|(_, open, piece)| open.demand > *piece).count();
             if left == 0 || hungry == 0 {
                 break;
             }
             // At least one each, while items last; a round that ends early is the last.
             let share = (left / hungry).max(1);
-            for (at, (_, demand, piece)) in pieces.iter_mut().enumerate() {
-                let more = share.min(*demand - *piece).min(left);
+            for (at, (_, open, piece)) in pieces.iter_mut().enumerate() {
+                let more = share.min(open.demand - *piece).min(left);
                 *piece += more;
                 left -= more;
                 if more > 0 && left == 0 && share == 1 {
@@ -277,14 +299,14 @@ impl ByDemand {
             }
         }
         let (cuts, rest) = cut(items, pieces.iter().map(|(.., piece)| *piece));
-        for (at, ((id, demand, piece), items)) in pieces.into_iter().zip(cuts).enumerate() {
+        for (at, ((id, open, piece), items)) in pieces.into_iter().zip(cuts).enumerate() {
             out.send(id, items);
+            let demand = open.demand - piece;
             // A subscription goes last when its turn is over, or when it has all that it asked for.
-            if at < turns || piece == demand {
-                self.place(id, demand - piece);
-            } else if let Some(open) = self.open.get_mut(&id) {
-                open.demand -= piece;
-                self.order.push((open.place, id));
+            if at < turns || demand == 0 {
+                self.place(id, demand);
+            } else {
+                self.put(id, OpenDemand { demand, ..open });
             }
         }
         rest
@@ -299,12 +321,18 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
             return Err(Refusal::AlreadySubscribed);
         }
         self.place(new.id(), 0);
+        if self.open.len() == FEW + 1 {
+            self.order = self.open.iter().map(|(id, open)| (open.place, *id)).collect();
+        }
         Ok(0)
     }
 
     fn cancel(&mut self, id: SubscriptionId, _: &mut Deliveries<T>) -> usize {
         if let Some(open) = self.open.remove(&id) {
             self.pending += open.demand;
+            if self.open.len() == FEW {
+                self.order.clear();
+            }
         }
         0
     }
@@ -325,10 +353,6 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
         self.returned -= fetched;
         self.pending -= known;
         demand - known
-    }
-
-    fn divides(&self) -> bool {
-        self.fair
     }
 
     fn dispatch(&mut self, items: Vec<T>, out: &mut Deliveries<T>) -> Vec<T> {

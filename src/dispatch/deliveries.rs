@@ -171,9 +171,10 @@ impl<T> Deliveries<T> {
         std::mem::take(&mut self.dropped_for)
     }
 
-    /// Whether anything was dropped for single subscriptions, which is seldom.
-    pub(crate) fn has_dropped(&self) -> bool {
-        !self.dropped_for.is_empty()
+    /// Whether nothing was decided, or only what is sent.
+    pub(crate) fn is_clear(&self) -> bool {
+        let Self { sent: _, asks, passed, discarded, dropped_for, wanted } = self;
+        asks.is_empty() && passed.is_empty() && dropped_for.is_empty() && *discarded == 0 && *wanted == 0
     }
 
     /// Takes out what was sent, without cloning what is shared, and keeps the memory for it.

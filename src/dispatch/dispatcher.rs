@@ -137,12 +137,6 @@ pub trait Dispatcher<T>: Send + 'static {
         false
     }
 
-    /// Whether a list goes to several subscriptions, so that larger lists make larger pieces.
-    #[doc(hidden)]
-    fn divides(&self) -> bool {
-        true
-    }
-
     /// Lets a fence [pass](Deliveries::pass) once every item that is held now has been sent; by default at once.
     fn fence(&mut self, fence: Fence, out: &mut Deliveries<T>) {
         out.pass(fence);

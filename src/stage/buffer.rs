@@ -46,6 +46,11 @@ impl<T, Mark> Buffer<T, Mark> {
         self.items.len()
     }
 
+    /// Whether there are neither items nor marks.
+    pub(super) fn is_clear(&self) -> bool {
+        self.items.is_empty() && self.marks.is_empty()
+    }
+
     /// Puts items behind those that are there, and returns how many items, old or new, were thrown away. `demanded` of
     /// the new ones do not count against the size: demand is their bound.
     pub(super) fn push(&mut self, items: Vec<T>, demanded: usize) -> usize {

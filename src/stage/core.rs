@@ -4,8 +4,8 @@ use super::behaviour::Behaviour;
 use super::downstream::{Downstream, Todo};
 use super::ends::{Lifeline, Opening};
 use super::entry::Entry;
-use super::letter::Mark;
-use super::letter::{Letter, Letters, Mailbox};
+use super::inbox::Inbox;
+use super::letter::{Letter, Mailbox, Mark};
 use super::output::{Output, Stop};
 use super::overflow::Overflow;
 use super::parcel::Parcel;
@@ -56,7 +56,7 @@ pub(super) struct StageCore<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) itself: StageRef,
     pub(super) label: Arc<str>,
     pub(super) tally: Arc<Tally>,
-    pub(super) letters: Letters<LetterOf<B, D>>,
+    pub(super) letters: Inbox<LetterOf<B, D>>,
     /// Where producers send what this stage asks for.
     pub(super) mailbox: MailboxOf<B, D>,
     pub(super) out: Output<B::Item, B::Message>,
@@ -79,7 +79,7 @@ pub(super) struct StageCore<B: Behaviour, D: Dispatcher<B::Item>> {
 
 /// What a stage does next.
 enum NextUp<L> {
-    Letter(Option<L>),
+    Letter(L),
     Produced(Result<(), StageError>),
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Parts<B: Behaviour, D: Dispatcher<B::Item>> {
     pub(super) itself: StageRef,
     pub(super) label: Arc<str>,
     pub(super) tally: Arc<Tally>,
-    pub(super) letters: Letters<LetterOf<B, D>>,
+    pub(super) letters: Inbox<LetterOf<B, D>>,
     pub(super) mailbox: MailboxOf<B, D>,
     pub(super) out: Output<B::Item, B::Message>,
     pub(super) downstream: Downstream<B::Item, D, B::Message>,
@@ -148,15 +148,13 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         self.pace.begin();
         loop {
             match self.next_event().await {
-                NextUp::Letter(Some(letter)) => {
+                NextUp::Letter(letter) => {
                     // The future of `produce` was dropped for the letter; what it had emitted by then was not.
                     if !self.out.is_untouched() {
                         self.after(Ok(())).await?;
                     }
                     self.handle(letter).await?;
                 }
-                // The stage itself holds a sender.
-                NextUp::Letter(None) => return Err(Reason::Aborted),
                 NextUp::Produced(produced) => self.after(produced).await?,
             }
             self.give_way_when_due().await;
@@ -269,6 +267,9 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         let answers = self.wanted.min(items.len());
         self.wanted -= answers;
         self.downstream.emit(items, answers);
+        if handled.is_ok() && self.out.is_untouched() {
+            return Ok(());
+        }
         let control = self.out.control();
         let (infos, replies) = (std::mem::take(&mut control.infos), std::mem::take(&mut control.replies));
         let (subscribing, stop) = (std::mem::take(&mut control.subscribing), control.stop.take());

@@ -265,35 +265,39 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
     /// For each item that comes one item is offered, whatever the buffer throws away after that: dispatchers count
     /// what is on its way to them.
     fn release(&mut self, mut items: Vec<T>, answers: usize) {
+        if self.buffer.is_clear() {
+            let new = items.len();
+            let rest = self.give(items);
+            self.keep_back(rest, new, answers);
+            return;
+        }
         let demanded = self.buffer.demanded();
         // Marks between them pass a little late. That cannot be seen: nothing behind a mark has gone before now.
         let mut offered = self.buffer.take_through(items.len());
         let old = offered.len();
         let behind = items.split_off(items.len() - old);
         let new = items.len();
-        if old == 0 {
-            offered = items;
-        } else {
-            offered.append(&mut items);
-        }
+        offered.append(&mut items);
         let mut left = self.give(offered);
         let back = left.len().saturating_sub(new);
         let mut rest = left.split_off(back);
-        let taken = new - rest.len();
-        if old > 0 {
-            self.buffer.put_back(left, demanded.saturating_sub(old - back));
-        }
+        self.buffer.put_back(left, demanded.saturating_sub(old - back));
+        rest.extend(behind);
+        self.keep_back(rest, new + old, answers);
+        self.pass_marks();
+    }
+
+    /// Buffers what is left of `new` items, of which `answers` answer demand.
+    fn keep_back(&mut self, rest: Vec<T>, new: usize, answers: usize) {
         if rest.is_empty() {
-            rest = behind;
-        } else {
-            rest.extend(behind);
+            return;
         }
+        let taken = new - rest.len();
         let discarded = self.buffer.push(rest, answers.saturating_sub(taken));
         if discarded > 0 {
             self.tally.add_overflowed(discarded);
             self.todo.push_back(Todo::Discarded(discarded));
         }
-        self.pass_marks();
     }
 
     /// Hands items to the dispatcher and sends what it decides; returns what it does not take.
@@ -330,12 +334,13 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
                 }
             }
         }
+        if self.deliveries.is_clear() {
+            return;
+        }
         self.tally.add_discarded(self.deliveries.take_discarded());
-        if self.deliveries.has_dropped() {
-            for (id, items) in self.deliveries.take_dropped_for() {
-                if let Some(consumer) = self.consumers.get_mut(&id) {
-                    consumer.left_out += items as u64;
-                }
+        for (id, items) in self.deliveries.take_dropped_for() {
+            if let Some(consumer) = self.consumers.get_mut(&id) {
+                consumer.left_out += items as u64;
             }
         }
         for fence in self.deliveries.take_passed() {

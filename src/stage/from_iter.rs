@@ -6,9 +6,6 @@ use std::future::pending;
 /// The most items that are taken at once; between these steps the stage reads its letters.
 pub(super) const STEP: usize = 10_000;
 
-/// An ask for this many items is worth a batch of its own.
-const LARGE: usize = 256;
-
 /// Makes a producer of an iterator: the producer hands out the iterator's items, and finishes after the last.
 ///
 /// # Demand
@@ -51,31 +48,15 @@ pub struct FromIter<I> {
     wanted: usize,
 }
 
-impl<I: Iterator> FromIter<I> {
-    fn step(&mut self, out: &mut Output<I::Item>) {
-        let step = self.wanted.min(STEP);
-        out.extend(self.items.by_ref().take(step));
-        self.wanted -= step;
-        if out.emitted() < step {
-            self.wanted = 0;
-            out.finish();
-        }
-    }
-}
-
 impl<I> Producer for FromIter<I>
 where
     I: Iterator<Item: Send> + Send + 'static,
 {
     type Item = I::Item;
 
-    async fn handle_demand(&mut self, demand: usize, out: &mut Output<I::Item>) -> Result<(), StageError> {
-        // Items are made when all asks that are there have been read: together they are larger batches. A large ask that
-        // is answered by one batch is so at once: that batch need not be cut.
+    async fn handle_demand(&mut self, demand: usize, _: &mut Output<I::Item>) -> Result<(), StageError> {
+        // Items are made when all asks that are there have been read: together they are larger lists.
         self.wanted = self.wanted.saturating_add(demand);
-        if demand >= LARGE && !out.divides {
-            self.step(out);
-        }
         Ok(())
     }
 
@@ -83,7 +64,13 @@ where
         if self.wanted == 0 {
             return pending().await;
         }
-        self.step(out);
+        let step = self.wanted.min(STEP);
+        out.extend(self.items.by_ref().take(step));
+        self.wanted -= step;
+        if out.emitted() < step {
+            self.wanted = 0;
+            out.finish();
+        }
         Ok(())
     }
 }

@@ -2,6 +2,7 @@ use super::behaviour::Behaviour;
 use super::driver::Driver;
 use super::ends::{Link, Port, Upward};
 use super::handle::ConsumerHandle;
+use super::inbox::{Door, Inbox};
 use super::reason::{EndKind, Reason};
 use super::request::Request;
 use super::setup::Setup;
@@ -19,7 +20,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// A consumer as a sink, run by being polled: without a task.
 ///
@@ -79,7 +80,7 @@ enum WriterState<T> {
 struct RunningWriter<T> {
     driver: Driver,
     handle: Box<dyn Peer>,
-    asks: mpsc::UnboundedReceiver<ToSink<T>>,
+    asks: Inbox<ToSink<T>>,
     port: Option<Port<T>>,
     /// Items that the consumer wants in addition to those in `batch`.
     demand: usize,
@@ -113,15 +114,15 @@ enum ToSink<T> {
     Cancel(Reason),
 }
 
-struct SinkEnd<T>(mpsc::UnboundedSender<ToSink<T>>);
+struct SinkEnd<T>(Door<ToSink<T>>);
 
 impl<T: Send> Upward for SinkEnd<T> {
     fn ask(&self, _: SubscriptionId, demand: usize) {
-        let _ = self.0.send(ToSink::Ask(demand));
+        let _ = self.0.put(ToSink::Ask(demand));
     }
 
     fn cancel(&self, _: SubscriptionId, _: EndKind, reason: Reason) {
-        let _ = self.0.send(ToSink::Cancel(reason));
+        let _ = self.0.put(ToSink::Cancel(reason));
     }
 }
 
@@ -192,14 +193,14 @@ impl<T: Send + 'static> RunningWriter<T> {
         C: 'static,
         M: Send + 'static,
     {
-        let (sender, asks) = mpsc::unbounded_channel();
+        let (door, asks) = Inbox::new();
         let id = SubscriptionId::next();
-        let producer: Arc<dyn Upward> = Arc::new(SinkEnd(sender.clone()));
+        let producer: Arc<dyn Upward> = Arc::new(SinkEnd(door.clone()));
         let (terms, tally) = (Terms { bounds: demand, ..Terms::default() }, Arc::<Tally>::default());
         let sent = SubscriptionTally::new(&tally);
         let upstream = Upstream::new(id, Arc::from("a sink"), terms, (Arc::clone(&producer), None), sent);
         let open = Box::new(move |port, _, _| {
-            let _ = sender.send(ToSink::Opened(port));
+            let _ = door.put(ToSink::Opened(port));
         });
         let request = Request { upstream, link: Link::new(id, StageId::next(), producer, None), open };
         let (handle, driver) = setup.reading(request).into_parts();
@@ -222,7 +223,7 @@ impl<T: Send + 'static> RunningWriter<T> {
             return Err(self.handle.end());
         }
         let mut cancelled = false;
-        while let Poll::Ready(Some(told)) = self.asks.poll_recv(cx) {
+        while let Poll::Ready(told) = self.asks.poll_next(cx) {
             match told {
                 ToSink::Opened(mut port) => {
                     port.accept();

@@ -1,17 +1,14 @@
 //! What stages send each other. Each has one mailbox, so that what one sends to another arrives in order.
 
 use super::ends::{Answer, Downward, Lifeline, Opening, Replaced, Target, Upward};
+use super::inbox::{Door, Inbox};
 use super::parcel::Parcel;
 use super::reason::{EndKind, Reason};
 use super::request::Request;
 use super::status::Status;
 use super::terms::DemandMode;
 use crate::dispatch::SubscriptionId;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::task::coop::unconstrained;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Everything that a stage is told. `I` are the items it reads, `T` those it makes, `O` the options of its
 /// dispatcher, `M` its messages.
@@ -50,48 +47,19 @@ pub(crate) enum Mark<M> {
 }
 
 /// The sending side of a stage's mailbox.
-pub(crate) struct Mailbox<I, T, O, M>(mpsc::UnboundedSender<Letter<I, T, O, M>>);
-
-/// The reading side of a stage's mailbox.
-pub(crate) struct Letters<L>(mpsc::UnboundedReceiver<L>);
-
-impl<L> Letters<L> {
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<L>> {
-        self.0.poll_recv(cx)
-    }
-}
-
-impl<L> Drop for Letters<L> {
-    /// Drops every letter there is, which answers every caller that waits. A letter that is being sent at this moment
-    /// would otherwise stay in the channel as long as a sender is left: dropping the receiver does not wait for it, and
-    /// the caller that waits for the answer holds a sender.
-    fn drop(&mut self) {
-        self.0.close();
-        let letters = &mut self.0;
-        let mut rest = pin!(unconstrained(poll_fn(|cx| letters.poll_recv(cx))));
-        let mut cx = Context::from_waker(Waker::noop());
-        loop {
-            match rest.as_mut().poll(&mut cx) {
-                Poll::Ready(Some(letter)) => drop(letter),
-                Poll::Ready(None) => return,
-                // Another thread is in the middle of sending, which takes no lock and hardly any time.
-                Poll::Pending => std::thread::yield_now(),
-            }
-        }
-    }
-}
+pub(crate) struct Mailbox<I, T, O, M>(Door<Letter<I, T, O, M>>);
 
 impl<I, T, O, M> Mailbox<I, T, O, M> {
     /// What is in a mailbox is bounded elsewhere: items and asks by demand, messages by permits, subscriptions by the
     /// callers that wait for an answer.
-    pub(crate) fn new() -> (Self, Letters<Letter<I, T, O, M>>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), Letters(receiver))
+    pub(crate) fn new() -> (Self, Inbox<Letter<I, T, O, M>>) {
+        let (door, inbox) = Inbox::new();
+        (Self(door), inbox)
     }
 
     /// Returns the letter if the stage has ended.
     pub(crate) fn post(&self, letter: Letter<I, T, O, M>) -> Result<(), Letter<I, T, O, M>> {
-        self.0.send(letter).map_err(|returned| returned.0)
+        self.0.put(letter)
     }
 }
 
@@ -103,27 +71,27 @@ impl<I, T, O, M> Clone for Mailbox<I, T, O, M> {
 
 impl<I: Send, T: Send, O: Send, M: Send> Upward for Mailbox<I, T, O, M> {
     fn ask(&self, id: SubscriptionId, demand: usize) {
-        let _ = self.0.send(Letter::ConsumerAsked(id, demand));
+        let _ = self.0.put(Letter::ConsumerAsked(id, demand));
     }
 
     fn cancel(&self, id: SubscriptionId, how: EndKind, reason: Reason) {
-        let _ = self.0.send(Letter::ConsumerCancelled(id, how, reason));
+        let _ = self.0.put(Letter::ConsumerCancelled(id, how, reason));
     }
 }
 
 impl<I: Send, T: Send, O: Send, M: Send> Target<T, O> for Mailbox<I, T, O, M> {
     fn open(&self, opening: Opening<T, O>) {
         // An opening that cannot be delivered is dropped, which tells the subscriber.
-        let _ = self.0.send(Letter::Subscribe(Box::new(opening)));
+        let _ = self.0.put(Letter::Subscribe(Box::new(opening)));
     }
 }
 
 impl<I: Send, T: Send, O: Send, M: Send> Downward<I> for Mailbox<I, T, O, M> {
     fn items(&self, id: SubscriptionId, items: Parcel<I>) {
-        let _ = self.0.send(Letter::Items(id, items));
+        let _ = self.0.put(Letter::Items(id, items));
     }
 
     fn end(&self, id: SubscriptionId, how: EndKind, reason: Reason) {
-        let _ = self.0.send(Letter::End(id, how, reason));
+        let _ = self.0.put(Letter::End(id, how, reason));
     }
 }

@@ -88,6 +88,7 @@ mod from_sink;
 mod from_stream;
 mod graph;
 pub mod guide;
+mod inbox;
 mod into_sink;
 mod letter;
 mod output;

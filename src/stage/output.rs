@@ -20,8 +20,6 @@ pub struct Control<M = Infallible> {
     pub(super) replies: Vec<Box<dyn FnOnce() + Send>>,
     pub(super) subscribing: Vec<SubscribeLater>,
     pub(super) stop: Option<Stop>,
-    /// The dispatcher divides lists: one list for several asks is worth more than one for each.
-    pub(super) divides: bool,
 }
 
 /// A subscription that a callback asks its stage to make. A `Control` does not know what its stage reads: that is
@@ -51,7 +49,6 @@ impl<M: Send + 'static> Control<M> {
             replies: Vec::new(),
             subscribing: Vec::new(),
             stop: None,
-            divides: true,
         }
     }
 

@@ -9,40 +9,29 @@ use std::vec;
 
 /// A batch between two stages. Dropped unopened, as in the mailbox of a stage that has ended, it is counted as
 /// undelivered.
-pub(crate) struct Parcel<T> {
-    body: Option<Unread<T>>,
-    tally: Arc<SubscriptionTally>,
-}
+pub(crate) struct Parcel<T>(Opened<T>);
 
 impl<T> Parcel<T> {
     pub(super) fn new(body: Body<T>, tally: &Arc<SubscriptionTally>) -> Self {
         tally.add_sent(body.len());
-        let body = match body {
+        let rest = match body {
             Body::Own(items) => Unread::Own(items.into_iter()),
             Body::Shared(part) => Unread::Shared(part),
         };
-        Self { body: Some(body), tally: Arc::clone(tally) }
+        Self(Opened { rest, tally: Arc::clone(tally) })
     }
 
     /// What will be on the shelf when the parcel is read. The shelf counts it.
     pub(super) fn of_shelf(shelf: Arc<Shelf<T>>, tally: &Arc<SubscriptionTally>) -> Self {
-        Self { body: Some(Unread::OnShelf(shelf)), tally: Arc::clone(tally) }
+        Self(Opened { rest: Unread::OnShelf(shelf), tally: Arc::clone(tally) })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.body.as_ref().map_or(0, Unread::len)
+        self.0.len()
     }
 
-    pub(crate) fn open(mut self) -> Opened<T> {
-        Opened { rest: self.body.take().unwrap_or_default(), tally: Arc::clone(&self.tally) }
-    }
-}
-
-impl<T> Drop for Parcel<T> {
-    fn drop(&mut self) {
-        if let Some(body) = &self.body {
-            body.lose(&self.tally);
-        }
+    pub(crate) fn open(self) -> Opened<T> {
+        self.0
     }
 }
 
@@ -96,8 +85,8 @@ impl<T> Opened<T> {
     }
 
     /// A parcel of what is left, to be read in its turn.
-    pub(crate) fn close(mut self) -> Parcel<T> {
-        Parcel { body: Some(std::mem::take(&mut self.rest)), tally: Arc::clone(&self.tally) }
+    pub(crate) fn close(self) -> Parcel<T> {
+        Parcel(self)
     }
 
     /// Takes the next items, at most `limit`. Each item is cloned once at most, however small the pieces are.

@@ -359,8 +359,7 @@ where
             ended,
             tally: Arc::clone(&tally),
         });
-        let mut control = Control::new(id, Arc::clone(&label), address);
-        control.divides = dispatcher.divides();
+        let control = Control::new(id, Arc::clone(&label), address);
         let core = StageCore::new(Parts {
             behaviour,
             itself: StageRef::new(Arc::clone(&running) as _),

@@ -3,6 +3,7 @@ mod read_fallibly;
 
 use super::ends::{Answer, Downward, Link, Port, Replaced};
 use super::fallible::Fallible;
+use super::inbox::{Door, Inbox};
 use super::parcel::{Opened, Parcel};
 use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
@@ -17,7 +18,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::vec;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// The items of a producer as a stream, to be read item by item or batch by batch.
 ///
@@ -70,9 +71,9 @@ pub struct Subscription<T> {
     upstream: Upstream,
     /// `None` once the end has come from the producer.
     link: Option<Link>,
-    inbox: mpsc::UnboundedReceiver<ToReader<T>>,
+    inbox: Inbox<ToReader<T>>,
     /// The sending side of `inbox`, for a subscription that takes the place of this one.
-    door: mpsc::UnboundedSender<ToReader<T>>,
+    door: Door<ToReader<T>>,
     ledger: Ledger,
     /// The list being cut into batches.
     list: Option<Opened<T>>,
@@ -94,19 +95,19 @@ enum ToReader<T> {
     End(SubscriptionId, Reason),
 }
 
-impl<T: Send> Downward<T> for mpsc::UnboundedSender<ToReader<T>> {
+impl<T: Send> Downward<T> for Door<ToReader<T>> {
     fn items(&self, id: SubscriptionId, items: Parcel<T>) {
-        let _ = self.send(ToReader::Items(id, items));
+        let _ = self.put(ToReader::Items(id, items));
     }
 
     fn end(&self, id: SubscriptionId, _how: EndKind, reason: Reason) {
-        let _ = self.send(ToReader::End(id, reason));
+        let _ = self.put(ToReader::End(id, reason));
     }
 }
 
 impl<T: Send + 'static> Subscription<T> {
     pub(super) fn open(request: Request<T>, answer: Option<Answer>) -> Self {
-        let (door, inbox) = mpsc::unbounded_channel();
+        let (door, inbox) = Inbox::new();
         let (upstream, link) = connect(request, &door, None, answer);
         let ledger = Ledger::new(upstream.demand());
         Self {
@@ -332,10 +333,7 @@ impl<T: Send + 'static> Subscription<T> {
         self.ask_again();
         while self.list.as_ref().is_none_or(Opened::is_read) {
             self.list = None;
-            let Some(letter) = ready!(self.inbox.poll_recv(cx)) else {
-                unreachable!("the subscription itself holds a sender");
-            };
-            match letter {
+            match ready!(self.inbox.poll_next(cx)) {
                 ToReader::Items(id, parcel) => {
                     self.counts = id == self.id();
                     self.list = Some(parcel.open());
@@ -402,7 +400,7 @@ impl<T: Send + 'static> Subscription<T> {
 /// Sends a subscription to its producer.
 fn connect<T: Send + 'static>(
     request: Request<T>,
-    door: &mpsc::UnboundedSender<ToReader<T>>,
+    door: &Door<ToReader<T>>,
     replaces: Option<Replaced>,
     answer: Option<Answer>,
 ) -> (Upstream, Link) {
