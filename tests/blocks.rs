@@ -1,7 +1,7 @@
 //! Text in blocks of whole lines.
 
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use gen_stage::blocks::{Block, Blocks, blocks, from_read};
+use gen_stage::blocks::{Block, Blocks, Slices, blocks, from_read};
 use gen_stage::prelude::*;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -245,4 +245,47 @@ fn a_block_of_nothing_is_refused() {
 #[should_panic(expected = "longest_line must be at least 1 byte, given 0")]
 fn a_line_of_nothing_is_refused() {
     let _ = blocks(io::Cursor::new("")).longest_line(0);
+}
+
+proptest! {
+    #[test]
+    fn slices_are_what_was_pushed_in_that_order(text in "[a \n]{0,60}") {
+        let block = Block::from(text);
+        let mut words = Slices::of(&block);
+        block.words().for_each(|word| words.push(word));
+        let expected: Vec<_> = block.words().collect();
+        prop_assert_eq!((words.len(), words.is_empty()), (expected.len(), expected.is_empty()));
+        prop_assert!(words.iter().rev().eq(expected.iter().rev().copied()));
+        prop_assert_eq!(words.iter().len(), expected.len());
+        prop_assert!((&words).into_iter().eq(expected));
+
+        // Lines may be empty, and the last may end with the block.
+        let mut lines = Slices::of(&block.clone());
+        block.lines().for_each(|line| lines.push(line));
+        drop(block.clone());
+        prop_assert!(lines.iter().eq(block.lines()));
+    }
+}
+
+#[test]
+fn slices_keep_their_block() {
+    let words = {
+        let block = Block::from(String::from("one two"));
+        let mut words = Slices::of(&block);
+        words.push(block.words().nth(1).unwrap());
+        words
+    };
+    assert_eq!(words.iter().collect::<Vec<_>>(), [b"two"]);
+}
+
+#[test]
+fn a_slice_of_something_else_is_refused_though_it_is_equal() {
+    let (block, other) = (Block::from(String::from("one two")), String::from("one two"));
+    let wider: &[u8] = &block;
+    let part = Block::from(String::from("two"));
+    for slice in [other.as_bytes(), &other.as_bytes()[..0], &wider[..3], wider] {
+        let pushed = std::panic::catch_unwind(|| Slices::of(&part).push(slice));
+        let panic = pushed.expect_err("it is not of this block");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"the slice is not a part of the block"));
+    }
 }

@@ -7,12 +7,15 @@ use foldhash::fast::{FixedState, RandomState};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
 use gen_stage::Flow;
+use gen_stage::blocks::{Block, Slices, from_read};
 use gen_stage::dispatch::hash_lane;
 use gen_stage::flow::Combiner;
+use gen_stage::prelude::*;
 use hashbrown::HashTable;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::io::{self, Cursor};
 use std::thread;
 use tokio::sync::mpsc;
 
@@ -48,6 +51,7 @@ pub(crate) fn shuffle_every_word() -> Workload {
         expected,
         peers: vec![
             Peer::task("gen_stage, partition", FEWER_WORDS, ours_shuffled),
+            Peer::task("gen_stage, partition, slices of blocks", FEWER_WORDS, ours_sliced),
             Peer::task("tokio mpsc of batches", FEWER_WORDS, tokio_shuffled),
         ],
     }
@@ -125,11 +129,13 @@ impl Tuned {
 }
 
 fn count(counts: &mut Counts, block: &[u8]) {
-    for word in words(block) {
-        match counts.get_mut(word) {
-            Some(count) => *count += 1,
-            None => _ = counts.insert(word.into(), 1),
-        }
+    words(block).for_each(|word| count_one(counts, word));
+}
+
+fn count_one(counts: &mut Counts, word: &[u8]) {
+    match counts.get_mut(word) {
+        Some(count) => *count += 1,
+        None => _ = counts.insert(word.into(), 1),
     }
 }
 
@@ -194,6 +200,24 @@ fn ours_shuffled(items: u64) -> BoxFuture<'static, u64> {
         .partition()
         .lanes(LANES)
         .reduce(Counts::default, |counts, word| *counts.entry(word).or_insert(0) += 1);
+    async { mark(counts.collect::<Vec<_>>().await) }.boxed()
+}
+
+/// Words are sent as slices of their block, which is read here, as from a file.
+fn ours_sliced(items: u64) -> BoxFuture<'static, u64> {
+    let counts = from_read(Cursor::new(text(items)))
+        .flow()
+        .lanes(LANES)
+        .demand(4, 3)
+        .flat_map(|block: io::Result<Block>| {
+            let block = block.expect("a text in memory is read");
+            let mut lanes: [Slices; LANES] = std::array::from_fn(|_| Slices::of(&block));
+            words(&block).for_each(|word| lanes[hash_lane(word, LANES)].push(word));
+            lanes.into_iter().enumerate()
+        })
+        .partition_with(LANES, |(lane, _)| Some(*lane))
+        .demand(4, 3)
+        .reduce(Counts::default, |counts, (_, words)| words.iter().for_each(|word| count_one(counts, word)));
     async { mark(counts.collect::<Vec<_>>().await) }.boxed()
 }
 

@@ -30,8 +30,9 @@
 //! | read what tokio can read: a socket, standard input | [`blocks`]`(reader).flow()` |
 //! | read what std can read: a file, a decoder of another crate | [`from_read`]`(reader).flow()` |
 //! | read files in all lanes at once | [`unread_blocks_of`](crate::files::unread_blocks_of)`(paths).flow()` |
-//! | read many files on threads for that: from a disk that takes long | [`blocks_of`](crate::files::blocks_of)`(paths).flow()` |
+//! | read files in a row, on a thread for that | [`blocks_of`](crate::files::blocks_of)`(paths).flow()` |
 //! | look at each line in a lane, without a copy | [`Block::lines`] in `map_ok`, `reduce`, `combine` |
+//! | send each word, or line, to the lane of its key, without a copy | [`Slices`] of blocks |
 //! | have a flow of lines | [`flat_map_ok`](crate::Flow::flat_map_ok)`(`[`Block::into_lines`]`)` |
 //!
 //! # Lines
@@ -59,6 +60,7 @@ mod block;
 mod from_read;
 mod line_too_long;
 mod read;
+mod slices;
 mod spare;
 
 pub use block::Block;
@@ -66,4 +68,5 @@ pub use from_read::from_read;
 pub(crate) use line_too_long::LineTooLong;
 pub use read::{Blocks, blocks};
 pub(crate) use read::{DEFAULT_LONGEST_LINE, DEFAULT_SIZE};
+pub use slices::{Slices, SlicesIter};
 pub(crate) use spare::Spares;

@@ -331,7 +331,10 @@ impl<T: Send + 'static> Dispatcher<T> for ByDemand {
         if let Some(open) = self.open.remove(&id) {
             self.pending += open.demand;
             if self.open.len() == FEW {
-                self.order.clear();
+                self.order = BinaryHeap::new();
+                // A table is looked over with all its places. There is room for some that come, so that it does not
+                // grow and shrink all the time.
+                self.open.shrink_to(2 * FEW);
             }
         }
         0

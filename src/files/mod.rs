@@ -38,16 +38,12 @@ mod error;
 mod job;
 mod part;
 mod reader;
-#[cfg(any(unix, windows))]
 mod unread_block;
-#[cfg(any(unix, windows))]
 mod unread_blocks_of;
 mod whole;
 
 pub use below::{FilesBelow, files_below};
 pub use blocks_of::{BlocksOf, blocks_of};
-#[cfg(any(unix, windows))]
 pub use unread_block::UnreadBlock;
-#[cfg(any(unix, windows))]
 pub use unread_blocks_of::{UnreadBlocksOf, unread_blocks_of};
 pub use whole::{WholeFile, whole_file};

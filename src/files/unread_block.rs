@@ -4,17 +4,10 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-
-#[cfg(unix)]
-use std::os::unix::fs::FileExt;
-#[cfg(windows)]
-use std::os::windows::fs::FileExt;
+use std::sync::{Arc, OnceLock};
 
 /// A block of a file that [`read`](Self::read) reads: in the lane that wants its lines. See
 /// [`unread_blocks_of`](super::unread_blocks_of).
-///
-/// It keeps the file open.
 pub struct UnreadBlock(BlockPlace);
 
 enum BlockPlace {
@@ -23,16 +16,17 @@ enum BlockPlace {
     Read(Block),
 }
 
-/// An open file whose blocks are read in any order, on several threads at once.
+/// A file whose blocks are read in any order, on several threads at once.
 pub(super) struct UnreadFile {
-    pub(super) file: File,
     pub(super) path: PathBuf,
-    /// How long it was when it was opened.
+    /// Open once a block of it was read. A block that waits needs no open file: there may be many files.
+    file: OnceLock<File>,
+    /// How long it was when it was looked up.
     pub(super) length: u64,
     /// How many bytes a block has, but for what its last line has beyond them.
     pub(super) size: usize,
-    pub(super) longest_line: usize,
-    pub(super) spares: Spares,
+    longest_line: usize,
+    spares: Spares,
 }
 
 /// How much is read beyond the span of a block at first: its last line ends there in most texts.
@@ -87,7 +81,11 @@ impl fmt::Debug for UnreadBlock {
 }
 
 impl UnreadFile {
-    /// Memory for a block, its last line, and the byte before it.
+    pub(super) fn new(path: PathBuf, length: u64, size: usize, longest_line: usize, spares: Spares) -> Self {
+        Self { path, file: OnceLock::new(), length, size, longest_line, spares }
+    }
+
+    /// Memory for a block, the end of its last line, and the byte before it.
     pub(super) fn buffers(size: usize) -> Spares {
         Spares::new(1 + size + AHEAD)
     }
@@ -98,7 +96,8 @@ impl UnreadFile {
         // A line begins where the one before ends: so the byte before the span belongs to what is looked at.
         let before = usize::from(start > 0);
         let at = start - before as u64;
-        let mut buffer = self.spares.next(b"");
+        let whole = span == self.size;
+        let mut buffer = if whole { self.spares.next(b"") } else { vec![0; before + span + AHEAD] };
         let mut read = self.fill(&mut buffer, at)?;
 
         let first = if start == 0 { Some(0) } else { line_end(&buffer[..read.min(span)]) };
@@ -108,7 +107,7 @@ impl UnreadFile {
         };
         // The last line ends where the span does, or after it.
         let mut searched = read.min(before + span - 1);
-        let mut last = None;
+        let (mut last, mut step) = (None, AHEAD / 2);
         let end = loop {
             if let Some(end) = line_end(&buffer[searched..read]) {
                 break searched + end;
@@ -117,14 +116,15 @@ impl UnreadFile {
                 break read;
             }
             let last = *last.get_or_insert_with(|| {
-                let before = buffer[first..read].iter().rposition(|byte| *byte == b'\n');
-                before.map_or(first, |at| first + at + 1)
+                let end = buffer[first..read].iter().rposition(|byte| *byte == b'\n');
+                end.map_or(first, |end| first + end + 1)
             });
             if read - last > self.longest_line {
                 return Err(LineTooLong::error(self.longest_line, read - last));
             }
+            step = (2 * step).min(self.size.max(AHEAD));
             searched = read;
-            buffer.resize(read + self.size, 0);
+            buffer.resize(read + step, 0);
             read += self.fill(&mut buffer[searched..], at + searched as u64)?;
         };
         Ok(self.spares.block(buffer, first..end))
@@ -145,11 +145,38 @@ impl UnreadFile {
     }
 
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
-        #[cfg(unix)]
-        return self.file.read_at(into, at);
-        #[cfg(windows)]
-        return self.file.seek_read(into, at);
+        let file = match self.file.get() {
+            Some(file) => file,
+            None => {
+                let file = File::open(&self.path)?;
+                // Of two lanes that open it at the same time, one closes it again.
+                self.file.get_or_init(|| file)
+            }
+        };
+        read_at(file, into, at)
     }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, into, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, into, at)
+}
+
+/// One lane after the other, as there is one place to read at.
+#[cfg(not(any(unix, windows)))]
+fn read_at(mut file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    use std::io::{Read, Seek, SeekFrom};
+    use std::sync::{Mutex, PoisonError};
+
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(at))?;
+    file.read(into)
 }
 
 /// Where the first line of a text ends, after its line end.

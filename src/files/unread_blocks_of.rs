@@ -5,7 +5,7 @@ use crate::blocks::{DEFAULT_LONGEST_LINE, DEFAULT_SIZE, Spares};
 use futures_core::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use std::fmt;
-use std::fs::File;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -22,28 +22,33 @@ use std::task::{Context, Poll, ready};
 /// `paths` are results, as of [`files_below`](super::files_below); a list becomes one by
 /// `stream::iter(paths).map(Ok)`. It is for files whose length is known: what comes out of a pipe, or is to be
 /// unpacked, is for [`blocks`](crate::blocks::blocks) and [`from_read`](crate::blocks::from_read); such blocks can be in
-/// the same flow ([`UnreadBlock::from`]). On Unix and Windows.
+/// the same flow ([`UnreadBlock::from`]). So is a file that says that it is empty and is not, as those in `/proc`: here it
+/// has no blocks.
 ///
 /// # Demand
-/// A file is opened when the first of its blocks is asked for, and closed when the last is read or dropped. Only a lane
-/// that reads needs memory for a block; up to 8 buffers of blocks that are gone are kept for those to come.
+/// A file is looked up when the first of its blocks is asked for, opened when the first is read, and closed when the last
+/// is read or dropped. Only a lane that reads needs memory for a block; up to 8 buffers of blocks that are gone are kept
+/// for those to come.
 ///
 /// # Ordering
 /// That of the paths, and of the lines in a file. [`ordered`](crate::Flow::ordered) keeps it after the lanes.
 ///
 /// # Errors
-/// An error of `paths` is passed on. A file that cannot be opened is an item, and the next file follows; so is what is
-/// no file. The error says the path. What is wrong with a block is told by its [`read`](UnreadBlock::read), and the
-/// other blocks of the file follow.
+/// An error of `paths` is passed on. A file that is not there is an item, and the next file follows; so is what is no
+/// file. The error says the path. What is wrong with a block is told by its [`read`](UnreadBlock::read), and the other
+/// blocks of the file follow: of a file that cannot be opened, each is an error.
 ///
-/// A file is divided by the length that it has when it is opened. If it grows, the lines that begin after that are not
-/// read; if it gets shorter, blocks are short or empty.
+/// A file is divided by the length that it has when it is looked up. If it grows, the lines that begin after that are
+/// not read; if it gets shorter, blocks are short or empty.
 ///
 /// # Panics
 /// When it is polled outside of a runtime of tokio's.
 ///
 /// # Cancel safety
 /// Dropping a future that waits for the next block loses nothing.
+///
+/// # Drop
+/// Blocks that were handed out can still be read.
 ///
 /// # Examples
 /// ```
@@ -108,30 +113,32 @@ pin_project! {
 
 enum FileState {
     None,
-    Opening(PathBuf, BlockingJob<(File, u64)>),
+    Looking(PathBuf, BlockingJob<u64>),
     /// Where its next block begins: before its end.
-    Open(Arc<UnreadFile>, u64),
+    Known(Arc<UnreadFile>, u64),
 }
 
-/// Opens a file, and finds out how long it is.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = File::open(path)?;
-    let found = file.metadata()?;
+/// The length of a file.
+fn length(path: &Path) -> io::Result<u64> {
+    let found = fs::metadata(path)?;
     if !found.is_file() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "not a file: it has no length to be divided",
         ));
     }
-    Ok((file, found.len()))
+    Ok(found.len())
 }
 
+/// The largest size of blocks.
+const LARGEST: usize = 1 << 30;
+
 impl<S> UnreadBlocksOf<S> {
-    /// Divides files into spans of `bytes` bytes, at least 1, by default 262 144. A block is longer by the end of its
-    /// last line, and shorter by the end of a line that began before.
+    /// Divides files into spans of `bytes` bytes, 1 to 1 073 741 824, by default 262 144. A block is longer by the end of
+    /// its last line, and shorter by the end of a line that began before.
     ///
     /// # Panics
-    /// When `bytes` is 0.
+    /// When `bytes` is out of its range.
     ///
     /// # Examples
     /// ```
@@ -148,16 +155,17 @@ impl<S> UnreadBlocksOf<S> {
     /// ```
     #[track_caller]
     pub fn size(self, bytes: usize) -> Self {
-        assert!(bytes > 0, "the size of blocks must be at least 1 byte, given 0");
-        Self { size: bytes, ..self }
+        let allowed = (1..=LARGEST).contains(&bytes);
+        assert!(allowed, "the size of blocks must be at least 1 byte and at most {LARGEST}, given {bytes}");
+        Self { size: bytes, spares: None, ..self }
     }
 
     /// Refuses a line when more than `bytes` were read of it without its end, at least 1, by default 16 777 216: without
     /// line ends a lane would take all memory.
     ///
-    /// That is looked at after 1024 bytes more than the [`size`](Self::size) were read, and after each `size` more: a line
-    /// of up to that many bytes more may pass. The block in which the line begins is an error; the lines after it are in
-    /// the next blocks.
+    /// The block in which the line begins is an error, and the lines before it in that block are not read. The lines after
+    /// it are in the next blocks. What is beyond a block is read in steps, of 1024 bytes at first and of
+    /// [`size`](Self::size) at most, and looked at after each: a line of one step more may pass.
     ///
     /// # Panics
     /// When `bytes` is 0.
@@ -179,27 +187,27 @@ impl<S: Stream<Item = io::Result<PathBuf>>> Stream for UnreadBlocksOf<S> {
         loop {
             match this.file {
                 FileState::None => {}
-                FileState::Open(file, next) => {
+                FileState::Known(file, next) => {
                     let block = UnreadBlock::new(file.clone(), *next);
-                    *next = next.saturating_add(*this.size as u64);
+                    *next += file.size as u64;
                     if *next >= file.length {
                         *this.file = FileState::None;
                     }
                     return Poll::Ready(Some(Ok(block)));
                 }
-                FileState::Opening(path, job) => {
-                    let opened = ready!(job.poll(cx));
+                FileState::Looking(path, job) => {
+                    let found = ready!(job.poll(cx));
                     let path = std::mem::take(path);
                     *this.file = FileState::None;
-                    let (file, length) = match opened {
-                        Ok(opened) => opened,
+                    let length = match found {
+                        Ok(length) => length,
                         Err(error) => return Poll::Ready(Some(Err(about(&path, error)))),
                     };
                     if length > 0 {
-                        let (size, longest_line) = (*this.size, *this.longest_line);
+                        let size = *this.size;
                         let spares = this.spares.get_or_insert_with(|| UnreadFile::buffers(size)).clone();
-                        let file = UnreadFile { file, path, length, size, longest_line, spares };
-                        *this.file = FileState::Open(Arc::new(file), 0);
+                        let file = UnreadFile::new(path, length, size, *this.longest_line, spares);
+                        *this.file = FileState::Known(Arc::new(file), 0);
                         continue;
                     }
                 }
@@ -209,8 +217,8 @@ impl<S: Stream<Item = io::Result<PathBuf>>> Stream for UnreadBlocksOf<S> {
             }
             match ready!(this.paths.as_mut().poll_next(cx)) {
                 Some(Ok(path)) => {
-                    let opened = path.clone();
-                    *this.file = FileState::Opening(path, BlockingJob::start(move || open(&opened)));
+                    let found = path.clone();
+                    *this.file = FileState::Looking(path, BlockingJob::start(move || length(&found)));
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => {
@@ -232,8 +240,8 @@ impl<S> fmt::Debug for UnreadBlocksOf<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = match &self.file {
             FileState::None => None,
-            FileState::Opening(path, _) => Some(path),
-            FileState::Open(file, _) => Some(&file.path),
+            FileState::Looking(path, _) => Some(path),
+            FileState::Known(file, _) => Some(&file.path),
         };
         f.debug_struct("UnreadBlocksOf")
             .field("file", &file)

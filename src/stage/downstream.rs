@@ -292,7 +292,8 @@ impl<T: Send + 'static, D: Dispatcher<T>, M> Downstream<T, D, M> {
         if rest.is_empty() {
             return;
         }
-        let taken = new - rest.len();
+        // A dispatcher might hand back more than it was given.
+        let taken = new.saturating_sub(rest.len());
         let discarded = self.buffer.push(rest, answers.saturating_sub(taken));
         if discarded > 0 {
             self.tally.add_overflowed(discarded);

@@ -9,7 +9,7 @@ pub(super) const STEP: usize = 10_000;
 /// Makes a producer of an iterator: the producer hands out the iterator's items, and finishes after the last.
 ///
 /// # Demand
-/// As many items are taken as are asked for, at most 10,000 at once; small asks that come together are answered
+/// As many items are taken as are asked for, at most 10,000 at once; asks that come together are answered
 /// together. An iterator that blocks blocks the stage, and its thread.
 ///
 /// # Ordering

@@ -1,5 +1,5 @@
-//! Where the letters to one task wait. The task takes all that are there together, so that a lock is taken once for many
-//! of them, and what crosses between two cores is one place in memory.
+//! Where the letters to one task wait. The task takes all that are there together, under one lock, and what crosses between
+//! two cores with a letter is one place in memory.
 
 use crate::coop::poll_budgeted;
 use crate::sync::{keep_waker, unpoisoned};
@@ -40,10 +40,10 @@ impl<L> Inbox<L> {
 
     #[inline]
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<L> {
-        match self.taken.pop_front() {
+        poll_budgeted(cx, |cx| match self.taken.pop_front() {
             Some(letter) => Poll::Ready(letter),
-            None => poll_budgeted(cx, |cx| self.poll_take(cx)),
-        }
+            None => self.poll_take(cx),
+        })
     }
 
     /// Takes all that wait, and returns the first.
@@ -62,13 +62,13 @@ impl<L> Inbox<L> {
 }
 
 impl<L> Drop for Inbox<L> {
-    /// Drops every letter, which answers every caller that waits.
+    /// Drops every letter, the oldest first, which answers every caller that waits.
     fn drop(&mut self) {
         let mut unread = self.unread.lock();
         unread.open = false;
         let rest = (std::mem::take(&mut unread.letters), unread.reader.take());
         drop(unread);
-        drop(rest);
+        drop((std::mem::take(&mut self.taken), rest));
     }
 }
 
@@ -108,9 +108,18 @@ mod tests {
     use super::{Inbox, MOST_KEPT};
     use futures::task::noop_waker_ref;
     use std::future::poll_fn;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll};
     use tokio_test::task::spawn;
+
+    /// Notes its number when it is dropped.
+    struct Noted(u32, Arc<Mutex<Vec<u32>>>);
+
+    impl Drop for Noted {
+        fn drop(&mut self) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
 
     #[test]
     fn letters_come_in_the_order_in_which_they_were_put_and_wake_a_task_that_waits() {
@@ -129,16 +138,15 @@ mod tests {
     #[test]
     fn an_inbox_that_goes_drops_its_letters_and_later_ones_come_back() {
         let (door, mut inbox) = Inbox::new();
-        let letter = Arc::new(());
-        for _ in 0..3 {
-            door.put(Arc::clone(&letter)).unwrap();
-        }
+        let dropped = Arc::new(Mutex::new(Vec::new()));
+        let letter = |number| Noted(number, Arc::clone(&dropped));
+        (1..=3).for_each(|number| drop(door.put(letter(number))));
         let mut cx = Context::from_waker(noop_waker_ref());
         assert!(inbox.poll_next(&mut cx).is_ready());
-        door.put(Arc::clone(&letter)).unwrap();
+        (4..=5).for_each(|number| drop(door.put(letter(number))));
         drop(inbox);
-        assert_eq!(Arc::strong_count(&letter), 1);
-        assert!(door.put(letter).is_err());
+        assert_eq!(*dropped.lock().unwrap(), [1, 2, 3, 4, 5]);
+        assert!(door.put(letter(6)).is_err());
     }
 
     #[test]

@@ -48,6 +48,28 @@ proptest! {
     }
 }
 
+/// Lines of about these lengths.
+fn long_lines() -> impl Strategy<Value = String> {
+    let line = prop_oneof![0usize..3, 1000usize..1100, 2900usize..3100].prop_map(|length| "x".repeat(length));
+    (prop::collection::vec(line, 0..6), any::<bool>())
+        .prop_map(|(lines, ended)| lines.join("\n") + if ended { "\n" } else { "" })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn so_is_a_long_line(
+        texts in prop::collection::vec(long_lines(), 0..4),
+        size in prop_oneof![1usize..20, 900usize..1100, 4000usize..9000],
+    ) {
+        let folder = Folder::new();
+        let paths: Vec<_> = (0..).zip(&texts).map(|(at, text)| folder.write(&format!("{at}"), text)).collect();
+        let unread = runtime().block_on(unread_blocks_of(listed(paths)).size(size).collect());
+        let expected: Vec<_> = texts.iter().flat_map(|text| model(text, size)).collect();
+        prop_assert_eq!(read(unread, &folder), expected);
+    }
+}
+
 #[tokio::test]
 async fn lines_that_end_long_after_their_span_are_read_to_their_end() {
     let folder = Folder::new();
@@ -90,7 +112,7 @@ async fn what_cannot_be_read_is_an_item_and_what_comes_after_it_follows() {
 }
 
 #[tokio::test]
-async fn a_file_is_divided_as_it_was_when_it_was_opened() {
+async fn a_file_is_divided_as_it_was_when_it_was_looked_up() {
     let folder = Folder::new();
     let path = folder.write("log", "one\ntwo\nthr");
     let opened = || unread_blocks_of(listed([path.clone()])).size(4).collect::<Vec<_>>();
@@ -100,6 +122,37 @@ async fn a_file_is_divided_as_it_was_when_it_was_opened() {
     let before_it_shrinks = opened().await;
     fs::write(&path, "one\nt").unwrap();
     assert_eq!(read(before_it_shrinks, &folder), ["one\n", "t", "", "", ""]);
+}
+
+#[tokio::test]
+async fn a_size_that_is_set_between_two_blocks_is_that_of_the_next_file() {
+    let folder = Folder::new();
+    let text = "one\ntwo\nthree\n";
+    let mut unread = unread_blocks_of(listed([folder.write("a", text), folder.write("b", text)])).size(4);
+    let mut blocks = vec![unread.next().await.unwrap()];
+    blocks.extend(unread.size(8).collect::<Vec<_>>().await);
+    let expected = [model(text, 4), model(text, 8)].concat();
+    assert_eq!(read(blocks, &folder), expected);
+}
+
+#[tokio::test]
+async fn files_that_wait_are_not_open() {
+    let folder = Folder::new();
+    let paths: Vec<_> =
+        (0..5_000).map(|file| folder.write(&format!("{file}"), format!("{file}\n"))).collect();
+    let unread: Vec<_> = unread_blocks_of(listed(paths)).collect().await;
+    let expected: Vec<_> = (0..5_000).map(|file| format!("{file}\n")).collect();
+    assert_eq!(read(unread, &folder), expected);
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_pipe_is_no_file_and_does_not_hold_anything_up() {
+    let folder = Folder::new();
+    let pipe = folder.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let unread = unread_blocks_of(listed([pipe, folder.write("log", "line\n")])).collect().await;
+    assert_eq!(read(unread, &folder), ["/pipe: not a file: it has no length to be divided", "line\n"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -134,9 +187,17 @@ async fn a_line_that_goes_on_over_many_spans_is_in_one_block() {
 }
 
 #[test]
-#[should_panic(expected = "the size of blocks must be at least 1 byte, given 0")]
+#[should_panic(expected = "the size of blocks must be at least 1 byte and at most 1073741824, given 0")]
 fn blocks_of_no_size_are_refused() {
     let _ = unread_blocks_of(listed([])).size(0);
+}
+
+#[test]
+#[should_panic(
+    expected = "the size of blocks must be at least 1 byte and at most 1073741824, given 1073741825"
+)]
+fn blocks_that_no_memory_holds_are_refused() {
+    let _ = unread_blocks_of(listed([])).size((1 << 30) + 1);
 }
 
 #[test]

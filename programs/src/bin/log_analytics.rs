@@ -18,7 +18,7 @@ use gen_stage::prelude::*;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Counts requests by minute and path.
@@ -55,8 +55,7 @@ fn parse(line: &[u8]) -> Option<(Minute, &[u8], u32)> {
 impl Requests {
     pub(crate) fn add(&mut self, line: &[u8]) {
         let Some((minute, path, millis)) = parse(line) else {
-            self.skipped += 1;
-            return;
+            return self.skipped += 1;
         };
         // A path is copied when it is new.
         match self.paths.get_mut(path) {
@@ -91,24 +90,20 @@ impl Requests {
     }
 }
 
-/// A block to be read, and the bar that moves when it is.
-type Piece = (UnreadBlock, Option<ProgressBar>);
-
-/// The text of a file. Lanes read a plain one themselves; what is packed has to be unpacked in a row, so that the bar
-/// moves there.
-fn text(path: &Path, bar: &ProgressBar) -> io::Result<impl Stream<Item = io::Result<Piece>> + use<>> {
-    let named = {
-        let path = path.display().to_string();
-        move |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"))
-    };
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        let file = bar.wrap_read(File::open(path).map_err(&named)?);
-        let blocks = from_read(MultiGzDecoder::new(file)).map_err(named);
-        return Ok(blocks.map_ok(|block| (block.into(), None)).left_stream());
+/// The blocks of a file, 256 KiB each; the bar follows them. Lanes read a plain file themselves, all at once. What is packed, or comes
+/// out of a pipe, is read in a row.
+fn text(path: &Path, bar: &ProgressBar) -> io::Result<impl Stream<Item = io::Result<UnreadBlock>> + use<>> {
+    let (name, bar) = (path.display().to_string(), bar.clone());
+    let named = move |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+    let file = File::open(path).map_err(&named)?;
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    if !packed && file.metadata().map_err(&named)?.is_file() {
+        let blocks = unread_blocks_of(stream::iter([Ok(path.to_owned())]));
+        return Ok(blocks.inspect_ok(move |_| bar.inc(256 << 10)).left_stream());
     }
-    let blocks = unread_blocks_of(stream::iter([Ok(path.to_owned())]));
-    let bar = bar.clone();
-    Ok(blocks.map_ok(move |block| (block, Some(bar.clone()))).right_stream())
+    let read: Box<dyn Read + Send> = Box::new(bar.wrap_read(file));
+    let text: Box<dyn Read + Send> = if packed { Box::new(MultiGzDecoder::new(read)) } else { read };
+    Ok(from_read(text).map_ok(UnreadBlock::from).map_err(named).right_stream())
 }
 
 /// The job: each lane has a table of its own, and these are merged.
@@ -116,11 +111,7 @@ pub(crate) async fn count(files: &[PathBuf], bar: &ProgressBar) -> io::Result<Re
     let texts = files.iter().map(|path| text(path, bar)).collect::<io::Result<Vec<_>>>()?;
     let tables: Vec<Requests> = Flow::from_streams(texts)
         .demand(4, 3) // blocks, not lines
-        .try_map(|(block, bar): Piece| {
-            let block = block.read()?;
-            bar.inspect(|bar| bar.inc(block.len() as u64));
-            Ok(block)
-        })
+        .try_map(UnreadBlock::read)
         .reduce(
             || Ok(Requests::default()),
             |table, block: io::Result<Block>| match (table.as_mut(), block) {
@@ -143,7 +134,6 @@ async fn main() -> io::Result<()> {
     let bar = ProgressBar::new(sizes.sum()).with_style(style.expect("the template is right"));
     let requests = count(&args.files, &bar).await?;
     bar.finish_and_clear();
-
     let skipped = requests.skipped;
     let top = if args.top == 0 { usize::MAX } else { args.top };
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -68,9 +68,28 @@ fn a_file_that_is_broken_is_an_error_that_names_it() {
     let mut packed = gzip(&log(1, 100_000, 20));
     packed.truncate(packed.len() / 2);
     fs::write(&file, packed).unwrap();
+    // A file that is absent is told before the others are read.
+    let whole = folder.path("whole.log");
+    fs::write(&whole, log(1, 1000, 20)).unwrap();
+    let absent = Program::start(PROGRAM, &[&whole, &folder.path("absent.log")]).ended();
+    assert!(absent.0.code() == Some(1) && absent.2.contains("absent.log"), "{absent:?}");
     for file in [file, folder.path("absent.log")] {
         let (status, printed, told) = Program::start(PROGRAM, &[&file]).ended();
         assert_eq!(status.code(), Some(1));
         assert!(printed.is_empty() && told.contains(&file), "{printed:?} {told}");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn what_comes_out_of_a_pipe_is_counted_too() {
+    let folder = Folder::new();
+    let (pipe, text) = (folder.path("pipe"), log(4, 500_000, 20));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let program = Program::start(PROGRAM, &["--top", "0", &pipe]);
+    fs::write(&pipe, &text).unwrap();
+    let (status, printed, told) = program.ended();
+    assert!(status.success(), "{told}");
+    assert_eq!(printed, by_a_loop(&text).0);
 }

@@ -383,3 +383,84 @@ proptest! {
         }
     }
 }
+
+/// A `ByDemand` as a list: subscriptions with their demand, in the order of their turns.
+#[derive(Default)]
+struct Model(Vec<(SubscriptionId, usize)>);
+
+impl Model {
+    fn set(&mut self, id: SubscriptionId, demand: usize) {
+        self.0.retain(|(each, _)| *each != id);
+        self.0.push((id, demand));
+    }
+
+    fn dispatch(&mut self, items: &str) -> (String, Vec<(SubscriptionId, String)>) {
+        let (mut rest, mut sent) = (items, Vec::new());
+        // The sort keeps the order of equals.
+        let mut order = self.0.clone();
+        order.sort_by_key(|(_, demand)| Reverse(*demand));
+        for (id, demand) in order {
+            let (piece, left) = rest.split_at(demand.min(rest.len()));
+            if !piece.is_empty() {
+                sent.push((id, piece.to_owned()));
+                self.set(id, demand - piece.len());
+            }
+            rest = left;
+        }
+        (rest.to_owned(), sent)
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_one_that_wants_most_is_first_among_few_and_many(
+        ops in vec((0..3 * FEW, prop_oneof![3 => 1usize..9, 1 => Just(0)], 0usize..20), 0..150),
+        at_first in 0..3 * FEW,
+    ) {
+        let (mut by, mut model) = (ByDemand::new(), Model::default());
+        let mut ids: Vec<_> = (0..at_first).map(|_| join(&mut by)).collect();
+        ids.iter().for_each(|id| model.set(*id, 0));
+        for (who, demand, items) in ops {
+            match ids.get(who).copied() {
+                None => {
+                    ids.push(join(&mut by));
+                    model.set(ids[ids.len() - 1], 0);
+                }
+                Some(id) if demand == 0 => {
+                    leave(&mut by, id);
+                    ids.retain(|each| *each != id);
+                    model.0.retain(|(each, _)| *each != id);
+                }
+                Some(id) => {
+                    let open = model.0.iter().find(|(each, _)| *each == id).unwrap().1;
+                    ask(&mut by, id, demand);
+                    model.set(id, open + demand);
+                }
+            }
+            let items = "abcdefghijklmnopqrst".get(..items).unwrap();
+            if !items.is_empty() {
+                prop_assert_eq!(dispatch(&mut by, items), model.dispatch(items));
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_shuffle_of_many_each_has_what_it_asked_for(demands in vec(0usize..9, 0..3 * FEW)) {
+        let mut by = ByDemand::new().shuffled();
+        let asked: Vec<_> = demands.iter().map(|demand| (join(&mut by), *demand)).collect();
+        for (id, demand) in asked.iter().filter(|(_, demand)| *demand > 0) {
+            ask(&mut by, *id, *demand);
+        }
+        let (mut left, mut sent) = (demands.iter().sum::<usize>(), std::collections::HashMap::new());
+        while left > 0 {
+            let (back, pieces) = dispatch(&mut by, &"abcdefgh"[..left.min(8)]);
+            prop_assert!(back.is_empty());
+            for (id, items) in pieces {
+                *sent.entry(id).or_insert(0) += items.len();
+                left -= items.len();
+            }
+        }
+        prop_assert!(asked.iter().all(|(id, demand)| sent.get(id).unwrap_or(&0) == demand));
+        prop_assert_eq!(dispatch(&mut by, "a").0, "a");
+    }
+}

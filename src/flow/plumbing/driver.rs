@@ -218,8 +218,8 @@ fn poll_all_open<T>(outlets: &mut [Outlet<T>], cx: &mut Context<'_>) -> Poll<boo
 /// reader has gone is counted.
 ///
 /// A batch is sent inside the loop, because breaking off in the middle of a batch costs a copy of its rest. Not inlined,
-/// so that the loop's own code stays short enough to be inlined; and cold, as it is called once in hundreds of items, so
-/// that the loop does not jump over the call.
+/// so that the loop's own code stays short enough to be inlined; and cold, as it is called once a batch, so that the loop
+/// does not jump over the call.
 #[cold]
 #[inline(never)]
 fn add_slowly<T>(outlets: &mut [Outlet<T>], lane: usize, item: T, unread: &mut usize) -> ControlFlow<()> {
