@@ -63,6 +63,12 @@ pub(crate) fn partition() -> Workload {
             Peer::task("gen_stage", 10_000_000, |items| {
                 ours(Partition::hash(CONSUMERS), items, Subscribe::in_partition)
             }),
+            // Two in the channel, one that is filled, and one that is read.
+            Peer::task("gen_stage, 4 batches each as by hand", 10_000_000, |items| {
+                ours(Partition::hash(CONSUMERS), items, |to, n| {
+                    to.in_partition(n).demand(4 * BATCH as usize, 3 * BATCH as usize)
+                })
+            }),
             Peer::task("tokio mpsc of batches", 10_000_000, hashed_batches),
             Peer::task("tokio mpsc, one by one", 1_000_000, hashed),
         ],
