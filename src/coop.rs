@@ -2,6 +2,7 @@
 
 use crate::demand::Demand;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::task::coop;
@@ -103,6 +104,12 @@ pub(crate) fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
     GAVE_WAY.set(true);
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// Lets other tasks run once.
+pub(crate) async fn let_others_run() {
+    let mut gave_way = false;
+    poll_fn(|cx| if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { give_way(cx) }).await;
 }
 
 /// Whether anything on this thread has given way since the last call of this.

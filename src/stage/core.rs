@@ -15,7 +15,7 @@ use super::status::{StageKind, StageRef, Status};
 use super::tally::Tally;
 use super::terms::DemandMode;
 use super::upstream::Upstream;
-use crate::coop::{Pace, give_way};
+use crate::coop::{Pace, let_others_run};
 use crate::dispatch::{Dispatcher, SubscriptionId};
 use crate::failure::StageError;
 use std::any::Any;
@@ -187,9 +187,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
     /// Lets other tasks run when this one has had its turn.
     pub(super) async fn give_way_when_due(&mut self) {
         if self.pace.is_over() {
-            let mut gave_way = false;
-            poll_fn(|cx| if std::mem::replace(&mut gave_way, true) { Poll::Ready(()) } else { give_way(cx) })
-                .await;
+            let_others_run().await;
             self.pace.begin();
         }
     }

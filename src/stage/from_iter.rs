@@ -1,7 +1,9 @@
 use super::output::Output;
 use super::producer::Producer;
+use super::reason::Cancellation;
+use super::wanted::Wanted;
+use crate::dispatch::Subscriber;
 use crate::failure::StageError;
-use std::future::pending;
 
 /// The most items that are taken at once; between these steps the stage reads its letters.
 pub(super) const STEP: usize = 10_000;
@@ -9,8 +11,9 @@ pub(super) const STEP: usize = 10_000;
 /// Makes a producer of an iterator: the producer hands out the iterator's items, and finishes after the last.
 ///
 /// # Demand
-/// As many items are taken as are asked for, at most 10,000 at once; asks that come together are answered
-/// together. An iterator that blocks blocks the stage, and its thread.
+/// As many items are taken as are asked for, at most 10,000 at once. Asks that come together are answered together: when
+/// one of several consumers asks for 256 items or more, other tasks run first, so that the others ask too. An iterator
+/// that blocks blocks the stage, and its thread.
 ///
 /// # Ordering
 /// Items are emitted in the order of the iterator.
@@ -37,15 +40,14 @@ pub fn from_iter<I>(items: I) -> FromIter<I::IntoIter>
 where
     I: IntoIterator<Item: Send, IntoIter: Send + 'static>,
 {
-    FromIter { items: items.into_iter(), wanted: 0 }
+    FromIter { items: items.into_iter(), wanted: Wanted::default() }
 }
 
 /// The producer behind [`from_iter`].
 #[derive(Debug)]
 pub struct FromIter<I> {
     items: I,
-    /// Asked for and not yet taken.
-    wanted: usize,
+    wanted: Wanted,
 }
 
 impl<I> Producer for FromIter<I>
@@ -54,22 +56,30 @@ where
 {
     type Item = I::Item;
 
+    async fn handle_subscribe(&mut self, _: Subscriber, _: &mut Output<I::Item>) -> Result<(), StageError> {
+        self.wanted.consumer_came();
+        Ok(())
+    }
+
+    async fn handle_cancel(&mut self, _: &Cancellation, _: &mut Output<I::Item>) -> Result<(), StageError> {
+        self.wanted.consumer_left();
+        Ok(())
+    }
+
     async fn handle_demand(&mut self, demand: usize, _: &mut Output<I::Item>) -> Result<(), StageError> {
-        // Items are made when all asks that are there have been read: together they are larger lists.
-        self.wanted = self.wanted.saturating_add(demand);
+        self.wanted.ask(demand);
         Ok(())
     }
 
     async fn produce(&mut self, out: &mut Output<I::Item>) -> Result<(), StageError> {
-        if self.wanted == 0 {
-            return pending().await;
-        }
-        let step = self.wanted.min(STEP);
+        self.wanted.gather().await;
+        let step = self.wanted.items().min(STEP);
         out.extend(self.items.by_ref().take(step));
-        self.wanted -= step;
         if out.emitted() < step {
-            self.wanted = 0;
+            self.wanted.end();
             out.finish();
+        } else {
+            self.wanted.made(step);
         }
         Ok(())
     }

@@ -1,10 +1,13 @@
 use super::from_iter::STEP;
 use super::output::Output;
 use super::producer::Producer;
+use super::reason::Cancellation;
+use super::wanted::Wanted;
+use crate::dispatch::Subscriber;
 use crate::failure::StageError;
 use futures_core::Stream;
 use std::fmt;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
@@ -12,7 +15,8 @@ use std::task::Poll;
 ///
 /// # Demand
 /// The stream is polled only while items are asked for. What is ready goes out at once, together, without waiting for
-/// as many items as were asked for. At most 10,000 are taken at once.
+/// as many items as were asked for. At most 10,000 are taken at once. When one of several consumers asks for 256 items
+/// or more and nothing was asked for before, other tasks run first, so that the others ask too.
 ///
 /// # Ordering
 /// Items are emitted in the order of the stream.
@@ -40,14 +44,13 @@ pub fn from_stream<S>(stream: S) -> FromStream<S>
 where
     S: Stream<Item: Send> + Send + 'static,
 {
-    FromStream { stream: Box::pin(stream), wanted: 0 }
+    FromStream { stream: Box::pin(stream), wanted: Wanted::default() }
 }
 
 /// The producer behind [`from_stream`].
 pub struct FromStream<S> {
     stream: Pin<Box<S>>,
-    /// Asked for and not yet yielded.
-    wanted: usize,
+    wanted: Wanted,
 }
 
 impl<S> Producer for FromStream<S>
@@ -56,25 +59,33 @@ where
 {
     type Item = S::Item;
 
+    async fn handle_subscribe(&mut self, _: Subscriber, _: &mut Output<S::Item>) -> Result<(), StageError> {
+        self.wanted.consumer_came();
+        Ok(())
+    }
+
+    async fn handle_cancel(&mut self, _: &Cancellation, _: &mut Output<S::Item>) -> Result<(), StageError> {
+        self.wanted.consumer_left();
+        Ok(())
+    }
+
     async fn handle_demand(&mut self, demand: usize, _: &mut Output<S::Item>) -> Result<(), StageError> {
-        self.wanted = self.wanted.saturating_add(demand);
+        self.wanted.ask(demand);
         Ok(())
     }
 
     async fn produce(&mut self, out: &mut Output<S::Item>) -> Result<(), StageError> {
-        if self.wanted == 0 {
-            return pending().await;
-        }
+        self.wanted.gather().await;
         poll_fn(|cx| {
-            while self.wanted > 0 && out.emitted() < STEP {
+            while self.wanted.items() > 0 && out.emitted() < STEP {
                 match self.stream.as_mut().poll_next(cx) {
                     Poll::Ready(Some(item)) => {
                         out.push(item);
-                        self.wanted -= 1;
+                        self.wanted.made(1);
                     }
                     Poll::Ready(None) => {
                         out.finish();
-                        self.wanted = 0;
+                        self.wanted.end();
                     }
                     Poll::Pending if out.emitted() == 0 => return Poll::Pending,
                     Poll::Pending => break,
@@ -88,6 +99,6 @@ where
 
 impl<S> fmt::Debug for FromStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FromStream").field("wanted", &self.wanted).finish_non_exhaustive()
+        f.debug_struct("FromStream").field("wanted", &self.wanted.items()).finish_non_exhaustive()
     }
 }

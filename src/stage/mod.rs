@@ -113,6 +113,7 @@ mod terms;
 mod through;
 mod upstream;
 mod walk;
+mod wanted;
 mod weak;
 mod wrappers;
 
