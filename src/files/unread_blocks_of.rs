@@ -228,6 +228,19 @@ impl<S: Stream<Item = io::Result<PathBuf>>> Stream for UnreadBlocksOf<S> {
             }
         }
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let (rest, looking) = match &self.file {
+            FileState::None => (0, false),
+            FileState::Looking(..) => (0, true),
+            FileState::Known(file, next) => {
+                let rest = (file.length - next).div_ceil(file.size as u64);
+                (usize::try_from(rest).unwrap_or(usize::MAX), false)
+            }
+        };
+        let last = self.ended || self.paths.size_hint().1 == Some(0);
+        (rest, (last && !looking).then_some(rest))
+    }
 }
 
 impl<S: Stream<Item = io::Result<PathBuf>>> FusedStream for UnreadBlocksOf<S> {

@@ -1,5 +1,5 @@
 use super::{Folder, listed, runtime};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use gen_stage::blocks::{Block, blocks};
 use gen_stage::files::{UnreadBlock, files_below, unread_blocks_of};
 use gen_stage::prelude::*;
@@ -204,4 +204,18 @@ fn blocks_that_no_memory_holds_are_refused() {
 #[should_panic(expected = "longest_line must be at least 1 byte, given 0")]
 fn lines_of_no_bytes_are_refused() {
     let _ = unread_blocks_of(listed([])).longest_line(0);
+}
+
+#[tokio::test]
+async fn how_many_blocks_are_left_is_known_once_the_last_file_is_found() {
+    let folder = Folder::new();
+    let paths = [folder.write("a", "one\ntwo\n"), folder.write("b", "three\nfour\n")];
+    let mut unread = unread_blocks_of(listed(paths)).size(4);
+    assert_eq!(unread.size_hint(), (0, None));
+    let mut hints = Vec::new();
+    while let Some(block) = unread.next().await {
+        block.unwrap();
+        hints.push(unread.size_hint());
+    }
+    assert_eq!(hints, [(1, None), (0, None), (2, Some(2)), (1, Some(1)), (0, Some(0))]);
 }
