@@ -58,8 +58,7 @@ impl Slices {
     /// Adds a slice of the block.
     ///
     /// # Panics
-    /// When `slice` is not a part of the block: when it was cut out of anything else, were it equal. When it ends beyond
-    /// the first 4 GiB.
+    /// When `slice` was not cut out of this block, even if a part of it is equal. When it ends beyond the first 4 GiB.
     ///
     /// # Examples
     /// ```
@@ -78,7 +77,7 @@ impl Slices {
     pub fn push(&mut self, slice: &[u8]) {
         let start = slice.as_ptr().addr().wrapping_sub(self.block.as_ptr().addr());
         let end = start.wrapping_add(slice.len());
-        // Of what begins before the block, the start has become a number that is too large.
+        // If the slice begins before the block, the subtraction has wrapped, and the start is too large.
         assert!(start <= self.block.len() && end <= self.block.len(), "the slice is not a part of the block");
         let place = |at| u32::try_from(at).expect("a slice ends in the first 4 GiB of its block");
         self.places.push((place(start), place(end)));

@@ -45,8 +45,8 @@ impl Spares {
         }
     }
 
-    /// Whether a buffer can be one of these. It may have been made longer for a line, though not by much: what is kept has
-    /// a bound.
+    /// Whether a buffer is kept when it comes back. One that was made longer for a line is, unless by so much that what is
+    /// kept would have no bound.
     fn fits(&self, buffer: &Vec<u8>) -> bool {
         buffer.len() >= self.0.size && buffer.capacity() <= 2 * self.0.size
     }

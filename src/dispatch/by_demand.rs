@@ -58,7 +58,7 @@ pub struct ByDemand {
     fair: bool,
 }
 
-/// So many subscriptions, and fewer, are looked over one by one.
+/// Up to this many subscriptions are looked over one by one.
 const FEW: usize = 16;
 
 /// Places that were given up are dropped when they outnumber the subscriptions by this.

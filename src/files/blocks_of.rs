@@ -11,8 +11,8 @@ use std::task::{Context, Poll, ready};
 
 /// Reads files in [blocks](crate::blocks) of whole lines, one file after the other.
 ///
-/// Each read is done by a thread for what blocks. Where files are in the memory of the system, or on fast disks,
-/// [`unread_blocks_of`](super::unread_blocks_of) takes less time: there the lanes read.
+/// Each read is done by a thread for what blocks, and handed on from there. For files that are in the memory of the
+/// system, or on fast disks, see [`unread_blocks_of`](super::unread_blocks_of): there the lanes read.
 ///
 /// `paths` are results, as of [`files_below`](super::files_below); a list becomes one by
 /// `stream::iter(paths).map(Ok)`. No block has lines of two files. The last block of a file ends where the file does,

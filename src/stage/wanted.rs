@@ -12,7 +12,7 @@ pub(super) struct Wanted {
     gathered: bool,
 }
 
-/// Fewer items than this are made at once: a batch of them costs more than a wake-up less is worth.
+/// Fewer items than this are made at once: to wait for the other consumers would cost more than longer batches save.
 const MUCH: usize = 256;
 
 impl Wanted {

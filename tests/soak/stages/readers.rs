@@ -71,7 +71,7 @@ impl Reader {
             sub.made.get().is_some_and(|made| {
                 made.emitter.stage == item.stage
                     && made.wants.takes(made.emitter.split, item.number)
-                    && (!made.watched || sub.received.load(SeqCst) < sub.sent.load(SeqCst))
+                    && (!made.watched || item.number < sub.sent_up_to.load(SeqCst))
             })
         };
         let last = self.subs.last().expect("it has one");

@@ -88,6 +88,9 @@ impl Watched {
         for (id, items) in out.take_sent() {
             let sub = self.world.sub(id);
             let sent = sub.sent.fetch_add(items.len() as u64, SeqCst) + items.len() as u64;
+            if let Some(last) = items.last() {
+                sub.sent_up_to.store(last.number + 1, SeqCst);
+            }
             let (handled, max) = (sub.handled.load(SeqCst), sub.max.load(SeqCst));
             self.world.check(sent <= handled.saturating_add(max as u64), || {
                 format!("subscription {id}: {sent} sent and {handled} handled with a max_demand of {max}")

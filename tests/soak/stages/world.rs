@@ -310,6 +310,8 @@ pub(crate) struct Sub {
     /// Of an automatic one.
     pub(crate) max: AtomicUsize,
     pub(crate) sent: AtomicU64,
+    /// Above the number of the last item that was sent.
+    pub(crate) sent_up_to: AtomicU64,
     pub(crate) handled: AtomicU64,
     pub(crate) received: AtomicU64,
     /// The lowest number that may come next.
@@ -321,7 +323,7 @@ pub(crate) struct Sub {
 pub(crate) struct Made {
     pub(crate) emitter: Arc<Book>,
     pub(crate) wants: Wants,
-    /// Whether `sent` is counted.
+    /// Whether `sent` is counted, and `sent_up_to` known.
     pub(crate) watched: bool,
 }
 
@@ -332,6 +334,7 @@ impl Sub {
             made: OnceLock::new(),
             max: AtomicUsize::new(usize::MAX),
             sent: AtomicU64::new(0),
+            sent_up_to: AtomicU64::new(0),
             handled: AtomicU64::new(0),
             received: AtomicU64::new(0),
             next: AtomicU64::new(0),
