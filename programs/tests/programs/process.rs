@@ -74,7 +74,12 @@ impl Program {
             }
         }
         let status = self.child.wait().expect("it can be waited for");
-        (status, printed.into(), self.told())
+        let mut told = Vec::new();
+        // So does what it says of errors, which another thread reads, perhaps later.
+        while let Ok(line) = self.err.recv_timeout(LIMIT) {
+            told.push(line);
+        }
+        (status, printed.into(), told.join("\n"))
     }
 
     /// The lines that are left of one that ended well.
@@ -85,7 +90,7 @@ impl Program {
         printed
     }
 
-    /// What it has printed on standard error.
+    /// What was read of its standard error until now.
     fn told(&self) -> String {
         self.err.try_iter().collect::<Vec<_>>().join("\n")
     }
