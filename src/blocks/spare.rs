@@ -6,9 +6,9 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, Weak};
 
-/// Buffers of one size, shared by clones. A block brings its buffer back when its last clone is dropped, on whatever thread: memory that is
-/// freed on another thread than it was allocated on goes back to the system with most allocators, and comes again page
-/// by page.
+/// Buffers of one size, shared by clones. A block brings its buffer back when its last clone is dropped, on whatever
+/// thread: memory that is freed on another thread than it was allocated on goes back to the system with most allocators,
+/// and comes again page by page.
 #[derive(Debug, Clone)]
 pub(crate) struct Spares(Arc<Free>);
 
@@ -45,8 +45,7 @@ impl Spares {
         }
     }
 
-    /// Whether a buffer is kept when it comes back. One that was made longer for a line is, unless by so much that what is
-    /// kept would have no bound.
+    /// Whether a buffer is kept when it comes back. One that was made longer for a line is kept too, up to twice the size.
     fn fits(&self, buffer: &Vec<u8>) -> bool {
         buffer.len() >= self.0.size && buffer.capacity() <= 2 * self.0.size
     }

@@ -44,8 +44,8 @@ use tracing::warn;
 #[must_use = "a dispatcher does nothing until it is given to a stage"]
 pub struct ByDemand {
     open: HashMap<SubscriptionId, OpenDemand, FixedState>,
-    /// The places of all subscriptions, first the one whose turn it is; and places that were given up. Empty while
-    /// there are [`FEW`].
+    /// The places of all subscriptions, first the one whose turn it is; and places that were given up. Empty up to
+    /// [`FEW`] subscriptions.
     order: BinaryHeap<(Place, SubscriptionId)>,
     /// The turn in the last place that was given out.
     last_turn: u64,

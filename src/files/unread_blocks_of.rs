@@ -69,7 +69,7 @@ use std::task::{Context, Poll, ready};
 /// # }).unwrap();
 /// ```
 /// A disk that takes long would hold up the threads of the runtime. There, read by
-/// [`map_blocking`](crate::Flow::map_blocking), at most so many blocks at once:
+/// [`map_blocking`](crate::Flow::map_blocking), here 4 blocks at once:
 /// ```
 /// use gen_stage::files::{UnreadBlock, files_below, unread_blocks_of};
 /// use gen_stage::prelude::*;

@@ -301,7 +301,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
             }
             let Some(incoming) = self.incoming.pop_front() else { return Ok(()) };
             match incoming {
-                Incoming::Items(from, parcel) => self.handle_items(&from, parcel.open()).await?,
+                Incoming::Items(from, parcel) => self.handle_items(&from, parcel).await?,
                 Incoming::End(id, how, reason) => self.handle_end(id, how, reason).await?,
                 Incoming::Mark(mark) => self.downstream.mark(mark),
             }

@@ -76,24 +76,25 @@ where
 
     async fn produce(&mut self, out: &mut Output<S::Item>) -> Result<(), StageError> {
         self.wanted.gather().await;
-        poll_fn(|cx| {
-            while self.wanted.items() > 0 && out.emitted() < STEP {
+        let most = self.wanted.items().min(STEP);
+        let ended = poll_fn(|cx| {
+            while out.emitted() < most {
                 match self.stream.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(item)) => {
-                        out.push(item);
-                        self.wanted.made(1);
-                    }
-                    Poll::Ready(None) => {
-                        out.finish();
-                        self.wanted.end();
-                    }
+                    Poll::Ready(Some(item)) => out.push(item),
+                    Poll::Ready(None) => return Poll::Ready(true),
                     Poll::Pending if out.emitted() == 0 => return Poll::Pending,
                     Poll::Pending => break,
                 }
             }
-            Poll::Ready(Ok(()))
+            Poll::Ready(false)
         })
-        .await
+        .await;
+        self.wanted.made(out.emitted());
+        if ended {
+            self.wanted.end();
+            out.finish();
+        }
+        Ok(())
     }
 }
 

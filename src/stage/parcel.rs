@@ -7,36 +7,9 @@ use crate::pieces::first;
 use std::sync::Arc;
 use std::vec;
 
-/// A batch between two stages. Dropped unopened, as in the mailbox of a stage that has ended, it is counted as
-/// undelivered.
-pub(crate) struct Parcel<T>(Opened<T>);
-
-impl<T> Parcel<T> {
-    pub(super) fn new(body: Body<T>, tally: &Arc<SubscriptionTally>) -> Self {
-        tally.add_sent(body.len());
-        let rest = match body {
-            Body::Own(items) => Unread::Own(items.into_iter()),
-            Body::Shared(part) => Unread::Shared(part),
-        };
-        Self(Opened { rest, tally: Arc::clone(tally) })
-    }
-
-    /// What will be on the shelf when the parcel is read. The shelf counts it.
-    pub(super) fn of_shelf(shelf: Arc<Shelf<T>>, tally: &Arc<SubscriptionTally>) -> Self {
-        Self(Opened { rest: Unread::OnShelf(shelf), tally: Arc::clone(tally) })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn open(self) -> Opened<T> {
-        self.0
-    }
-}
-
-/// The items of a parcel, handed out piece by piece. What is left when it is dropped is counted as undelivered.
-pub(crate) struct Opened<T> {
+/// A batch between two stages, handed out piece by piece. What is left of it when it is dropped, as in the mailbox of a
+/// stage that has ended, is counted as undelivered.
+pub(crate) struct Parcel<T> {
     rest: Unread<T>,
     tally: Arc<SubscriptionTally>,
 }
@@ -70,7 +43,21 @@ impl<T> Unread<T> {
     }
 }
 
-impl<T> Opened<T> {
+impl<T> Parcel<T> {
+    pub(super) fn new(body: Body<T>, tally: &Arc<SubscriptionTally>) -> Self {
+        tally.add_sent(body.len());
+        let rest = match body {
+            Body::Own(items) => Unread::Own(items.into_iter()),
+            Body::Shared(part) => Unread::Shared(part),
+        };
+        Self { rest, tally: Arc::clone(tally) }
+    }
+
+    /// What will be on the shelf when the parcel is read. The shelf counts it.
+    pub(super) fn of_shelf(shelf: Arc<Shelf<T>>, tally: &Arc<SubscriptionTally>) -> Self {
+        Self { rest: Unread::OnShelf(shelf), tally: Arc::clone(tally) }
+    }
+
     /// How many items there are to take. On a shelf there may be more a moment later.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
@@ -82,11 +69,6 @@ impl<T> Opened<T> {
             Unread::OnShelf(shelf) => shelf.is_read(),
             rest => rest.len() == 0,
         }
-    }
-
-    /// A parcel of what is left, to be read in its turn.
-    pub(crate) fn close(self) -> Parcel<T> {
-        Parcel(self)
     }
 
     /// Takes the next items, at most `limit`. Each item is cloned once at most, however small the pieces are.
@@ -119,7 +101,7 @@ impl<T> Opened<T> {
     }
 }
 
-impl<T> Drop for Opened<T> {
+impl<T> Drop for Parcel<T> {
     fn drop(&mut self) {
         self.rest.lose(&self.tally);
     }

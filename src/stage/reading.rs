@@ -6,7 +6,7 @@ use super::ends::{Answer, Port, Replaced};
 use super::entry::Entry;
 use super::letter::Letter;
 use super::output::SubscribeLater;
-use super::parcel::{Opened, Parcel};
+use super::parcel::Parcel;
 use super::reason::{Cancellation, EndKind, Reason};
 use super::request::Request;
 use super::status::StageKind;
@@ -122,7 +122,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
         let Some(entry) = self.entry(id) else { return Ok(()) };
         let from = entry.upstream.clone();
         if B::KIND == StageKind::Consumer {
-            self.handle_items(&from, parcel.open()).await?;
+            self.handle_items(&from, parcel).await?;
         } else {
             self.incoming.push_back(Incoming::Items(from, parcel));
         }
@@ -130,7 +130,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
     }
 
     /// Handles a received list, batch by batch, and asks for more after each.
-    pub(super) async fn handle_items(&mut self, from: &Upstream, mut list: Opened<B::Input>) -> Step {
+    pub(super) async fn handle_items(&mut self, from: &Upstream, mut list: Parcel<B::Input>) -> Step {
         // More may come onto a shelf all the time: that waits for its turn, as letters do.
         let mut length = list.len();
         while length > 0 && self.finishing.is_none() {
@@ -158,7 +158,7 @@ impl<B: Behaviour, D: Dispatcher<B::Item>> StageCore<B, D> {
             }
         }
         if self.finishing.is_none() && !list.is_read() {
-            self.to_itself(Letter::Items(from.id(), list.close()))?;
+            self.to_itself(Letter::Items(from.id(), list))?;
         }
         Ok(())
     }

@@ -359,7 +359,6 @@ where
             ended,
             tally: Arc::clone(&tally),
         });
-        let control = Control::new(id, Arc::clone(&label), address);
         let core = StageCore::new(Parts {
             behaviour,
             itself: StageRef::new(Arc::clone(&running) as _),
@@ -367,7 +366,7 @@ where
             tally: Arc::clone(&tally),
             letters,
             mailbox,
-            out: Output::new(control),
+            out: Output::new(Control::new(id, Arc::clone(&label), address)),
             downstream: Downstream::new(dispatcher, buffer, mode, tally),
             subscribe_to,
             stop_when_alone,

@@ -4,7 +4,7 @@ mod read_fallibly;
 use super::ends::{Answer, Downward, Link, Port, Replaced};
 use super::fallible::Fallible;
 use super::inbox::{Door, Inbox};
-use super::parcel::{Opened, Parcel};
+use super::parcel::Parcel;
 use super::reason::{EndKind, Reason};
 use super::request::{Request, taken};
 use super::shared_batch::SharedBatch;
@@ -76,7 +76,7 @@ pub struct Subscription<T> {
     door: Door<ToReader<T>>,
     ledger: Ledger,
     /// The list being cut into batches.
-    list: Option<Opened<T>>,
+    list: Option<Parcel<T>>,
     /// Whether `list` came from this subscription, and not from one that it has replaced.
     counts: bool,
     /// The rest of the batch being read item by item.
@@ -299,12 +299,12 @@ impl<T: Send + 'static> Subscription<T> {
 
     /// Takes the next batch or, once, the reason why there will be none.
     pub(crate) fn poll_fallible(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<T>, Reason>>> {
-        self.poll_piece(cx, |batch| batch, Opened::piece)
+        self.poll_piece(cx, |batch| batch, Parcel::piece)
     }
 
     /// The same, to be read by reference.
     fn poll_fallible_shared(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<SharedBatch<T>, Reason>>> {
-        let shared = |list: &mut Opened<T>, limit| SharedBatch::new(list.shared_piece(limit));
+        let shared = |list: &mut Parcel<T>, limit| SharedBatch::new(list.shared_piece(limit));
         self.poll_piece(cx, |batch| SharedBatch::new(Body::Own(batch)), shared)
     }
 
@@ -313,7 +313,7 @@ impl<T: Send + 'static> Subscription<T> {
         &mut self,
         cx: &mut Context<'_>,
         rest: impl FnOnce(Vec<T>) -> B,
-        piece: impl FnOnce(&mut Opened<T>, usize) -> B,
+        piece: impl FnOnce(&mut Parcel<T>, usize) -> B,
     ) -> Poll<Option<Result<B, Reason>>> {
         if self.batch.len() > 0 {
             return Poll::Ready(Some(Ok(rest(std::mem::take(&mut self.batch).collect()))));
@@ -331,12 +331,12 @@ impl<T: Send + 'static> Subscription<T> {
             return Poll::Ready(None);
         }
         self.ask_again();
-        while self.list.as_ref().is_none_or(Opened::is_read) {
+        while self.list.as_ref().is_none_or(Parcel::is_read) {
             self.list = None;
             match ready!(self.inbox.poll_next(cx)) {
                 ToReader::Items(id, parcel) => {
                     self.counts = id == self.id();
-                    self.list = Some(parcel.open());
+                    self.list = Some(parcel);
                 }
                 ToReader::End(id, reason) if id == self.id() => {
                     return Poll::Ready(self.ended(reason).map(Err));
@@ -361,7 +361,7 @@ impl<T: Send + 'static> Subscription<T> {
     }
 
     /// Cuts the next batch off the list.
-    fn cut<B>(&mut self, piece: impl FnOnce(&mut Opened<T>, usize) -> B) -> Option<B> {
+    fn cut<B>(&mut self, piece: impl FnOnce(&mut Parcel<T>, usize) -> B) -> Option<B> {
         let list = self.list.as_mut()?;
         let length = list.len();
         let automatic = self.upstream.mode() == AskMode::Automatic;
@@ -429,7 +429,7 @@ impl<T: Send + 'static> Stream for Subscription<T> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let held = self.batch.len() + self.list.as_ref().map_or(0, Opened::len);
+        let held = self.batch.len() + self.list.as_ref().map_or(0, Parcel::len);
         (held, self.over.then_some(held))
     }
 }

@@ -63,7 +63,7 @@ mod tests {
     use super::{MUCH, Wanted};
     use tokio_test::task::spawn;
 
-    /// With so many consumers, of whom one has asked.
+    /// What is wanted of a producer with `consumers` subscriptions, one of which has asked.
     fn asked(consumers: usize, items: usize) -> Wanted {
         let mut wanted = Wanted::default();
         (0..consumers).for_each(|_| wanted.consumer_came());

@@ -136,6 +136,18 @@ async fn a_size_that_is_set_between_two_blocks_is_that_of_the_next_file() {
 }
 
 #[tokio::test]
+async fn a_block_is_read_into_the_memory_of_one_that_is_gone() {
+    let folder = Folder::new();
+    let path = folder.write("log", "a line of some length\n".repeat(1_000));
+    let unread: Vec<_> = unread_blocks_of(listed([path])).size(4_000).collect().await;
+    // The last one is short, and has memory of its own.
+    let places = unread.into_iter().take(5).map(|block| block.unwrap().read().unwrap().as_ptr().addr());
+    let places: Vec<_> = places.collect();
+    // A block begins where its first line does: less than a line into its buffer.
+    assert!(places.iter().all(|place| place.abs_diff(places[0]) < 30), "{places:?}");
+}
+
+#[tokio::test]
 async fn files_that_wait_are_not_open() {
     let folder = Folder::new();
     let paths: Vec<_> =
