@@ -313,6 +313,7 @@ pub(crate) struct Sub {
     /// Above the number of the last item that was sent.
     pub(crate) sent_up_to: AtomicU64,
     pub(crate) handled: AtomicU64,
+    pub(crate) received: AtomicU64,
     /// The lowest number that may come next.
     next: AtomicU64,
     pub(crate) ended: AtomicBool,
@@ -335,6 +336,7 @@ impl Sub {
             sent: AtomicU64::new(0),
             sent_up_to: AtomicU64::new(0),
             handled: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             next: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         }
@@ -362,6 +364,7 @@ impl Sub {
                 next - 1
             )
         });
+        self.received.fetch_add(1, SeqCst);
         made.emitter.read.fetch_add(1, SeqCst);
         world.read.fetch_add(1, SeqCst);
         if split.to_one() {
